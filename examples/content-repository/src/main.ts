@@ -1,0 +1,1 @@
+console.log('The example is not written yet')
