@@ -1,0 +1,34 @@
+import type { ResourceInfo } from './resource.js'
+
+/**
+ * A `ResourceInfo` that computes its key when it is first asked for, since a listing of a million members makes a
+ * million of them and most keys are never looked at. `owner` tells a driver its own infos.
+ */
+export class Address implements ResourceInfo {
+  readonly owner: AddressMaker
+  readonly collection: string
+  readonly resource: string | undefined
+  #key: string | undefined
+  #inner: ResourceInfo | undefined
+
+  constructor(owner: AddressMaker, collection: string, resource: string | undefined) {
+    this.owner = owner
+    this.collection = collection
+    this.resource = resource
+  }
+
+  get key(): string {
+    return (this.#key ??= this.owner.keyOf(this.collection, this.resource))
+  }
+
+  /** The address in the storage behind; only on infos of a proxy. */
+  get inner(): ResourceInfo {
+    return (this.#inner ??= this.owner.innerOf?.(this.collection, this.resource) ?? this)
+  }
+}
+
+/** Makes the keys of its infos. Must be pure. */
+export interface AddressMaker {
+  keyOf(collection: string, resource: string | undefined): string
+  innerOf?(collection: string, resource: string | undefined): ResourceInfo
+}

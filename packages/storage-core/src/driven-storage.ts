@@ -1,0 +1,286 @@
+import { throwIfAborted } from './abort.js'
+import { Address } from './address.js'
+import { checkSource, collect } from './bytes.js'
+import { decodeCursor, encodeCursor } from './cursor.js'
+import type { DriverCall, ListRow, PartChange, StorageDriver } from './driver.js'
+import { NotFoundError, StorageError } from './errors.js'
+import { checkCollectionName, checkResourceName, compareNames, normalizeExt } from './names.js'
+import { conditionsOf } from './preconditions.js'
+import { PART_NAMES, type PartName, type PartStream, type ResourceInfo, type StoredPart } from './resource.js'
+import type {
+  ByteSource,
+  CallOptions,
+  ExistsOptions,
+  ListOptions,
+  ListPage,
+  PageOptions,
+  Parts,
+  ReadManyOptions,
+  Storage,
+  StorageFeatures,
+  WriteOptions,
+  WriteResult,
+} from './storage.js'
+
+const REMOVE = Symbol('remove')
+const ORDERS = ['name', 'oldest', 'newest'] as const
+const DEFAULT_PAGE = 100
+const MAX_PAGE = 10_000
+
+/** A `Storage` on top of a `StorageDriver`: it checks what comes in, and closes once nothing is in flight. */
+export class DrivenStorage implements Storage {
+  readonly #driver: StorageDriver
+  #inFlight = 0
+  #drained: (() => void) | undefined
+  #closing: Promise<void> | undefined
+
+  constructor(driver: StorageDriver) {
+    this.#driver = driver
+  }
+
+  get supports(): StorageFeatures {
+    return this.#driver.supports
+  }
+
+  info(collection: string, resource?: string): ResourceInfo {
+    checkCollectionName(collection)
+    if (resource !== undefined) checkResourceName(resource)
+    return new Address(this.#driver, collection, resource)
+  }
+
+  async createContainer(collection: string, options?: CallOptions): Promise<void> {
+    checkCollectionName(collection)
+    await this.#run(options, (call) => this.#driver.createContainer(collection, call))
+  }
+
+  getContent(info: ResourceInfo, options?: CallOptions): Promise<StoredPart> {
+    return this.#getPart(info, 'content', options)
+  }
+
+  getMetaData(info: ResourceInfo, options?: CallOptions): Promise<StoredPart> {
+    return this.#getPart(info, 'metadata', options)
+  }
+
+  async getMany(infos: readonly ResourceInfo[], options: ReadManyOptions = {}): Promise<(StoredPart | undefined)[]> {
+    const part = checkPart(options.part ?? 'content')
+    if (!Array.isArray(infos)) throw new TypeError('getMany takes an array of infos')
+    const own = infos.map((info: ResourceInfo) => this.#ownResource(info))
+    return this.#run(options, (call) => (own.length === 0 ? Promise.resolve([]) : this.#driver.read(own, part, call)))
+  }
+
+  async openContent(info: ResourceInfo, options?: CallOptions): Promise<PartStream> {
+    const own = this.#ownResource(info)
+    const opened = await this.#run(options, (call) => this.#driver.openContent(own, call))
+    return opened ?? notFound(own, 'content')
+  }
+
+  putContent(info: ResourceInfo, content: ByteSource, options?: WriteOptions): Promise<WriteResult> {
+    return this.#write(info, { content }, options)
+  }
+
+  putMetaData(info: ResourceInfo, metadata: ByteSource, options?: WriteOptions): Promise<WriteResult> {
+    return this.#write(info, { metadata }, options)
+  }
+
+  async put(info: ResourceInfo, parts: Parts, options?: WriteOptions): Promise<WriteResult> {
+    const changes: { [part in PartName]?: ByteSource } = {}
+    for (const part of PART_NAMES) {
+      const source = parts[part]
+      if (source !== undefined) changes[part] = source
+    }
+    return this.#write(info, changes, options)
+  }
+
+  removeContent(info: ResourceInfo, options?: WriteOptions): Promise<WriteResult> {
+    return this.#write(info, { content: REMOVE }, options)
+  }
+
+  removeMetaData(info: ResourceInfo, options?: WriteOptions): Promise<WriteResult> {
+    return this.#write(info, { metadata: REMOVE }, options)
+  }
+
+  remove(info: ResourceInfo, options?: WriteOptions): Promise<WriteResult> {
+    return this.#write(info, { content: REMOVE, metadata: REMOVE }, options)
+  }
+
+  async persist(infos: readonly ResourceInfo[], message?: string, options?: CallOptions): Promise<void> {
+    const own = infos.map((info) => this.#own(info))
+    await this.#run(options, async (call) => this.#driver.persist?.(own, message, call))
+  }
+
+  async exists(info: ResourceInfo, options: ExistsOptions = {}): Promise<boolean> {
+    const part = options.part === undefined ? undefined : checkPart(options.part)
+    const own = this.#own(info)
+    if (own.resource === undefined && part !== undefined) throw new TypeError('A collection has no parts')
+    return this.#run(options, (call) =>
+      own.resource === undefined
+        ? this.#driver.containerExists(own.collection, call)
+        : this.#driver.exists(own, part, call),
+    )
+  }
+
+  async ls(collection: string, ext?: string | ListOptions): Promise<Map<string, ResourceInfo>> {
+    const names: string[] = []
+    for await (const row of this.#rows(...this.#listing(collection, ext))) names.push(row.name)
+    if (this.#driver.listAll !== undefined) names.sort(compareNames)
+    return new Map(names.map((name) => [name, new Address(this.#driver, collection, name)]))
+  }
+
+  ils(collection: string, ext?: string | ListOptions): AsyncIterable<[name: string, info: ResourceInfo]> {
+    return this.#pairs(...this.#listing(collection, ext))
+  }
+
+  async page(collection: string, options: PageOptions = {}): Promise<ListPage> {
+    checkCollectionName(collection)
+    const { order = 'name', limit = DEFAULT_PAGE } = options
+    if (!ORDERS.includes(order)) throw new TypeError(`order must be one of ${ORDERS.join(', ')}`)
+    if (!Number.isInteger(limit) || limit < 1 || limit > MAX_PAGE) {
+      throw new RangeError(`limit must be a whole number from 1 to ${MAX_PAGE}`)
+    }
+    const listing = { collection, order, ext: normalizeExt(options.ext) }
+    const after = options.after === undefined ? undefined : decodeCursor(listing, options.after)
+    const { rows, next } = await this.#run(options, (call) => this.#driver.list({ ...listing, limit, after }, call))
+    return {
+      entries: rows.map((row) => ({ ...row, info: new Address(this.#driver, collection, row.name) })),
+      next: next === undefined ? undefined : encodeCursor(listing, next),
+    }
+  }
+
+  async settle(journalIds: readonly string[]): Promise<void> {
+    await this.#run(undefined, async () => this.#driver.settle?.(journalIds))
+  }
+
+  shutdown(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.shutdown()
+  }
+
+  async #close(): Promise<void> {
+    if (this.#inFlight > 0) await new Promise<void>((resolve) => (this.#drained = resolve))
+    await this.#driver.close()
+  }
+
+  async #run<T>(options: CallOptions | undefined, work: (call: DriverCall) => Promise<T>): Promise<T> {
+    if (this.#closing !== undefined) throw new StorageError('E_CLOSED', 'The storage is closed')
+    const signal = options?.signal
+    throwIfAborted(signal)
+    this.#inFlight++
+    try {
+      return await work({ signal })
+    } finally {
+      if (--this.#inFlight === 0) this.#drained?.()
+    }
+  }
+
+  async #getPart(info: ResourceInfo, part: PartName, options: CallOptions | undefined): Promise<StoredPart> {
+    const own = this.#ownResource(info)
+    const [stored] = await this.#run(options, (call) => this.#driver.read([own], part, call))
+    return stored ?? notFound(own, part)
+  }
+
+  async #write(
+    info: ResourceInfo,
+    sources: Partial<Record<PartName, ByteSource | typeof REMOVE>>,
+    options: WriteOptions = {},
+  ): Promise<WriteResult> {
+    const own = this.#ownResource(info)
+    const parts = PART_NAMES.filter((part) => part in sources)
+    if (parts.length === 0) throw new TypeError('put needs content, metadata or both')
+    const conditions = conditionsOf(options, parts)
+    if (parts.length > 1) this.#require('atomicParts', 'cannot write both parts in one step')
+    if (options.transaction !== undefined) this.#require('transactions', 'has no transactions to take part in')
+    const changes: { [part in PartName]?: PartChange } = {}
+    for (const part of parts) changes[part] = this.#changeOf(sources[part])
+    return this.#run(options, async (call) => {
+      for (const part of parts) changes[part] = await this.#settled(changes[part], call)
+      return this.#driver.write({ info: own, changes, conditions, transaction: options.transaction }, call)
+    })
+  }
+
+  #changeOf(source: ByteSource | typeof REMOVE | undefined): PartChange {
+    if (source === REMOVE) return 'remove'
+    return checkSource(source as ByteSource)
+  }
+
+  /** A driver without streams gets the bytes. */
+  async #settled(change: PartChange | undefined, call: DriverCall): Promise<PartChange> {
+    if (change === undefined || change === 'remove') return 'remove'
+    if ('bytes' in change || this.#driver.supports.streams) return change
+    return { bytes: await collect(change.stream, call.signal) }
+  }
+
+  #require(feature: keyof StorageFeatures, complaint: string): void {
+    if (!this.#driver.supports[feature]) throw new StorageError('E_UNSUPPORTED', `This storage ${complaint}`)
+  }
+
+  #listing(collection: string, ext: string | ListOptions | undefined): [string, string | undefined, CallOptions] {
+    checkCollectionName(collection)
+    const options = typeof ext === 'string' ? { ext } : (ext ?? {})
+    return [collection, normalizeExt(options.ext), options]
+  }
+
+  async *#pairs(
+    ...listing: [string, string | undefined, CallOptions]
+  ): AsyncGenerator<[name: string, info: ResourceInfo], void, undefined> {
+    for await (const row of this.#rows(...listing)) yield [row.name, new Address(this.#driver, listing[0], row.name)]
+  }
+
+  async *#rows(
+    collection: string,
+    ext: string | undefined,
+    options: CallOptions,
+  ): AsyncGenerator<ListRow, void, undefined> {
+    const listAll = this.#driver.listAll?.bind(this.#driver) ?? this.#listByPages.bind(this)
+    const batches = await this.#run(options, async (call) => listAll({ collection, ext }, call)[Symbol.asyncIterator]())
+    try {
+      for (;;) {
+        // Each batch is a call of its own: a loop body that pauses does not hold up a shutdown.
+        const batch = await this.#run(options, () => batches.next())
+        if (batch.done === true) return
+        yield* batch.value
+      }
+    } finally {
+      await batches.return?.()
+    }
+  }
+
+  async *#listByPages(
+    request: { collection: string; ext: string | undefined },
+    call: DriverCall,
+  ): AsyncGenerator<readonly ListRow[], void, undefined> {
+    let after: string | undefined
+    do {
+      const page = await this.#driver.list({ ...request, order: 'name', limit: 1_000, after }, call)
+      yield page.rows
+      after = page.next
+    } while (after !== undefined)
+  }
+
+  #own(info: ResourceInfo): ResourceInfo {
+    if (info instanceof Address && info.owner === this.#driver) return info
+    if (typeof info !== 'object' || info === null) throw new TypeError('An info made by info() is needed')
+    return this.info(info.collection, info.resource)
+  }
+
+  #ownResource(info: ResourceInfo): ResourceInfo {
+    const own = this.#own(info)
+    if (own.resource === undefined) {
+      throw new TypeError(`This info is of the collection ${JSON.stringify(own.collection)}, not of a resource in it`)
+    }
+    return own
+  }
+}
+
+function checkPart(part: PartName): PartName {
+  if (!PART_NAMES.includes(part)) throw new TypeError(`There is no part named ${JSON.stringify(part)}`)
+  return part
+}
+
+function notFound(info: ResourceInfo, part: PartName): never {
+  const where = `${JSON.stringify(info.resource)} in the collection ${JSON.stringify(info.collection)}`
+  throw new NotFoundError(`There is no ${part} of ${where}`, { key: info.key })
+}

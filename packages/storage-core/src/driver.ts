@@ -1,0 +1,71 @@
+import type { AddressMaker } from './address.js'
+import type { ListEntry, PartName, PartStream, ResourceInfo, StoredPart } from './resource.js'
+import type { ListOrder, StorageFeatures, TransactionHook, WriteResult } from './storage.js'
+
+export interface DriverCall {
+  /** Aborted by the caller; drivers keep their own time-outs beside it. */
+  readonly signal: AbortSignal | undefined
+}
+
+/** What a part is to become: bytes, a stream of them, or nothing. */
+export type PartChange = { readonly bytes: Uint8Array } | { readonly stream: AsyncIterable<Uint8Array> } | 'remove'
+
+/** `'*'`: must exist. `'none'`: must not exist. Otherwise the entity tag that the part must have. */
+export type PartCondition = '*' | 'none' | { readonly etag: string }
+
+/** One write: at least one part changes; parts that are not named stay as they are. */
+export interface WriteRequest {
+  readonly info: ResourceInfo
+  readonly changes: Partial<Readonly<Record<PartName, PartChange>>>
+  readonly conditions: Partial<Readonly<Record<PartName, PartCondition>>>
+  readonly transaction: TransactionHook | undefined
+}
+
+export interface ListRequest {
+  readonly collection: string
+  /** With its dot, or undefined for all. */
+  readonly ext: string | undefined
+  readonly order: ListOrder
+  readonly limit: number
+  /** The `next` of the page before, of the same collection, order and `ext`. Refused where it is malformed. */
+  readonly after: string | undefined
+}
+
+/** A line of a listing, before it has an info. */
+export type ListRow = Omit<ListEntry, 'info'>
+
+export interface ListRows {
+  readonly rows: readonly ListRow[]
+  /** The driver's own mark of where the next page begins; undefined where there is nothing more. */
+  readonly next: string | undefined
+}
+
+/**
+ * What an implementer writes: the few operations that differ between storages. `DrivenStorage` makes a `Storage`
+ * of it and does the rest: arguments are checked, infos are the driver's own, the storage is open, and closing
+ * waits for calls in flight.
+ */
+export interface StorageDriver extends AddressMaker {
+  readonly supports: StorageFeatures
+  createContainer(collection: string, call: DriverCall): Promise<void>
+  /** One part of each resource, in order, undefined where there is none; the bytes are owned by the caller. */
+  read(infos: readonly ResourceInfo[], part: PartName, call: DriverCall): Promise<(StoredPart | undefined)[]>
+  /** Undefined where there is no content. */
+  openContent(info: ResourceInfo, call: DriverCall): Promise<PartStream | undefined>
+  /**
+   * All changes or none. Creates collection and resource where needed. Rejects with `E_PRECONDITION_FAILED`
+   * before anything is changed. Removing what is not there changes nothing, and calls no hook.
+   */
+  write(request: WriteRequest, call: DriverCall): Promise<WriteResult>
+  containerExists(collection: string, call: DriverCall): Promise<boolean>
+  /** Whether that part exists; without one, whether any does. */
+  exists(info: ResourceInfo, part: PartName | undefined, call: DriverCall): Promise<boolean>
+  /** At most `limit` rows behind `after`. Creates the collection where it is missing. */
+  list(request: ListRequest, call: DriverCall): Promise<ListRows>
+  /** All rows, for a driver that has a better way than page after page; in no promised order. */
+  listAll?(request: Pick<ListRequest, 'collection' | 'ext'>, call: DriverCall): AsyncIterable<readonly ListRow[]>
+  persist?(infos: readonly ResourceInfo[], message: string | undefined, call: DriverCall): Promise<void>
+  settle?(journalIds: readonly string[]): Promise<void>
+  /** Called once, when nothing is in flight any more. */
+  close(): Promise<void>
+}

@@ -1,0 +1,89 @@
+/**
+ * The stable codes of every rejection. Bad arguments are not among them: those are a `TypeError` or a
+ * `RangeError`, raised before any I/O.
+ */
+export type StorageErrorCode =
+  /** The resource, part or collection does not exist. */
+  | 'E_NOT_FOUND'
+  /** `ifMatch` or `ifNoneMatch` did not hold; nothing was written. */
+  | 'E_PRECONDITION_FAILED'
+  /** The storage, client or lock was closed before the call, or while it ran. */
+  | 'E_CLOSED'
+  /** The caller's `AbortSignal` fired; `cause` is its reason. A write that was aborted has not happened. */
+  | 'E_ABORTED'
+  /** A deadline passed. */
+  | 'E_TIMEOUT'
+  /** A lock was not free within the time allowed; nothing was written. */
+  | 'E_LOCK_TIMEOUT'
+  /** The cache could not be reached, and the caller asked to be told. */
+  | 'E_CACHE_UNAVAILABLE'
+  /** The durable storage could not be reached. */
+  | 'E_STORAGE_UNAVAILABLE'
+  /** Concurrent transactions collided more often than the storage retries. Nothing was written. */
+  | 'E_CONFLICT'
+  /** Whether the write happened cannot be known: the answer to its commit never came. */
+  | 'E_OUTCOME_UNKNOWN'
+  /** The content is larger than the storage can hold. */
+  | 'E_TOO_LARGE'
+  /** More commands are waiting than the queue may hold; the command was not sent. */
+  | 'E_OVERLOADED'
+  /** The server answered with an error; `message` quotes it. */
+  | 'E_SERVER'
+  /** What was stored cannot be read back: damaged, or written by something else. */
+  | 'E_CORRUPT'
+  /** The storage cannot do what was asked; see its `supports`. */
+  | 'E_UNSUPPORTED'
+
+export interface StorageErrorDetails {
+  /** The key that the operation was about, where there is one. */
+  readonly key?: string | undefined
+  readonly cause?: unknown
+}
+
+/** What every storage, cache and client of this project rejects with. Branch on `code`, never on `message`. */
+export class StorageError extends Error {
+  readonly code: StorageErrorCode
+  readonly key: string | undefined
+
+  constructor(code: StorageErrorCode, message: string, details: StorageErrorDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause })
+    this.name = new.target.name
+    this.code = code
+    this.key = details.key
+  }
+}
+
+export class NotFoundError extends StorageError {
+  constructor(message: string, details?: StorageErrorDetails) {
+    super('E_NOT_FOUND', message, details)
+  }
+}
+
+export class PreconditionFailedError extends StorageError {
+  constructor(message: string, details?: StorageErrorDetails) {
+    super('E_PRECONDITION_FAILED', message, details)
+  }
+}
+
+export class LockTimeoutError extends StorageError {
+  constructor(message: string, details?: StorageErrorDetails) {
+    super('E_LOCK_TIMEOUT', message, details)
+  }
+}
+
+export class CacheUnavailableError extends StorageError {
+  constructor(message: string, details?: StorageErrorDetails) {
+    super('E_CACHE_UNAVAILABLE', message, details)
+  }
+}
+
+export class OutcomeUnknownError extends StorageError {
+  constructor(message: string, details?: StorageErrorDetails) {
+    super('E_OUTCOME_UNKNOWN', message, details)
+  }
+}
+
+/** Whether `error` is a `StorageError`, and of that code where one is given. */
+export function isStorageError(error: unknown, code?: StorageErrorCode): error is StorageError {
+  return error instanceof StorageError && (code === undefined || error.code === code)
+}

@@ -1,0 +1,193 @@
+import type { ListEntry, PartName, PartStream, ResourceInfo, StoredPart } from './resource.js'
+
+/** Bytes to store: a string is stored as UTF-8; a stream is read once, to its end. */
+export type ByteSource = Uint8Array | string | AsyncIterable<Uint8Array> | ReadableStream<Uint8Array>
+
+/** What a storage can do beyond the minimum. The contract suite asserts both answers. */
+export interface StorageFeatures {
+  /** What is stored outlives the process. */
+  readonly durable: boolean
+  /** Both parts of a resource can be written in one step that happens wholly or not at all. */
+  readonly atomicParts: boolean
+  /** Writes take a `transaction` hook that runs with the row locked, before the commit. */
+  readonly transactions: boolean
+  /** Writes keep a journal of keys to be settled in caches (see `TransactionHook.journal`). */
+  readonly journal: boolean
+  /** Content passes through without being held in memory as a whole. */
+  readonly streams: boolean
+  /** `page()` can order by the time of the last write. */
+  readonly orderByModified: boolean
+}
+
+export interface CallOptions {
+  /** Ends the wait with `E_ABORTED`. A write that rejects with it has not happened. */
+  readonly signal?: AbortSignal | undefined
+}
+
+export interface ReadManyOptions extends CallOptions {
+  /** Default: `'content'`. */
+  readonly part?: PartName | undefined
+}
+
+export interface ExistsOptions extends CallOptions {
+  /** Asks for this part. Default: either. */
+  readonly part?: PartName | undefined
+}
+
+/** An entity tag of a part, or one a part. `'*'` stands for any version. */
+export type Match = string | Partial<Readonly<Record<PartName, string>>>
+
+export interface Preconditions {
+  /**
+   * Writes only if the part has this entity tag; `'*'`: only if it exists. A plain string means the part that is
+   * written; where the write is of both parts, name the parts.
+   */
+  readonly ifMatch?: Match | undefined
+  /** Writes only if no written part exists. */
+  readonly ifNoneMatch?: '*' | undefined
+}
+
+/** What a write is about to do, told inside of its transaction. */
+export interface PendingWrite {
+  readonly info: ResourceInfo
+  /** The version that every written part gets; for a removed part, the version of its absence. */
+  readonly version: number
+  readonly written: readonly PartName[]
+  readonly removed: readonly PartName[]
+  /** The resource had no part before and has one now. */
+  readonly created: boolean
+  /** The resource had a part before and has none now. */
+  readonly emptied: boolean
+}
+
+/** What a hook asks of the transaction it runs in. */
+export interface CommitTerms {
+  /** The commit must have been sent before this instant of `performance.now()`; else the write rolls back. */
+  readonly commitBefore?: number | undefined
+}
+
+/**
+ * Takes part in the transaction of a write. Only for storages with `supports.transactions`; others refuse it with
+ * `E_UNSUPPORTED`.
+ */
+export interface TransactionHook {
+  /**
+   * Keys for the journal row that is inserted in the same transaction, where the storage has
+   * `supports.journal`. The row stays until `settle()` is called with the write's `journalId`.
+   */
+  readonly journal?: readonly string[] | undefined
+  /**
+   * Runs once the row is changed and locked, before the commit; not at all for a write that changes nothing.
+   * Should it reject, the write is rolled back and rejects with the same error. It may run again, from the
+   * start, when the storage repeats a transaction that collided with another.
+   */
+  beforeCommit(pending: PendingWrite): Promise<CommitTerms | void>
+}
+
+export interface WriteOptions extends CallOptions, Preconditions {
+  readonly transaction?: TransactionHook | undefined
+}
+
+export interface Parts {
+  readonly content?: ByteSource | undefined
+  readonly metadata?: ByteSource | undefined
+}
+
+export interface WriteResult {
+  /** False where a removal found nothing; then nothing was written and `version` is 0. */
+  readonly changed: boolean
+  /** The version of every part that was written, or of the absence of what was removed. */
+  readonly version: number
+  readonly etag: string
+  readonly modifiedAt: Date
+  /** The resource had no part before. */
+  readonly created: boolean
+  /** The resource has no part any more. */
+  readonly emptied: boolean
+  /** The journal row of this write, where one was asked for. */
+  readonly journalId?: string | undefined
+}
+
+export interface ListOptions extends CallOptions {
+  /** Only names that end in it: `'atom'` and `'.atom'` mean the same. */
+  readonly ext?: string | undefined
+}
+
+/** By name in code point order, or by the last write of any part. */
+export type ListOrder = 'name' | 'oldest' | 'newest'
+
+export interface PageOptions extends ListOptions {
+  /** Default: `'name'`. */
+  readonly order?: ListOrder | undefined
+  /** How many entries at most, 1 to 10,000. Default: 100. */
+  readonly limit?: number | undefined
+  /** The `next` of the page before. It is bound to collection, order and `ext`. */
+  readonly after?: string | undefined
+}
+
+export interface ListPage {
+  readonly entries: readonly ListEntry[]
+  /** Where the next page begins; undefined on the last one. */
+  readonly next: string | undefined
+}
+
+/**
+ * Keeps resources (content and metadata) in named collections. Every implementation passes the suites of
+ * `@larder/storage-core/testing`.
+ *
+ * Names are 1 to 255 bytes (collections) or 1 to 512 bytes (resources) of UTF-8, without U+0000 and lone
+ * surrogates; others are a `RangeError` before any I/O, and what is no string a `TypeError`. Names are compared
+ * code point by code point.
+ *
+ * A collection comes into being when it is first written to or listed. All rejections are
+ * `StorageError`s.
+ */
+export interface Storage extends AsyncDisposable {
+  readonly supports: StorageFeatures
+
+  /** The address of a resource or, without one, of the collection. Pure: no I/O, same arguments, same key. */
+  info(collection: string, resource?: string): ResourceInfo
+
+  /** Makes the collection if there is none. */
+  createContainer(collection: string, options?: CallOptions): Promise<void>
+
+  /** Resolves to the content, or rejects with `E_NOT_FOUND`. */
+  getContent(info: ResourceInfo, options?: CallOptions): Promise<StoredPart>
+  /** Resolves to the metadata, or rejects with `E_NOT_FOUND`. */
+  getMetaData(info: ResourceInfo, options?: CallOptions): Promise<StoredPart>
+  /** One part of many resources, in the order of `infos`; undefined where there is none. */
+  getMany(infos: readonly ResourceInfo[], options?: ReadManyOptions): Promise<(StoredPart | undefined)[]>
+  /** The content as a stream, or `E_NOT_FOUND`. For what is too large to hold in memory. */
+  openContent(info: ResourceInfo, options?: CallOptions): Promise<PartStream>
+
+  putContent(info: ResourceInfo, content: ByteSource, options?: WriteOptions): Promise<WriteResult>
+  putMetaData(info: ResourceInfo, metadata: ByteSource, options?: WriteOptions): Promise<WriteResult>
+  /** Writes the parts that are given in one atomic step; with both, `supports.atomicParts` is needed. */
+  put(info: ResourceInfo, parts: Parts, options?: WriteOptions): Promise<WriteResult>
+
+  /** What is missing is silently passed over, unless a precondition asks for it. */
+  removeContent(info: ResourceInfo, options?: WriteOptions): Promise<WriteResult>
+  removeMetaData(info: ResourceInfo, options?: WriteOptions): Promise<WriteResult>
+  /** Removes both parts in one atomic step. */
+  remove(info: ResourceInfo, options?: WriteOptions): Promise<WriteResult>
+
+  /** Tells the storage that these writes belong together, with a message for its log. Most do nothing. */
+  persist(infos: readonly ResourceInfo[], message?: string, options?: CallOptions): Promise<void>
+
+  /** Whether the resource has a part; for a collection's info, whether the collection has been made. */
+  exists(info: ResourceInfo, options?: ExistsOptions): Promise<boolean>
+
+  /** All members by name, in code point order. */
+  ls(collection: string, ext?: string | ListOptions): Promise<Map<string, ResourceInfo>>
+  /** All members one by one, in no promised order, without holding them all. */
+  ils(collection: string, ext?: string | ListOptions): AsyncIterable<[name: string, info: ResourceInfo]>
+  /** A part of the listing. Pages follow each other by keys, so that writes in between shift nothing. */
+  page(collection: string, options?: PageOptions): Promise<ListPage>
+
+  /** Drops journal rows of writes whose caches are known to be right. Ids that are gone are passed over. */
+  settle(journalIds: readonly string[]): Promise<void>
+
+  /** Waits for what is in flight, then releases everything. Idempotent; later calls reject with `E_CLOSED`. */
+  shutdown(): Promise<void>
+}
+

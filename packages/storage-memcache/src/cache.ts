@@ -1,0 +1,87 @@
+/** What an item says of itself, beside its bytes. */
+export interface ItemOptions {
+  /** The 32 bits that memcached keeps beside an item. Default: 0. */
+  readonly flags?: number
+  /**
+   * How long the item may live, in milliseconds; `undefined` means for ever, zero and less are refused.
+   * Rounded up to whole seconds plus one, since a server counts whole seconds of its own clock and an item of
+   * N seconds may vanish after little more than N - 1.
+   */
+  readonly ttlMs?: number | undefined
+}
+
+export interface CallOptions {
+  /** Settles the call with `E_ABORTED`. A command that was already sent may still be executed by the server. */
+  readonly signal?: AbortSignal | undefined
+}
+
+/**
+ * The version of an item as one reply told it. It is bound to the connection it came by: a server that restarted
+ * counts from 1 again, so that a number seen before may come back on another value. A token whose connection is
+ * gone never matches: `cas` and `delete` answer `'exists'` for it without asking the server.
+ */
+export interface CasToken {
+  /** memcached's 64-bit number, never 0. For logs and comparison within one connection. */
+  readonly id: bigint
+  /** Whether both tokens stand for the same state of the same item, as seen by the same connection. */
+  equals(other: CasToken): boolean
+}
+
+export interface CacheItem {
+  /** Owned by the caller; shares no memory with the receive buffer. */
+  readonly value: Buffer
+  readonly flags: number
+  readonly cas: CasToken
+}
+
+/** Answers under the keys that were asked; a key in neither map is a miss. */
+export interface CacheBatch {
+  readonly items: ReadonlyMap<string, CacheItem>
+  /** Keys whose server did not answer, each with its reason. */
+  readonly failed: ReadonlyMap<string, Error>
+}
+
+export interface CacheEntry extends ItemOptions {
+  readonly key: string
+  readonly value: Uint8Array
+}
+
+export type CasResult =
+  | { readonly status: 'stored'; readonly cas: CasToken }
+  /** Somebody changed the item, or the token's connection is gone. */
+  | { readonly status: 'exists' }
+  | { readonly status: 'not-found' }
+
+/**
+ * The contract of a cache of bytes, kept by memcached and by `EmbeddedCache`. A miss is `undefined` and never an
+ * error; a rejection (`E_CACHE_UNAVAILABLE`, `E_TIMEOUT`, `E_OVERLOADED`, `E_SERVER`, `E_CLOSED`, `E_ABORTED`)
+ * means that the outcome is unknown: the command may have been executed, or may still be.
+ * Keys are 1 to 250 bytes of UTF-8 without spaces and control characters; others are a `RangeError` before any
+ * I/O, as is a value over `maxItemBytes` (memcached answers a store that is too large by deleting the old item).
+ * Stores copy or send `value` before the promise settles; the caller must not change it before.
+ */
+export interface Cache extends AsyncDisposable {
+  /** The largest value that can be stored under a 250-byte key, in bytes. */
+  readonly maxItemBytes: number
+  get(key: string, options?: CallOptions): Promise<CacheItem | undefined>
+  /** Never rejects because of a server: see `CacheBatch.failed`. */
+  getMulti(keys: readonly string[], options?: CallOptions): Promise<CacheBatch>
+  set(key: string, value: Uint8Array, options?: ItemOptions & CallOptions): Promise<CasToken>
+  /** Answers with the keys that were not stored, each with its reason. */
+  setMulti(entries: readonly CacheEntry[], options?: CallOptions): Promise<ReadonlyMap<string, Error>>
+  /** Stores only where nothing is; `undefined`: there is something. */
+  add(key: string, value: Uint8Array, options?: ItemOptions & CallOptions): Promise<CasToken | undefined>
+  /** Stores only where something is; `undefined`: there is nothing. */
+  replace(key: string, value: Uint8Array, options?: ItemOptions & CallOptions): Promise<CasToken | undefined>
+  cas(key: string, value: Uint8Array, token: CasToken, options?: ItemOptions & CallOptions): Promise<CasResult>
+  /** Adds bytes at the end; the item keeps its time to live and flags. `false`: no such item. */
+  append(key: string, value: Uint8Array, options?: CallOptions): Promise<boolean>
+  /** Adds bytes at the start; the item keeps its time to live and flags. `false`: no such item. */
+  prepend(key: string, value: Uint8Array, options?: CallOptions): Promise<boolean>
+  /** With `cas`, deletes only the state that the token stands for. */
+  delete(key: string, options?: CallOptions & { readonly cas?: CasToken }): Promise<'deleted' | 'exists' | 'not-found'>
+  /** Sets a new time to live; the CAS stays. `false`: no such item. */
+  touch(key: string, ttlMs: number | undefined, options?: CallOptions): Promise<boolean>
+  /** Settles everything in flight, closes every connection. Idempotent; later calls reject with `E_CLOSED`. */
+  close(): Promise<void>
+}
