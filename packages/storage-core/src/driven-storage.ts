@@ -2,7 +2,7 @@ import { throwIfAborted } from './abort.js'
 import { Address } from './address.js'
 import { checkSource, collect } from './bytes.js'
 import { decodeCursor, encodeCursor } from './cursor.js'
-import type { DriverCall, ListRow, PartChange, StorageDriver } from './driver.js'
+import type { DriverCall, PartChange, StorageDriver } from './driver.js'
 import { NotFoundError, StorageError } from './errors.js'
 import { checkCollectionName, checkResourceName, compareNames, normalizeExt } from './names.js'
 import { conditionsOf } from './preconditions.js'
@@ -121,7 +121,7 @@ export class DrivenStorage implements Storage {
 
   async ls(collection: string, ext?: string | ListOptions): Promise<Map<string, ResourceInfo>> {
     const names: string[] = []
-    for await (const row of this.#rows(...this.#listing(collection, ext))) names.push(row.name)
+    for await (const name of this.#names(...this.#listing(collection, ext))) names.push(name)
     if (this.#driver.listAll !== undefined) names.sort(compareNames)
     return new Map(names.map((name) => [name, new Address(this.#driver, collection, name)]))
   }
@@ -226,14 +226,14 @@ export class DrivenStorage implements Storage {
   async *#pairs(
     ...listing: [string, string | undefined, CallOptions]
   ): AsyncGenerator<[name: string, info: ResourceInfo], void, undefined> {
-    for await (const row of this.#rows(...listing)) yield [row.name, new Address(this.#driver, listing[0], row.name)]
+    for await (const name of this.#names(...listing)) yield [name, new Address(this.#driver, listing[0], name)]
   }
 
-  async *#rows(
+  async *#names(
     collection: string,
     ext: string | undefined,
     options: CallOptions,
-  ): AsyncGenerator<ListRow, void, undefined> {
+  ): AsyncGenerator<string, void, undefined> {
     const listAll = this.#driver.listAll?.bind(this.#driver) ?? this.#listByPages.bind(this)
     const batches = await this.#run(options, async (call) => listAll({ collection, ext }, call)[Symbol.asyncIterator]())
     try {
@@ -251,11 +251,11 @@ export class DrivenStorage implements Storage {
   async *#listByPages(
     request: { collection: string; ext: string | undefined },
     call: DriverCall,
-  ): AsyncGenerator<readonly ListRow[], void, undefined> {
+  ): AsyncGenerator<readonly string[], void, undefined> {
     let after: string | undefined
     do {
       const page = await this.#driver.list({ ...request, order: 'name', limit: 1_000, after }, call)
-      yield page.rows
+      yield page.rows.map((row) => row.name)
       after = page.next
     } while (after !== undefined)
   }

@@ -62,8 +62,8 @@ export interface StorageDriver extends AddressMaker {
   exists(info: ResourceInfo, part: PartName | undefined, call: DriverCall): Promise<boolean>
   /** At most `limit` rows behind `after`. Creates the collection where it is missing. */
   list(request: ListRequest, call: DriverCall): Promise<ListRows>
-  /** All rows, for a driver that has a better way than page after page; in no promised order. */
-  listAll?(request: Pick<ListRequest, 'collection' | 'ext'>, call: DriverCall): AsyncIterable<readonly ListRow[]>
+  /** All names, for a driver that has a better way than page after page; in no promised order. */
+  listAll?(request: Pick<ListRequest, 'collection' | 'ext'>, call: DriverCall): AsyncIterable<readonly string[]>
   persist?(infos: readonly ResourceInfo[], message: string | undefined, call: DriverCall): Promise<void>
   settle?(journalIds: readonly string[]): Promise<void>
   /** Called once, when nothing is in flight any more. */
