@@ -1,1 +1,5 @@
-export {}
+export type { CallFilter, CallKind, FaultPoint, StorageCall } from './faults.js'
+export { type FaultOptions, FaultyStorage } from './faulty-storage.js'
+export { ForwardingStorage } from './forwarding-storage.js'
+export type { Gate } from './gate.js'
+export { LimitedStorage } from './limited-storage.js'

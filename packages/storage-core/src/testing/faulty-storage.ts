@@ -1,0 +1,272 @@
+import { StorageError } from '../errors.js'
+import type { PartStream, ResourceInfo, StoredPart } from '../resource.js'
+import type {
+  ByteSource,
+  CallOptions,
+  ExistsOptions,
+  ListOptions,
+  ListPage,
+  PageOptions,
+  Parts,
+  ReadManyOptions,
+  TransactionHook,
+  WriteOptions,
+  WriteResult,
+} from '../storage.js'
+import {
+  type CallFaults,
+  type CallFilter,
+  type CallKind,
+  type FaultPoint,
+  Faults,
+  type StorageCall,
+} from './faults.js'
+import { ForwardingStorage } from './forwarding-storage.js'
+import type { Gate } from './gate.js'
+
+export interface FaultOptions {
+  readonly at?: FaultPoint | undefined
+  /** Only calls for which this is true; others pass and leave the fault in place. */
+  readonly where?: CallFilter | undefined
+}
+
+/**
+ * Hands every call on to another storage, and stops or breaks the ones that a test names, so that a race is played
+ * step by step instead of hoped for:
+ *
+ * ```ts
+ * const durable = new FaultyStorage(new MemoryStorage())
+ * const gate = durable.pauseNextRead()
+ * const slow = reader.getContent(info)
+ * await gate.reached           // the old bytes are read, and not yet answered
+ * await writer.putContent(info, 'new')
+ * gate.open()
+ * await slow
+ * ```
+ *
+ * A stopped call whose `signal` fires rejects with `E_ABORTED`, except a write that is already committed. Reads are
+ * `getContent`, `getMetaData`, `getMany`, `openContent` and `exists`; listings `ls`, `ils` and `page`.
+ */
+export class FaultyStorage extends ForwardingStorage {
+  readonly #faults = new Faults()
+  #calls: StorageCall[] = []
+
+  /** Every call so far, oldest first. */
+  get calls(): readonly StorageCall[] {
+    return this.#calls
+  }
+
+  /** How many calls there were of a kind or method. */
+  count(kindOrMethod: string): number {
+    return this.#calls.filter(({ kind, method }) => kind === kindOrMethod || method === kindOrMethod).length
+  }
+
+  forgetCalls(): void {
+    this.#calls = []
+  }
+
+  /** Stops the next read. Default: `after`, so that it holds bytes which a write can overtake. */
+  pauseNextRead({ at = 'after', where }: FaultOptions = {}): Gate {
+    return this.#add('read', at, where)
+  }
+
+  /** Stops the next write. Default: `before`. */
+  pauseNextWrite({ at = 'before', where }: FaultOptions = {}): Gate {
+    return this.#add('write', at, where)
+  }
+
+  /** Stops the next listing. Default: `after`; `ils` has then yielded everything and not yet ended. */
+  pauseNextListing({ at = 'after', where }: FaultOptions = {}): Gate {
+    return this.#add('listing', at, where)
+  }
+
+  /** Lets the next `times` reads fail. Default: `before`. */
+  failNextReads(times: number, error: Error, options?: FaultOptions): void {
+    this.#fail('read', times, error, options)
+  }
+
+  /**
+   * Lets the next `times` writes fail. Default: `before`, nothing was written. `commit`: rolled back. `after`: written,
+   * and the caller does not know.
+   */
+  failNextWrites(times: number, error: Error, options?: FaultOptions): void {
+    this.#fail('write', times, error, options)
+  }
+
+  failNextListings(times: number, error: Error, options?: FaultOptions): void {
+    this.#fail('listing', times, error, options)
+  }
+
+  /** Takes back all faults that no call has met, and opens their gates. */
+  clearFaults(): void {
+    this.#faults.clear()
+  }
+
+  override createContainer(collection: string, options?: CallOptions): Promise<void> {
+    this.#record('other', 'createContainer', [])
+    return super.createContainer(collection, options)
+  }
+
+  override getContent(info: ResourceInfo, options?: CallOptions): Promise<StoredPart> {
+    return this.#call('read', 'getContent', [info], options, () => super.getContent(info, options))
+  }
+
+  override getMetaData(info: ResourceInfo, options?: CallOptions): Promise<StoredPart> {
+    return this.#call('read', 'getMetaData', [info], options, () => super.getMetaData(info, options))
+  }
+
+  override getMany(
+    infos: readonly ResourceInfo[],
+    options?: ReadManyOptions,
+  ): Promise<(StoredPart | undefined)[]> {
+    return this.#call('read', 'getMany', infos, options, () => super.getMany(infos, options))
+  }
+
+  override openContent(info: ResourceInfo, options?: CallOptions): Promise<PartStream> {
+    return this.#call('read', 'openContent', [info], options, () => super.openContent(info, options))
+  }
+
+  override exists(info: ResourceInfo, options?: ExistsOptions): Promise<boolean> {
+    return this.#call('read', 'exists', [info], options, () => super.exists(info, options))
+  }
+
+  override putContent(info: ResourceInfo, content: ByteSource, options?: WriteOptions): Promise<WriteResult> {
+    return this.#write('putContent', info, options, (own) => super.putContent(info, content, own))
+  }
+
+  override putMetaData(
+    info: ResourceInfo,
+    metadata: ByteSource,
+    options?: WriteOptions,
+  ): Promise<WriteResult> {
+    return this.#write('putMetaData', info, options, (own) => super.putMetaData(info, metadata, own))
+  }
+
+  override put(info: ResourceInfo, parts: Parts, options?: WriteOptions): Promise<WriteResult> {
+    return this.#write('put', info, options, (own) => super.put(info, parts, own))
+  }
+
+  override removeContent(info: ResourceInfo, options?: WriteOptions): Promise<WriteResult> {
+    return this.#write('removeContent', info, options, (own) => super.removeContent(info, own))
+  }
+
+  override removeMetaData(info: ResourceInfo, options?: WriteOptions): Promise<WriteResult> {
+    return this.#write('removeMetaData', info, options, (own) => super.removeMetaData(info, own))
+  }
+
+  override remove(info: ResourceInfo, options?: WriteOptions): Promise<WriteResult> {
+    return this.#write('remove', info, options, (own) => super.remove(info, own))
+  }
+
+  override persist(infos: readonly ResourceInfo[], message?: string, options?: CallOptions): Promise<void> {
+    this.#record('other', 'persist', infos)
+    return super.persist(infos, message, options)
+  }
+
+  override async ls(collection: string, ext?: string | ListOptions): Promise<Map<string, ResourceInfo>> {
+    const options = typeof ext === 'string' ? undefined : ext
+    return this.#call('listing', 'ls', [this.info(collection)], options, () => super.ls(collection, ext))
+  }
+
+  override ils(
+    collection: string,
+    ext?: string | ListOptions,
+  ): AsyncIterable<[name: string, info: ResourceInfo]> {
+    const pairs = super.ils(collection, ext)
+    return this.#gatedPairs(collection, pairs, typeof ext === 'string' ? undefined : ext?.signal)
+  }
+
+  override async page(collection: string, options?: PageOptions): Promise<ListPage> {
+    return this.#call('listing', 'page', [this.info(collection)], options, () =>
+      super.page(collection, options),
+    )
+  }
+
+  override settle(journalIds: readonly string[]): Promise<void> {
+    this.#record('other', 'settle', [])
+    return super.settle(journalIds)
+  }
+
+  #record(kind: CallKind, method: string, infos: readonly ResourceInfo[]): CallFaults {
+    const call = { kind, method, infos }
+    this.#calls.push(call)
+    return this.#faults.take(call)
+  }
+
+  #add(kind: CallKind, at: FaultPoint, where: CallFilter | undefined): Gate {
+    if (at === 'locked' || at === 'commit') {
+      if (kind !== 'write') throw new TypeError(`Only writes can be stopped at ${at}`)
+      if (!this.supports.transactions)
+        throw new StorageError('E_UNSUPPORTED', 'This storage has no transactions')
+    }
+    return this.#faults.add(kind, at, where)
+  }
+
+  #fail(kind: CallKind, times: number, error: Error, { at = 'before', where }: FaultOptions = {}): void {
+    for (let i = 0; i < times; i++) this.#add(kind, at, where).fail(error)
+  }
+
+  async #call<T>(
+    kind: CallKind,
+    method: string,
+    infos: readonly ResourceInfo[],
+    options: CallOptions | undefined,
+    work: () => Promise<T>,
+  ): Promise<T> {
+    const faults = this.#record(kind, method, infos)
+    try {
+      await faults.pass('before', options?.signal)
+      const answer = await work()
+      await faults.pass('after', options?.signal)
+      return answer
+    } finally {
+      faults.end()
+    }
+  }
+
+  async #write(
+    method: string,
+    info: ResourceInfo,
+    options: WriteOptions | undefined,
+    work: (options: WriteOptions | undefined) => Promise<WriteResult>,
+  ): Promise<WriteResult> {
+    const faults = this.#record('write', method, [info])
+    try {
+      await faults.pass('before', options?.signal)
+      const inside = faults.has('locked', 'commit')
+      const answer = await work(inside ? { ...options, transaction: gatedHook(faults, options) } : options)
+      await faults.pass('after')
+      return answer
+    } finally {
+      faults.end()
+    }
+  }
+
+  async *#gatedPairs<T>(
+    collection: string,
+    pairs: AsyncIterable<T>,
+    signal: AbortSignal | undefined,
+  ): AsyncGenerator<T, void, undefined> {
+    const faults = this.#record('listing', 'ils', [this.info(collection)])
+    try {
+      await faults.pass('before', signal)
+      yield* pairs
+      await faults.pass('after', signal)
+    } finally {
+      faults.end()
+    }
+  }
+}
+
+function gatedHook(faults: CallFaults, options: WriteOptions | undefined): TransactionHook {
+  const hook = options?.transaction
+  return {
+    journal: hook?.journal,
+    async beforeCommit(pending) {
+      await faults.pass('locked', options?.signal)
+      const terms = await hook?.beforeCommit(pending)
+      await faults.pass('commit', options?.signal)
+      return terms
+    },
+  }
+}

@@ -1,0 +1,68 @@
+import { StorageError } from '../errors.js'
+import type { ResourceInfo } from '../resource.js'
+import type { ByteSource, PageOptions, Parts, StorageFeatures, WriteOptions } from '../storage.js'
+import { ForwardingStorage } from './forwarding-storage.js'
+
+type Refusable = 'atomicParts' | 'transactions' | 'journal' | 'orderByModified'
+
+/**
+ * A storage that refuses what it could do: how users of a storage get on with a lesser one is tested with it, for
+ * example the way of a cache proxy without transactions.
+ */
+export class LimitedStorage extends ForwardingStorage {
+  readonly #without: ReadonlySet<string>
+
+  constructor(inner: ForwardingStorage['inner'], without: readonly Refusable[]) {
+    super(inner)
+    this.#without = new Set(without)
+  }
+
+  override get supports(): StorageFeatures {
+    const without = [...this.#without].map((feature) => [feature, false])
+    return { ...this.inner.supports, ...(Object.fromEntries(without) as Partial<StorageFeatures>) }
+  }
+
+  override async putContent(info: ResourceInfo, content: ByteSource, options?: WriteOptions) {
+    return super.putContent(info, content, this.#allowed(options))
+  }
+
+  override async putMetaData(info: ResourceInfo, metadata: ByteSource, options?: WriteOptions) {
+    return super.putMetaData(info, metadata, this.#allowed(options))
+  }
+
+  override async put(info: ResourceInfo, parts: Parts, options?: WriteOptions) {
+    if (parts.content !== undefined && parts.metadata !== undefined) this.#refuse('atomicParts')
+    return super.put(info, parts, this.#allowed(options))
+  }
+
+  override async removeContent(info: ResourceInfo, options?: WriteOptions) {
+    return super.removeContent(info, this.#allowed(options))
+  }
+
+  override async removeMetaData(info: ResourceInfo, options?: WriteOptions) {
+    return super.removeMetaData(info, this.#allowed(options))
+  }
+
+  override async remove(info: ResourceInfo, options?: WriteOptions) {
+    this.#refuse('atomicParts')
+    return super.remove(info, this.#allowed(options))
+  }
+
+  override async page(collection: string, options?: PageOptions) {
+    if (options?.order === 'oldest' || options?.order === 'newest') this.#refuse('orderByModified')
+    return super.page(collection, options)
+  }
+
+  #allowed(options: WriteOptions | undefined): WriteOptions | undefined {
+    const transaction = options?.transaction
+    if (transaction === undefined) return options
+    this.#refuse('transactions')
+    if (!this.#without.has('journal')) return options
+    return { ...options, transaction: { beforeCommit: (pending) => transaction.beforeCommit(pending) } }
+  }
+
+  #refuse(feature: Refusable): void {
+    if (this.#without.has(feature))
+      throw new StorageError('E_UNSUPPORTED', `This storage is without ${feature}`)
+  }
+}
