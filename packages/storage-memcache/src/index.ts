@@ -1,1 +1,14 @@
-export {}
+export type {
+  Cache,
+  CacheBatch,
+  CacheEntry,
+  CacheItem,
+  CallOptions,
+  CasResult,
+  CasToken,
+  ItemOptions,
+} from './cache.js'
+export { RemoteCache } from './client/remote-cache.js'
+export type { RemoteCacheOptions } from './client/remote-options.js'
+export { DEFAULT_EMBEDDED_CACHE_OPTIONS, EmbeddedCache } from './embedded-cache.js'
+export type { EmbeddedCacheOptions } from './embedded-cache.js'

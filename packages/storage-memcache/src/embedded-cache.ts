@@ -1,0 +1,225 @@
+import { StorageError } from '@larder/storage-core'
+import { LRUCache } from 'lru-cache'
+import type {
+  Cache,
+  CacheBatch,
+  CacheEntry,
+  CacheItem,
+  CallOptions,
+  CasResult,
+  CasToken,
+  ItemOptions,
+} from './cache.js'
+import { exptimeOf } from './protocol/expiry.js'
+import { keyBytes } from './protocol/key.js'
+import { checkFlags, checkValue, DEFAULT_SERVER_ITEM_LIMIT_BYTES, maxItemBytesFor } from './protocol/limits.js'
+import { CasId } from './transport/cas-id.js'
+
+/** What an entry costs beside its value and key, roughly: the objects that hold them. */
+const ENTRY_OVERHEAD_BYTES = 200
+
+export interface EmbeddedCacheOptions {
+  /** All items together, with their keys and an estimate of what holds them. Default: 64 MiB. */
+  readonly maxBytes?: number
+  /** The largest value. Default: what memcached takes, so that both behave alike. */
+  readonly maxItemBytes?: number
+  /** A clock in milliseconds, for times to live. Default: one that never steps back. */
+  readonly now?: () => number
+}
+
+export const DEFAULT_EMBEDDED_CACHE_OPTIONS: Required<EmbeddedCacheOptions> = Object.freeze({
+  maxBytes: 64 * 1024 * 1024,
+  maxItemBytes: maxItemBytesFor(DEFAULT_SERVER_ITEM_LIMIT_BYTES),
+  now: () => performance.now(),
+})
+
+interface Entry {
+  /** Never handed out and never changed. */
+  readonly value: Buffer
+  readonly flags: number
+  readonly cas: CasId<object>
+  /** On this cache's clock. */
+  readonly expiresAt: number
+}
+
+type StoreOptions = ItemOptions & CallOptions
+
+/**
+ * The contract of memcached within this process: least recently used items go first. Bytes are copied in and
+ * out, so that a caller's change is never seen by another. Each instance is a cache of its own.
+ */
+export class EmbeddedCache implements Cache {
+  readonly maxItemBytes: number
+  readonly #now: () => number
+  readonly #entries: LRUCache<string, Entry>
+  #stores = 0
+  #isClosed = false
+
+  constructor(options: EmbeddedCacheOptions = {}) {
+    const { maxBytes, maxItemBytes, now } = { ...DEFAULT_EMBEDDED_CACHE_OPTIONS, ...options }
+    if (!(maxBytes >= 1024)) throw new RangeError(`maxBytes must be at least 1024, not ${String(maxBytes)}`)
+    if (!(maxItemBytes >= 1)) throw new RangeError(`maxItemBytes must be at least 1, not ${String(maxItemBytes)}`)
+    // An item that is larger than the whole cache would be dropped without a word.
+    this.maxItemBytes = Math.min(maxItemBytes, maxBytes - entrySize('x'.repeat(250), 0))
+    this.#now = now
+    this.#entries = new LRUCache<string, Entry>({
+      maxSize: maxBytes,
+      sizeCalculation: (entry, key) => entrySize(key, entry.value.length),
+    })
+  }
+
+  async get(key: string, options?: CallOptions): Promise<CacheItem | undefined> {
+    this.#check(key, options)
+    const entry = this.#find(key)
+    return entry && itemOf(entry)
+  }
+
+  async getMulti(keys: readonly string[], options?: CallOptions): Promise<CacheBatch> {
+    for (const key of keys) this.#check(key, options)
+    this.#checkCall(options)
+    const items = new Map<string, CacheItem>()
+    for (const key of keys) {
+      const entry = this.#find(key)
+      if (entry !== undefined) items.set(key, itemOf(entry))
+    }
+    return { items, failed: new Map() }
+  }
+
+  async set(key: string, value: Uint8Array, options?: StoreOptions): Promise<CasToken> {
+    this.#checkStore(key, value, options)
+    return this.#store(key, value, options)
+  }
+
+  async setMulti(entries: readonly CacheEntry[], options?: CallOptions): Promise<ReadonlyMap<string, Error>> {
+    for (const entry of entries) this.#checkStore(entry.key, entry.value, { ...options, ...entry })
+    this.#checkCall(options)
+    for (const entry of entries) this.#store(entry.key, entry.value, entry)
+    return new Map()
+  }
+
+  async add(key: string, value: Uint8Array, options?: StoreOptions): Promise<CasToken | undefined> {
+    this.#checkStore(key, value, options)
+    return this.#find(key) === undefined ? this.#store(key, value, options) : undefined
+  }
+
+  async replace(key: string, value: Uint8Array, options?: StoreOptions): Promise<CasToken | undefined> {
+    this.#checkStore(key, value, options)
+    return this.#find(key) === undefined ? undefined : this.#store(key, value, options)
+  }
+
+  async cas(key: string, value: Uint8Array, token: CasToken, options?: StoreOptions): Promise<CasResult> {
+    this.#checkStore(key, value, options)
+    if (!this.#isOurs(token)) return { status: 'exists' }
+    const entry = this.#find(key)
+    if (entry === undefined) return { status: 'not-found' }
+    if (!entry.cas.equals(token)) return { status: 'exists' }
+    return { status: 'stored', cas: this.#store(key, value, options) }
+  }
+
+  async append(key: string, value: Uint8Array, options?: CallOptions): Promise<boolean> {
+    this.#checkStore(key, value, options)
+    return this.#join(key, (old) => [old, value])
+  }
+
+  async prepend(key: string, value: Uint8Array, options?: CallOptions): Promise<boolean> {
+    this.#checkStore(key, value, options)
+    return this.#join(key, (old) => [value, old])
+  }
+
+  async delete(
+    key: string,
+    options?: CallOptions & { readonly cas?: CasToken },
+  ): Promise<'deleted' | 'exists' | 'not-found'> {
+    this.#check(key, options)
+    const token = options?.cas
+    if (token !== undefined && !this.#isOurs(token)) return 'exists'
+    const entry = this.#find(key)
+    if (entry === undefined) return 'not-found'
+    if (token !== undefined && !entry.cas.equals(token)) return 'exists'
+    this.#entries.delete(key)
+    return 'deleted'
+  }
+
+  async touch(key: string, ttlMs: number | undefined, options?: CallOptions): Promise<boolean> {
+    this.#check(key, options)
+    exptimeOf(ttlMs)
+    const expiresAt = this.#expiresAt(ttlMs)
+    const entry = this.#find(key)
+    if (entry === undefined) return false
+    this.#entries.set(key, { ...entry, expiresAt })
+    return true
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true
+    this.#entries.clear()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  #find(key: string): Entry | undefined {
+    const entry = this.#entries.get(key)
+    if (entry === undefined || this.#now() < entry.expiresAt) return entry
+    this.#entries.delete(key)
+    return undefined
+  }
+
+  #store(key: string, value: Uint8Array, options: ItemOptions | undefined): CasToken {
+    const cas = this.#nextCas()
+    const expiresAt = this.#expiresAt(options?.ttlMs)
+    this.#entries.set(key, { value: Buffer.from(value), flags: options?.flags ?? 0, cas, expiresAt })
+    return cas
+  }
+
+  #join(key: string, parts: (old: Buffer) => readonly Uint8Array[]): boolean {
+    const entry = this.#find(key)
+    if (entry === undefined) return false
+    const value = Buffer.concat(parts(entry.value))
+    if (value.length > this.maxItemBytes) {
+      throw new StorageError('E_TOO_LARGE', `An item may have ${this.maxItemBytes} bytes`, { key })
+    }
+    this.#entries.set(key, { ...entry, value, cas: this.#nextCas() })
+    return true
+  }
+
+  #nextCas(): CasId<object> {
+    const id = ++this.#stores
+    return new CasId(Math.floor(id / 2 ** 32), id >>> 0, this)
+  }
+
+  #isOurs(token: CasToken): boolean {
+    return token instanceof CasId && token.origin === this
+  }
+
+  #expiresAt(ttlMs: number | undefined): number {
+    return ttlMs === undefined ? Infinity : this.#now() + ttlMs
+  }
+
+  #check(key: string, options: CallOptions | undefined): void {
+    keyBytes(key)
+    this.#checkCall(options)
+  }
+
+  #checkStore(key: string, value: Uint8Array, options: StoreOptions | undefined): void {
+    this.#check(key, options)
+    checkValue(value, this.maxItemBytes)
+    checkFlags(options?.flags)
+    exptimeOf(options?.ttlMs)
+  }
+
+  #checkCall(options: CallOptions | undefined): void {
+    if (this.#isClosed) throw new StorageError('E_CLOSED', 'The cache was closed')
+    if (options?.signal?.aborted !== true) return
+    throw new StorageError('E_ABORTED', 'The command was aborted', { cause: options.signal.reason })
+  }
+}
+
+function itemOf({ value, flags, cas }: Entry): CacheItem {
+  return { value: Buffer.from(value), flags, cas }
+}
+
+function entrySize(key: string, valueBytes: number): number {
+  return valueBytes + 2 * key.length + ENTRY_OVERHEAD_BYTES
+}

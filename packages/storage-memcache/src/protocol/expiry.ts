@@ -1,0 +1,18 @@
+const THIRTY_DAYS_SECONDS = 60 * 60 * 24 * 30
+const MAX_EXPTIME = 0x7fff_ffff
+
+/**
+ * A time to live as the seconds that go over the wire; 0 stands for ever.
+ *
+ * Rounded up to whole seconds plus one, because a server counts ticks of its own clock: an item of N seconds may
+ * vanish after little more than N - 1. More than 30 days would be read as a Unix time (protocol.txt, "Expiration
+ * times"), so that such a time to live is sent as one. Refuses zero, less and what is no number.
+ */
+export function exptimeOf(ttlMs: number | undefined, nowMs: () => number = Date.now): number {
+  if (ttlMs === undefined) return 0
+  if (!(ttlMs > 0)) throw new RangeError(`A time to live must be more than 0 ms, not ${String(ttlMs)}`)
+  const seconds = Math.ceil(ttlMs / 1000) + 1
+  if (seconds <= THIRTY_DAYS_SECONDS) return seconds
+  // The wire holds 32 bits, read as a signed number: what ends after January 2038 is kept until then.
+  return Math.min(Math.ceil(nowMs() / 1000) + seconds, MAX_EXPTIME)
+}

@@ -1,0 +1,32 @@
+import { MAX_KEY_BYTES } from './key.js'
+
+/** memcached's limit for an item with everything that belongs to it, unless started with `-I`. */
+export const DEFAULT_SERVER_ITEM_LIMIT_BYTES = 1024 * 1024
+
+/**
+ * The item's header, CAS, client flags and the line break that the server keeps behind each value.
+ * Measured on 1.6.18; see `test/item-limit.test.ts`.
+ */
+const ITEM_OVERHEAD_BYTES = 48 + 8 + 4 + 2
+
+/** The largest value that fits under a 250-byte key, where the server was started with that item limit. */
+export function maxItemBytesFor(serverItemLimitBytes: number): number {
+  return serverItemLimitBytes - ITEM_OVERHEAD_BYTES - MAX_KEY_BYTES - 1
+}
+
+/** Refuses a value that would not fit with a `RangeError`: memcached deletes the old item where a store is too large. */
+export function checkValue(value: Uint8Array, maxItemBytes: number): void {
+  if (!(value instanceof Uint8Array)) throw new TypeError('A value must be a Uint8Array')
+  if (value.byteLength > maxItemBytes) {
+    throw new RangeError(`A value may have ${maxItemBytes} bytes, and this one has ${value.byteLength}`)
+  }
+}
+
+/** Client flags as memcached keeps them; more than 32 bits would silently become 0 on the server. */
+export function checkFlags(flags: number | undefined): number {
+  if (flags === undefined) return 0
+  if (!Number.isInteger(flags) || flags < 0 || flags > 0xffff_ffff) {
+    throw new RangeError(`Flags must be an integer of 32 bits, not ${String(flags)}`)
+  }
+  return flags
+}

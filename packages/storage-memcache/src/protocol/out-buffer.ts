@@ -1,0 +1,81 @@
+const INITIAL_BYTES = 16 * 1024
+/** A buffer that a burst has made larger than this is not kept. */
+const KEPT_BYTES = 256 * 1024
+/** From this size on, a value is handed to the socket as it is, since copying it costs more than a second write. */
+export const BY_REFERENCE_BYTES = 32 * 1024
+
+/**
+ * The bytes of all commands of one tick, so that they leave in one write. The owner writes `chunks()` and says
+ * by `reset` whether the memory may be used again.
+ */
+export class OutBuffer {
+  #bytes: Buffer = Buffer.allocUnsafeSlow(INITIAL_BYTES)
+  #start = 0
+  #end = 0
+  #chunks: Uint8Array[] = []
+  #chunkBytes = 0
+
+  /** How many bytes wait to be written. */
+  get length(): number {
+    return this.#chunkBytes + this.#end - this.#start
+  }
+
+  /** Room for `size` bytes at `offset` of the buffer that is returned by `bytes`; all of it must be filled. */
+  reserve(size: number): number {
+    const offset = this.#end
+    if (offset + size > this.#bytes.length) return this.#grow(size)
+    this.#end = offset + size
+    return offset
+  }
+
+  get bytes(): Buffer {
+    return this.#bytes
+  }
+
+  /** Gives back the end of the last reservation. */
+  trim(end: number): void {
+    this.#end = end
+  }
+
+  /** A large `value` is not copied: it must not be changed until the reply has come. */
+  append(value: Uint8Array): void {
+    if (value.byteLength >= BY_REFERENCE_BYTES) {
+      this.#cut()
+      this.#chunks.push(value)
+      this.#chunkBytes += value.byteLength
+      return
+    }
+    const offset = this.reserve(value.byteLength)
+    this.#bytes.set(value, offset)
+  }
+
+  chunks(): readonly Uint8Array[] {
+    this.#cut()
+    return this.#chunks
+  }
+
+  /** Forgets what was written; `reuse` says that nobody reads the memory any more. */
+  reset(reuse: boolean): void {
+    this.#chunks = []
+    this.#chunkBytes = 0
+    if (!reuse || this.#bytes.length > KEPT_BYTES) this.#bytes = Buffer.allocUnsafeSlow(INITIAL_BYTES)
+    this.#start = this.#end = 0
+  }
+
+  #cut(): void {
+    if (this.#end === this.#start) return
+    this.#chunks.push(this.#bytes.subarray(this.#start, this.#end))
+    this.#chunkBytes += this.#end - this.#start
+    this.#start = this.#end
+  }
+
+  #grow(size: number): number {
+    const used = this.#end - this.#start
+    const larger = Buffer.allocUnsafeSlow(Math.max(2 * this.#bytes.length, used + size))
+    this.#bytes.copy(larger, 0, this.#start, this.#end)
+    this.#bytes = larger
+    this.#start = 0
+    this.#end = used + size
+    return used
+  }
+}

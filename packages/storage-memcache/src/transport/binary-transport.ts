@@ -1,0 +1,125 @@
+import { StorageError } from '@larder/storage-core'
+import type { CacheBatch, CacheItem, CasResult, CasToken } from '../cache.js'
+import { Opcode } from '../protocol/binary/codes.js'
+import type { BinaryFrame } from '../protocol/binary/frame.js'
+import { BinaryReceiver } from '../protocol/binary/receiver.js'
+import { addressText, type ServerAddress } from '../server-address.js'
+import { BinaryGetBatch, BinarySetBatch } from './binary-batch.js'
+import { BinaryCommand, type BinaryCommandFields } from './binary-command.js'
+import * as replies from './binary-replies.js'
+import { CasId } from './cas-id.js'
+import { Channel } from './channel.js'
+import type { Exchange } from './exchange.js'
+import { memjsDial, type Credentials } from './memjs-link.js'
+import type { ChannelOptions } from './options.js'
+import type { Transport, WireItem, WireKey } from './transport.js'
+
+const EXISTS: CasResult = Object.freeze({ status: 'exists' })
+
+type Settle<T> = (resolve: (result: T) => void, reject: (error: unknown) => void) => Exchange<BinaryFrame>
+
+/** The binary protocol over memjs's connections: for SASL, and for servers that speak nothing else. */
+export class BinaryTransport implements Transport {
+  readonly #channel: Channel<BinaryFrame>
+
+  constructor(address: ServerAddress, options: ChannelOptions, credentials?: Credentials) {
+    const wire = {
+      dial: memjsDial(address, credentials),
+      createReceiver: (onFrame: (frame: BinaryFrame) => void) => new BinaryReceiver(onFrame),
+    }
+    this.#channel = new Channel(addressText(address), wire, options)
+  }
+
+  get(key: WireKey, signal?: AbortSignal): Promise<CacheItem | undefined> {
+    return this.#command({ opcode: Opcode.get, key, idempotent: true, read: replies.readItem }, signal)
+  }
+
+  getMulti(keys: readonly WireKey[], signal?: AbortSignal): Promise<CacheBatch> {
+    return this.#issue((resolve, reject) => new BinaryGetBatch(keys, resolve, reject), signal)
+  }
+
+  set(item: WireItem, signal?: AbortSignal): Promise<CasToken> {
+    return this.#command({ ...storeFields(item, signal), opcode: Opcode.set, read: replies.readStored }, signal)
+  }
+
+  setMulti(items: readonly WireItem[], signal?: AbortSignal): Promise<ReadonlyMap<string, Error>> {
+    const owned = signal === undefined ? items : items.map((item) => ({ ...item, value: Buffer.from(item.value) }))
+    return this.#issue((resolve, reject) => new BinarySetBatch(owned, resolve, reject), signal)
+  }
+
+  add(item: WireItem, signal?: AbortSignal): Promise<CasToken | undefined> {
+    return this.#command({ ...storeFields(item, signal), opcode: Opcode.add, read: replies.readAdded }, signal)
+  }
+
+  replace(item: WireItem, signal?: AbortSignal): Promise<CasToken | undefined> {
+    return this.#command({ ...storeFields(item, signal), opcode: Opcode.replace, read: replies.readReplaced }, signal)
+  }
+
+  cas(item: WireItem, token: CasToken, signal?: AbortSignal): Promise<CasResult> {
+    // A set with a CAS is the protocol's cas.
+    if (!(token instanceof CasId)) return Promise.resolve(EXISTS)
+    const fields = { ...storeFields(item, signal), cas: token, withoutConnection: EXISTS }
+    return this.#command({ ...fields, opcode: Opcode.set, read: replies.readCas }, signal)
+  }
+
+  append(key: WireKey, value: Uint8Array, signal?: AbortSignal): Promise<boolean> {
+    const owned = ownedValue(value, signal)
+    return this.#command({ opcode: Opcode.append, key, value: owned, read: replies.readJoined }, signal)
+  }
+
+  prepend(key: WireKey, value: Uint8Array, signal?: AbortSignal): Promise<boolean> {
+    const owned = ownedValue(value, signal)
+    return this.#command({ opcode: Opcode.prepend, key, value: owned, read: replies.readJoined }, signal)
+  }
+
+  delete(key: WireKey, token?: CasToken, signal?: AbortSignal): Promise<'deleted' | 'exists' | 'not-found'> {
+    if (token === undefined) return this.#command({ opcode: Opcode.delete, key, read: replies.readDeleted }, signal)
+    if (!(token instanceof CasId)) return Promise.resolve('exists')
+    const bound = { cas: token, withoutConnection: 'exists' as const }
+    return this.#command({ ...bound, opcode: Opcode.delete, key, read: replies.readDeleted }, signal)
+  }
+
+  touch(key: WireKey, exptime: number, signal?: AbortSignal): Promise<boolean> {
+    return this.#command({ opcode: Opcode.touch, key, extras: [exptime], read: replies.readTouched }, signal)
+  }
+
+  close(): void {
+    this.#channel.close()
+  }
+
+  #command<T>(fields: BinaryCommandFields<T>, signal: AbortSignal | undefined): Promise<T> {
+    return this.#issue((resolve, reject) => new BinaryCommand(fields, resolve, reject), signal)
+  }
+
+  #issue<T>(create: Settle<T>, signal: AbortSignal | undefined): Promise<T> {
+    if (signal === undefined) {
+      return new Promise((resolve, reject) => this.#channel.submit(create(resolve, reject)))
+    }
+    return new Promise((resolve, reject) => {
+      const exchange = create(
+        (result) => {
+          signal.removeEventListener('abort', onAbort)
+          resolve(result)
+        },
+        (error) => {
+          signal.removeEventListener('abort', onAbort)
+          reject(error as Error)
+        },
+      )
+      const onAbort = () =>
+        exchange.fail(new StorageError('E_ABORTED', 'The command was aborted', { cause: signal.reason }))
+      if (signal.aborted) return onAbort()
+      signal.addEventListener('abort', onAbort)
+      this.#channel.submit(exchange)
+    })
+  }
+}
+
+function storeFields(item: WireItem, signal: AbortSignal | undefined) {
+  return { key: item.key, extras: [item.flags, item.exptime], value: ownedValue(item.value, signal) }
+}
+
+// Once aborted, a store is the caller's no more, and still on its way: it must not see later changes.
+function ownedValue(value: Uint8Array, signal: AbortSignal | undefined): Uint8Array {
+  return signal === undefined ? value : Buffer.from(value)
+}

@@ -1,0 +1,23 @@
+/** What a connection learns from its socket. Nothing is called after `lost`, and nothing after `destroy`. */
+export interface LinkEvents {
+  /** Connected, authenticated, ready for commands. */
+  ready(): void
+  data(chunk: Buffer): void
+  /** The write buffer has room again. */
+  drain(): void
+  /** The socket is gone or must not be used any more, for whatever reason; a clean close included. */
+  lost(error: Error): void
+}
+
+/** A socket, reduced to what a connection needs of it; made anew for each attempt and never used again. */
+export interface Link {
+  /** Sends all chunks in one system call where possible. */
+  write(chunks: readonly Uint8Array[]): void
+  /** Bytes that the kernel has not taken yet; 0 means that no memory given to `write` is read any more. */
+  readonly bufferedBytes: number
+  /** Cuts the connection at once, in both directions, without waiting for anybody. Idempotent. */
+  destroy(): void
+}
+
+/** Starts an attempt to connect. `events` are never called before it returns. */
+export type Dial = (events: LinkEvents) => Link

@@ -1,0 +1,50 @@
+import type { Socket } from 'node:net'
+import type { Link, LinkEvents } from './link.js'
+
+/** Watches every way in which a socket can end, the half-closed one included, and reports the first. */
+export class SocketLink implements Link {
+  readonly #socket: Socket
+  #events: LinkEvents | undefined
+
+  /** `data` and `ready` are left to the caller, since they differ by who opened the socket. */
+  constructor(socket: Socket, events: LinkEvents) {
+    this.#socket = socket
+    this.#events = events
+    socket.setNoDelay(true)
+    socket.on('drain', () => this.#events?.drain())
+    socket.on('error', (error) => this.lose(error))
+    // A server that sent its FIN answers nothing any more, even if it still reads.
+    socket.on('end', () => this.lose(new Error('The server closed the connection')))
+    socket.on('close', () => this.lose(new Error('The connection was closed')))
+  }
+
+  get bufferedBytes(): number {
+    return this.#socket.writableLength
+  }
+
+  ready(): void {
+    this.#events?.ready()
+  }
+
+  receive(chunk: Buffer): void {
+    this.#events?.data(chunk)
+  }
+
+  write(chunks: readonly Uint8Array[]): void {
+    const socket = this.#socket
+    if (chunks.length > 1) socket.cork()
+    for (const chunk of chunks) socket.write(chunk)
+    if (chunks.length > 1) socket.uncork()
+  }
+
+  lose(error: Error): void {
+    const events = this.#events
+    this.destroy()
+    events?.lost(error)
+  }
+
+  destroy(): void {
+    this.#events = undefined
+    this.#socket.destroy()
+  }
+}
