@@ -61,17 +61,11 @@ export class RemoteCache implements Cache {
   }
 
   append(key: string, value: Uint8Array, options?: CallOptions): Promise<boolean> {
-    return this.#on(key, (server, wireKey) => {
-      checkValue(value, this.maxItemBytes)
-      return server.append(wireKey, value, options?.signal)
-    })
+    return this.#join('append', key, value, options)
   }
 
   prepend(key: string, value: Uint8Array, options?: CallOptions): Promise<boolean> {
-    return this.#on(key, (server, wireKey) => {
-      checkValue(value, this.maxItemBytes)
-      return server.prepend(wireKey, value, options?.signal)
-    })
+    return this.#join('prepend', key, value, options)
   }
 
   delete(
@@ -130,6 +124,15 @@ export class RemoteCache implements Cache {
     } catch (error) {
       return Promise.reject(error as Error)
     }
+  }
+
+  async #join(how: 'append' | 'prepend', key: string, value: Uint8Array, options?: CallOptions): Promise<boolean> {
+    checkValue(value, this.maxItemBytes)
+    if (await this.#on(key, (server, wireKey) => server[how](wireKey, value, options?.signal))) return true
+    // memcached 1.6.18 answers "not stored" for an item that would grow too large, as for one that is not there.
+    const item = await this.get(key, options)
+    if (item === undefined || item.value.length + value.length <= this.maxItemBytes) return false
+    throw new StorageError('E_TOO_LARGE', `An item may have ${this.maxItemBytes} bytes`, { key })
   }
 
   #item(key: WireKey, value: Uint8Array, options: ItemOptions | undefined): WireItem {

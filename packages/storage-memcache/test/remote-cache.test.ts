@@ -1,0 +1,15 @@
+import { RemoteCache } from '@larder/storage-memcache'
+import { cacheContract } from './contract/cache-contract.js'
+import { startMemcached, type MemcachedOptions } from './support/memcached.js'
+
+function overServers(name: string, count: number, options: MemcachedOptions = {}): void {
+  const servers = Promise.all(Array.from({ length: count }, () => startMemcached(options)))
+  cacheContract(name, {
+    create: async () => new RemoteCache((await servers).map((server) => server.address)),
+    stop: async () => void (await Promise.all((await servers).map((server) => server.stop()))),
+  })
+}
+
+overServers('one memcached over TCP', 1)
+overServers('one memcached over a UNIX socket', 1, { unixSocket: true })
+overServers('three memcached', 3)
