@@ -1,0 +1,13 @@
+/** What the library asks of the world beside caches and storages, so that a simulation can put its own in place. */
+export interface Environment {
+  /** Monotonic, in milliseconds, on the scale of `performance.now()`. */
+  now(): number
+  /** From 0 up to, not including, 1. */
+  random(): number
+  /** Resolves after that many milliseconds; does not keep the process alive. */
+  sleep(ms: number): Promise<void>
+  /** An identifier that nobody else has: letters, digits, `-` and `_`. */
+  uniqueId(): string
+  /** Calls back once the work at hand has had its turn, so that what comes together can be sent together. */
+  defer(callback: () => void): void
+}

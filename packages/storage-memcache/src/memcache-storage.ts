@@ -1,0 +1,64 @@
+import { defaultKeyGenerator, DrivenStorage, type KeyGenerator, type Storage } from '@larder/storage-core'
+import type { Cache } from './cache.js'
+import { RemoteCache } from './client/remote-cache.js'
+import type { RemoteCacheOptions } from './client/remote-options.js'
+import type { Environment } from './environment.js'
+import { checkNamespace } from './proxy/cache-key.js'
+import { newCounters, type StorageCounters } from './proxy/counters.js'
+import { ProxyDriver } from './proxy/proxy-driver.js'
+import { type ProtocolOptions, resolveSettings } from './proxy/settings.js'
+import { StandaloneDriver } from './proxy/standalone-driver.js'
+import { systemEnvironment } from './system-environment.js'
+
+export interface MemcacheStorageOptions extends ProtocolOptions {
+  /** memcached servers, as `RemoteCache` takes them. The connections are this storage's own and closed with it. */
+  readonly servers?: string | readonly string[] | undefined
+  /** How to talk to `servers`: time-outs, credentials and the rest. */
+  readonly client?: RemoteCacheOptions | undefined
+  /** A cache of the caller's instead, which stays open on `shutdown()`. */
+  readonly cache?: Cache | undefined
+  /**
+   * The durable home. It stays open on `shutdown()`. Without it the cache is all there is: what the servers evict
+   * is gone, and `supports.durable` is false.
+   */
+  readonly storage?: Storage | undefined
+  /** Begins every key, so that several storages can share servers. Up to 80 ASCII characters. Default: `'larder:'`. */
+  readonly namespace?: string | undefined
+  /** Makes the keys; one that memcached cannot take is replaced by its SHA-256. Default: `defaultKeyGenerator`. */
+  readonly keyGenerator?: KeyGenerator | undefined
+  /** Clock, chance and waiting, for simulations. */
+  readonly environment?: Environment | undefined
+}
+
+/** A read-through and write-through cache on memcached in front of any other storage. */
+export class MemcacheStorage extends DrivenStorage {
+  readonly #counters: StorageCounters
+
+  /** Connects to nothing yet. Throws `TypeError` or `RangeError` for options that make no sense. */
+  constructor(options: MemcacheStorageOptions) {
+    const settings = resolveSettings(options)
+    const namespace = checkNamespace(options.namespace ?? 'larder:')
+    const { keyGenerator = defaultKeyGenerator, environment: env = systemEnvironment, storage } = options
+    const { cache, owned } = cacheOf(options)
+    const counters = newCounters()
+    super(
+      storage === undefined
+        ? new StandaloneDriver(cache, namespace, keyGenerator, env, owned)
+        : new ProxyDriver({ cache, storage, settings, namespace, keyGenerator, env, counters, owned }),
+    )
+    this.#counters = counters
+  }
+
+  /** What this storage has done so far; all zero where there is no storage behind it. */
+  counters(): StorageCounters {
+    return { ...this.#counters }
+  }
+}
+
+function cacheOf({ cache, servers, client }: MemcacheStorageOptions): { cache: Cache; owned: readonly Cache[] } {
+  if (cache !== undefined && servers !== undefined) throw new TypeError('Give servers or a cache, not both')
+  if (cache !== undefined) return { cache, owned: [] }
+  if (servers === undefined) throw new TypeError('MemcacheStorage needs servers or a cache')
+  const own = new RemoteCache(servers, client)
+  return { cache: own, owned: [own] }
+}

@@ -1,0 +1,31 @@
+import { createHash } from 'node:crypto'
+
+/** memcached's limit for a key, in bytes. */
+const MAX_KEY_BYTES = 250
+/** What the suffixes of this library need at most: part, body id and chunk number. */
+const SUFFIX_BYTES = 40
+export const MAX_NAMESPACE_BYTES = 80
+
+const CLEAN = /^[\x21-\x7e]+$/
+
+/** Throws `RangeError` unless `namespace` can begin every key. */
+export function checkNamespace(namespace: string): string {
+  if (typeof namespace !== 'string') throw new TypeError('namespace must be a string')
+  if (namespace !== '' && !CLEAN.test(namespace)) {
+    throw new RangeError('namespace must be printable ASCII without spaces')
+  }
+  if (namespace.length > MAX_NAMESPACE_BYTES) {
+    throw new RangeError(`namespace may have ${MAX_NAMESPACE_BYTES} characters at most`)
+  }
+  return namespace
+}
+
+/**
+ * The cache's key for what a key generator made: as it is where memcached can take it with every suffix, else its
+ * SHA-256. A generated key that begins with the mark of the hashed ones is hashed too, so that none can pose as one.
+ */
+export function cacheKey(namespace: string, generated: string): string {
+  const room = MAX_KEY_BYTES - SUFFIX_BYTES - namespace.length
+  const asItIs = generated.length <= room && CLEAN.test(generated) && !generated.startsWith('#')
+  return namespace + (asItIs ? generated : `#${createHash('sha256').update(generated).digest('base64url')}`)
+}

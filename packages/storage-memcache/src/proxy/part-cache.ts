@@ -1,0 +1,199 @@
+import type { StoredPart } from '@larder/storage-core'
+import type { Cache, CacheItem, CasResult, CasToken } from '../cache.js'
+import { loadChunks, storeChunks } from './chunks.js'
+import type { StorageCounters } from './counters.js'
+import * as entry from './entry.js'
+import type { Environment } from '../environment.js'
+import type { Settings } from './settings.js'
+
+/** What a look at a part's key can find. */
+export type Look =
+  | { readonly kind: 'value'; readonly part: StoredPart }
+  | { readonly kind: 'absent' }
+  | { readonly kind: 'none' }
+  /** Another reader is filling. */
+  | { readonly kind: 'lease'; readonly token: CasToken }
+  /** A writer is at work. */
+  | { readonly kind: 'mark' }
+  /** The server did not answer. */
+  | { readonly kind: 'down' }
+
+/** What is to stand under a key: a value, the absence of one as of a version, or nothing. */
+export type Content = StoredPart | { readonly absentSince: number } | 'uncached'
+
+const NONE: Look = Object.freeze({ kind: 'none' })
+const ABSENT: Look = Object.freeze({ kind: 'absent' })
+const MARK: Look = Object.freeze({ kind: 'mark' })
+const DOWN: Look = Object.freeze({ kind: 'down' })
+
+/** The item states of the consistency protocol, one key at a time. */
+export class PartCache {
+  readonly #cache: Cache
+  readonly #settings: Settings
+  readonly #env: Environment
+  readonly #counters: StorageCounters
+
+  constructor(cache: Cache, settings: Settings, env: Environment, counters: StorageCounters) {
+    this.#cache = cache
+    this.#settings = settings
+    this.#env = env
+    this.#counters = counters
+  }
+
+  /** Looks at many keys in one batch; answers in their order. Never rejects. */
+  async look(keys: readonly string[]): Promise<Look[]> {
+    if (keys.length === 1 && keys[0] !== undefined) {
+      const key = keys[0]
+      return [await this.#cache.get(key).then((item) => this.#read(key, item), this.#down)]
+    }
+    const { items, failed } = await this.#cache.getMulti(keys).catch((error: unknown) => this.#allFailed(keys, error))
+    this.#counters.cacheErrors += failed.size
+    return Promise.all(keys.map((key) => (failed.has(key) ? DOWN : this.#read(key, items.get(key)))))
+  }
+
+  /** Undefined: somebody else's item is there. Rejects where the server did not answer. */
+  lease(key: string): Promise<CasToken | undefined> {
+    return this.#cache.add(key, entry.EMPTY, { flags: entry.flagsOf('lease'), ttlMs: this.#settings.leaseTtlMs })
+  }
+
+  /** Makes the key a writer's, whatever stood there. A mark that arrives late does no harm: it only hides a value. */
+  mark(key: string): Promise<CasToken> {
+    return this.#cache.set(key, entry.EMPTY, { flags: entry.flagsOf('mark'), ttlMs: this.#settings.markTtlMs })
+  }
+
+  /** As `mark`, but only where no other writer's mark stands. Undefined: one does, or somebody was faster. */
+  async markIfFree(key: string): Promise<CasToken | undefined> {
+    const options = { flags: entry.flagsOf('mark'), ttlMs: this.#settings.markTtlMs }
+    const item = await this.#cache.get(key)
+    if (item === undefined) return this.#cache.add(key, entry.EMPTY, options)
+    if (entry.kindOf(item) === 'mark') return undefined
+    const result = await this.#cache.cas(key, entry.EMPTY, item.cas, options)
+    return result.status === 'stored' ? result.cas : undefined
+  }
+
+  /** Puts content in the place of a mark or lease, if that still stands there. Rejects where that is unknown. */
+  async replace(key: string, token: CasToken, content: Content): Promise<CasResult['status']> {
+    const encoded = await this.#encode(key, content)
+    if (encoded === undefined) {
+      const status = await this.#cache.delete(key, { cas: token })
+      return status === 'deleted' ? 'stored' : status
+    }
+    const { value, flags, ttlMs } = encoded
+    return (await this.#cache.cas(key, value, token, { flags, ttlMs })).status
+  }
+
+  /** Takes a mark or lease away, if it still stands there. Never rejects: what is left expires. */
+  async release(key: string, token: CasToken): Promise<void> {
+    await this.#cache.delete(key, { cas: token }).catch(this.#down)
+  }
+
+  async drop(key: string): Promise<void> {
+    await this.#cache.delete(key)
+  }
+
+  /**
+   * Takes away what could make a reader step back behind `version`: an older value, or a lease that may be filled
+   * with one. A `version` of 0 stands for an absence of unknown age; any value counts as older. Resolves to
+   * whether something had to go; rejects where the server did not answer.
+   */
+  async clearOlder(key: string, version: number): Promise<boolean> {
+    for (;;) {
+      const item = await this.#cache.get(key)
+      if (item === undefined || !isOlder(item, version)) return false
+      if ((await this.#cache.delete(key, { cas: item.cas })) !== 'exists') return true
+      // Somebody changed the item in between, or the token's connection is gone: look again.
+    }
+  }
+
+  async #read(key: string, item: CacheItem | undefined): Promise<Look> {
+    if (item === undefined) return NONE
+    switch (entry.kindOf(item)) {
+      case 'value': {
+        const part = entry.decodeValue(item)
+        return part === undefined ? this.#discard(key, item) : { kind: 'value', part }
+      }
+      case 'split':
+        return this.#readSplit(key, item)
+      case 'absent':
+        return ABSENT
+      case 'lease':
+        return { kind: 'lease', token: item.cas }
+      case 'mark':
+        return MARK
+      default:
+        return this.#discard(key, item)
+    }
+  }
+
+  async #readSplit(key: string, item: CacheItem): Promise<Look> {
+    const split = entry.decodeSplit(item)
+    if (split === undefined) return this.#discard(key, item)
+    try {
+      const bytes = await loadChunks(this.#cache, key, split)
+      if (bytes === undefined) return await this.#discard(key, item)
+      return { kind: 'value', part: entry.storedPart(split.version, split.modifiedAtMs, bytes) }
+    } catch {
+      return this.#down()
+    }
+  }
+
+  /** What cannot be read goes away, so that the next step finds nothing or what somebody newer put there. */
+  async #discard(key: string, item: CacheItem): Promise<Look> {
+    return this.#cache.delete(key, { cas: item.cas }).then(() => NONE, this.#down)
+  }
+
+  /** Undefined: not to be cached. */
+  async #encode(key: string, content: Content): Promise<{ value: Buffer; flags: number; ttlMs: number } | undefined> {
+    const { ttlMs, absentTtlMs, maxCachedBytes } = this.#settings
+    if (content === 'uncached') return undefined
+    if ('absentSince' in content) {
+      const value = entry.encodeAbsent(content.absentSince)
+      return { value, flags: entry.flagsOf('absent'), ttlMs: this.#jittered(absentTtlMs) }
+    }
+    if (content.bytes.length > maxCachedBytes) return undefined
+    if (content.bytes.length + entry.VALUE_OVERHEAD <= this.#cache.maxItemBytes) {
+      return { value: entry.encodeValue(content), flags: entry.flagsOf('value'), ttlMs: this.#jittered(ttlMs) }
+    }
+    return this.#encodeSplit(key, content, this.#jittered(ttlMs))
+  }
+
+  async #encodeSplit(
+    key: string,
+    { bytes, version, modifiedAt }: StoredPart,
+    ttlMs: number,
+  ): Promise<{ value: Buffer; flags: number; ttlMs: number } | undefined> {
+    const chunkBytes = this.#cache.maxItemBytes
+    const bodyId = this.#env.uniqueId()
+    const split = { version, modifiedAtMs: modifiedAt.getTime(), size: bytes.length, chunkBytes, bodyId }
+    if (!(await storeChunks(this.#cache, key, split, bytes, ttlMs))) return undefined
+    return { value: entry.encodeSplit(split), flags: entry.flagsOf('split'), ttlMs }
+  }
+
+  #jittered(ttlMs: number): number {
+    return ttlMs * (1 - this.#settings.ttlJitter * this.#env.random())
+  }
+
+  readonly #down = (): Look => {
+    this.#counters.cacheErrors++
+    return DOWN
+  }
+
+  #allFailed(keys: readonly string[], error: unknown): { items: ReadonlyMap<string, CacheItem>; failed: Map<string, Error> } {
+    const reason = error instanceof Error ? error : new Error(String(error))
+    return { items: new Map(), failed: new Map(keys.map((key) => [key, reason])) }
+  }
+}
+
+function isOlder(item: CacheItem, version: number): boolean {
+  switch (entry.kindOf(item)) {
+    case 'mark':
+      return false
+    case 'value':
+    case 'split':
+      return version === 0 || entry.versionOf(item) < version
+    case 'absent':
+      return version !== 0 && entry.versionOf(item) < version
+    default:
+      return true
+  }
+}

@@ -1,0 +1,243 @@
+import type { PartName, ResourceInfo, StoredPart } from '@larder/storage-core'
+import type { CasToken } from '../cache.js'
+import type { StorageCounters } from './counters.js'
+import type { Environment } from '../environment.js'
+import type { Look, PartCache } from './part-cache.js'
+import type { Settings } from './settings.js'
+
+/** Reads one part of many resources from the storage behind; the infos are that storage's. */
+export type ReadDurable = (infos: readonly ResourceInfo[], part: PartName) => Promise<(StoredPart | undefined)[]>
+
+/** One part of one resource: where it is cached, and what the storage behind calls it. */
+export interface PartAddress {
+  readonly key: string
+  readonly inner: ResourceInfo
+  readonly part: PartName
+}
+
+/** A read of the storage behind that fills the cache, shared by all readers that may see its result. */
+interface Load {
+  /** The tick of `#clock` when the storage behind was asked; undefined before. */
+  readonly readAt: number | undefined
+  readonly token: CasToken | undefined
+  /** `'taken'`: another item stood where the lease was to be. */
+  readonly result: Promise<StoredPart | undefined | 'taken'>
+}
+
+type Mutable<T> = { -readonly [name in keyof T]: T[name] }
+
+interface DurableBatch {
+  readonly infos: ResourceInfo[]
+  readonly result: Promise<(StoredPart | undefined)[]>
+}
+
+const PENDING = new Promise<never>(() => undefined)
+
+/** What a reader does: look, else fill under a lease, else read past the cache and help. */
+export class PartReader {
+  readonly #cache: PartCache
+  readonly #readDurable: ReadDurable
+  readonly #settings: Settings
+  readonly #env: Environment
+  readonly #counters: StorageCounters
+  readonly #looks = new Map<string, Promise<Look>>()
+  #lookKeys: string[] = []
+  readonly #loads = new Map<string, Load>()
+  readonly #batches = new Map<PartName, DurableBatch>()
+  /** Counts events of this process, to tell whether a read of the storage behind began after a reader did. */
+  #clock = 0
+
+  constructor(
+    cache: PartCache,
+    readDurable: ReadDurable,
+    settings: Settings,
+    env: Environment,
+    counters: StorageCounters,
+  ) {
+    this.#cache = cache
+    this.#readDurable = readDurable
+    this.#settings = settings
+    this.#env = env
+    this.#counters = counters
+  }
+
+  async read(address: PartAddress): Promise<StoredPart | undefined> {
+    const startedAt = ++this.#clock
+    const look = await this.#look(address.key)
+    if (look.kind === 'value' || look.kind === 'absent') {
+      this.#counters.hits++
+      return look.kind === 'value' ? look.part : undefined
+    }
+    this.#counters.misses++
+    return this.#miss(address, look, startedAt)
+  }
+
+  /** What the cache knows of a part, without asking the storage behind. */
+  async peek(key: string): Promise<'exists' | 'missing' | 'unknown'> {
+    const { kind } = await this.#look(key)
+    return kind === 'value' ? 'exists' : kind === 'absent' ? 'missing' : 'unknown'
+  }
+
+  /** What was read past the cache must not be followed by something older out of it. Never rejects. */
+  async help(key: string, found: { readonly version: number } | undefined): Promise<void> {
+    try {
+      if (await this.#cache.clearOlder(key, found?.version ?? 0)) this.#counters.helps++
+    } catch {
+      this.#counters.cacheErrors++
+    }
+  }
+
+  async #miss(address: PartAddress, look: Look, startedAt: number): Promise<StoredPart | undefined> {
+    const giveUpAt = this.#env.now() + this.#settings.fillWaitMs
+    let found = look
+    for (let pauseMs = 1; ; pauseMs = Math.min(pauseMs * 2, 32)) {
+      if (found.kind === 'value') return found.part
+      if (found.kind === 'absent') return undefined
+      if (found.kind === 'mark') return this.#bypass(address)
+      if (found.kind === 'down') return this.#readBehind(address)
+      const load = this.#loads.get(address.key)
+      if (load !== undefined && maySee(load, found, startedAt)) {
+        const result = await load.result
+        if (result !== 'taken') return copyOf(result)
+      } else if (found.kind === 'none') {
+        const result = await this.#load(address)
+        if (result !== 'taken') return result
+      } else {
+        const leftMs = giveUpAt - this.#env.now()
+        if (leftMs <= 0) return this.#bypass(address)
+        await this.#env.sleep(Math.min(leftMs, pauseMs * (0.5 + this.#env.random())))
+      }
+      found = await this.#look(address.key)
+    }
+  }
+
+  /** Reads the storage behind under a lease and fills, once for all who may share it. */
+  async #load(address: PartAddress): Promise<StoredPart | undefined | 'taken'> {
+    const { key } = address
+    // Another load of this key began before this reader did; what it reads may be older than this reader may see.
+    if (this.#loads.has(key)) return this.#fillUnderLease(address, undefined)
+    const load: Mutable<Load> = { readAt: undefined, token: undefined, result: PENDING }
+    this.#loads.set(key, load)
+    load.result = this.#fillUnderLease(address, load)
+    try {
+      return await load.result
+    } finally {
+      this.#loads.delete(key)
+    }
+  }
+
+  async #fillUnderLease(address: PartAddress, load: Mutable<Load> | undefined): Promise<StoredPart | undefined | 'taken'> {
+    const { key } = address
+    let token: CasToken | undefined
+    try {
+      token = await this.#cache.lease(key)
+    } catch {
+      this.#counters.cacheErrors++
+      return this.#readBehind(address)
+    }
+    if (token === undefined) return 'taken'
+    if (load !== undefined) {
+      load.token = token
+      load.readAt = ++this.#clock
+    }
+    let part: StoredPart | undefined
+    try {
+      part = await this.#durable(address)
+    } catch (error) {
+      await this.#cache.release(key, token)
+      throw error
+    }
+    await this.#fill(key, token, part)
+    return part
+  }
+
+  async #fill(key: string, token: CasToken, part: StoredPart | undefined): Promise<void> {
+    try {
+      if ((await this.#cache.replace(key, token, part ?? { absentSince: 0 })) === 'stored') {
+        this.#counters.fills++
+        return
+      }
+    } catch {
+      this.#counters.cacheErrors++
+      return
+    }
+    this.#counters.fillsRefused++
+    await this.help(key, part)
+  }
+
+  async #bypass(address: PartAddress): Promise<StoredPart | undefined> {
+    const part = await this.#readBehind(address)
+    await this.help(address.key, part)
+    return part
+  }
+
+  #readBehind(address: PartAddress): Promise<StoredPart | undefined> {
+    this.#counters.bypasses++
+    return this.#durable(address)
+  }
+
+  /** All looks of one turn go out in one batch, each key once. */
+  #look(key: string): Promise<Look> {
+    const same = this.#looks.get(key)
+    if (same !== undefined) return same.then(copyOfLook)
+    if (this.#lookKeys.length === 0) this.#env.defer(() => this.#sendLooks())
+    const index = this.#lookKeys.push(key) - 1
+    const look = this.#nextLooks().then((looks) => looks[index] ?? { kind: 'down' as const })
+    this.#looks.set(key, look)
+    return look
+  }
+
+  #pendingLooks: { readonly promise: Promise<Look[]>; readonly resolve: (looks: Promise<Look[]>) => void } | undefined
+
+  #nextLooks(): Promise<Look[]> {
+    if (this.#pendingLooks === undefined) {
+      let settle: (looks: Promise<Look[]>) => void = () => undefined
+      const promise = new Promise<Look[]>((resolve) => (settle = resolve))
+      this.#pendingLooks = { promise, resolve: settle }
+    }
+    return this.#pendingLooks.promise
+  }
+
+  #sendLooks(): void {
+    const keys = this.#lookKeys
+    const pending = this.#pendingLooks
+    this.#lookKeys = []
+    this.#pendingLooks = undefined
+    this.#looks.clear()
+    pending?.resolve(this.#cache.look(keys))
+  }
+
+  /** All reads of the storage behind of one turn go out in one query. */
+  async #durable(address: PartAddress): Promise<StoredPart | undefined> {
+    let batch = this.#batches.get(address.part)
+    if (batch === undefined) {
+      const infos: ResourceInfo[] = []
+      const result = new Promise<void>((resolve) => this.#env.defer(resolve)).then(() => {
+        this.#batches.delete(address.part)
+        this.#counters.durableQueries++
+        this.#counters.durableReads += infos.length
+        return this.#readDurable(infos, address.part)
+      })
+      this.#batches.set(address.part, (batch = { infos, result }))
+    }
+    const index = batch.infos.push(address.inner) - 1
+    return (await batch.result)[index]
+  }
+}
+
+/**
+ * A load may answer a reader that began before the storage behind was asked; and also one that has just seen the
+ * load's own lease standing, since no write can have begun to commit while it stood.
+ */
+function maySee(load: Load, found: Look, startedAt: number): boolean {
+  if (load.readAt === undefined || load.readAt > startedAt) return true
+  return found.kind === 'lease' && load.token?.equals(found.token) === true
+}
+
+function copyOf(part: StoredPart | undefined): StoredPart | undefined {
+  return part && { ...part, bytes: Uint8Array.from(part.bytes) }
+}
+
+function copyOfLook(look: Look): Look {
+  return look.kind === 'value' ? { kind: 'value', part: { ...look.part, bytes: Uint8Array.from(look.part.bytes) } } : look
+}

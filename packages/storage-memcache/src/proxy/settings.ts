@@ -1,0 +1,79 @@
+/** How a write goes on when the cache cannot be reached. */
+export type WhenCacheFails =
+  /**
+   * The write is committed, with its journal row where the storage keeps a journal. Until the row is settled, or the
+   * cached value expires, a reader that still reaches the server may see the value of before.
+   */
+  | 'bypass'
+  /** The write is rolled back and rejects with `E_CACHE_UNAVAILABLE`. */
+  | 'reject'
+
+export interface ProtocolOptions {
+  /** How long a value may stay, in milliseconds. Default: one hour. */
+  readonly ttlMs?: number | undefined
+  /** By how much of itself each time to live is shortened at random, 0 to 1, lest all expire at once. Default: 0.1. */
+  readonly ttlJitter?: number | undefined
+  /** How long it is remembered that a part does not exist, in milliseconds. Default: one minute. */
+  readonly absentTtlMs?: number | undefined
+  /** How long a listing may stay, in milliseconds. Default: one hour. */
+  readonly listTtlMs?: number | undefined
+  /** How long a reader may take to fill, in milliseconds. Default: 10 s. */
+  readonly leaseTtlMs?: number | undefined
+  /**
+   * How long a writer may take, in milliseconds; a transaction that comes near it rolls back. Must be longer than
+   * the transaction time-out of the storage behind. Default: 30 s.
+   */
+  readonly markTtlMs?: number | undefined
+  /** How long a reader waits for the one that is filling before it reads for itself, in milliseconds. Default: 250. */
+  readonly fillWaitMs?: number | undefined
+  /** How long a writer waits for another's mark where the storage has no transactions, in milliseconds. Default: 5 s. */
+  readonly lockTimeoutMs?: number | undefined
+  /** How long a committed write tries to learn that the cache is right before it gives up, in milliseconds. Default: 5 s. */
+  readonly confirmTimeoutMs?: number | undefined
+  /** Larger contents are not cached, in bytes. Default: 32 MiB. */
+  readonly maxCachedBytes?: number | undefined
+  /** Default: `'bypass'`. */
+  readonly whenCacheFails?: WhenCacheFails | undefined
+}
+
+export type Settings = { readonly [name in keyof ProtocolOptions]-?: Exclude<ProtocolOptions[name], undefined> }
+
+const DEFAULTS: Settings = Object.freeze({
+  ttlMs: 3_600_000,
+  ttlJitter: 0.1,
+  absentTtlMs: 60_000,
+  listTtlMs: 3_600_000,
+  leaseTtlMs: 10_000,
+  markTtlMs: 30_000,
+  fillWaitMs: 250,
+  lockTimeoutMs: 5_000,
+  confirmTimeoutMs: 5_000,
+  maxCachedBytes: 32 * 1_024 * 1_024,
+  whenCacheFails: 'bypass',
+})
+
+const ZERO_ALLOWED: ReadonlySet<string> = new Set(['ttlJitter', 'fillWaitMs', 'maxCachedBytes'])
+
+/** Fills in the defaults. Throws `RangeError` for numbers that make no sense. */
+export function resolveSettings(options: ProtocolOptions): Settings {
+  const settings: Record<string, unknown> = { ...DEFAULTS }
+  for (const name of Object.keys(DEFAULTS) as (keyof Settings)[]) {
+    const given = options[name]
+    if (given === undefined) continue
+    if (typeof DEFAULTS[name] === 'number') checkNumber(name, given)
+    settings[name] = given
+  }
+  const resolved = settings as Settings
+  if (resolved.ttlJitter > 1) throw new RangeError('ttlJitter must be 0 to 1')
+  if (resolved.whenCacheFails !== 'bypass' && resolved.whenCacheFails !== 'reject') {
+    throw new RangeError("whenCacheFails must be 'bypass' or 'reject'")
+  }
+  return resolved
+}
+
+function checkNumber(name: string, value: unknown): void {
+  if (typeof value !== 'number' || !Number.isFinite(value) || value < 0) {
+    throw new RangeError(`${name} must be a number, 0 or more`)
+  }
+  if (value === 0 && !ZERO_ALLOWED.has(name)) throw new RangeError(`${name} must be more than 0`)
+}

@@ -1,0 +1,41 @@
+import type { Environment } from '../environment.js'
+
+/** How long a journal row of a finished write may wait for others to go with it, in milliseconds. */
+const GATHER_MS = 50
+const MAX_BATCH = 500
+
+/** Drops the journal rows of finished writes, many in one statement and behind their backs. */
+export class Settler {
+  readonly #settle: (journalIds: readonly string[]) => Promise<void>
+  readonly #env: Environment
+  #waiting: string[] = []
+  #gathering = false
+  #flushed: Promise<void> = Promise.resolve()
+
+  constructor(settle: (journalIds: readonly string[]) => Promise<void>, env: Environment) {
+    this.#settle = settle
+    this.#env = env
+  }
+
+  add(journalId: string): void {
+    this.#waiting.push(journalId)
+    if (this.#gathering) return
+    this.#gathering = true
+    void this.#env.sleep(GATHER_MS).then(() => {
+      this.#gathering = false
+      return this.flush()
+    })
+  }
+
+  /** Drops what waits, now, and waits for what is being dropped. Never rejects: the relay settles what stays. */
+  flush(): Promise<void> {
+    this.#flushed = this.#flushed.then(() => this.#drain())
+    return this.#flushed
+  }
+
+  async #drain(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      await this.#settle(this.#waiting.splice(0, MAX_BATCH)).catch(() => undefined)
+    }
+  }
+}

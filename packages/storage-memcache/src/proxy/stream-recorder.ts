@@ -1,0 +1,47 @@
+import { type PartChange, type PartName, type WriteRequest, type WriteResult } from '@larder/storage-core'
+import { storedPart } from './entry.js'
+import type { Content } from './part-cache.js'
+
+/** Keeps what a write stores, as it passes by, for the cache; streams up to a limit. */
+export class Recorder {
+  readonly #changes: WriteRequest['changes']
+  readonly #maxBytes: number
+  readonly #recorded = new Map<PartName, Uint8Array[] | 'too large'>()
+
+  constructor(changes: WriteRequest['changes'], maxBytes: number) {
+    this.#changes = changes
+    this.#maxBytes = maxBytes
+  }
+
+  /** The source to hand on in place of the change's own. */
+  sourceOf(part: PartName, change: Exclude<PartChange, 'remove'>): Uint8Array | AsyncIterable<Uint8Array> {
+    return 'bytes' in change ? change.bytes : this.#record(part, change.stream)
+  }
+
+  /** What the cache is to hold of the part after the write. */
+  contentOf(part: PartName, { version, modifiedAt }: WriteResult): Content {
+    const change = this.#changes[part]
+    if (change === undefined || change === 'remove') return { absentSince: version }
+    if ('bytes' in change) return storedPart(version, modifiedAt.getTime(), change.bytes)
+    const recorded = this.#recorded.get(part)
+    if (recorded === undefined || recorded === 'too large') return 'uncached'
+    return storedPart(version, modifiedAt.getTime(), Buffer.concat(recorded))
+  }
+
+  async *#record(
+    part: PartName,
+    stream: AsyncIterable<Uint8Array>,
+  ): AsyncGenerator<Uint8Array, void, undefined> {
+    let chunks: Uint8Array[] | undefined = []
+    let size = 0
+    this.#recorded.delete(part)
+    for await (const chunk of stream) {
+      size += chunk.length
+      if (size > this.#maxBytes) chunks = undefined
+      // The source may use the chunk's memory again.
+      chunks?.push(Uint8Array.from(chunk))
+      yield chunk
+    }
+    this.#recorded.set(part, chunks ?? 'too large')
+  }
+}

@@ -1,0 +1,138 @@
+import {
+  CacheUnavailableError,
+  isStorageError,
+  LockTimeoutError,
+  OutcomeUnknownError,
+  throwIfAborted,
+} from '@larder/storage-core'
+import type { CasToken } from '../cache.js'
+import type { StorageCounters } from './counters.js'
+import type { Environment } from '../environment.js'
+import type { Content, PartCache } from './part-cache.js'
+import type { Settings } from './settings.js'
+
+/** A commit is sent this long before its mark may vanish, in milliseconds, to leave room for the commit itself. */
+const COMMIT_MARGIN_MS = 5_000
+/** How often a write that need not be sure looks again at a cache that does not answer. */
+const BYPASS_ATTEMPTS = 2
+
+/** The marks of one write, from before its commit until the cache is known to be right. */
+export class WriteGuard {
+  readonly #cache: PartCache
+  readonly #settings: Settings
+  readonly #env: Environment
+  readonly #counters: StorageCounters
+  readonly #marks = new Map<string, CasToken | undefined>()
+
+  constructor(cache: PartCache, settings: Settings, env: Environment, counters: StorageCounters) {
+    this.#cache = cache
+    this.#settings = settings
+    this.#env = env
+    this.#counters = counters
+  }
+
+  /**
+   * Marks the keys, whatever stands there. To be called with the row locked. Resolves to the instant by which the
+   * commit must have been sent; rejects with `E_CACHE_UNAVAILABLE` where the settings ask for it.
+   */
+  async mark(keys: readonly string[]): Promise<number> {
+    const startedAt = this.#env.now()
+    await Promise.all(keys.map(async (key) => this.#marks.set(key, await this.#attempt(key, this.#cache.mark(key)))))
+    // memcached may end an item early: half of the time is the margin where the whole is short.
+    const { markTtlMs } = this.#settings
+    return startedAt + Math.max(markTtlMs - COMMIT_MARGIN_MS, markTtlMs / 2)
+  }
+
+  /**
+   * Marks the keys one after the other, waiting for the marks of others: the lock of a storage without
+   * transactions. `keys` must be in the same order for every writer. Rejects with `E_LOCK_TIMEOUT`.
+   */
+  async lock(keys: readonly string[], signal: AbortSignal | undefined): Promise<void> {
+    const giveUpAt = this.#env.now() + this.#settings.lockTimeoutMs
+    for (const key of keys) this.#marks.set(key, await this.#lockOne(key, giveUpAt, signal))
+  }
+
+  async #lockOne(key: string, giveUpAt: number, signal: AbortSignal | undefined): Promise<CasToken | undefined> {
+    for (let pauseMs = 1; ; pauseMs = Math.min(pauseMs * 2, 50)) {
+      throwIfAborted(signal, key)
+      const attempt = this.#cache.markIfFree(key).then((token) => token ?? ('taken' as const))
+      const token = await this.#attempt(key, attempt)
+      if (token !== 'taken') return token
+      if (this.#env.now() >= giveUpAt) {
+        const { lockTimeoutMs } = this.#settings
+        throw new LockTimeoutError(`Another write held the resource for ${lockTimeoutMs} ms`, { key })
+      }
+      await this.#env.sleep(pauseMs * (0.5 + this.#env.random()))
+    }
+  }
+
+  /** Undefined: the cache did not answer, and the settings let the write go on. */
+  async #attempt<T>(key: string, marking: Promise<T>): Promise<T | undefined> {
+    try {
+      return await marking
+    } catch (cause) {
+      this.#counters.cacheErrors++
+      if (this.#settings.whenCacheFails === 'bypass') return undefined
+      throw new CacheUnavailableError('The cache could not be told of the write; nothing was written', { key, cause })
+    }
+  }
+
+  /** After a write that did not happen. Where that is unknown, the marks stay until they expire. */
+  async rollBack(error: unknown): Promise<void> {
+    if (isStorageError(error, 'E_OUTCOME_UNKNOWN')) return
+    await Promise.all(
+      [...this.#marks].map(async ([key, token]) => token && (await this.#cache.release(key, token))),
+    )
+  }
+
+  /**
+   * After the commit: puts the new content in the place of the mark. Resolves to whether the cache is known to hold
+   * nothing older than `version`; where the settings ask for certainty, rejects with `E_OUTCOME_UNKNOWN` instead of
+   * resolving to false.
+   */
+  install(key: string, version: number, content: Content): Promise<boolean> {
+    const token = this.#marks.get(key)
+    return this.confirm(key, async () => {
+      // Not found and exists leave the new value out, which is safe; what else stands there must not be older.
+      if (token !== undefined && (await this.#cache.replace(key, token, content)) === 'stored') return
+      await this.#cache.clearOlder(key, version)
+    })
+  }
+
+  /**
+   * The same for a storage without transactions, where a lost mark means that another writer may be about to
+   * install what is older by now: only taking everything away is safe.
+   */
+  installOrDrop(key: string, content: Content): Promise<boolean> {
+    const token = this.#marks.get(key)
+    let first = true
+    return this.confirm(key, async () => {
+      if (first && token !== undefined) {
+        first = false
+        if ((await this.#cache.replace(key, token, content)) === 'stored') return
+      }
+      await this.#cache.drop(key)
+    })
+  }
+
+  /** Repeats `step` until the cache answers it, or until the settings let go; resolves and rejects as `install`. */
+  async confirm(key: string, step: () => Promise<void>): Promise<boolean> {
+    const { whenCacheFails, confirmTimeoutMs } = this.#settings
+    const giveUpAt = this.#env.now() + confirmTimeoutMs
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await step()
+        return true
+      } catch (cause) {
+        this.#counters.cacheErrors++
+        if (whenCacheFails === 'bypass') {
+          if (attempt >= BYPASS_ATTEMPTS) return false
+        } else if (this.#env.now() >= giveUpAt) {
+          const told = 'The write is committed, but whether the cache still holds what was before is unknown'
+          throw new OutcomeUnknownError(told, { key, cause })
+        }
+        await this.#env.sleep(Math.min(attempt * 10, 100) * (0.5 + this.#env.random()))
+      }
+    }
+  }
+}
