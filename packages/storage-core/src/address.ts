@@ -2,28 +2,33 @@ import type { ResourceInfo } from './resource.js'
 
 /**
  * A `ResourceInfo` that computes its key when it is first asked for, since a listing of a million members makes a
- * million of them and most keys are never looked at. `owner` tells a driver its own infos.
+ * million of them and most keys are never looked at.
  */
 export class Address implements ResourceInfo {
-  readonly owner: AddressMaker
   readonly collection: string
   readonly resource: string | undefined
+  readonly #owner: AddressMaker
   #key: string | undefined
   #inner: ResourceInfo | undefined
 
   constructor(owner: AddressMaker, collection: string, resource: string | undefined) {
-    this.owner = owner
+    this.#owner = owner
     this.collection = collection
     this.resource = resource
   }
 
+  /** Whether that driver made this info, so that its key is one of the driver's. */
+  isOf(owner: AddressMaker): boolean {
+    return this.#owner === owner
+  }
+
   get key(): string {
-    return (this.#key ??= this.owner.keyOf(this.collection, this.resource))
+    return (this.#key ??= this.#owner.keyOf(this.collection, this.resource))
   }
 
   /** The address in the storage behind; only on infos of a proxy. */
   get inner(): ResourceInfo {
-    return (this.#inner ??= this.owner.innerOf?.(this.collection, this.resource) ?? this)
+    return (this.#inner ??= this.#owner.innerOf?.(this.collection, this.resource) ?? this)
   }
 }
 

@@ -261,7 +261,7 @@ export class DrivenStorage implements Storage {
   }
 
   #own(info: ResourceInfo): ResourceInfo {
-    if (info instanceof Address && info.owner === this.#driver) return info
+    if (info instanceof Address && info.isOf(this.#driver)) return info
     if (typeof info !== 'object' || info === null) throw new TypeError('An info made by info() is needed')
     return this.info(info.collection, info.resource)
   }

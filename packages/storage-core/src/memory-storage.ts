@@ -63,7 +63,7 @@ class MemoryDriver implements StorageDriver {
   async read(infos: readonly ResourceInfo[], part: PartName): Promise<(StoredPart | undefined)[]> {
     return infos.map((info) => {
       const found = this.#resource(info)?.parts[part]
-      return found && { ...partInfo(found), bytes: Uint8Array.from(found.bytes) }
+      return found && { ...partInfo(found), bytes: Buffer.from(found.bytes) }
     })
   }
 

@@ -39,7 +39,7 @@ export interface PartInfo {
 
 export interface StoredPart extends PartInfo {
   /** Owned by the caller, who may change it. */
-  readonly bytes: Uint8Array
+  readonly bytes: Buffer
 }
 
 /** A part of which the bytes come as they are read. */

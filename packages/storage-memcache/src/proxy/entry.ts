@@ -92,6 +92,6 @@ export function decodeSplit({ value }: CacheItem): SplitHead | undefined {
   }
 }
 
-export function storedPart(version: number, modifiedAtMs: number, bytes: Uint8Array): StoredPart {
+export function storedPart(version: number, modifiedAtMs: number, bytes: Buffer): StoredPart {
   return { version, etag: etagOf(version), size: bytes.length, modifiedAt: new Date(modifiedAtMs), bytes }
 }

@@ -235,9 +235,9 @@ function maySee(load: Load, found: Look, startedAt: number): boolean {
 }
 
 function copyOf(part: StoredPart | undefined): StoredPart | undefined {
-  return part && { ...part, bytes: Uint8Array.from(part.bytes) }
+  return part && { ...part, bytes: Buffer.from(part.bytes) }
 }
 
 function copyOfLook(look: Look): Look {
-  return look.kind === 'value' ? { kind: 'value', part: { ...look.part, bytes: Uint8Array.from(look.part.bytes) } } : look
+  return look.kind === 'value' ? { kind: 'value', part: { ...look.part, bytes: Buffer.from(look.part.bytes) } } : look
 }

@@ -149,8 +149,8 @@ export class StandaloneDriver implements StorageDriver {
     )
   }
 
-  async #bodyOf(key: string, { size, body }: RecordPart): Promise<Uint8Array | undefined> {
-    if (body instanceof Uint8Array) return Uint8Array.from(body)
+  async #bodyOf(key: string, { size, body }: RecordPart): Promise<Buffer | undefined> {
+    if (body instanceof Uint8Array) return Buffer.from(body)
     return loadChunks(this.#cache, key, { ...body, size })
   }
 

@@ -22,7 +22,7 @@ export class Recorder {
   contentOf(part: PartName, { version, modifiedAt }: WriteResult): Content {
     const change = this.#changes[part]
     if (change === undefined || change === 'remove') return { absentSince: version }
-    if ('bytes' in change) return storedPart(version, modifiedAt.getTime(), change.bytes)
+    if ('bytes' in change) return storedPart(version, modifiedAt.getTime(), viewOf(change.bytes))
     const recorded = this.#recorded.get(part)
     if (recorded === undefined || recorded === 'too large') return 'uncached'
     return storedPart(version, modifiedAt.getTime(), Buffer.concat(recorded))
@@ -44,4 +44,8 @@ export class Recorder {
     }
     this.#recorded.set(part, chunks ?? 'too large')
   }
+}
+
+function viewOf(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }
