@@ -12,7 +12,12 @@ import type {
 } from './cache.js'
 import { exptimeOf } from './protocol/expiry.js'
 import { keyBytes } from './protocol/key.js'
-import { checkFlags, checkValue, DEFAULT_SERVER_ITEM_LIMIT_BYTES, maxItemBytesFor } from './protocol/limits.js'
+import {
+  checkFlags,
+  checkValue,
+  DEFAULT_SERVER_ITEM_LIMIT_BYTES,
+  maxItemBytesFor,
+} from './protocol/limits.js'
 import { CasId } from './transport/cas-id.js'
 
 /** What an entry costs beside its value and key, roughly: the objects that hold them. */
@@ -58,7 +63,8 @@ export class EmbeddedCache implements Cache {
   constructor(options: EmbeddedCacheOptions = {}) {
     const { maxBytes, maxItemBytes, now } = { ...DEFAULT_EMBEDDED_CACHE_OPTIONS, ...options }
     if (!(maxBytes >= 1024)) throw new RangeError(`maxBytes must be at least 1024, not ${String(maxBytes)}`)
-    if (!(maxItemBytes >= 1)) throw new RangeError(`maxItemBytes must be at least 1, not ${String(maxItemBytes)}`)
+    if (!(maxItemBytes >= 1))
+      throw new RangeError(`maxItemBytes must be at least 1, not ${String(maxItemBytes)}`)
     // An item that is larger than the whole cache would be dropped without a word.
     this.maxItemBytes = Math.min(maxItemBytes, maxBytes - entrySize('x'.repeat(250), 0))
     this.#now = now

@@ -1,7 +1,8 @@
 import { isIPv6 } from 'node:net'
 
 const DEFAULT_PORT = 11211
-const HOST_PORT_WEIGHT = /^(?:\[(?<v6>[^\]]+)\]|(?<host>[^\s:[\]/@,]+))(?::(?<port>\d+))?(?::(?<weight>\d+))?$/
+const HOST_PORT_WEIGHT =
+  /^(?:\[(?<v6>[^\]]+)\]|(?<host>[^\s:[\]/@,]+))(?::(?<port>\d+))?(?::(?<weight>\d+))?$/
 
 /** Where a server listens: `path` for a UNIX socket, else `host` and `port`. */
 export type ServerAddress =
@@ -36,7 +37,8 @@ function parseServer(text: string): ServerAddress {
   if (typeof text !== 'string') throw new TypeError('A server must be a string')
   if (text.startsWith('/')) return { path: text, weight: 1 }
   const { v6, host = v6, port, weight } = HOST_PORT_WEIGHT.exec(text)?.groups ?? {}
-  if (host === undefined || (v6 !== undefined && !isIPv6(v6))) throw new RangeError(`${JSON.stringify(text)} is no host:port, [v6]:port or /path`)
+  if (host === undefined || (v6 !== undefined && !isIPv6(v6)))
+    throw new RangeError(`${JSON.stringify(text)} is no host:port, [v6]:port or /path`)
   return {
     host,
     port: within(port, DEFAULT_PORT, 65_535, text),
@@ -47,6 +49,7 @@ function parseServer(text: string): ServerAddress {
 function within(digits: string | undefined, fallback: number, max: number, text: string): number {
   if (digits === undefined) return fallback
   const number = Number(digits)
-  if (number < 1 || number > max) throw new RangeError(`${JSON.stringify(text)}: ${digits} is not within 1 to ${max}`)
+  if (number < 1 || number > max)
+    throw new RangeError(`${JSON.stringify(text)}: ${digits} is not within 1 to ${max}`)
   return number
 }

@@ -45,19 +45,27 @@ export class RemoteCache implements Cache {
   }
 
   set(key: string, value: Uint8Array, options?: StoreOptions): Promise<CasToken> {
-    return this.#on(key, (server, wireKey) => server.set(this.#item(wireKey, value, options), options?.signal))
+    return this.#on(key, (server, wireKey) =>
+      server.set(this.#item(wireKey, value, options), options?.signal),
+    )
   }
 
   add(key: string, value: Uint8Array, options?: StoreOptions): Promise<CasToken | undefined> {
-    return this.#on(key, (server, wireKey) => server.add(this.#item(wireKey, value, options), options?.signal))
+    return this.#on(key, (server, wireKey) =>
+      server.add(this.#item(wireKey, value, options), options?.signal),
+    )
   }
 
   replace(key: string, value: Uint8Array, options?: StoreOptions): Promise<CasToken | undefined> {
-    return this.#on(key, (server, wireKey) => server.replace(this.#item(wireKey, value, options), options?.signal))
+    return this.#on(key, (server, wireKey) =>
+      server.replace(this.#item(wireKey, value, options), options?.signal),
+    )
   }
 
   cas(key: string, value: Uint8Array, token: CasToken, options?: StoreOptions): Promise<CasResult> {
-    return this.#on(key, (server, wireKey) => server.cas(this.#item(wireKey, value, options), token, options?.signal))
+    return this.#on(key, (server, wireKey) =>
+      server.cas(this.#item(wireKey, value, options), token, options?.signal),
+    )
   }
 
   append(key: string, value: Uint8Array, options?: CallOptions): Promise<boolean> {
@@ -126,7 +134,12 @@ export class RemoteCache implements Cache {
     }
   }
 
-  async #join(how: 'append' | 'prepend', key: string, value: Uint8Array, options?: CallOptions): Promise<boolean> {
+  async #join(
+    how: 'append' | 'prepend',
+    key: string,
+    value: Uint8Array,
+    options?: CallOptions,
+  ): Promise<boolean> {
     checkValue(value, this.maxItemBytes)
     if (await this.#on(key, (server, wireKey) => server[how](wireKey, value, options?.signal))) return true
     // memcached 1.6.18 answers "not stored" for an item that would grow too large, as for one that is not there.

@@ -17,7 +17,8 @@ export function keyBytes(key: string): number {
   for (let i = 0; i < length; i++) {
     const code = key.charCodeAt(i)
     if (code > 0x20 && code < 0x7f) continue
-    if (code <= 0x7f) throw new RangeError(`The key ${JSON.stringify(key)} contains a space or control character`)
+    if (code <= 0x7f)
+      throw new RangeError(`The key ${JSON.stringify(key)} contains a space or control character`)
     if (code < 0x800) bytes += 1
     else if (code < 0xd800 || code > 0xdfff) bytes += 2
     else {

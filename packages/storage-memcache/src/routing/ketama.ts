@@ -21,9 +21,11 @@ export function ketama(addresses: readonly ServerAddress[]): Continuum {
   const pairs = addresses.flatMap((address, server) => {
     // libmemcached computes this in single precision, which decides some roundings.
     const share = Math.fround(Math.fround(address.weight) / Math.fround(total))
-    const digests = Math.floor(Math.fround(Math.fround(share * DIGESTS_PER_SERVER * addresses.length) + 1e-10))
-    return Array.from({ length: digests }, (_, i) => md5Words(Buffer.from(`${label(address)}-${i}`))).flatMap((words) =>
-      words.slice(0, POINTS_PER_DIGEST).map((point) => ({ point, server })),
+    const digests = Math.floor(
+      Math.fround(Math.fround(share * DIGESTS_PER_SERVER * addresses.length) + 1e-10),
+    )
+    return Array.from({ length: digests }, (_, i) => md5Words(Buffer.from(`${label(address)}-${i}`))).flatMap(
+      (words) => words.slice(0, POINTS_PER_DIGEST).map((point) => ({ point, server })),
     )
   })
   pairs.sort((a, b) => a.point - b.point)

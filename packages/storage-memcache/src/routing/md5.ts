@@ -24,8 +24,16 @@ export function md5Word(bytes: Uint8Array, length: number): number {
   const start = a
   for (let i = 0; i < 64; i++) {
     const round = i >> 4
-    const mixed = round === 0 ? (b & c) | (~b & d) : round === 1 ? (d & b) | (~d & c) : round === 2 ? b ^ c ^ d : c ^ (b | ~d)
-    const from = round === 0 ? i : round === 1 ? (5 * i + 1) & 15 : round === 2 ? (3 * i + 5) & 15 : (7 * i) & 15
+    const mixed =
+      round === 0
+        ? (b & c) | (~b & d)
+        : round === 1
+          ? (d & b) | (~d & c)
+          : round === 2
+            ? b ^ c ^ d
+            : c ^ (b | ~d)
+    const from =
+      round === 0 ? i : round === 1 ? (5 * i + 1) & 15 : round === 2 ? (3 * i + 5) & 15 : (7 * i) & 15
     const sum = (a + mixed + (SINES[i] ?? 0) + (words[from] ?? 0)) | 0
     const shift = SHIFTS[(round << 2) | (i & 3)] ?? 0
     a = d

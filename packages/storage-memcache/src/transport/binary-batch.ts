@@ -63,7 +63,11 @@ abstract class BinaryBatch<Entry, Result> implements Exchange<BinaryFrame> {
     const isLast = index === this.entries.length
     const entry = this.entries[index]
     // Replies come in the order of the requests: a step back is another command's reply.
-    if (index < this.#next || (!isLast && entry === undefined) || frame.opcode !== (isLast ? Opcode.noop : this.#opcode)) {
+    if (
+      index < this.#next ||
+      (!isLast && entry === undefined) ||
+      frame.opcode !== (isLast ? Opcode.noop : this.#opcode)
+    ) {
       throw new Error('The server answered another command than the one that is due')
     }
     this.#next = index + 1
@@ -105,7 +109,11 @@ export class BinaryGetBatch extends BinaryBatch<WireKey, CacheBatch> {
   #items = new Map<string, CacheItem>()
   #failed = new Map<string, Error>()
 
-  constructor(keys: readonly WireKey[], resolve: (result: CacheBatch) => void, reject: (error: unknown) => void) {
+  constructor(
+    keys: readonly WireKey[],
+    resolve: (result: CacheBatch) => void,
+    reject: (error: unknown) => void,
+  ) {
     super(Opcode.getQuietly, keys, resolve, reject)
     this.bytes = keys.reduce((sum, key) => sum + key.bytes + OVERHEAD_BYTES, 0)
   }

@@ -44,7 +44,11 @@ export class BinaryCommand<T> implements Exchange<BinaryFrame>, BinaryRequest {
   readonly #resolve: (result: T) => void
   readonly #reject: (error: unknown) => void
 
-  constructor(fields: BinaryCommandFields<T>, resolve: (result: T) => void, reject: (error: unknown) => void) {
+  constructor(
+    fields: BinaryCommandFields<T>,
+    resolve: (result: T) => void,
+    reject: (error: unknown) => void,
+  ) {
     this.opcode = fields.opcode
     this.key = fields.key.text
     this.keyBytes = fields.key.bytes

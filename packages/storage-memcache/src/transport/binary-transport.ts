@@ -39,20 +39,30 @@ export class BinaryTransport implements Transport {
   }
 
   set(item: WireItem, signal?: AbortSignal): Promise<CasToken> {
-    return this.#command({ ...storeFields(item, signal), opcode: Opcode.set, read: replies.readStored }, signal)
+    return this.#command(
+      { ...storeFields(item, signal), opcode: Opcode.set, read: replies.readStored },
+      signal,
+    )
   }
 
   setMulti(items: readonly WireItem[], signal?: AbortSignal): Promise<ReadonlyMap<string, Error>> {
-    const owned = signal === undefined ? items : items.map((item) => ({ ...item, value: Buffer.from(item.value) }))
+    const owned =
+      signal === undefined ? items : items.map((item) => ({ ...item, value: Buffer.from(item.value) }))
     return this.#issue((resolve, reject) => new BinarySetBatch(owned, resolve, reject), signal)
   }
 
   add(item: WireItem, signal?: AbortSignal): Promise<CasToken | undefined> {
-    return this.#command({ ...storeFields(item, signal), opcode: Opcode.add, read: replies.readAdded }, signal)
+    return this.#command(
+      { ...storeFields(item, signal), opcode: Opcode.add, read: replies.readAdded },
+      signal,
+    )
   }
 
   replace(item: WireItem, signal?: AbortSignal): Promise<CasToken | undefined> {
-    return this.#command({ ...storeFields(item, signal), opcode: Opcode.replace, read: replies.readReplaced }, signal)
+    return this.#command(
+      { ...storeFields(item, signal), opcode: Opcode.replace, read: replies.readReplaced },
+      signal,
+    )
   }
 
   cas(item: WireItem, token: CasToken, signal?: AbortSignal): Promise<CasResult> {
@@ -73,7 +83,8 @@ export class BinaryTransport implements Transport {
   }
 
   delete(key: WireKey, token?: CasToken, signal?: AbortSignal): Promise<'deleted' | 'exists' | 'not-found'> {
-    if (token === undefined) return this.#command({ opcode: Opcode.delete, key, read: replies.readDeleted }, signal)
+    if (token === undefined)
+      return this.#command({ opcode: Opcode.delete, key, read: replies.readDeleted }, signal)
     if (!(token instanceof CasId)) return Promise.resolve('exists')
     const bound = { cas: token, withoutConnection: 'exists' as const }
     return this.#command({ ...bound, opcode: Opcode.delete, key, read: replies.readDeleted }, signal)

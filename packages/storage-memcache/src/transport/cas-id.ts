@@ -19,7 +19,10 @@ export class CasId<Origin extends object> implements CasToken {
 
   equals(other: CasToken): boolean {
     return (
-      other instanceof CasId && other.origin === this.origin && other.high === this.high && other.low === this.low
+      other instanceof CasId &&
+      other.origin === this.origin &&
+      other.high === this.high &&
+      other.low === this.low
     )
   }
 

@@ -88,7 +88,8 @@ export class Channel<Frame> {
       answered: () => {
         this.#health = 'well'
       },
-      lost: (loss: Loss, sent: Exchange<Frame>[], unsent: Exchange<Frame>[]) => this.#onLost(loss, sent, unsent),
+      lost: (loss: Loss, sent: Exchange<Frame>[], unsent: Exchange<Frame>[]) =>
+        this.#onLost(loss, sent, unsent),
     }
     return new Connection(dial, createReceiver, owner, this.#options)
   }

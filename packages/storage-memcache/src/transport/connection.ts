@@ -181,7 +181,10 @@ export class Connection<Frame> implements LinkEvents {
   #expire(now: number): void {
     const oldest = this.#sent.peek()
     if (oldest !== undefined && oldest.deadline <= now) {
-      return this.#lose('timed-out', new Error(`The server did not answer within ${this.#options.timeoutMs} ms`))
+      return this.#lose(
+        'timed-out',
+        new Error(`The server did not answer within ${this.#options.timeoutMs} ms`),
+      )
     }
     if (this.#state === 'connecting' && this.#connectDeadline <= now) {
       return this.#lose('timed-out', new Error(`No connection within ${this.#options.connectTimeoutMs} ms`))

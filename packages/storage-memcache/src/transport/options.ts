@@ -34,7 +34,8 @@ export function resolveChannelOptions(options: Partial<ChannelOptions>): Channel
   }
   for (const [name, value] of Object.entries(resolved)) {
     // Timers hold 31 bits; more would fire at once.
-    if (!(value > 0) || value > 0x7fff_ffff) throw new RangeError(`${name} must be more than 0, not ${String(value)}`)
+    if (!(value > 0) || value > 0x7fff_ffff)
+      throw new RangeError(`${name} must be more than 0, not ${String(value)}`)
   }
   return { ...resolved, now: options.now ?? DEFAULT_CHANNEL_OPTIONS.now }
 }

@@ -60,7 +60,15 @@ export function cacheContract(name: string, fixture: CacheFixture): void {
     })
 
     test('keys of 1 and 250 bytes, of any script, are keys of their own', async () => {
-      const keys = ['x', 'y'.repeat(250), 'é'.repeat(125), '漢'.repeat(83), '😀'.repeat(62), 'a/b?c=%20&d#e', '"\'\\{}']
+      const keys = [
+        'x',
+        'y'.repeat(250),
+        'é'.repeat(125),
+        '漢'.repeat(83),
+        '😀'.repeat(62),
+        'a/b?c=%20&d#e',
+        '"\'\\{}',
+      ]
       for (const key of keys) await cache.set(key, bytes(key))
       for (const key of keys) expect(text(await cache.get(key))).toBe(key)
       const batch = await cache.getMulti(keys)
@@ -240,7 +248,9 @@ export function cacheContract(name: string, fixture: CacheFixture): void {
 
     test('a batch answers under the keys that were asked, and only what is there', async () => {
       const keys = Array.from({ length: 250 }, () => fresh('batch'))
-      const entries = keys.filter((_, i) => i % 3 !== 0).map((key, i) => ({ key, value: bytes(key), flags: i }))
+      const entries = keys
+        .filter((_, i) => i % 3 !== 0)
+        .map((key, i) => ({ key, value: bytes(key), flags: i }))
       expect(await cache.setMulti(entries)).toEqual(new Map())
       const batch = await cache.getMulti(keys)
       expect(batch.failed).toEqual(new Map())
@@ -263,7 +273,10 @@ export function cacheContract(name: string, fixture: CacheFixture): void {
       ])
       const batch = await cache.getMulti([key, key])
       expect(text(batch.items.get(key))).toBe('2')
-      const many = Array.from({ length: 20 }, () => ({ key: fresh('large'), value: Buffer.alloc(100_000, ++count) }))
+      const many = Array.from({ length: 20 }, () => ({
+        key: fresh('large'),
+        value: Buffer.alloc(100_000, ++count),
+      }))
       expect(await cache.setMulti(many)).toEqual(new Map())
       const back = await cache.getMulti(many.map((entry) => entry.key))
       for (const entry of many) expect(back.items.get(entry.key)?.value.equals(entry.value)).toBe(true)
@@ -271,7 +284,9 @@ export function cacheContract(name: string, fixture: CacheFixture): void {
 
     test('many calls at once, of all kinds, are never mixed up', async () => {
       const keys = Array.from({ length: 500 }, () => fresh('mix'))
-      await Promise.all(keys.map((key, i) => (i % 2 === 0 ? cache.set(key, bytes(key)) : cache.add(key, bytes(key)))))
+      await Promise.all(
+        keys.map((key, i) => (i % 2 === 0 ? cache.set(key, bytes(key)) : cache.add(key, bytes(key)))),
+      )
       const calls = keys.map(async (key, i) => {
         if (i % 5 === 0) return expect((await cache.getMulti([key, fresh()])).items.size).toBe(1)
         if (i % 7 === 0) return expect(await cache.append(key, bytes(''))).toBe(true)

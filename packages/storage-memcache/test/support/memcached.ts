@@ -23,13 +23,18 @@ export async function startMemcached(options: MemcachedOptions = {}): Promise<Me
   const folder = await mkdtemp(join(tmpdir(), 'larder-mc-'))
   const path = join(folder, 'memcached.sock')
   const port = options.unixSocket === true ? 0 : await freePort()
-  const where = options.unixSocket === true ? ['-s', path] : ['-l', '127.0.0.1', '-p', String(port), '-U', '0']
+  const where =
+    options.unixSocket === true ? ['-s', path] : ['-l', '127.0.0.1', '-p', String(port), '-U', '0']
   const target = options.unixSocket === true ? { path } : { host: '127.0.0.1', port }
   const start = async () => {
-    const child = spawn('memcached', [...where, ...(process.getuid?.() === 0 ? ['-u', 'root'] : []), ...(options.args ?? [])], {
-      stdio: 'ignore',
-      env: { ...process.env, ...options.env },
-    })
+    const child = spawn(
+      'memcached',
+      [...where, ...(process.getuid?.() === 0 ? ['-u', 'root'] : []), ...(options.args ?? [])],
+      {
+        stdio: 'ignore',
+        env: { ...process.env, ...options.env },
+      },
+    )
     await answers(child, target)
     return child
   }
@@ -64,7 +69,10 @@ export async function freePort(): Promise<number> {
   return port
 }
 
-async function answers(child: ChildProcess, target: { path: string } | { host: string; port: number }): Promise<void> {
+async function answers(
+  child: ChildProcess,
+  target: { path: string } | { host: string; port: number },
+): Promise<void> {
   const failed = new Promise<never>((_, reject) => {
     child.once('error', reject)
     child.once('exit', (code) => reject(new Error(`memcached ended with ${String(code)}`)))

@@ -50,7 +50,8 @@ export class BinaryReceiver {
       const length = frameLength(bytes, offset)
       if (end - offset < length) return this.#keep(bytes, offset, length)
       this.#frame.read(bytes, offset, length, owned)
-      if (this.#frame.isMalformed) throw new Error('The server sent a reply whose lengths contradict each other')
+      if (this.#frame.isMalformed)
+        throw new Error('The server sent a reply whose lengths contradict each other')
       this.#onFrame(this.#frame)
       offset += length
     }
@@ -65,7 +66,8 @@ export class BinaryReceiver {
 }
 
 function frameLength(bytes: Buffer, offset: number): number {
-  if (bytes[offset] !== RESPONSE_MAGIC) throw new Error('The server sent what is no reply of the binary protocol')
+  if (bytes[offset] !== RESPONSE_MAGIC)
+    throw new Error('The server sent what is no reply of the binary protocol')
   const body = bytes.readUInt32BE(offset + 8)
   if (body > MAX_BODY_BYTES) throw new Error(`The server announced a reply of ${body} bytes`)
   return HEADER_BYTES + body
