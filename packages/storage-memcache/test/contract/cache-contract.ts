@@ -41,11 +41,10 @@ export function cacheContract(name: string, fixture: CacheFixture): void {
     test('every byte and every small length comes back as it was', async () => {
       for (const length of [0, 1, 2, 255, 256, 8191, 8192, 65_536, 200_000]) {
         const key = fresh()
-        const value = Buffer.from({ length }, (i: number) => i) as Buffer
-        const filled = Buffer.alloc(length)
-        for (let i = 0; i < length; i++) filled[i] = (i * 7) & 0xff
-        await cache.set(key, length === 0 ? value : filled)
-        expect((await cache.get(key))?.value.equals(length === 0 ? Buffer.alloc(0) : filled)).toBe(true)
+        const value = Buffer.alloc(length)
+        for (let i = 0; i < length; i++) value[i] = (i * 7) & 0xff
+        await cache.set(key, value)
+        expect((await cache.get(key))?.value.equals(value)).toBe(true)
       }
     })
 

@@ -1,0 +1,205 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { expect, test } from 'vitest'
+import { BinaryReceiver } from '../../src/protocol/binary/receiver.js'
+import type { BinaryFrame } from '../../src/protocol/binary/frame.js'
+import { BinaryGetBatch } from '../../src/transport/binary-batch.js'
+import { BinaryCommand } from '../../src/transport/binary-command.js'
+import { readItem } from '../../src/transport/binary-replies.js'
+import { Connection, type Loss } from '../../src/transport/connection.js'
+import type { Exchange } from '../../src/transport/exchange.js'
+import type { LinkEvents } from '../../src/transport/link.js'
+import { DEFAULT_CHANNEL_OPTIONS, type ChannelOptions } from '../../src/transport/options.js'
+
+/** A connection over a link that only remembers. */
+function connect(options: Partial<ChannelOptions> = {}, firstOpaque?: number) {
+  const written: Uint8Array[][] = []
+  const losses: Loss[] = []
+  const leftovers: { sent: Exchange<BinaryFrame>[]; unsent: Exchange<BinaryFrame>[] } = {
+    sent: [],
+    unsent: [],
+  }
+  const link = {
+    bufferedBytes: 0,
+    destroyed: 0,
+    write: (chunks: readonly Uint8Array[]) => void written.push(chunks.map((chunk) => Buffer.from(chunk))),
+    destroy: () => void link.destroyed++,
+  }
+  const owner = {
+    answered: () => {},
+    lost: (loss: Loss, sent: Exchange<BinaryFrame>[], unsent: Exchange<BinaryFrame>[]) => {
+      losses.push(loss)
+      leftovers.sent.push(...sent)
+      leftovers.unsent.push(...unsent)
+    },
+  }
+  const all = { ...DEFAULT_CHANNEL_OPTIONS, ...options }
+  let events: LinkEvents | undefined
+  const dial = (given: LinkEvents) => {
+    events = given
+    return link
+  }
+  const connection = new Connection(
+    dial,
+    (onFrame: (frame: BinaryFrame) => void) => new BinaryReceiver(onFrame),
+    owner,
+    all,
+    firstOpaque,
+  )
+  const key = { text: 'k', bytes: 1 }
+  return {
+    connection,
+    events: events as LinkEvents,
+    link,
+    losses,
+    leftovers,
+    written,
+    get: () =>
+      new Promise((resolve, reject) => {
+        const command = new BinaryCommand({ opcode: 0, key, read: readItem }, resolve, reject)
+        command.deadline = all.now() + all.timeoutMs
+        connection.submit(command)
+      }),
+    getMulti: (count: number) =>
+      new Promise((resolve, reject) => {
+        const keys = Array.from({ length: count }, (_, i) => ({ text: `k${i}`, bytes: 2 }))
+        const batch = new BinaryGetBatch(keys, resolve, reject)
+        batch.deadline = all.now() + all.timeoutMs
+        connection.submit(batch)
+      }),
+  }
+}
+
+const opaques = (bytes: Uint8Array) => {
+  const found: number[] = []
+  const buffer = Buffer.from(bytes)
+  for (let i = 0; i < buffer.length; i += 24 + buffer.readUInt32BE(i + 8))
+    found.push(buffer.readUInt32BE(i + 12))
+  return found
+}
+
+function reply(opcode: number, opaque: number, value: string): Buffer {
+  const bytes = Buffer.alloc(28 + value.length)
+  bytes[0] = 0x81
+  bytes[1] = opcode
+  bytes[4] = 4
+  bytes.writeUInt32BE(4 + value.length, 8)
+  bytes.writeUInt32BE(opaque, 12)
+  bytes.writeBigUInt64BE(5n, 16)
+  bytes.write(value, 28)
+  return bytes
+}
+
+const tick = () => sleep(0)
+
+test('opaque numbers wrap around after 2^32 commands, within a batch too', async () => {
+  const { connection, events, written, get, getMulti } = connect({}, 0xffff_fffe)
+  events.ready()
+  const first = get()
+  const batch = getMulti(3)
+  const last = get()
+  await tick()
+  expect(opaques(written[0]![0]!)).toEqual([0xffff_fffe, 0xffff_ffff, 0, 1, 2, 3])
+  events.data(reply(0x00, 0xffff_fffe, 'first'))
+  events.data(reply(0x09, 0xffff_ffff, 'k0'))
+  events.data(reply(0x09, 1, 'k2'))
+  events.data(reply(0x0a, 2, ''))
+  events.data(reply(0x00, 3, 'last'))
+  expect(await first).toMatchObject({ value: Buffer.from('first') })
+  expect([...((await batch) as { items: Map<string, unknown> }).items.keys()]).toEqual(['k0', 'k2'])
+  expect(await last).toMatchObject({ value: Buffer.from('last') })
+  connection.destroy(new Error('done'))
+})
+
+test('a reply of a batch that comes out of order costs the connection', async () => {
+  const { events, losses, getMulti } = connect()
+  events.ready()
+  void getMulti(3).catch(() => {})
+  await tick()
+  events.data(reply(0x09, 2, 'k1'))
+  events.data(reply(0x09, 1, 'k0'))
+  expect(losses.length).toBe(1)
+})
+
+test('nothing that arrives after the loss is looked at', async () => {
+  const { connection, events, link, losses, get } = connect()
+  events.ready()
+  let isSettled = false
+  void get()
+    .finally(() => (isSettled = true))
+    .catch(() => {})
+  await tick()
+  events.lost(new Error('reset'))
+  connection.destroy(new Error('again'))
+  expect(losses.length).toBe(1)
+  expect(link.destroyed).toBe(1)
+  await tick()
+  expect(isSettled).toBe(false)
+})
+
+test('commands wait for the connection and are handed back unsent where it never comes', async () => {
+  const { connection, events, leftovers, losses, written, get } = connect()
+  void get().catch(() => {})
+  await tick()
+  expect(written).toEqual([])
+  events.lost(new Error('refused'))
+  expect([leftovers.sent.length, leftovers.unsent.length]).toEqual([0, 1])
+  expect(losses[0]).toMatchObject({ kind: 'lost', answered: false })
+  expect(connection.isGone).toBe(true)
+})
+
+test('a connection that does not come up in its time is given up', async () => {
+  const { losses, get } = connect({ connectTimeoutMs: 30, timeoutMs: 1000 })
+  void get().catch(() => {})
+  await sleep(60)
+  expect(losses[0]).toMatchObject({ kind: 'timed-out' })
+})
+
+test('a command that waits longer than its deadline for the connection is not sent', async () => {
+  const { connection, events, losses, written, get } = connect({ connectTimeoutMs: 1000, timeoutMs: 30 })
+  await expect(get()).rejects.toMatchObject({ code: 'E_TIMEOUT' })
+  expect(losses).toEqual([])
+  events.ready()
+  expect(written).toEqual([])
+  connection.destroy(new Error('done'))
+})
+
+test('commands stay here while the socket is full', async () => {
+  const { connection, events, link, written, get } = connect()
+  events.ready()
+  link.bufferedBytes = 2 * 1024 * 1024
+  void get().catch(() => {})
+  await tick()
+  expect(written.length).toBe(0)
+  link.bufferedBytes = 0
+  events.drain()
+  expect(written.length).toBe(1)
+  connection.destroy(new Error('done'))
+})
+
+test('one timer watches any number of commands, and does not keep the process alive', async () => {
+  const timers = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length
+  const before = timers()
+  const { connection, events, get } = connect()
+  events.ready()
+  for (let i = 0; i < 1000; i++) void get().catch(() => {})
+  await tick()
+  expect(timers()).toBe(before)
+  connection.destroy(new Error('done'))
+})
+
+test('memory that the socket still reads is not written again', async () => {
+  const { connection, events, link, get } = connect()
+  const given: Uint8Array[] = []
+  link.write = (chunks) => void given.push(...chunks)
+  events.ready()
+  link.bufferedBytes = 1
+  void get().catch(() => {})
+  await tick()
+  const first = Buffer.from(given[0]!)
+  void get().catch(() => {})
+  await tick()
+  expect(given.length).toBe(2)
+  expect(first.equals(given[0]!)).toBe(true)
+  expect(given[0]!.buffer).not.toBe(given[1]!.buffer)
+  connection.destroy(new Error('done'))
+})
