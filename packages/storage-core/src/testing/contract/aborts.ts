@@ -1,0 +1,131 @@
+import assert from 'node:assert/strict'
+import { isStorageError } from '../../errors.js'
+import type { CallOptions } from '../../storage.js'
+import { assertCode, contentOf, soon, turns } from './assertions.js'
+import { group } from './harness.js'
+
+export const aborts = group('abort signals', (test) => {
+  test('a signal that has fired stops every call before it does anything', async ({
+    storage,
+    collection,
+    info,
+  }) => {
+    await storage.putContent(info(), 'old')
+    const reason = new Error('changed my mind')
+    const options: CallOptions = { signal: AbortSignal.abort(reason) }
+    for (const call of [
+      () => storage.createContainer(`${collection}-new`, options),
+      () => storage.getContent(info(), options),
+      () => storage.getMetaData(info(), options),
+      () => storage.getMany([info()], options),
+      () => storage.openContent(info(), options),
+      () => storage.putContent(info(), 'new', options),
+      () => storage.putMetaData(info(), 'new', options),
+      () => storage.removeContent(info(), options),
+      () => storage.persist([info()], 'message', options),
+      () => storage.exists(info(), options),
+      () => storage.ls(collection, options),
+      async () => storage.ils(collection, options)[Symbol.asyncIterator]().next(),
+      () => storage.page(collection, options),
+    ]) {
+      await assert.rejects(call, (error: unknown) => {
+        assert.ok(isStorageError(error, 'E_ABORTED'), `${String(call)} gave ${String(error)}`)
+        assert.equal(error.cause, reason)
+        return true
+      })
+    }
+    assert.equal(await contentOf(storage, info()), 'old')
+    assert.equal(await storage.exists(info(), { part: 'metadata' }), false)
+    assert.equal(await storage.exists(storage.info(`${collection}-new`)), false)
+  })
+
+  test('a signal that fires later does no harm', async ({ storage, info }) => {
+    const abort = new AbortController()
+    await storage.putContent(info(), 'written', { signal: abort.signal })
+    await storage.getContent(info(), { signal: abort.signal })
+    abort.abort()
+    await turns()
+    assert.equal(await contentOf(storage, info()), 'written')
+  })
+
+  test('a write aborted on its way has happened or has not', async ({ storage, info }) => {
+    for (let patience = 0; patience < 12; patience++) {
+      const at = info(`r${patience}`)
+      await storage.putContent(at, 'old')
+      const abort = new AbortController()
+      const writing = storage.putContent(at, 'new', { signal: abort.signal })
+      const outcome = writing.then(() => 'new', codeOf)
+      await turns(patience)
+      abort.abort()
+      const expected = await soon(outcome, 'an aborted write')
+      assert.equal(await contentOf(storage, at), expected === 'E_ABORTED' ? 'old' : expected)
+    }
+  })
+
+  test('a read aborted on its way ends, one way or the other', async ({ storage, collection, info }) => {
+    await storage.putContent(info(), 'x')
+    for (let patience = 0; patience < 6; patience++) {
+      const abort = new AbortController()
+      const options = { signal: abort.signal }
+      const reads = [
+        storage.getContent(info(), options),
+        storage.ls(collection, options),
+        storage.page(collection, options),
+      ]
+      const outcomes = Promise.all(reads.map((read) => read.then(() => 'E_ABORTED', codeOf)))
+      await turns(patience)
+      abort.abort()
+      assert.deepEqual(await soon(outcomes, 'an aborted read'), ['E_ABORTED', 'E_ABORTED', 'E_ABORTED'])
+    }
+  })
+
+  test('a source that hangs is left', async ({ storage, info }) => {
+    const abort = new AbortController()
+    let asked: () => void = () => undefined
+    const hanging = new Promise<void>((resolve) => (asked = resolve))
+    async function* source(): AsyncGenerator<Uint8Array> {
+      yield Buffer.from('half of it')
+      asked()
+      await new Promise<never>(() => undefined)
+    }
+    const writing = storage.putContent(info(), source(), { signal: abort.signal })
+    const refused = assertCode(writing, 'E_ABORTED')
+    await soon(hanging, 'a source')
+    abort.abort()
+    await soon(refused, 'a write whose source hangs')
+    assert.equal(await storage.exists(info()), false)
+    await soon(storage.putContent(info(), 'next'), 'a write after one whose source hung')
+  })
+
+  test('a write that waits for another gives up its place', async ({ storage, supports, info }) => {
+    if (!supports.transactions) return
+    let open: () => void = () => undefined
+    const gate = new Promise<void>((resolve) => (open = resolve))
+    let locked: () => void = () => undefined
+    const inside = new Promise<void>((resolve) => (locked = resolve))
+    const beforeCommit = () => {
+      locked()
+      return gate
+    }
+    const first = storage.putContent(info(), 'first', { transaction: { beforeCommit } })
+    try {
+      await soon(inside, 'a hook')
+      const abort = new AbortController()
+      const second = assertCode(storage.putContent(info(), 'second', { signal: abort.signal }), 'E_ABORTED')
+      await turns()
+      abort.abort()
+      await soon(second, 'a write that waits for another')
+    } finally {
+      open()
+    }
+    await first
+    assert.equal(await contentOf(storage, info()), 'first')
+    await storage.putContent(info(), 'third')
+    assert.equal(await contentOf(storage, info()), 'third')
+  })
+})
+
+function codeOf(error: unknown): string {
+  if (isStorageError(error)) return error.code
+  throw error
+}

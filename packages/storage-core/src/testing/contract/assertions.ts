@@ -1,0 +1,88 @@
+import assert from 'node:assert/strict'
+import { isStorageError, type StorageErrorCode } from '../../errors.js'
+import type { ResourceInfo } from '../../resource.js'
+import type { Storage } from '../../storage.js'
+
+/** Long for any storage that answers, short for someone who waits for a test that hangs. */
+const PATIENCE_MS = 5_000
+
+export function textOf({ bytes }: { readonly bytes: Uint8Array }): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString()
+}
+
+export async function contentOf(storage: Storage, info: ResourceInfo): Promise<string | undefined> {
+  const [part] = await storage.getMany([info])
+  return part && textOf(part)
+}
+
+export async function metadataOf(storage: Storage, info: ResourceInfo): Promise<string | undefined> {
+  const [part] = await storage.getMany([info], { part: 'metadata' })
+  return part && textOf(part)
+}
+
+export async function namesOf(storage: Storage, collection: string, ext?: string): Promise<string[]> {
+  return [...(await storage.ls(collection, ext)).keys()]
+}
+
+export async function assertCode(
+  answer: Promise<unknown>,
+  ...codes: readonly StorageErrorCode[]
+): Promise<void> {
+  await assert.rejects(answer, (error: unknown) => {
+    assert.ok(isStorageError(error), `expected a StorageError, not ${String(error)}`)
+    assert.ok(
+      codes.includes(error.code),
+      `expected ${codes.join(' or ')}, not ${error.code}: ${error.message}`,
+    )
+    return true
+  })
+}
+
+/** A bad argument: thrown at the call or rejected, but a `TypeError` or `RangeError` either way. */
+export async function assertRefused(call: () => unknown, what = 'a bad argument'): Promise<void> {
+  await assert.rejects(
+    async () => call(),
+    (error: unknown) => {
+      assert.ok(error instanceof TypeError || error instanceof RangeError, `${what} gave ${String(error)}`)
+      return true
+    },
+    `${what} was accepted`,
+  )
+}
+
+/** Fails instead of waiting for ever, and says for what. */
+export async function soon<T>(answer: Promise<T>, what: string): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(
+      () => reject(new assert.AssertionError({ message: `${what}: no answer` })),
+      PATIENCE_MS,
+    )
+  })
+  try {
+    return await Promise.race([answer, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** Lets everything go on that can without waiting for a timer. */
+export async function turns(count = 10): Promise<void> {
+  for (let i = 0; i < count; i++) await new Promise((resolve) => setImmediate(resolve))
+}
+
+/** Bytes that look random and are the same each time. */
+export function noise(length: number, seed = 1): Uint8Array {
+  const bytes = new Uint8Array(length)
+  let state = seed
+  for (let i = 0; i < length; i++) {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
+    bytes[i] = state >>> 24
+  }
+  return bytes
+}
+
+export function assertSameBytes(actual: Uint8Array, expected: Uint8Array, what = 'the bytes'): void {
+  assert.equal(actual.length, expected.length, `${what} have another length`)
+  assert.ok(Buffer.compare(actual, expected) === 0, `${what} differ`)
+}

@@ -1,0 +1,69 @@
+import { aborts } from './aborts.js'
+import { addressing } from './addressing.js'
+import { batches } from './batches.js'
+import { conditions } from './conditions.js'
+import { containers } from './containers.js'
+import { handles } from './handles.js'
+import { type ContractGroup, type ContractOptions, runGroup } from './harness.js'
+import { journal } from './journal.js'
+import { listings } from './listings.js'
+import { names } from './names.js'
+import { ownership } from './ownership.js'
+import { pages } from './pages.js'
+import { parts } from './parts.js'
+import { removal } from './removal.js'
+import { shutdown } from './shutdown.js'
+import { streamsIn } from './streams-in.js'
+import { streamsOut } from './streams-out.js'
+import { transactions } from './transactions.js'
+import { versions } from './versions.js'
+
+/** All groups of the contract, for those who want to run some of them. */
+export const storageContractGroups: readonly ContractGroup[] = Object.freeze([
+  addressing,
+  parts,
+  conditions,
+  versions,
+  removal,
+  batches,
+  streamsIn,
+  streamsOut,
+  names,
+  listings,
+  pages,
+  containers,
+  aborts,
+  ownership,
+  transactions,
+  journal,
+  handles,
+  shutdown,
+])
+
+/**
+ * The contract of `Storage` as tests, for every implementation. It needs no particular test runner and asserts with
+ * `node:assert`. What `storage.supports` denies is asserted as well: such a call must reject with `E_UNSUPPORTED`.
+ *
+ * ```ts
+ * import { storageContract } from '@larder/storage-core/testing'
+ * import { describe, test } from 'vitest'
+ *
+ * describe('MyStorage', () => {
+ *   storageContract({
+ *     describe,
+ *     test,
+ *     open: async () => {
+ *       const server = await startServer()
+ *       return {
+ *         storage: new MyStorage(server.url),
+ *         reopen: async () => new MyStorage(server.url),
+ *         close: () => server.stop(),
+ *       }
+ *     },
+ *   })
+ * })
+ * ```
+ */
+export function storageContract(options: ContractOptions): void {
+  for (const group of storageContractGroups) runGroup(group, options)
+}

@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict'
+import { assertCode, contentOf, soon, turns } from './assertions.js'
+import { group } from './harness.js'
+
+export const shutdown = group('shutdown', (test) => {
+  test('every later call is E_CLOSED', async ({ storage, collection, info }) => {
+    await storage.putContent(info(), 'x')
+    await storage.shutdown()
+    for (const call of [
+      () => storage.createContainer(collection),
+      () => storage.getContent(info()),
+      () => storage.getMetaData(info()),
+      () => storage.getMany([info()]),
+      () => storage.getMany([]),
+      () => storage.openContent(info()),
+      () => storage.putContent(info(), 'x'),
+      () => storage.putMetaData(info(), 'x'),
+      () => storage.removeContent(info()),
+      () => storage.removeMetaData(info()),
+      () => storage.persist([info()]),
+      () => storage.exists(info()),
+      () => storage.ls(collection),
+      async () => storage.ils(collection)[Symbol.asyncIterator]().next(),
+      () => storage.page(collection),
+      () => storage.settle([]),
+    ]) {
+      await assertCode(Promise.resolve().then<unknown>(call), 'E_CLOSED')
+    }
+  })
+
+  test('it can be called again, and at the same time', async ({ storage }) => {
+    await Promise.all([storage.shutdown(), storage.shutdown()])
+    await storage.shutdown()
+  })
+
+  test('await using closes', async ({ storage, info }) => {
+    {
+      await using closing = storage
+      await closing.putContent(info(), 'x')
+    }
+    await assertCode(storage.getContent(info()), 'E_CLOSED')
+  })
+
+  test('it waits for what is in flight', async ({ storage, reopen, info }) => {
+    const second = await reopen?.()
+    let finish: () => void = () => undefined
+    const finished = new Promise<void>((resolve) => (finish = resolve))
+    let ask: () => void = () => undefined
+    const asked = new Promise<void>((resolve) => (ask = resolve))
+    async function* slow(): AsyncGenerator<Uint8Array> {
+      yield Buffer.from('slow ')
+      ask()
+      await finished
+      yield Buffer.from('source')
+    }
+    const writing = storage.putContent(info(), slow())
+    await soon(asked, 'a source')
+    let closed = false
+    const closing = storage.shutdown().then(() => (closed = true))
+    await turns()
+    assert.equal(closed, false, 'closed in the middle of a write')
+    await assertCode(storage.putContent(info(), 'late'), 'E_CLOSED')
+    finish()
+    assert.equal((await soon(writing, 'a write in flight')).changed, true)
+    await soon(closing, 'the shutdown')
+    if (second !== undefined) assert.equal(await contentOf(second, info()), 'slow source')
+  })
+
+  test('many calls in flight are all settled', async ({ storage, reopen, info }) => {
+    const second = await reopen?.()
+    const names = Array.from({ length: 20 }, (_, i) => `r${i}`)
+    const writes = names.map((name) => storage.putContent(info(name), name))
+    const outcomes = Promise.allSettled(writes)
+    await soon(storage.shutdown(), 'the shutdown')
+    const settled = await soon(outcomes, 'writes in flight at the shutdown')
+    for (const outcome of settled) assert.equal(outcome.status, 'fulfilled')
+    if (second === undefined) return
+    for (const name of names) assert.equal(await contentOf(second, info(name)), name)
+  })
+
+  test('a loop over ils ends with E_CLOSED, or with its last member', async ({
+    storage,
+    collection,
+    info,
+  }) => {
+    for (let i = 0; i < 5; i++) await storage.putContent(info(`r${i}`), 'x')
+    const members = storage.ils(collection)[Symbol.asyncIterator]()
+    await members.next()
+    await soon(storage.shutdown(), 'a shutdown with an open loop')
+    const rest = (async () => {
+      while ((await members.next()).done !== true) continue
+    })()
+    const outcome = await soon(
+      rest.then(
+        () => 'done',
+        (error: unknown) => error,
+      ),
+      'a loop of a closed storage',
+    )
+    if (outcome !== 'done') await assertCode(Promise.reject(outcome), 'E_CLOSED')
+  })
+})
