@@ -1,0 +1,221 @@
+import { MemoryStorage, type ResourceInfo, type Storage } from '@larder/storage-core'
+import { FaultyStorage, LimitedStorage } from '@larder/storage-core/testing'
+import { MemcacheStorage } from '@larder/storage-memcache'
+import { describe, expect, test } from 'vitest'
+import { CacheServer } from '../support/faulty-cache.js'
+import { stage, type Stage } from '../support/races.js'
+
+type ProxyStage = Stage & { readonly reader: MemcacheStorage; readonly writer: MemcacheStorage }
+
+const play = (inner: Storage = new MemoryStorage()) =>
+  stage((storage, cache) => new MemcacheStorage({ storage, cache, fillWaitMs: 20 }), inner) as ProxyStage
+
+async function namesOf(storage: Storage, ext?: string): Promise<string[]> {
+  return [...(await storage.ls('films', ext)).keys()]
+}
+
+const film = (storage: Storage, name: string): ResourceInfo => storage.info('films', name)
+
+/** Makes a listing that is in the cache. */
+async function cachedListing(...names: string[]): Promise<ProxyStage> {
+  const made = play()
+  for (const name of names) await made.durable.putContent(film(made.durable, name), 'x')
+  await namesOf(made.reader)
+  made.durable.forgetCalls()
+  return made
+}
+
+const headKey = (storage: Storage) => `${storage.info('films').key}:l`
+
+async function bucketKey(server: CacheServer, storage: Storage, index = 0): Promise<string> {
+  const head = (await server.cache.get(headKey(storage)))?.value.toString() ?? ''
+  return `${headKey(storage)}/${head.split(' ')[2] ?? ''}/${index}`
+}
+
+describe('a cached listing', () => {
+  test('costs one query, then none', async () => {
+    const { durable, reader, writer } = await cachedListing('b', 'a.atom', 'c.atom')
+    expect(await namesOf(reader)).toEqual(['a.atom', 'b', 'c.atom'])
+    expect(await namesOf(writer, 'atom')).toEqual(['a.atom', 'c.atom'])
+    const pairs: string[] = []
+    for await (const [name] of reader.ils('films')) pairs.push(name)
+    expect(pairs.sort()).toEqual(['a.atom', 'b', 'c.atom'])
+    expect(durable.count('listing')).toBe(0)
+    expect(reader.counters().listHits).toBe(2)
+  })
+
+  test('follows what is created and removed elsewhere, without a query', async () => {
+    const { durable, reader, writer } = await cachedListing('a', 'b')
+    await writer.putContent(film(writer, 'c'), 'x')
+    await writer.putMetaData(film(writer, 'd'), 'x')
+    await writer.remove(film(writer, 'a'))
+    await writer.putContent(film(writer, 'b'), 'changed')
+    expect(await namesOf(reader)).toEqual(['b', 'c', 'd'])
+    await writer.removeContent(film(writer, 'b'))
+    await writer.putContent(film(writer, 'd'), 'x')
+    await writer.removeMetaData(film(writer, 'd'))
+    await writer.putContent(film(writer, 'a'), 'again')
+    expect(await namesOf(reader)).toEqual(['a', 'c', 'd'])
+    expect(durable.count('listing')).toBe(0)
+  })
+
+  test('is read anew when any one of its keys is evicted', async () => {
+    for (const pick of [headKey, undefined]) {
+      const { server, durable, reader, writer } = await cachedListing('a', 'b')
+      await server.evict(pick?.(reader) ?? (await bucketKey(server, reader)))
+      await writer.putContent(film(writer, 'c'), 'x')
+      expect(await namesOf(reader)).toEqual(['a', 'b', 'c'])
+      expect(durable.count('listing')).toBe(1)
+      expect(await namesOf(reader)).toEqual(['a', 'b', 'c'])
+      expect(durable.count('listing')).toBe(1)
+    }
+  })
+
+  test('names of any kind survive it', async () => {
+    const odd = ['line\nbreak', '+plus', '-minus', ' ', 'é', 'e\u0301', '\u{1F3AC}', '\uffee', 'x'.repeat(512)]
+    const { reader, writer } = await cachedListing(...odd.slice(0, 5))
+    for (const name of odd.slice(5)) await writer.putContent(film(writer, name), 'x')
+    const order = [...odd].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
+    expect(await namesOf(reader)).toEqual(order)
+  })
+
+  test('is compacted when its log has outgrown it', async () => {
+    const { durable, reader, writer } = await cachedListing('a')
+    for (let i = 0; i < 600; i++) {
+      await writer.putContent(film(writer, 'b'), 'x')
+      await writer.remove(film(writer, 'b'))
+    }
+    expect(await namesOf(reader)).toEqual(['a'])
+    expect(durable.count('listing')).toBe(1)
+  })
+
+  test('is spread over buckets when it is large', async () => {
+    const server = new CacheServer({ maxItemBytes: 2_000 })
+    const durable = new FaultyStorage(new MemoryStorage())
+    const storage = new MemcacheStorage({ storage: durable, cache: server.client() })
+    const names = Array.from({ length: 1_000 }, (_, i) => `film ${String(i).padStart(4, '0')}`)
+    await Promise.all(names.map((name) => durable.putContent(film(durable, name), 'x')))
+    expect(await namesOf(storage)).toEqual(names)
+    durable.forgetCalls()
+    expect(await namesOf(storage)).toEqual(names)
+    expect(durable.count('listing')).toBe(0)
+    for (let i = 0; i < 2_000; i++) await storage.putContent(film(storage, `new ${i}`), 'x')
+    expect(await namesOf(storage)).toHaveLength(3_000)
+  })
+
+  test('survives a cache that fails', async () => {
+    const { durable, reader, readerCache } = await cachedListing('a', 'b')
+    readerCache.isDown = true
+    expect(await namesOf(reader)).toEqual(['a', 'b'])
+    expect(durable.count('listing')).toBe(1)
+  })
+
+  for (const operation of ['add', 'setMulti', 'cas', 'prepend', 'getMulti', 'get'] as const) {
+    test(`a ${operation} without an answer costs the set, not the listing`, async () => {
+      for (const at of ['before', 'after'] as const) {
+        const { durable, reader, readerCache, writer } = play()
+        await durable.putContent(film(durable, 'a'), 'x')
+        readerCache.failNext(operation, 1, { at })
+        expect(await namesOf(reader)).toEqual(['a'])
+        await writer.putContent(film(writer, 'b'), 'x')
+        expect(await namesOf(reader)).toEqual(['a', 'b'])
+        expect(await namesOf(reader)).toEqual(['a', 'b'])
+      }
+    })
+  }
+
+  test('a storage behind that fails is told, and the listing can be had afterwards', async () => {
+    const { durable, reader } = play()
+    await durable.putContent(film(durable, 'a'), 'x')
+    durable.failNextListings(1, new Error('The database is down'))
+    await expect(namesOf(reader)).rejects.toThrow('The database is down')
+    expect(await namesOf(reader)).toEqual(['a'])
+  })
+})
+
+describe('late changes', () => {
+  const isBucket = (key: string) => key.includes(':l/')
+
+  test('a create whose entry arrives after the removal does not bring the name back', async () => {
+    const { server, durable, reader, writer, writerCache } = await cachedListing('a')
+    const third = new MemcacheStorage({ storage: durable, cache: server.client() })
+    const late = writerCache.pauseNext('append', { key: isBucket })
+    const create = writer.putContent(film(writer, 'b'), 'x')
+    await late.reached
+    await third.remove(film(third, 'b'))
+    late.open()
+    await create
+    expect(await namesOf(reader)).toEqual(['a'])
+  })
+
+  test('a removal whose entry arrives after the next create does not hide the name', async () => {
+    const { server, durable, reader, writer, writerCache } = await cachedListing('a', 'b')
+    const third = new MemcacheStorage({ storage: durable, cache: server.client() })
+    const late = writerCache.pauseNext('append', { key: isBucket })
+    const remove = writer.remove(film(writer, 'b'))
+    await late.reached
+    await third.putContent(film(third, 'b'), 'again')
+    late.open()
+    await remove
+    expect(await namesOf(reader)).toEqual(['a', 'b'])
+  })
+
+  for (const [what, first, second, expected] of [
+    ['create', 'put', 'remove', ['a']],
+    ['removal', 'remove', 'put', ['a', 'b']],
+  ] as const) {
+    test(`a ${what} from before a set was built is not added to it after a later change`, async () => {
+      const { server, durable, reader, writer, writerCache } = play()
+      const third = new MemcacheStorage({ storage: durable, cache: server.client() })
+      await durable.putContent(film(durable, 'a'), 'x')
+      if (first === 'remove') await durable.putContent(film(durable, 'b'), 'x')
+      // The writer has committed and is about to look at the head, which is not there yet.
+      const answer = durable.pauseNextWrite({ at: 'after' })
+      const slow = first === 'put' ? writer.putContent(film(writer, 'b'), 'x') : writer.remove(film(writer, 'b'))
+      await answer.reached
+      if (second === 'put') await third.putContent(film(third, 'b'), 'x')
+      else await third.remove(film(third, 'b'))
+      expect(await namesOf(reader)).toEqual(expected)
+      answer.open()
+      await slow
+      expect(await namesOf(reader)).toEqual(expected)
+      expect(writerCache.count('append')).toBe(0)
+    })
+  }
+
+  test('an entry without an answer takes the listing away', async () => {
+    for (const at of ['before', 'after'] as const) {
+      const { reader, writer, writerCache } = await cachedListing('a')
+      writerCache.failNext('append', 1, { at })
+      await writer.putContent(film(writer, 'b'), 'x')
+      expect(await namesOf(reader)).toEqual(['a', 'b'])
+    }
+  })
+})
+
+test('without transactions, listings follow as well', async () => {
+  const inner = new LimitedStorage(new MemoryStorage(), ['transactions', 'journal'])
+  const { durable, reader, writer } = play(inner)
+  await writer.putContent(film(writer, 'a'), 'x')
+  expect(await namesOf(reader)).toEqual(['a'])
+  durable.forgetCalls()
+  await writer.putContent(film(writer, 'b'), 'x')
+  await writer.removeContent(film(writer, 'a'))
+  expect(await namesOf(reader)).toEqual(['b'])
+  expect(durable.count('listing')).toBe(0)
+})
+
+test('collections never see each other', async () => {
+  const { reader, writer } = play()
+  await writer.putContent(writer.info('a', 'x'), '1')
+  await writer.putContent(writer.info('a:l', 'y'), '2')
+  await writer.putContent(writer.info('a/', 'z'), '3')
+  const listed = async (collection: string) => [...(await reader.ls(collection)).keys()]
+  for (let round = 0; round < 2; round++) {
+    expect(await listed('a')).toEqual(['x'])
+    expect(await listed('a:l')).toEqual(['y'])
+    expect(await listed('a/')).toEqual(['z'])
+    expect(await listed('none')).toEqual([])
+  }
+})
+
