@@ -1,11 +1,11 @@
 import { RemoteCache } from '@larder/storage-memcache'
 import { cacheContract } from './contract/cache-contract.js'
-import { startMemcached, type MemcachedOptions } from './support/memcached.js'
+import { addressOf, startMemcached, type MemcachedOptions } from './support/memcached.js'
 
 function overServers(name: string, count: number, options: MemcachedOptions = {}): void {
   const servers = Promise.all(Array.from({ length: count }, () => startMemcached(options)))
   cacheContract(name, {
-    create: async () => new RemoteCache((await servers).map((server) => server.address)),
+    create: async () => new RemoteCache((await servers).map(addressOf)),
     stop: async () => void (await Promise.all((await servers).map((server) => server.stop()))),
   })
 }

@@ -1,6 +1,6 @@
 import { RemoteCache, type CacheBatch, type RemoteCacheOptions } from '@larder/storage-memcache'
 import { isStorageError } from '@larder/storage-core'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -40,6 +40,7 @@ describe('a token and its connection', () => {
     const server = await memcached()
     const cache = remote(server.address)
     const token = await cache.set('k', value)
+    await server.kill()
     await server.restart()
     const again = await retry(() => cache.set('k', value))
     expect(again.id).toBe(token.id)
@@ -54,7 +55,7 @@ describe('a token and its connection', () => {
     const server = await memcached()
     const cache = remote(server.address)
     const token = await cache.set('k', value)
-    await server.stop()
+    await server.kill()
     await cache.get('k').catch(() => {})
     expect(await cache.cas('k', value, token)).toEqual({ status: 'exists' })
     expect(await cache.delete('k', { cas: token })).toBe('exists')
@@ -134,7 +135,7 @@ describe('a server that is dead', () => {
     const cache = remote(servers.map(({ address }) => address))
     const keys = Array.from({ length: 60 }, (_, i) => `key-${i}`)
     await cache.setMulti(keys.map((key) => ({ key, value: Buffer.from(key) })))
-    await servers[1]!.stop()
+    await servers[1]!.kill()
     const batch = await cache.getMulti(keys)
     expect(batch.failed.size).toBeGreaterThan(5)
     expect(batch.items.size + batch.failed.size).toBe(60)
@@ -149,7 +150,7 @@ describe('a server that is dead', () => {
     const server = await memcached()
     const cache = remote(server.address, { timeoutMs: 100, deadTimeoutMs: 50 })
     await cache.set('k', value)
-    server.process.kill('SIGSTOP')
+    server.pause()
     try {
       for (const call of [() => cache.get('k'), () => cache.set('k', value), () => cache.getMulti(['k'])]) {
         const start = performance.now()
@@ -159,7 +160,7 @@ describe('a server that is dead', () => {
         await sleep(60)
       }
     } finally {
-      server.process.kill('SIGCONT')
+      server.resume()
     }
     expect(String((await retry(() => cache.get('k')))?.value)).toBe('v')
   })
@@ -303,7 +304,10 @@ describe('SASL', () => {
     cleanups.push(() => rm(folder, { recursive: true, force: true }))
     // Without any configuration the SASL library does not start.
     await writeFile(join(folder, 'memcached.conf'), 'mech_list: plain\n')
-    const { address } = await memcached({ args: ['-S'], env: { SASL_CONF_PATH: folder } })
+    await chmod(folder, 0o755)
+    process.env['SASL_CONF_PATH'] = folder
+    cleanups.push(() => delete process.env['SASL_CONF_PATH'])
+    const { address } = await memcached({ args: ['-S'] })
     await expect(remote(address).get('k')).rejects.toThrow(/[Aa]uth/)
     const wrong = remote(address, { credentials: { username: 'someone', password: 'wrong' } })
     await expect(wrong.get('k')).rejects.toMatchObject({

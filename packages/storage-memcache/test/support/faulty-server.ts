@@ -25,6 +25,7 @@ export class FaultyServer {
     this.#server = createServer({ allowHalfOpen: true }, (socket) => {
       const connection = ++this.connections
       this.#sockets.add(socket)
+      socket.setNoDelay(true)
       socket.on('error', () => {})
       socket.on('close', () => this.#sockets.delete(socket))
       // A client that only half-closed goes on reading. One that is gone answers a byte with a reset, which the
