@@ -27,8 +27,8 @@ export class Address implements ResourceInfo {
   }
 
   /** The address in the storage behind; only on infos of a proxy. */
-  get inner(): ResourceInfo {
-    return (this.#inner ??= this.#owner.innerOf?.(this.collection, this.resource) ?? this)
+  get inner(): ResourceInfo | undefined {
+    return (this.#inner ??= this.#owner.innerOf?.(this.collection, this.resource))
   }
 }
 

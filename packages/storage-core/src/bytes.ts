@@ -1,15 +1,21 @@
-import { throwIfAborted } from './abort.js'
+import { untilAborted } from './abort.js'
+import { hasLoneSurrogate } from './names.js'
 import type { ByteSource } from './storage.js'
 
 /** What a source turns out to be, once checked. */
 export type CheckedSource = { readonly bytes: Uint8Array } | { readonly stream: AsyncIterable<Uint8Array> }
 
-/** Throws a `TypeError` for what cannot be stored. A string becomes UTF-8; bytes are not copied. */
+/**
+ * Throws a `TypeError` for what cannot be stored, and a `RangeError` for a string that has no UTF-8. A string becomes
+ * UTF-8; bytes are not copied.
+ */
 export function checkSource(source: ByteSource): CheckedSource {
-  if (typeof source === 'string') return { bytes: Buffer.from(source) }
+  if (typeof source === 'string') return { bytes: utf8(source) }
   if (source instanceof Uint8Array) return { bytes: source }
   if (isAsyncIterable(source)) return { stream: chunksOf(source) }
-  throw new TypeError('Content must be a string, a Uint8Array, an async iterable of bytes or a ReadableStream')
+  throw new TypeError(
+    'Content must be a string, a Uint8Array, an async iterable of bytes or a ReadableStream',
+  )
 }
 
 function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
@@ -19,18 +25,44 @@ function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
 async function* chunksOf(source: AsyncIterable<unknown>): AsyncGenerator<Uint8Array, void, undefined> {
   for await (const chunk of source) {
     if (chunk instanceof Uint8Array) yield chunk
-    else if (typeof chunk === 'string') yield Buffer.from(chunk)
+    else if (typeof chunk === 'string') yield utf8(chunk)
     else throw new TypeError('A content stream must yield bytes or strings')
+  }
+}
+
+function utf8(text: string): Uint8Array {
+  // Half a pair would be stored as U+FFFD, and what is read back would not be what was written.
+  if (hasLoneSurrogate(text))
+    throw new RangeError('The text contains half a surrogate pair, which has no UTF-8')
+  return Buffer.from(text)
+}
+
+/** The same stream, which fails with `E_ABORTED` when `signal` fires, also while its source hangs. */
+export async function* abortable<T>(
+  stream: AsyncIterable<T>,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<T, void, undefined> {
+  const iterator = stream[Symbol.asyncIterator]()
+  let betweenChunks = false
+  try {
+    for (;;) {
+      betweenChunks = false
+      const step = await untilAborted(iterator.next(), signal)
+      if (step.done === true) return
+      betweenChunks = true
+      yield step.value
+    }
+  } finally {
+    if (betweenChunks) await iterator.return?.()
+    // A source that hangs is told, but does not answer.
+    else if (signal?.aborted === true) void Promise.resolve(iterator.return?.()).catch(() => undefined)
   }
 }
 
 /** Reads a stream to its end, into bytes of its own. */
 export async function collect(stream: AsyncIterable<Uint8Array>, signal?: AbortSignal): Promise<Uint8Array> {
   const chunks: Uint8Array[] = []
-  for await (const chunk of stream) {
-    throwIfAborted(signal)
-    // The source may use the memory of a chunk again once it is asked for the next.
-    chunks.push(Uint8Array.from(chunk))
-  }
+  // The source may use the memory of a chunk again once it is asked for the next.
+  for await (const chunk of abortable(stream, signal)) chunks.push(new Uint8Array(chunk))
   return chunks.length === 1 ? (chunks[0] ?? new Uint8Array()) : Buffer.concat(chunks)
 }

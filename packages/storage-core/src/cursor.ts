@@ -12,7 +12,8 @@ export function encodeCursor(listing: Listing, position: string): string {
 export function decodeCursor(listing: Listing, cursor: unknown): string {
   if (typeof cursor !== 'string') throw new TypeError('after must be the next of a page')
   const parsed = parse(cursor)
-  if (!Array.isArray(parsed) || typeof parsed[1] !== 'string') throw new RangeError('after is no cursor of a page')
+  if (!Array.isArray(parsed) || typeof parsed[1] !== 'string')
+    throw new RangeError('after is no cursor of a page')
   if (parsed[0] !== fingerprint(listing)) {
     throw new RangeError('after is a cursor of another listing: collection, order and ext must stay the same')
   }
@@ -28,5 +29,8 @@ function parse(cursor: string): unknown {
 }
 
 function fingerprint({ collection, order, ext }: Listing): string {
-  return createHash('sha256').update(JSON.stringify([collection, order, ext])).digest('base64url').slice(0, 12)
+  return createHash('sha256')
+    .update(JSON.stringify([collection, order, ext]))
+    .digest('base64url')
+    .slice(0, 12)
 }

@@ -1,6 +1,6 @@
 import { throwIfAborted } from './abort.js'
 import { Address } from './address.js'
-import { checkSource, collect } from './bytes.js'
+import { abortable, checkSource, collect } from './bytes.js'
 import { decodeCursor, encodeCursor } from './cursor.js'
 import type { DriverCall, PartChange, StorageDriver } from './driver.js'
 import { NotFoundError, StorageError } from './errors.js'
@@ -18,6 +18,7 @@ import type {
   ReadManyOptions,
   Storage,
   StorageFeatures,
+  TransactionHook,
   WriteOptions,
   WriteResult,
 } from './storage.js'
@@ -61,11 +62,16 @@ export class DrivenStorage implements Storage {
     return this.#getPart(info, 'metadata', options)
   }
 
-  async getMany(infos: readonly ResourceInfo[], options: ReadManyOptions = {}): Promise<(StoredPart | undefined)[]> {
+  async getMany(
+    infos: readonly ResourceInfo[],
+    options: ReadManyOptions = {},
+  ): Promise<(StoredPart | undefined)[]> {
     const part = checkPart(options.part ?? 'content')
     if (!Array.isArray(infos)) throw new TypeError('getMany takes an array of infos')
     const own = infos.map((info: ResourceInfo) => this.#ownResource(info))
-    return this.#run(options, (call) => (own.length === 0 ? Promise.resolve([]) : this.#driver.read(own, part, call)))
+    return this.#run(options, (call) =>
+      own.length === 0 ? Promise.resolve([]) : this.#driver.read(own, part, call),
+    )
   }
 
   async openContent(info: ResourceInfo, options?: CallOptions): Promise<PartStream> {
@@ -138,8 +144,11 @@ export class DrivenStorage implements Storage {
       throw new RangeError(`limit must be a whole number from 1 to ${MAX_PAGE}`)
     }
     const listing = { collection, order, ext: normalizeExt(options.ext) }
+    if (order !== 'name') this.#require('orderByModified', 'cannot order by the time of the last write')
     const after = options.after === undefined ? undefined : decodeCursor(listing, options.after)
-    const { rows, next } = await this.#run(options, (call) => this.#driver.list({ ...listing, limit, after }, call))
+    const { rows, next } = await this.#run(options, (call) =>
+      this.#driver.list({ ...listing, limit, after }, call),
+    )
     return {
       entries: rows.map((row) => ({ ...row, info: new Address(this.#driver, collection, row.name) })),
       next: next === undefined ? undefined : encodeCursor(listing, next),
@@ -192,7 +201,7 @@ export class DrivenStorage implements Storage {
     if (parts.length === 0) throw new TypeError('put needs content, metadata or both')
     const conditions = conditionsOf(options, parts)
     if (parts.length > 1) this.#require('atomicParts', 'cannot write both parts in one step')
-    if (options.transaction !== undefined) this.#require('transactions', 'has no transactions to take part in')
+    if (options.transaction !== undefined) this.#checkHook(options.transaction)
     const changes: { [part in PartName]?: PartChange } = {}
     for (const part of parts) changes[part] = this.#changeOf(sources[part])
     return this.#run(options, async (call) => {
@@ -206,10 +215,17 @@ export class DrivenStorage implements Storage {
     return checkSource(source as ByteSource)
   }
 
+  #checkHook(hook: TransactionHook): void {
+    if (typeof hook?.beforeCommit !== 'function')
+      throw new TypeError('A transaction hook needs beforeCommit()')
+    this.#require('transactions', 'has no transactions to take part in')
+  }
+
   /** A driver without streams gets the bytes. */
   async #settled(change: PartChange | undefined, call: DriverCall): Promise<PartChange> {
     if (change === undefined || change === 'remove') return 'remove'
-    if ('bytes' in change || this.#driver.supports.streams) return change
+    if ('bytes' in change) return change
+    if (this.#driver.supports.streams) return { stream: abortable(change.stream, call.signal) }
     return { bytes: await collect(change.stream, call.signal) }
   }
 
@@ -217,7 +233,10 @@ export class DrivenStorage implements Storage {
     if (!this.#driver.supports[feature]) throw new StorageError('E_UNSUPPORTED', `This storage ${complaint}`)
   }
 
-  #listing(collection: string, ext: string | ListOptions | undefined): [string, string | undefined, CallOptions] {
+  #listing(
+    collection: string,
+    ext: string | ListOptions | undefined,
+  ): [string, string | undefined, CallOptions] {
     checkCollectionName(collection)
     const options = typeof ext === 'string' ? { ext } : (ext ?? {})
     return [collection, normalizeExt(options.ext), options]
@@ -226,7 +245,8 @@ export class DrivenStorage implements Storage {
   async *#pairs(
     ...listing: [string, string | undefined, CallOptions]
   ): AsyncGenerator<[name: string, info: ResourceInfo], void, undefined> {
-    for await (const name of this.#names(...listing)) yield [name, new Address(this.#driver, listing[0], name)]
+    for await (const name of this.#names(...listing))
+      yield [name, new Address(this.#driver, listing[0], name)]
   }
 
   async *#names(
@@ -235,7 +255,9 @@ export class DrivenStorage implements Storage {
     options: CallOptions,
   ): AsyncGenerator<string, void, undefined> {
     const listAll = this.#driver.listAll?.bind(this.#driver) ?? this.#listByPages.bind(this)
-    const batches = await this.#run(options, async (call) => listAll({ collection, ext }, call)[Symbol.asyncIterator]())
+    const batches = await this.#run(options, async (call) =>
+      listAll({ collection, ext }, call)[Symbol.asyncIterator](),
+    )
     try {
       for (;;) {
         // Each batch is a call of its own: a loop body that pauses does not hold up a shutdown.
@@ -269,7 +291,9 @@ export class DrivenStorage implements Storage {
   #ownResource(info: ResourceInfo): ResourceInfo {
     const own = this.#own(info)
     if (own.resource === undefined) {
-      throw new TypeError(`This info is of the collection ${JSON.stringify(own.collection)}, not of a resource in it`)
+      throw new TypeError(
+        `This info is of the collection ${JSON.stringify(own.collection)}, not of a resource in it`,
+      )
     }
     return own
   }

@@ -8,7 +8,8 @@ export interface DriverCall {
 }
 
 /** What a part is to become: bytes, a stream of them, or nothing. */
-export type PartChange = { readonly bytes: Uint8Array } | { readonly stream: AsyncIterable<Uint8Array> } | 'remove'
+export type PartChange =
+  { readonly bytes: Uint8Array } | { readonly stream: AsyncIterable<Uint8Array> } | 'remove'
 
 /** `'*'`: must exist. `'none'`: must not exist. Otherwise the entity tag that the part must have. */
 export type PartCondition = '*' | 'none' | { readonly etag: string }
@@ -63,7 +64,10 @@ export interface StorageDriver extends AddressMaker {
   /** At most `limit` rows behind `after`. Creates the collection where it is missing. */
   list(request: ListRequest, call: DriverCall): Promise<ListRows>
   /** All names, for a driver that has a better way than page after page; in no promised order. */
-  listAll?(request: Pick<ListRequest, 'collection' | 'ext'>, call: DriverCall): AsyncIterable<readonly string[]>
+  listAll?(
+    request: Pick<ListRequest, 'collection' | 'ext'>,
+    call: DriverCall,
+  ): AsyncIterable<readonly string[]>
   persist?(infos: readonly ResourceInfo[], message: string | undefined, call: DriverCall): Promise<void>
   settle?(journalIds: readonly string[]): Promise<void>
   /** Called once, when nothing is in flight any more. */

@@ -6,7 +6,14 @@ import { defaultKeyGenerator, type KeyGenerator } from './key-generator.js'
 import { KeyedMutex } from './keyed-mutex.js'
 import { compareNames } from './names.js'
 import { assertConditions } from './preconditions.js'
-import { etagOf, PART_NAMES, type PartName, type PartStream, type ResourceInfo, type StoredPart } from './resource.js'
+import {
+  etagOf,
+  PART_NAMES,
+  type PartName,
+  type PartStream,
+  type ResourceInfo,
+  type StoredPart,
+} from './resource.js'
 import type { StorageFeatures, WriteResult } from './storage.js'
 
 export interface MemoryStorageOptions {
@@ -69,7 +76,7 @@ class MemoryDriver implements StorageDriver {
 
   async openContent(info: ResourceInfo): Promise<PartStream | undefined> {
     const found = this.#resource(info)?.parts.content
-    return found && { ...partInfo(found), stream: once(Uint8Array.from(found.bytes)) }
+    return found && { ...partInfo(found), stream: once(new Uint8Array(found.bytes)) }
   }
 
   async write(request: WriteRequest, { signal }: { signal: AbortSignal | undefined }): Promise<WriteResult> {
@@ -90,12 +97,21 @@ class MemoryDriver implements StorageDriver {
       if (transaction !== undefined) {
         const terms = await transaction.beforeCommit({ info, version, written, removed, created, emptied })
         throwIfAborted(signal, info.key)
-        if (terms?.commitBefore !== undefined && performance.now() > terms.commitBefore) {
-          throw new StorageError('E_TIMEOUT', 'The transaction outlived the time it was given', { key: info.key })
+        if (terms?.commitBefore !== undefined && performance.now() >= terms.commitBefore) {
+          throw new StorageError('E_TIMEOUT', 'The transaction outlived the time it was given', {
+            key: info.key,
+          })
         }
       }
       this.#store(info, after, version, modifiedAtMs)
-      return { changed: true, version, etag: etagOf(version), modifiedAt: new Date(modifiedAtMs), created, emptied }
+      return {
+        changed: true,
+        version,
+        etag: etagOf(version),
+        modifiedAt: new Date(modifiedAtMs),
+        created,
+        emptied,
+      }
     } finally {
       release()
     }
@@ -136,7 +152,12 @@ class MemoryDriver implements StorageDriver {
     return this.#collections.get(collection)?.get(resource)
   }
 
-  #store({ collection, resource = '' }: ResourceInfo, parts: Resource['parts'], version: number, at: number): void {
+  #store(
+    { collection, resource = '' }: ResourceInfo,
+    parts: Resource['parts'],
+    version: number,
+    at: number,
+  ): void {
     const members = this.#collection(collection)
     if (isEmpty(parts)) members.delete(resource)
     else members.set(resource, { parts, version, modifiedAtMs: at })
@@ -149,12 +170,18 @@ class MemoryDriver implements StorageDriver {
   }
 }
 
-function apply(before: Resource['parts'], changes: WriteRequest['changes'], version: number, at: number): Resource['parts'] {
+function apply(
+  before: Resource['parts'],
+  changes: WriteRequest['changes'],
+  version: number,
+  at: number,
+): Resource['parts'] {
   const after: { [part in PartName]?: Part } = { ...before }
   for (const part of PART_NAMES) {
     const change = changes[part]
     if (change === 'remove') delete after[part]
-    else if (change !== undefined) after[part] = { bytes: Uint8Array.from(bytesOf(change)), version, modifiedAtMs: at }
+    else if (change !== undefined)
+      after[part] = { bytes: new Uint8Array(bytesOf(change)), version, modifiedAtMs: at }
   }
   return after
 }
@@ -169,7 +196,14 @@ function isEmpty(parts: Resource['parts']): boolean {
 }
 
 function unchanged(at: number): WriteResult {
-  return { changed: false, version: 0, etag: etagOf(0), modifiedAt: new Date(at), created: false, emptied: false }
+  return {
+    changed: false,
+    version: 0,
+    etag: etagOf(0),
+    modifiedAt: new Date(at),
+    created: false,
+    emptied: false,
+  }
 }
 
 function partInfo({ version, bytes, modifiedAtMs }: Part): Omit<StoredPart, 'bytes'> {
@@ -188,13 +222,17 @@ function comparison(order: ListRequest['order']): (a: Position, b: Position) => 
   return order === 'oldest' ? (a, b) => a.version - b.version : (a, b) => b.version - a.version
 }
 
-function startBehind(rows: readonly Position[], position: Position, compare: (a: Position, b: Position) => number): number {
+function startBehind(
+  rows: readonly Position[],
+  position: Position,
+  compare: (a: Position, b: Position) => number,
+): number {
   const index = rows.findIndex((row) => compare(row, position) > 0)
   return index === -1 ? rows.length : index
 }
 
 function parsePosition(text: string): Position {
-  const [name, version] = text.split('\0')
-  if (name === undefined || version === undefined) throw new RangeError('after is no cursor of this storage')
+  const [name = '', version = ''] = text.split('\0')
+  if (!/^[1-9][0-9]*$/.test(version)) throw new RangeError('after is no cursor of this storage')
   return { name, version: Number(version) }
 }

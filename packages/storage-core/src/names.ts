@@ -13,7 +13,8 @@ export function checkResourceName(name: unknown): asserts name is string {
 }
 
 function checkName(name: unknown, what: string, maxBytes: number): asserts name is string {
-  if (typeof name !== 'string') throw new TypeError(`The ${what} name must be a string, not ${describe(name)}`)
+  if (typeof name !== 'string')
+    throw new TypeError(`The ${what} name must be a string, not ${describe(name)}`)
   if (name === '') throw new RangeError(`The ${what} name is empty`)
   // Databases either refuse U+0000 or end the string there; two names would become one.
   if (name.includes('\0')) throw new RangeError(`The ${what} name contains U+0000: ${JSON.stringify(name)}`)
@@ -27,7 +28,8 @@ function checkName(name: unknown, what: string, maxBytes: number): asserts name 
   }
 }
 
-function hasLoneSurrogate(text: string): boolean {
+/** Whether `text` holds half a surrogate pair, so that it has no UTF-8. */
+export function hasLoneSurrogate(text: string): boolean {
   return /\p{Surrogate}/u.test(text)
 }
 

@@ -29,8 +29,11 @@ function matchesOf(match: Match, written: readonly PartName[]): [PartName, strin
     return [[part, checkEtag(match)]]
   }
   if (typeof match !== 'object' || match === null) throw new TypeError('ifMatch must be an entity tag')
-  return Object.entries(match).map(([part, etag]) => {
-    if (!PART_NAMES.includes(part as PartName)) throw new TypeError(`There is no part named ${JSON.stringify(part)}`)
+  const named = Object.entries(match)
+  if (named.length === 0) throw new TypeError('ifMatch names no part; leave it out to write in any case')
+  return named.map(([part, etag]) => {
+    if (!PART_NAMES.includes(part as PartName))
+      throw new TypeError(`There is no part named ${JSON.stringify(part)}`)
     return [part as PartName, checkEtag(etag)]
   })
 }
@@ -51,9 +54,15 @@ export function assertConditions(
     if (condition === undefined) continue
     const version = versionOf(part)
     const etag = version === undefined ? undefined : etagOf(version)
-    const holds = condition === 'none' ? etag === undefined : condition === '*' ? etag !== undefined : etag === condition.etag
+    const holds =
+      condition === 'none'
+        ? etag === undefined
+        : condition === '*'
+          ? etag !== undefined
+          : etag === condition.etag
     if (holds) continue
-    const wanted = condition === 'none' ? 'to be missing' : condition === '*' ? 'to exist' : `to have ${condition.etag}`
+    const wanted =
+      condition === 'none' ? 'to be missing' : condition === '*' ? 'to exist' : `to have ${condition.etag}`
     const found = etag === undefined ? 'it is missing' : `it has ${etag}`
     throw new PreconditionFailedError(`The ${part} was expected ${wanted}, but ${found}`, { key: info.key })
   }

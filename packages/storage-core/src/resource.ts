@@ -13,7 +13,7 @@ export interface ResourceInfo {
   /** What the storage that made it files the resource under. The same arguments give the same key. */
   readonly key: string
   /** The address in the storage behind, where the one that made it is a proxy. */
-  readonly inner?: ResourceInfo
+  readonly inner?: ResourceInfo | undefined
 }
 
 /**

@@ -62,7 +62,10 @@ export interface PendingWrite {
 
 /** What a hook asks of the transaction it runs in. */
 export interface CommitTerms {
-  /** The commit must have been sent before this instant of `performance.now()`; else the write rolls back. */
+  /**
+   * The commit must have been sent before this instant of `performance.now()`; else the write rolls back and rejects
+   * with `E_TIMEOUT`.
+   */
   readonly commitBefore?: number | undefined
 }
 
@@ -139,8 +142,8 @@ export interface ListPage {
  * surrogates; others are a `RangeError` before any I/O, and what is no string a `TypeError`. Names are compared
  * code point by code point.
  *
- * A collection comes into being when it is first written to or listed. All rejections are
- * `StorageError`s.
+ * A collection comes into being when it is first written to or listed. All rejections are `StorageError`s, except
+ * that an error of the caller's own stream or hook comes back as it was thrown.
  */
 export interface Storage extends AsyncDisposable {
   readonly supports: StorageFeatures
@@ -168,7 +171,7 @@ export interface Storage extends AsyncDisposable {
   /** What is missing is silently passed over, unless a precondition asks for it. */
   removeContent(info: ResourceInfo, options?: WriteOptions): Promise<WriteResult>
   removeMetaData(info: ResourceInfo, options?: WriteOptions): Promise<WriteResult>
-  /** Removes both parts in one atomic step. */
+  /** Removes both parts in one atomic step; `supports.atomicParts` is needed. */
   remove(info: ResourceInfo, options?: WriteOptions): Promise<WriteResult>
 
   /** Tells the storage that these writes belong together, with a message for its log. Most do nothing. */
@@ -190,4 +193,3 @@ export interface Storage extends AsyncDisposable {
   /** Waits for what is in flight, then releases everything. Idempotent; later calls reject with `E_CLOSED`. */
   shutdown(): Promise<void>
 }
-

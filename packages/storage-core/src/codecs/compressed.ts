@@ -7,9 +7,12 @@ export interface CompressionOptions {
   readonly minBytes?: number
   /** zlib's level, 1 (fast) to 9 (small); 0 turns it off. Default: 6. */
   readonly level?: number
-  /** The client flag that marks compressed bytes. Default: 8, as python-memcached and pylibmc use it. */
+  /**
+   * The client flag that marks compressed bytes: one bit, which the inner codec must not use. Default: 8, as
+   * python-memcached and pylibmc use it.
+   */
   readonly flag?: number
-  /** Refuses to inflate past this size. Default: 256 MiB. */
+  /** Refuses to inflate past this size, and leaves larger values as they are. Default: 256 MiB. */
   readonly maxInflatedBytes?: number
 }
 
@@ -24,10 +27,14 @@ const DEFAULTS: Required<CompressionOptions> = Object.freeze({
 export function compressedCodec<T>(inner: Codec<T>, options: CompressionOptions = {}): Codec<T> {
   const { minBytes, level, flag, maxInflatedBytes } = { ...DEFAULTS, ...options }
   if (!Number.isInteger(level) || level < 0 || level > 9) throw new RangeError('level must be 0 to 9')
+  if (!isOneBit(flag)) throw new RangeError('flag must be one bit of 32')
   return {
     encode(value) {
       const encoded = inner.encode(value)
-      if (level === 0 || encoded.bytes.length < minBytes) return encoded
+      if ((encoded.flags & flag) !== 0)
+        throw new RangeError(`The inner codec uses the flag ${flag} for itself`)
+      const { length } = encoded.bytes
+      if (level === 0 || length < minBytes || length > maxInflatedBytes) return encoded
       const deflated = deflateSync(encoded.bytes, { level })
       if (deflated.length >= encoded.bytes.length) return encoded
       return { bytes: deflated, flags: (encoded.flags | flag) >>> 0 }
@@ -37,6 +44,10 @@ export function compressedCodec<T>(inner: Codec<T>, options: CompressionOptions 
       return inner.decode(inflate(bytes, maxInflatedBytes), (flags & ~flag) >>> 0)
     },
   }
+}
+
+function isOneBit(flag: number): boolean {
+  return Number.isInteger(flag) && flag > 0 && flag <= 0x8000_0000 && Number.isInteger(Math.log2(flag))
 }
 
 function inflate(bytes: Uint8Array, maxOutputLength: number): Uint8Array {

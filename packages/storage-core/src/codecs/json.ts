@@ -1,6 +1,8 @@
 import type { Codec } from '../codec.js'
 import { StorageError } from '../errors.js'
 
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
 /**
  * Anything that JSON can say, readable by other languages. What it cannot say as a whole (undefined, functions,
  * bigint, cycles) is a `TypeError`.
@@ -14,7 +16,7 @@ export function jsonCodec<T = unknown>(): Codec<T> {
     },
     decode(bytes) {
       try {
-        return JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString()) as T
+        return JSON.parse(decoder.decode(bytes)) as T
       } catch (cause) {
         throw new StorageError('E_CORRUPT', 'The stored bytes are not JSON', { cause })
       }

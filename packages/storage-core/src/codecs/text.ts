@@ -1,12 +1,13 @@
 import type { Codec } from '../codec.js'
 import { StorageError } from '../errors.js'
+import { hasLoneSurrogate } from '../names.js'
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /** A string as UTF-8. A string with half a surrogate pair has no UTF-8 and is refused. */
 export const textCodec: Codec<string> = {
   encode(text) {
-    if (/\p{Surrogate}/u.test(text)) throw new RangeError('The string contains half a surrogate pair')
+    if (hasLoneSurrogate(text)) throw new RangeError('The string contains half a surrogate pair')
     return { bytes: Buffer.from(text), flags: 0 }
   },
   decode(bytes) {

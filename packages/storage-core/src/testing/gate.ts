@@ -1,4 +1,4 @@
-import { abortedError } from '../abort.js'
+import { untilAborted } from '../abort.js'
 
 /** A place where one call stops until the test lets it go on. */
 export interface Gate {
@@ -38,17 +38,6 @@ export class GateControl implements Gate {
   /** What the stopped call waits for. Rejects with `E_ABORTED` where `signal` fires first. */
   async pass(signal: AbortSignal | undefined): Promise<void> {
     this.#reach()
-    if (signal === undefined) return this.#opened
-    let onAbort: (() => void) | undefined
-    const aborted = new Promise<never>((_, reject) => {
-      onAbort = () => reject(abortedError(signal))
-      if (signal.aborted) onAbort()
-      else signal.addEventListener('abort', onAbort, { once: true })
-    })
-    try {
-      await Promise.race([this.#opened, aborted])
-    } finally {
-      if (onAbort !== undefined) signal.removeEventListener('abort', onAbort)
-    }
+    await untilAborted(this.#opened, signal)
   }
 }

@@ -83,7 +83,7 @@ export const addressing = group('addressing', (test) => {
     assert.equal(await contentOf(storage, foreign), 'bytes')
     assert.equal(await storage.exists(foreign), true)
     assert.equal(await storage.exists({ collection, resource: undefined, key: info().key }), true)
-    await storage.remove(foreign)
+    await storage.removeContent(foreign)
     assert.equal(await storage.exists(info()), false)
   })
 })
