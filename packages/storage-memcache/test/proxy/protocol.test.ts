@@ -229,6 +229,39 @@ describe('lost marks', () => {
     expect(third.counters().helps).toBe(1)
   })
 
+  test('an absence that was remembered between a lost mark and the commit is gone, too', async () => {
+    const { server, durable, reader, writer } = play()
+    const info = reader.info(...FILM)
+    const commit = durable.pauseNextWrite({ at: 'commit' })
+    const write = writer.putContent(info, 'new')
+    await commit.reached
+    await server.evict(contentKey(reader))
+    expect(await textOf(reader, info)).toBeUndefined()
+    commit.open()
+    await write
+    expect(await textOf(reader, info)).toBe('new')
+  })
+
+  test('what changes while a writer takes an older value away is looked at again', async () => {
+    const { server, durable, reader, writer, writerCache } = play()
+    const info = reader.info(...FILM)
+    await durable.putContent(info, 'old')
+    const commit = durable.pauseNextWrite({ at: 'commit' })
+    const write = writer.putContent(info, 'new')
+    await commit.reached
+    await server.evict(contentKey(reader))
+    await textOf(reader, info)
+    const removal = writerCache.pauseNext('delete')
+    commit.open()
+    await removal.reached
+    // The old value that the writer saw makes way for another reader's lease, filled with the same old value.
+    const old = await server.cache.get(contentKey(reader))
+    await server.cache.set(contentKey(reader), old?.value ?? Buffer.alloc(0), { flags: old?.flags ?? 0 })
+    removal.open()
+    await write
+    expect(await textOf(reader, info)).toBe('new')
+  })
+
   test('after a restart of the server no CAS of before is used', async () => {
     const { server, durable, reader, writer } = play()
     const info = reader.info(...FILM)
@@ -483,6 +516,14 @@ describe('without transactions', () => {
     await expect(writer.putContent(info, 'new')).rejects.toMatchObject({ code: 'E_STORAGE_UNAVAILABLE' })
     await reader.putContent(info, 'newer')
     expect(await textOf(writer, info)).toBe('newer')
+  })
+
+  test('a removal of nothing gives the lock back', async () => {
+    const { reader, writer } = play({ lockTimeoutMs: 50 }, limited())
+    const info = reader.info(...FILM)
+    expect(await writer.remove(info)).toMatchObject({ changed: false })
+    await reader.putContent(info, 'text')
+    expect(await textOf(writer, info)).toBe('text')
   })
 
   test('aborting ends the wait for the lock', async () => {
