@@ -167,7 +167,7 @@ export class ProxyDriver implements StorageDriver {
     const headKey = this.#headKey(info.collection)
     let seen: string | undefined
     const beforeCommit = async (pending: PendingWrite): Promise<CommitTerms> => {
-      const outer = await transaction?.beforeCommit(pending)
+      const outer = await transaction?.beforeCommit({ ...pending, info })
       const changed = [...pending.written, ...pending.removed]
       const [commitBefore, generation] = await Promise.all([
         guard.mark(changed.map((part) => this.#partKey(info, part))),

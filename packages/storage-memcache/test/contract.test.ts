@@ -1,0 +1,54 @@
+import { MemoryStorage, type Storage } from '@larder/storage-core'
+import { LimitedStorage, storageContract } from '@larder/storage-core/testing'
+import { servers } from '@larder/dev-servers/vitest'
+import { type Cache, EmbeddedCache, MemcacheStorage, RemoteCache } from '@larder/storage-memcache'
+import { describe, test } from 'vitest'
+
+/** How the storage behind is made; undefined: there is none. */
+const behind: Readonly<Record<string, () => Storage | undefined>> = {
+  'a storage with transactions': () => new MemoryStorage(),
+  'a storage without transactions': () => new LimitedStorage(new MemoryStorage(), ['transactions', 'journal']),
+  nothing: () => undefined,
+}
+
+/** A cache, and another client of the same server. */
+interface Clients {
+  readonly first: Cache
+  readonly second: Cache
+}
+
+const caches: Readonly<Record<string, () => Clients>> = {
+  embedded: () => {
+    const cache = new EmbeddedCache()
+    return { first: cache, second: cache }
+  },
+  memcached: () => ({
+    first: new RemoteCache(servers.memcached.servers),
+    second: new RemoteCache(servers.memcached.servers),
+  }),
+}
+
+let opened = 0
+
+for (const [where, connect] of Object.entries(caches)) {
+  for (const [what, make] of Object.entries(behind)) {
+    describe(`MemcacheStorage, ${where}, in front of ${what}`, () => {
+      storageContract({
+        describe,
+        test,
+        open: async () => {
+          const { first, second } = connect()
+          const storage = make()
+          const namespace = `contract-${process.pid}-${++opened}:`
+          return {
+            storage: new MemcacheStorage({ cache: first, storage, namespace }),
+            reopen: async () => new MemcacheStorage({ cache: second, storage, namespace }),
+            close: async () => {
+              await Promise.all([first.close(), second.close()])
+            },
+          }
+        },
+      })
+    })
+  }
+}
