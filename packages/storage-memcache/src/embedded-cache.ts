@@ -1,7 +1,6 @@
 import { StorageError } from '@larder/storage-core'
 import { LRUCache } from 'lru-cache'
 import type {
-  Cache,
   CacheBatch,
   CacheEntry,
   CacheItem,
@@ -10,6 +9,8 @@ import type {
   CasToken,
   ItemOptions,
 } from './cache.js'
+import type { ArithmeticOptions, CommandCache, ServerAnswers } from './command-cache.js'
+import { addToCounter, checkCounter } from './protocol/counter.js'
 import { exptimeOf } from './protocol/expiry.js'
 import { keyBytes } from './protocol/key.js'
 import {
@@ -53,7 +54,7 @@ type StoreOptions = ItemOptions & CallOptions
  * The contract of memcached within this process: least recently used items go first. Bytes are copied in and
  * out, so that a caller's change is never seen by another. Each instance is a cache of its own.
  */
-export class EmbeddedCache implements Cache {
+export class EmbeddedCache implements CommandCache {
   readonly maxItemBytes: number
   readonly #now: () => number
   readonly #entries: LRUCache<string, Entry>
@@ -156,6 +157,47 @@ export class EmbeddedCache implements Cache {
     return true
   }
 
+  async getAndTouch(
+    key: string,
+    ttlMs: number | undefined,
+    options?: CallOptions,
+  ): Promise<CacheItem | undefined> {
+    return (await this.touch(key, ttlMs, options)) ? this.get(key, options) : undefined
+  }
+
+  async arithmetic(key: string, delta: bigint, options: ArithmeticOptions = {}): Promise<bigint | undefined> {
+    const { initial, ttlMs } = options
+    this.#check(key, options)
+    checkCounter(delta < 0n ? -delta : delta, 'A delta')
+    if (initial !== undefined) checkCounter(initial, 'initial')
+    exptimeOf(ttlMs)
+    const entry = this.#find(key)
+    if (entry === undefined && initial === undefined) return undefined
+    const sum = addToCounter(entry === undefined ? (initial ?? 0n) : numberIn(entry, key), delta)
+    if (entry === undefined) this.#store(key, Buffer.from(String(sum)), { ttlMs })
+    else this.#entries.set(key, { ...entry, value: Buffer.from(String(sum)), cas: this.#nextCas() })
+    return sum
+  }
+
+  async flushAll(delayMs = 0, options?: CallOptions): Promise<ServerAnswers<true>> {
+    this.#checkCall(options)
+    if (delayMs !== 0) throw new StorageError('E_UNSUPPORTED', 'An embedded cache cannot be flushed later')
+    this.#entries.clear()
+    return answer(true)
+  }
+
+  async stats(topic = '', options?: CallOptions): Promise<ServerAnswers<ReadonlyMap<string, string>>> {
+    this.#checkCall(options)
+    if (topic !== '') throw new StorageError('E_UNSUPPORTED', 'An embedded cache has no statistics by topic')
+    const lines = { curr_items: this.#entries.size, bytes: this.#entries.calculatedSize }
+    return answer(new Map(Object.entries(lines).map(([name, value]) => [name, String(value)])))
+  }
+
+  async version(options?: CallOptions): Promise<ServerAnswers<string>> {
+    this.#checkCall(options)
+    return answer('embedded')
+  }
+
   async close(): Promise<void> {
     this.#isClosed = true
     this.#entries.clear()
@@ -228,4 +270,15 @@ function itemOf({ value, flags, cas }: Entry): CacheItem {
 
 function entrySize(key: string, valueBytes: number): number {
   return valueBytes + 2 * key.length + ENTRY_OVERHEAD_BYTES
+}
+
+/** memcached leaves blanks behind a number that became shorter, and reads them as part of it. */
+function numberIn(entry: Entry, key: string): bigint {
+  const text = entry.value.toString('latin1').trimEnd()
+  if (/^\d{1,20}$/.test(text) && BigInt(text) < 2n ** 64n) return BigInt(text)
+  throw new StorageError('E_SERVER', 'The item holds no number', { key })
+}
+
+function answer<T>(value: T): ServerAnswers<T> {
+  return { answers: new Map([['embedded', value]]), failed: new Map() }
 }

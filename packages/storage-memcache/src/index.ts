@@ -10,6 +10,7 @@ export type {
 } from './cache.js'
 export { RemoteCache } from './client/remote-cache.js'
 export type { RemoteCacheOptions } from './client/remote-options.js'
+export type { ArithmeticOptions, CommandCache, ServerAnswers } from './command-cache.js'
 export { DEFAULT_EMBEDDED_CACHE_OPTIONS, EmbeddedCache } from './embedded-cache.js'
 export type { EmbeddedCacheOptions } from './embedded-cache.js'
 export type { Environment } from './environment.js'

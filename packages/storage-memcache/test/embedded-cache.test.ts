@@ -1,7 +1,9 @@
 import { EmbeddedCache } from '@larder/storage-memcache'
 import { expect, test } from 'vitest'
 import { cacheContract } from './contract/cache-contract.js'
+import { commandContract } from './contract/command-contract.js'
 
+commandContract('embedded', { create: async () => new EmbeddedCache() })
 cacheContract('embedded', { create: async () => new EmbeddedCache() })
 
 const value = Buffer.from('v')

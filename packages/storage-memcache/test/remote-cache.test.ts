@@ -1,13 +1,16 @@
 import { RemoteCache } from '@larder/storage-memcache'
 import { cacheContract } from './contract/cache-contract.js'
+import { commandContract } from './contract/command-contract.js'
 import { addressOf, startMemcached, type MemcachedOptions } from './support/memcached.js'
 
 function overServers(name: string, count: number, options: MemcachedOptions = {}): void {
-  const servers = Promise.all(Array.from({ length: count }, () => startMemcached(options)))
-  cacheContract(name, {
-    create: async () => new RemoteCache((await servers).map(addressOf)),
-    stop: async () => void (await Promise.all((await servers).map((server) => server.stop()))),
-  })
+  for (const contract of [cacheContract, commandContract]) {
+    const servers = Promise.all(Array.from({ length: count }, () => startMemcached(options)))
+    contract(name, {
+      create: async () => new RemoteCache((await servers).map(addressOf)),
+      stop: async () => void (await Promise.all((await servers).map((server) => server.stop()))),
+    })
+  }
 }
 
 overServers('one memcached over TCP', 1)

@@ -1,6 +1,5 @@
-import { isStorageError, StorageError } from '@larder/storage-core'
+import { StorageError } from '@larder/storage-core'
 import type {
-  Cache,
   CacheBatch,
   CacheEntry,
   CacheItem,
@@ -9,12 +8,14 @@ import type {
   CasToken,
   ItemOptions,
 } from '../cache.js'
+import type { ArithmeticOptions, CommandCache, ServerAnswers } from '../command-cache.js'
+import { addToCounter, checkCounter } from '../protocol/counter.js'
 import { exptimeOf } from '../protocol/expiry.js'
-import { keyBytes } from '../protocol/key.js'
 import { checkFlags, checkValue, maxItemBytesFor } from '../protocol/limits.js'
-import { createRouter, type Router } from '../routing/router.js'
+import { createRouter } from '../routing/router.js'
 import type { Transport, WireItem, WireKey } from '../transport/transport.js'
-import { createTransports, resolveRemoteOptions, type RemoteCacheOptions } from './remote-options.js'
+import { createServers, resolveRemoteOptions, type RemoteCacheOptions } from './remote-options.js'
+import { ServerSet, wireKeyOf } from './server-set.js'
 
 type StoreOptions = ItemOptions & CallOptions
 
@@ -23,10 +24,9 @@ type StoreOptions = ItemOptions & CallOptions
  * that server is dead its keys fail at once with `E_CACHE_UNAVAILABLE` and never move to another one, where they
  * would be found again in an old state.
  */
-export class RemoteCache implements Cache {
+export class RemoteCache implements CommandCache {
   readonly maxItemBytes: number
-  readonly #transports: readonly Transport[]
-  readonly #route: Router
+  readonly #servers: ServerSet
   #isClosed = false
 
   /**
@@ -36,36 +36,33 @@ export class RemoteCache implements Cache {
   constructor(servers: string | readonly string[], options: RemoteCacheOptions = {}) {
     const resolved = resolveRemoteOptions(servers, options)
     this.maxItemBytes = maxItemBytesFor(resolved.serverItemLimitBytes)
-    this.#transports = createTransports(resolved)
-    this.#route = createRouter(resolved.addresses)
+    this.#servers = new ServerSet(createServers(resolved), createRouter(resolved.addresses))
   }
 
   get(key: string, options?: CallOptions): Promise<CacheItem | undefined> {
-    return this.#on(key, (server, wireKey) => server.get(wireKey, options?.signal))
+    return this.#servers.on(key, (server, wireKey) => server.get(wireKey, options?.signal))
+  }
+
+  getAndTouch(key: string, ttlMs: number | undefined, options?: CallOptions): Promise<CacheItem | undefined> {
+    return this.#servers.on(key, (server, wireKey) =>
+      server.getAndTouch(wireKey, exptimeOf(ttlMs), options?.signal),
+    )
   }
 
   set(key: string, value: Uint8Array, options?: StoreOptions): Promise<CasToken> {
-    return this.#on(key, (server, wireKey) =>
-      server.set(this.#item(wireKey, value, options), options?.signal),
-    )
+    return this.#store(key, value, options, (server, item) => server.set(item, options?.signal))
   }
 
   add(key: string, value: Uint8Array, options?: StoreOptions): Promise<CasToken | undefined> {
-    return this.#on(key, (server, wireKey) =>
-      server.add(this.#item(wireKey, value, options), options?.signal),
-    )
+    return this.#store(key, value, options, (server, item) => server.add(item, options?.signal))
   }
 
   replace(key: string, value: Uint8Array, options?: StoreOptions): Promise<CasToken | undefined> {
-    return this.#on(key, (server, wireKey) =>
-      server.replace(this.#item(wireKey, value, options), options?.signal),
-    )
+    return this.#store(key, value, options, (server, item) => server.replace(item, options?.signal))
   }
 
   cas(key: string, value: Uint8Array, token: CasToken, options?: StoreOptions): Promise<CasResult> {
-    return this.#on(key, (server, wireKey) =>
-      server.cas(this.#item(wireKey, value, options), token, options?.signal),
-    )
+    return this.#store(key, value, options, (server, item) => server.cas(item, token, options?.signal))
   }
 
   append(key: string, value: Uint8Array, options?: CallOptions): Promise<boolean> {
@@ -80,16 +77,28 @@ export class RemoteCache implements Cache {
     key: string,
     options?: CallOptions & { readonly cas?: CasToken },
   ): Promise<'deleted' | 'exists' | 'not-found'> {
-    return this.#on(key, (server, wireKey) => server.delete(wireKey, options?.cas, options?.signal))
+    return this.#servers.on(key, (server, wireKey) => server.delete(wireKey, options?.cas, options?.signal))
   }
 
   touch(key: string, ttlMs: number | undefined, options?: CallOptions): Promise<boolean> {
-    return this.#on(key, (server, wireKey) => server.touch(wireKey, exptimeOf(ttlMs), options?.signal))
+    return this.#servers.on(key, (server, wireKey) =>
+      server.touch(wireKey, exptimeOf(ttlMs), options?.signal),
+    )
+  }
+
+  arithmetic(key: string, delta: bigint, options: ArithmeticOptions = {}): Promise<bigint | undefined> {
+    return this.#servers.on(key, (server, wireKey) => {
+      checkCounter(delta < 0n ? -delta : delta, 'A delta')
+      const { initial, ttlMs, signal } = options
+      // The protocols store the initial value itself; here it is where the counting starts.
+      const created =
+        initial === undefined ? undefined : addToCounter(checkCounter(initial, 'initial'), delta)
+      return server.arithmetic(wireKey, { delta, initial: created, exptime: exptimeOf(ttlMs) }, signal)
+    })
   }
 
   async getMulti(keys: readonly string[], options?: CallOptions): Promise<CacheBatch> {
     this.#checkOpen()
-    const groups = this.#group(keys.map(wireKeyOf), (key) => key)
     const items = new Map<string, CacheItem>()
     const failed = new Map<string, Error>()
     const ask = async (server: Transport, group: readonly WireKey[]) => {
@@ -97,25 +106,51 @@ export class RemoteCache implements Cache {
       for (const [key, item] of batch.items) items.set(key, item)
       for (const [key, error] of batch.failed) failed.set(key, error)
     }
-    await this.#each(groups, ask, (key, error) => failed.set(key.text, error))
+    await this.#servers.each(
+      keys.map(wireKeyOf),
+      (key) => key,
+      ask,
+      (key, error) => failed.set(key.text, error),
+    )
     return { items, failed }
   }
 
   async setMulti(entries: readonly CacheEntry[], options?: CallOptions): Promise<ReadonlyMap<string, Error>> {
     this.#checkOpen()
     const items = entries.map((entry) => this.#item(wireKeyOf(entry.key), entry.value, entry))
-    const groups = this.#group(items, (item) => item.key)
     const failed = new Map<string, Error>()
     const store = async (server: Transport, group: readonly WireItem[]) => {
       for (const [key, error] of await server.setMulti(group, options?.signal)) failed.set(key, error)
     }
-    await this.#each(groups, store, (item, error) => failed.set(item.key.text, error))
+    await this.#servers.each(
+      items,
+      (item) => item.key,
+      store,
+      (item, error) => failed.set(item.key.text, error),
+    )
     return failed
+  }
+
+  async flushAll(delayMs = 0, options?: CallOptions): Promise<ServerAnswers<true>> {
+    this.#checkOpen()
+    if (!(delayMs >= 0)) throw new RangeError(`delayMs must be 0 or more, not ${String(delayMs)}`)
+    return this.#servers.all((server) => server.flushAll(Math.ceil(delayMs / 1000), options?.signal))
+  }
+
+  async stats(topic = '', options?: CallOptions): Promise<ServerAnswers<ReadonlyMap<string, string>>> {
+    this.#checkOpen()
+    if (!/^[a-z_]{0,50}$/.test(topic)) throw new RangeError(`${JSON.stringify(topic)} is no topic`)
+    return this.#servers.all((server) => server.stats(topic, options?.signal))
+  }
+
+  async version(options?: CallOptions): Promise<ServerAnswers<string>> {
+    this.#checkOpen()
+    return this.#servers.all((server) => server.version(options?.signal))
   }
 
   async close(): Promise<void> {
     this.#isClosed = true
-    for (const transport of this.#transports) transport.close()
+    this.#servers.close()
     // The sockets let go of the event loop in its closing phase.
     await new Promise((resolve) => setImmediate(resolve))
   }
@@ -124,24 +159,24 @@ export class RemoteCache implements Cache {
     await this.close()
   }
 
-  /** Bad arguments reject, although what runs here may throw. */
-  #on<T>(key: string, run: (server: Transport, key: WireKey) => Promise<T>): Promise<T> {
-    try {
-      const wireKey = wireKeyOf(key)
-      return run(this.#transports[this.#route(key)] as Transport, wireKey)
-    } catch (error) {
-      return Promise.reject(error as Error)
-    }
+  #store<T>(
+    key: string,
+    value: Uint8Array,
+    options: StoreOptions | undefined,
+    run: (server: Transport, item: WireItem) => Promise<T>,
+  ): Promise<T> {
+    return this.#servers.on(key, (server, wireKey) => run(server, this.#item(wireKey, value, options)))
   }
 
   async #join(
     how: 'append' | 'prepend',
     key: string,
     value: Uint8Array,
-    options?: CallOptions,
+    options: CallOptions | undefined,
   ): Promise<boolean> {
     checkValue(value, this.maxItemBytes)
-    if (await this.#on(key, (server, wireKey) => server[how](wireKey, value, options?.signal))) return true
+    const run = (server: Transport, wireKey: WireKey) => server[how](wireKey, value, options?.signal)
+    if (await this.#servers.on(key, run)) return true
     // memcached 1.6.18 answers "not stored" for an item that would grow too large, as for one that is not there.
     const item = await this.get(key, options)
     if (item === undefined || item.value.length + value.length <= this.maxItemBytes) return false
@@ -153,39 +188,7 @@ export class RemoteCache implements Cache {
     return { key, value, flags: checkFlags(options?.flags), exptime: exptimeOf(options?.ttlMs) }
   }
 
-  #group<T>(members: readonly T[], keyOf: (member: T) => WireKey): ReadonlyMap<Transport, T[]> {
-    const groups = new Map<Transport, T[]>()
-    for (const member of members) {
-      const server = this.#transports[this.#route(keyOf(member).text)] as Transport
-      const group = groups.get(server)
-      if (group === undefined) groups.set(server, [member])
-      else group.push(member)
-    }
-    return groups
-  }
-
-  /** Asks all servers at once; one that fails concerns its own members only, an abort concerns the whole call. */
-  async #each<T>(
-    groups: ReadonlyMap<Transport, T[]>,
-    run: (server: Transport, group: readonly T[]) => Promise<void>,
-    onFailed: (member: T, error: Error) => void,
-  ): Promise<void> {
-    const runs = Array.from(groups, async ([server, group]) => {
-      try {
-        await run(server, group)
-      } catch (error) {
-        if (isStorageError(error, 'E_ABORTED')) throw error
-        for (const member of group) onFailed(member, error as Error)
-      }
-    })
-    await Promise.all(runs)
-  }
-
   #checkOpen(): void {
     if (this.#isClosed) throw new StorageError('E_CLOSED', 'The cache was closed')
   }
-}
-
-function wireKeyOf(key: string): WireKey {
-  return { text: key, bytes: keyBytes(key) }
 }

@@ -1,9 +1,9 @@
 import { DEFAULT_SERVER_ITEM_LIMIT_BYTES } from '../protocol/limits.js'
-import { parseServers, type ServerAddress } from '../server-address.js'
+import { addressText, parseServers, type ServerAddress } from '../server-address.js'
 import { BinaryTransport } from '../transport/binary-transport.js'
 import type { Credentials } from '../transport/memjs-link.js'
 import { resolveChannelOptions, type ChannelOptions } from '../transport/options.js'
-import type { Transport } from '../transport/transport.js'
+import type { NamedTransport } from './server-set.js'
 
 const MIN_SERVER_ITEM_LIMIT_BYTES = 1024
 
@@ -37,8 +37,11 @@ export function resolveRemoteOptions(
   return { addresses, channel: resolveChannelOptions(options), credentials, serverItemLimitBytes }
 }
 
-/** One transport a server, in the order of their addresses. */
-export function createTransports(options: ResolvedRemoteOptions): readonly Transport[] {
+/** The servers in the order of their addresses. No I/O. */
+export function createServers(options: ResolvedRemoteOptions): readonly NamedTransport[] {
   const { addresses, channel, credentials } = options
-  return addresses.map((address) => new BinaryTransport(address, channel, credentials))
+  return addresses.map((address) => ({
+    name: addressText(address),
+    transport: new BinaryTransport(address, channel, credentials),
+  }))
 }

@@ -50,6 +50,22 @@ export function readTouched(frame: BinaryFrame): boolean {
   throw serverError(frame)
 }
 
+export function readCounter(frame: BinaryFrame): bigint | undefined {
+  if (frame.status === Status.ok) return frame.valueBigUint64()
+  if (frame.status === Status.notFound) return undefined
+  throw serverError(frame)
+}
+
+export function readDone(frame: BinaryFrame): true {
+  if (frame.status === Status.ok) return true
+  throw serverError(frame)
+}
+
+export function readText(frame: BinaryFrame): string {
+  if (frame.status === Status.ok) return frame.valueText()
+  throw serverError(frame)
+}
+
 /** A reply with an error status, as the error that the caller gets. */
 export function serverError(frame: BinaryFrame): StorageError {
   return new StorageError('E_SERVER', `The server answered: ${frame.describe()}`)

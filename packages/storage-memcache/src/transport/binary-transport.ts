@@ -7,13 +7,17 @@ import { addressText, type ServerAddress } from '../server-address.js'
 import { BinaryGetBatch, BinarySetBatch } from './binary-batch.js'
 import { BinaryCommand, type BinaryCommandFields } from './binary-command.js'
 import * as replies from './binary-replies.js'
+import { BinaryStats } from './binary-stats.js'
 import { CasId } from './cas-id.js'
 import { Channel } from './channel.js'
 import type { Exchange } from './exchange.js'
 import { memjsDial, type Credentials } from './memjs-link.js'
 import type { ChannelOptions } from './options.js'
-import type { Transport, WireItem, WireKey } from './transport.js'
+import type { Transport, WireItem, WireKey, WireStep } from './transport.js'
 
+const NO_KEY: WireKey = Object.freeze({ text: '', bytes: 0 })
+/** The expiry that tells increment and decrement to leave a missing counter alone (protocol_binary.xml). */
+const NEVER_CREATE = 0xffff_ffff
 const EXISTS: CasResult = Object.freeze({ status: 'exists' })
 
 type Settle<T> = (resolve: (result: T) => void, reject: (error: unknown) => void) => Exchange<BinaryFrame>
@@ -94,6 +98,37 @@ export class BinaryTransport implements Transport {
     return this.#command({ opcode: Opcode.touch, key, extras: [exptime], read: replies.readTouched }, signal)
   }
 
+  getAndTouch(key: WireKey, exptime: number, signal?: AbortSignal): Promise<CacheItem | undefined> {
+    return this.#command(
+      { opcode: Opcode.getAndTouch, key, extras: [exptime], read: replies.readItem },
+      signal,
+    )
+  }
+
+  arithmetic(key: WireKey, step: WireStep, signal?: AbortSignal): Promise<bigint | undefined> {
+    const opcode = step.delta < 0n ? Opcode.decrement : Opcode.increment
+    const delta = step.delta < 0n ? -step.delta : step.delta
+    const exptime = step.initial === undefined ? NEVER_CREATE : step.exptime
+    const extras = [...halves(delta), ...halves(step.initial ?? 0n), exptime]
+    return this.#command({ opcode, key, extras, read: replies.readCounter }, signal)
+  }
+
+  flushAll(delaySeconds: number, signal?: AbortSignal): Promise<true> {
+    const extras = [delaySeconds]
+    return this.#command({ opcode: Opcode.flush, key: NO_KEY, extras, read: replies.readDone }, signal)
+  }
+
+  stats(topic: string, signal?: AbortSignal): Promise<ReadonlyMap<string, string>> {
+    return this.#issue((resolve, reject) => new BinaryStats(topic, resolve, reject), signal)
+  }
+
+  version(signal?: AbortSignal): Promise<string> {
+    return this.#command(
+      { opcode: Opcode.version, key: NO_KEY, idempotent: true, read: replies.readText },
+      signal,
+    )
+  }
+
   close(): void {
     this.#channel.close()
   }
@@ -133,4 +168,8 @@ function storeFields(item: WireItem, signal: AbortSignal | undefined) {
 // Once aborted, a store is the caller's no more, and still on its way: it must not see later changes.
 function ownedValue(value: Uint8Array, signal: AbortSignal | undefined): Uint8Array {
   return signal === undefined ? value : Buffer.from(value)
+}
+
+function halves(value: bigint): [number, number] {
+  return [Number(value >> 32n), Number(value & 0xffff_ffffn)]
 }

@@ -14,6 +14,13 @@ export interface WireItem {
   readonly exptime: number
 }
 
+/** What to do to a counter: `delta` within 64 bits and a sign, `initial` what one that is created will hold. */
+export interface WireStep {
+  readonly delta: bigint
+  readonly initial: bigint | undefined
+  readonly exptime: number
+}
+
 /**
  * The commands of one server in one protocol. Arguments were checked by the caller. Every promise settles within
  * the channel's time-out; rejections are those of `Cache`. Two implementations pass one conformance suite.
@@ -32,6 +39,11 @@ export interface Transport {
   prepend(key: WireKey, value: Uint8Array, signal?: AbortSignal): Promise<boolean>
   delete(key: WireKey, token?: CasToken, signal?: AbortSignal): Promise<'deleted' | 'exists' | 'not-found'>
   touch(key: WireKey, exptime: number, signal?: AbortSignal): Promise<boolean>
+  getAndTouch(key: WireKey, exptime: number, signal?: AbortSignal): Promise<CacheItem | undefined>
+  arithmetic(key: WireKey, step: WireStep, signal?: AbortSignal): Promise<bigint | undefined>
+  flushAll(delaySeconds: number, signal?: AbortSignal): Promise<true>
+  stats(topic: string, signal?: AbortSignal): Promise<ReadonlyMap<string, string>>
+  version(signal?: AbortSignal): Promise<string>
   /** Settles everything in flight with `E_CLOSED` and cuts the connection. Idempotent. */
   close(): void
 }

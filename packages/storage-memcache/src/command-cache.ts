@@ -1,0 +1,31 @@
+import type { Cache, CacheItem, CallOptions } from './cache.js'
+
+export interface ArithmeticOptions extends CallOptions {
+  /** What a counter that is not there is taken to hold. Without it, such a counter stays away. */
+  readonly initial?: bigint | undefined
+  /** How long a counter that is created lives; an existing one keeps its time to live. */
+  readonly ttlMs?: number | undefined
+}
+
+/** One answer a server, by its address: `host:port` or the socket's path. */
+export interface ServerAnswers<T> {
+  readonly answers: ReadonlyMap<string, T>
+  readonly failed: ReadonlyMap<string, Error>
+}
+
+/** What memcached can do beyond `Cache`: counters, and commands to the servers themselves. */
+export interface CommandCache extends Cache {
+  /** Reads an item and sets a new time to live, in one step. */
+  getAndTouch(key: string, ttlMs: number | undefined, options?: CallOptions): Promise<CacheItem | undefined>
+  /**
+   * Adds `delta` to the decimal number that an item holds, and resolves to the sum; `undefined`: no such item.
+   * Numbers have 64 bits: they wrap around at 2^64 and stop at 0. A counter that is created holds
+   * `initial + delta` and has flags of 0. What is no number stays as it was: `E_SERVER`.
+   */
+  arithmetic(key: string, delta: bigint, options?: ArithmeticOptions): Promise<bigint | undefined>
+  /** Drops all items of all servers, at once or after a delay. Items stored before the delay has passed go too. */
+  flushAll(delayMs?: number, options?: CallOptions): Promise<ServerAnswers<true>>
+  /** What each server says of itself; `topic` as in memcached's `stats`: `settings`, `items`, `slabs`. */
+  stats(topic?: string, options?: CallOptions): Promise<ServerAnswers<ReadonlyMap<string, string>>>
+  version(options?: CallOptions): Promise<ServerAnswers<string>>
+}

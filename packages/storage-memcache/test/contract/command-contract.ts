@@ -1,0 +1,101 @@
+import type { CommandCache } from '@larder/storage-memcache'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+
+export interface CommandFixture {
+  create(): Promise<CommandCache>
+  stop?(): Promise<void>
+}
+
+/** What every `CommandCache` must do beyond the cache contract. */
+export function commandContract(name: string, fixture: CommandFixture): void {
+  describe(`command contract: ${name}`, () => {
+    let cache: CommandCache
+    let count = 0
+    const fresh = () => `c-${process.pid}-${++count}`
+
+    beforeAll(async () => {
+      cache = await fixture.create()
+    })
+    afterAll(async () => {
+      await cache.close()
+      await fixture.stop?.()
+    })
+
+    test('a counter counts in 64 bits, wraps upwards and stops at 0', async () => {
+      const key = fresh()
+      await cache.set(key, Buffer.from('4294967295'), { flags: 2 })
+      expect(await cache.arithmetic(key, 6n)).toBe(4294967301n)
+      expect(await cache.arithmetic(key, -4294967300n)).toBe(1n)
+      expect(await cache.arithmetic(key, -5n)).toBe(0n)
+      expect(await cache.arithmetic(key, 0xffff_ffff_ffff_ffffn)).toBe(0xffff_ffff_ffff_ffffn)
+      expect(await cache.arithmetic(key, 2n)).toBe(1n)
+      expect(await cache.arithmetic(key, 0n)).toBe(1n)
+      const item = await cache.get(key)
+      expect(item?.flags).toBe(2)
+      expect(item?.value.toString().trimEnd()).toBe('1')
+    })
+
+    test('a counter that is not there stays away, unless it has an initial value', async () => {
+      const key = fresh()
+      expect(await cache.arithmetic(key, 1n)).toBeUndefined()
+      expect(await cache.get(key)).toBeUndefined()
+      expect(await cache.arithmetic(key, 1n, { initial: 5n })).toBe(6n)
+      expect(await cache.arithmetic(key, 1n, { initial: 5n })).toBe(7n)
+      const down = fresh()
+      expect(await cache.arithmetic(down, -10n, { initial: 5n, ttlMs: 60_000 })).toBe(0n)
+      const up = fresh()
+      expect(await cache.arithmetic(up, 3n, { initial: 0xffff_ffff_ffff_ffffn })).toBe(2n)
+    })
+
+    test('counting changes the token', async () => {
+      const key = fresh()
+      const token = await cache.set(key, Buffer.from('1'))
+      await cache.arithmetic(key, 1n)
+      expect(await cache.cas(key, Buffer.from('9'), token)).toEqual({ status: 'exists' })
+    })
+
+    test('what is no number stays as it was', async () => {
+      const key = fresh()
+      await cache.set(key, Buffer.from('abc'))
+      await expect(cache.arithmetic(key, 1n, { initial: 1n })).rejects.toMatchObject({ code: 'E_SERVER' })
+      expect((await cache.get(key))?.value.toString()).toBe('abc')
+    })
+
+    test('what does not fit 64 bits is refused', async () => {
+      const key = fresh()
+      await expect(cache.arithmetic(key, 2n ** 64n)).rejects.toBeInstanceOf(RangeError)
+      await expect(cache.arithmetic(key, -(2n ** 64n))).rejects.toBeInstanceOf(RangeError)
+      await expect(cache.arithmetic(key, 1n, { initial: -1n })).rejects.toBeInstanceOf(RangeError)
+      await expect(cache.arithmetic(key, 1n, { initial: 1n, ttlMs: 0 })).rejects.toBeInstanceOf(RangeError)
+    })
+
+    test('get and touch reads and keeps the token', async () => {
+      const key = fresh()
+      expect(await cache.getAndTouch(key, 60_000)).toBeUndefined()
+      const token = await cache.set(key, Buffer.from('v'), { flags: 7, ttlMs: 5000 })
+      const item = await cache.getAndTouch(key, 60_000)
+      expect(item).toMatchObject({ value: Buffer.from('v'), flags: 7 })
+      expect(item?.cas.equals(token)).toBe(true)
+      expect(await cache.getAndTouch(key, undefined)).toBeDefined()
+    })
+
+    test('every server says its version and statistics', async () => {
+      const versions = await cache.version()
+      const stats = await cache.stats()
+      expect(versions.answers.size).toBeGreaterThan(0)
+      expect([...stats.answers.keys()]).toEqual([...versions.answers.keys()])
+      for (const lines of stats.answers.values())
+        expect(Number(lines.get('curr_items'))).toBeGreaterThanOrEqual(0)
+    })
+
+    test('flush drops everything', async () => {
+      const keys = Array.from({ length: 20 }, fresh)
+      await cache.setMulti(keys.map((key) => ({ key, value: Buffer.from('v') })))
+      const flushed = await cache.flushAll()
+      expect(flushed.failed).toEqual(new Map())
+      expect((await cache.getMulti(keys)).items.size).toBe(0)
+      await cache.set(keys[0]!, Buffer.from('new'))
+      expect(await cache.get(keys[0]!)).toBeDefined()
+    })
+  })
+}
