@@ -24,6 +24,7 @@ import type {
 } from './storage.js'
 
 const REMOVE = Symbol('remove')
+const NO_SIGNAL: DriverCall = Object.freeze({ signal: undefined })
 const ORDERS = ['name', 'oldest', 'newest'] as const
 const DEFAULT_PAGE = 100
 const MAX_PAGE = 10_000
@@ -174,21 +175,38 @@ export class DrivenStorage implements Storage {
   }
 
   async #run<T>(options: CallOptions | undefined, work: (call: DriverCall) => Promise<T>): Promise<T> {
+    const call = this.#enter(options)
+    try {
+      return await work(call)
+    } finally {
+      this.#leave()
+    }
+  }
+
+  #enter(options: CallOptions | undefined): DriverCall {
     if (this.#closing !== undefined) throw new StorageError('E_CLOSED', 'The storage is closed')
     const signal = options?.signal
     throwIfAborted(signal)
     this.#inFlight++
-    try {
-      return await work({ signal })
-    } finally {
-      if (--this.#inFlight === 0) this.#drained?.()
-    }
+    return signal === undefined ? NO_SIGNAL : { signal }
+  }
+
+  #leave(): void {
+    if (--this.#inFlight === 0) this.#drained?.()
   }
 
   async #getPart(info: ResourceInfo, part: PartName, options: CallOptions | undefined): Promise<StoredPart> {
     const own = this.#ownResource(info)
-    const [stored] = await this.#run(options, (call) => this.#driver.read([own], part, call))
-    return stored ?? notFound(own, part)
+    // The hot path of every cache: not a promise more than it takes.
+    const call = this.#enter(options)
+    try {
+      const driver = this.#driver
+      const stored =
+        driver.readOne === undefined ? (await driver.read([own], part, call))[0] : await driver.readOne(own, part, call)
+      return stored ?? notFound(own, part)
+    } finally {
+      this.#leave()
+    }
   }
 
   async #write(

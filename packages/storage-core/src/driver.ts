@@ -51,6 +51,8 @@ export interface StorageDriver extends AddressMaker {
   createContainer(collection: string, call: DriverCall): Promise<void>
   /** One part of each resource, in order, undefined where there is none; the bytes are owned by the caller. */
   read(infos: readonly ResourceInfo[], part: PartName, call: DriverCall): Promise<(StoredPart | undefined)[]>
+  /** As `read` for a single resource, for a driver that has a shorter way for it. */
+  readOne?(info: ResourceInfo, part: PartName, call: DriverCall): Promise<StoredPart | undefined>
   /** Undefined where there is no content. */
   openContent(info: ResourceInfo, call: DriverCall): Promise<PartStream | undefined>
   /**

@@ -1,5 +1,5 @@
 import type { StoredPart } from '@larder/storage-core'
-import type { Cache, CacheItem, CasResult, CasToken } from '../cache.js'
+import type { Cache, CacheBatch, CacheItem, CasResult, CasToken } from '../cache.js'
 import { loadChunks, storeChunks } from './chunks.js'
 import type { StorageCounters } from './counters.js'
 import * as entry from './entry.js'
@@ -40,15 +40,35 @@ export class PartCache {
     this.#counters = counters
   }
 
-  /** Looks at many keys in one batch; answers in their order. Never rejects. */
-  async look(keys: readonly string[]): Promise<Look[]> {
-    if (keys.length === 1 && keys[0] !== undefined) {
-      const key = keys[0]
-      return [await this.#cache.get(key).then((item) => this.#read(key, item), this.#down)]
+  /** Never rejects. The part of a value is the caller's. */
+  async look(key: string): Promise<Look> {
+    let item: CacheItem | undefined
+    try {
+      item = await this.#cache.get(key)
+    } catch {
+      return this.#down()
     }
-    const { items, failed } = await this.#cache.getMulti(keys).catch((error: unknown) => this.#allFailed(keys, error))
-    this.#counters.cacheErrors += failed.size
-    return Promise.all(keys.map((key) => (failed.has(key) ? DOWN : this.#read(key, items.get(key)))))
+    return this.#read(key, item)
+  }
+
+  /** Looks at many keys in one batch. Never rejects. */
+  async lookMany(keys: readonly string[]): Promise<Map<string, Look>> {
+    const looks = new Map<string, Look>()
+    let batch: CacheBatch
+    try {
+      batch = await this.#cache.getMulti(keys)
+    } catch {
+      for (const key of keys) looks.set(key, this.#down())
+      return looks
+    }
+    const pending: Promise<unknown>[] = []
+    for (const key of keys) {
+      const look = batch.failed.has(key) ? this.#down() : this.#read(key, batch.items.get(key))
+      if (look instanceof Promise) pending.push(look.then((later) => looks.set(key, later)))
+      else looks.set(key, look)
+    }
+    if (pending.length > 0) await Promise.all(pending)
+    return looks
   }
 
   /** Undefined: somebody else's item is there. Rejects where the server did not answer. */
@@ -105,7 +125,8 @@ export class PartCache {
     }
   }
 
-  async #read(key: string, item: CacheItem | undefined): Promise<Look> {
+  /** A promise only where it takes further calls. */
+  #read(key: string, item: CacheItem | undefined): Look | Promise<Look> {
     if (item === undefined) return NONE
     switch (entry.kindOf(item)) {
       case 'value': {
@@ -176,11 +197,6 @@ export class PartCache {
   readonly #down = (): Look => {
     this.#counters.cacheErrors++
     return DOWN
-  }
-
-  #allFailed(keys: readonly string[], error: unknown): { items: ReadonlyMap<string, CacheItem>; failed: Map<string, Error> } {
-    const reason = error instanceof Error ? error : new Error(String(error))
-    return { items: new Map(), failed: new Map(keys.map((key) => [key, reason])) }
   }
 }
 

@@ -31,6 +31,7 @@ interface DurableBatch {
   readonly result: Promise<(StoredPart | undefined)[]>
 }
 
+const DOWN: Look = Object.freeze({ kind: 'down' })
 const PENDING = new Promise<never>(() => undefined)
 
 /** What a reader does: look, else fill under a lease, else read past the cache and help. */
@@ -40,8 +41,6 @@ export class PartReader {
   readonly #settings: Settings
   readonly #env: Environment
   readonly #counters: StorageCounters
-  readonly #looks = new Map<string, Promise<Look>>()
-  #lookKeys: string[] = []
   readonly #loads = new Map<string, Load>()
   readonly #batches = new Map<PartName, DurableBatch>()
   /** Counts events of this process, to tell whether a read of the storage behind began after a reader did. */
@@ -63,7 +62,28 @@ export class PartReader {
 
   async read(address: PartAddress): Promise<StoredPart | undefined> {
     const startedAt = ++this.#clock
-    const look = await this.#look(address.key)
+    const look = await this.#cache.look(address.key)
+    return this.#answer(address, look, startedAt)
+  }
+
+  /** Answers in the order of the addresses; a part that is asked for twice is copied. */
+  async readMany(addresses: readonly PartAddress[]): Promise<(StoredPart | undefined)[]> {
+    const startedAt = ++this.#clock
+    const unique = new Map(addresses.map((address) => [address.key, address]))
+    const looks = await this.#cache.lookMany([...unique.keys()])
+    const parts = new Map<string, Promise<StoredPart | undefined> | StoredPart | undefined>()
+    for (const [key, address] of unique) {
+      parts.set(key, this.#answer(address, looks.get(key) ?? DOWN, startedAt))
+    }
+    const found = await Promise.all(addresses.map(({ key }) => parts.get(key)))
+    return unique.size === addresses.length ? found : copyRepeated(addresses, found)
+  }
+
+  #answer(
+    address: PartAddress,
+    look: Look,
+    startedAt: number,
+  ): Promise<StoredPart | undefined> | StoredPart | undefined {
     if (look.kind === 'value' || look.kind === 'absent') {
       this.#counters.hits++
       return look.kind === 'value' ? look.part : undefined
@@ -74,7 +94,7 @@ export class PartReader {
 
   /** What the cache knows of a part, without asking the storage behind. */
   async peek(key: string): Promise<'exists' | 'missing' | 'unknown'> {
-    const { kind } = await this.#look(key)
+    const { kind } = await this.#cache.look(key)
     return kind === 'value' ? 'exists' : kind === 'absent' ? 'missing' : 'unknown'
   }
 
@@ -107,7 +127,7 @@ export class PartReader {
         if (leftMs <= 0) return this.#bypass(address)
         await this.#env.sleep(Math.min(leftMs, pauseMs * (0.5 + this.#env.random())))
       }
-      found = await this.#look(address.key)
+      found = await this.#cache.look(address.key)
     }
   }
 
@@ -176,37 +196,6 @@ export class PartReader {
     return this.#durable(address)
   }
 
-  /** All looks of one turn go out in one batch, each key once. */
-  #look(key: string): Promise<Look> {
-    const same = this.#looks.get(key)
-    if (same !== undefined) return same.then(copyOfLook)
-    if (this.#lookKeys.length === 0) this.#env.defer(() => this.#sendLooks())
-    const index = this.#lookKeys.push(key) - 1
-    const look = this.#nextLooks().then((looks) => looks[index] ?? { kind: 'down' as const })
-    this.#looks.set(key, look)
-    return look
-  }
-
-  #pendingLooks: { readonly promise: Promise<Look[]>; readonly resolve: (looks: Promise<Look[]>) => void } | undefined
-
-  #nextLooks(): Promise<Look[]> {
-    if (this.#pendingLooks === undefined) {
-      let settle: (looks: Promise<Look[]>) => void = () => undefined
-      const promise = new Promise<Look[]>((resolve) => (settle = resolve))
-      this.#pendingLooks = { promise, resolve: settle }
-    }
-    return this.#pendingLooks.promise
-  }
-
-  #sendLooks(): void {
-    const keys = this.#lookKeys
-    const pending = this.#pendingLooks
-    this.#lookKeys = []
-    this.#pendingLooks = undefined
-    this.#looks.clear()
-    pending?.resolve(this.#cache.look(keys))
-  }
-
   /** All reads of the storage behind of one turn go out in one query. */
   async #durable(address: PartAddress): Promise<StoredPart | undefined> {
     let batch = this.#batches.get(address.part)
@@ -238,6 +227,15 @@ function copyOf(part: StoredPart | undefined): StoredPart | undefined {
   return part && { ...part, bytes: Buffer.from(part.bytes) }
 }
 
-function copyOfLook(look: Look): Look {
-  return look.kind === 'value' ? { kind: 'value', part: { ...look.part, bytes: Buffer.from(look.part.bytes) } } : look
+function copyRepeated(
+  addresses: readonly PartAddress[],
+  found: readonly (StoredPart | undefined)[],
+): (StoredPart | undefined)[] {
+  const seen = new Set<string>()
+  return found.map((part, i) => {
+    const key = addresses[i]?.key ?? ''
+    if (seen.has(key)) return copyOf(part)
+    seen.add(key)
+    return part
+  })
 }

@@ -93,13 +93,13 @@ export class ProxyDriver implements StorageDriver {
     return this.#storage.exists(this.innerOf(collection, undefined), call)
   }
 
-  async read(infos: readonly ResourceInfo[], part: PartName, call: DriverCall): Promise<(StoredPart | undefined)[]> {
-    const one = infos.length === 1 ? infos[0] : undefined
-    const reading =
-      one === undefined
-        ? Promise.all(infos.map((info) => this.#reader.read(this.#address(info, part))))
-        : this.#reader.read(this.#address(one, part)).then((found) => [found])
-    return untilAborted(reading, call.signal)
+  read(infos: readonly ResourceInfo[], part: PartName, call: DriverCall): Promise<(StoredPart | undefined)[]> {
+    return untilAborted(this.#reader.readMany(infos.map((info) => this.#address(info, part))), call.signal)
+  }
+
+  readOne(info: ResourceInfo, part: PartName, call: DriverCall): Promise<StoredPart | undefined> {
+    const reading = this.#reader.read(this.#address(info, part))
+    return call.signal === undefined ? reading : untilAborted(reading, call.signal)
   }
 
   async openContent(info: ResourceInfo, call: DriverCall): Promise<PartStream | undefined> {
@@ -113,7 +113,7 @@ export class ProxyDriver implements StorageDriver {
       // Small enough to be cached: read the usual way, which fills.
       await opened.stream[Symbol.asyncIterator]().return?.()
     }
-    const [found] = await this.read([info], 'content', call)
+    const found = await this.readOne(info, 'content', call)
     return found && { ...found, stream: chunk(found.bytes) }
   }
 

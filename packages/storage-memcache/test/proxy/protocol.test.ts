@@ -462,7 +462,7 @@ describe('values over the item limit', () => {
 /** The keys of the pieces of the film, as a reader asks for them. */
 async function piecesOf(server: CacheServer, storage: Storage): Promise<string[]> {
   const cache = server.client()
-  await new MemcacheStorage({ storage: new MemoryStorage(), cache }).getMany([storage.info(...FILM)])
+  await new MemcacheStorage({ storage: new MemoryStorage(), cache }).getContent(storage.info(...FILM))
   return cache.calls.find(({ operation }) => operation === 'getMulti')?.key.split(' ') ?? []
 }
 
