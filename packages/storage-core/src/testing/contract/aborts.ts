@@ -83,18 +83,26 @@ export const aborts = group('abort signals', (test) => {
     const abort = new AbortController()
     let asked: () => void = () => undefined
     const hanging = new Promise<void>((resolve) => (asked = resolve))
+    let release: () => void = () => undefined
+    const released = new Promise<void>((resolve) => (release = resolve))
     async function* source(): AsyncGenerator<Uint8Array> {
       yield Buffer.from('half of it')
       asked()
-      await new Promise<never>(() => undefined)
+      await released
     }
     const writing = storage.putContent(info(), source(), { signal: abort.signal })
     const refused = assertCode(writing, 'E_ABORTED')
-    await soon(hanging, 'a source')
-    abort.abort()
-    await soon(refused, 'a write whose source hangs')
-    assert.equal(await storage.exists(info()), false)
-    await soon(storage.putContent(info(), 'next'), 'a write after one whose source hung')
+    try {
+      await soon(hanging, 'a source')
+      abort.abort()
+      await soon(refused, 'a write whose source hangs')
+      assert.equal(await storage.exists(info()), false)
+      await soon(storage.putContent(info(), 'next'), 'a write after one whose source hung')
+    } finally {
+      release()
+    }
+    await turns()
+    assert.equal(await contentOf(storage, info()), 'next')
   })
 
   test('a write that waits for another gives up its place', async ({ storage, supports, info }) => {

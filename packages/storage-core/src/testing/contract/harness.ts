@@ -1,5 +1,6 @@
 import type { ResourceInfo } from '../../resource.js'
 import type { Storage, StorageFeatures } from '../../storage.js'
+import { soon } from './assertions.js'
 
 /** The part of a test runner that the suites need; those of vitest, jest, mocha and `node:test` fit. */
 export interface TestRunner {
@@ -67,19 +68,28 @@ async function runTest(
   // Unlike any name of another run on the same data.
   const base = `contract-${Date.now().toString(36)}-${process.pid}-${++names}`
   let others = 0
+  const fixture: Fixture = {
+    storage: opened.storage,
+    supports: opened.storage.supports,
+    collection: base,
+    otherCollection: () => `${base}-other-${++others}`,
+    info: (resource = 'resource') => opened.storage.info(base, resource),
+    reopen: opened.reopen && (async () => remember(handles, await opened.reopen!())),
+  }
   try {
-    await body({
-      storage: opened.storage,
-      supports: opened.storage.supports,
-      collection: base,
-      otherCollection: () => `${base}-other-${++others}`,
-      info: (resource = 'resource') => opened.storage.info(base, resource),
-      reopen: opened.reopen && (async () => remember(handles, await opened.reopen!())),
-    })
+    await body(fixture)
+    await soon(shutDown(handles), 'the shutdown after the test')
+  } catch (error) {
+    // The failure of the test says more than what may follow from it.
+    await soon(shutDown(handles), '').catch(() => undefined)
+    throw error
   } finally {
-    await Promise.all(handles.map((handle) => handle.shutdown()))
     await opened.close?.()
   }
+}
+
+async function shutDown(handles: readonly Storage[]): Promise<void> {
+  await Promise.all(handles.map((handle) => handle.shutdown()))
 }
 
 function remember<T>(list: T[], item: T): T {

@@ -1,0 +1,46 @@
+import { MemoryStorage } from '@larder/storage-core'
+import { storageContractGroups } from '@larder/storage-core/testing'
+import assert from 'node:assert/strict'
+import { describe, test } from 'vitest'
+import { openShared } from './mutant.js'
+import { MUTANTS_OF_NAMES } from './mutants-of-names.js'
+import { MUTANTS_OF_PARTS } from './mutants-of-parts.js'
+import { MUTANTS_OF_TIME } from './mutants-of-time.js'
+import { recordContract } from './recording-runner.js'
+
+const MUTANTS = [...MUTANTS_OF_PARTS, ...MUTANTS_OF_NAMES, ...MUTANTS_OF_TIME]
+
+describe('the contract suite', () => {
+  test('finds nothing wrong with MemoryStorage', async () => {
+    const { groups, tests, failures } = await recordContract(async () => ({ storage: new MemoryStorage() }))
+    assert.deepEqual(failures, [])
+    assert.deepEqual(
+      groups,
+      storageContractGroups.map((group) => group.name),
+    )
+    assert.ok(tests > 100)
+  })
+
+  test('finds nothing wrong with two handles on one', async () => {
+    const only = storageContractGroups.map((group) => group.name).filter((name) => name !== 'shutdown')
+    const { failures } = await recordContract(async () => openShared(), only)
+    assert.deepEqual(failures, [])
+  })
+
+  test('has a storage that fails each group', () => {
+    const failed = new Set(MUTANTS.map((mutant) => mutant.group))
+    assert.deepEqual(
+      storageContractGroups.map((group) => group.name).filter((name) => !failed.has(name)),
+      [],
+    )
+  })
+
+  for (const { that, group, open } of MUTANTS) {
+    test(`${group}: refuses a storage that ${that}`, async () => {
+      const { tests, failures } = await recordContract(open, [group])
+      assert.notEqual(failures.length, 0, 'nothing failed')
+      // A defect that breaks everything would say nothing about the tests that are meant for it.
+      assert.ok(failures.length < tests, 'everything failed')
+    })
+  }
+})
