@@ -1,6 +1,14 @@
 import { StorageError } from '../errors.js'
 import type { ResourceInfo } from '../resource.js'
-import type { ByteSource, PageOptions, Parts, StorageFeatures, WriteOptions } from '../storage.js'
+import type {
+  ByteSource,
+  ListPage,
+  PageOptions,
+  Parts,
+  StorageFeatures,
+  WriteOptions,
+  WriteResult,
+} from '../storage.js'
 import { ForwardingStorage } from './forwarding-storage.js'
 
 type Refusable = 'atomicParts' | 'transactions' | 'journal' | 'orderByModified'
@@ -22,33 +30,41 @@ export class LimitedStorage extends ForwardingStorage {
     return { ...this.inner.supports, ...(Object.fromEntries(without) as Partial<StorageFeatures>) }
   }
 
-  override async putContent(info: ResourceInfo, content: ByteSource, options?: WriteOptions) {
+  override async putContent(
+    info: ResourceInfo,
+    content: ByteSource,
+    options?: WriteOptions,
+  ): Promise<WriteResult> {
     return super.putContent(info, content, this.#allowed(options))
   }
 
-  override async putMetaData(info: ResourceInfo, metadata: ByteSource, options?: WriteOptions) {
+  override async putMetaData(
+    info: ResourceInfo,
+    metadata: ByteSource,
+    options?: WriteOptions,
+  ): Promise<WriteResult> {
     return super.putMetaData(info, metadata, this.#allowed(options))
   }
 
-  override async put(info: ResourceInfo, parts: Parts, options?: WriteOptions) {
+  override async put(info: ResourceInfo, parts: Parts, options?: WriteOptions): Promise<WriteResult> {
     if (parts.content !== undefined && parts.metadata !== undefined) this.#refuse('atomicParts')
     return super.put(info, parts, this.#allowed(options))
   }
 
-  override async removeContent(info: ResourceInfo, options?: WriteOptions) {
+  override async removeContent(info: ResourceInfo, options?: WriteOptions): Promise<WriteResult> {
     return super.removeContent(info, this.#allowed(options))
   }
 
-  override async removeMetaData(info: ResourceInfo, options?: WriteOptions) {
+  override async removeMetaData(info: ResourceInfo, options?: WriteOptions): Promise<WriteResult> {
     return super.removeMetaData(info, this.#allowed(options))
   }
 
-  override async remove(info: ResourceInfo, options?: WriteOptions) {
+  override async remove(info: ResourceInfo, options?: WriteOptions): Promise<WriteResult> {
     this.#refuse('atomicParts')
     return super.remove(info, this.#allowed(options))
   }
 
-  override async page(collection: string, options?: PageOptions) {
+  override async page(collection: string, options?: PageOptions): Promise<ListPage> {
     if (options?.order === 'oldest' || options?.order === 'newest') this.#refuse('orderByModified')
     return super.page(collection, options)
   }

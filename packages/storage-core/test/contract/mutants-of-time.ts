@@ -92,7 +92,9 @@ class IgnoresCommitBefore extends Defective {
   override putContent(info: ResourceInfo, content: ByteSource, options: WriteOptions = {}) {
     const { transaction, ...rest } = options
     if (transaction === undefined) return super.putContent(info, content, rest)
-    const beforeCommit = async (pending: PendingWrite) => void (await transaction.beforeCommit(pending))
+    const beforeCommit = async (pending: PendingWrite) => {
+      await transaction.beforeCommit(pending)
+    }
     return super.putContent(info, content, { ...rest, transaction: { beforeCommit } })
   }
 }

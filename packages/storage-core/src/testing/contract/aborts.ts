@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { isStorageError } from '../../errors.js'
 import type { CallOptions } from '../../storage.js'
-import { assertCode, contentOf, soon, turns } from './assertions.js'
+import { assertCode, contentOf, firstOf, soon, turns } from './assertions.js'
 import { group } from './harness.js'
 
 export const aborts = group('abort signals', (test) => {
@@ -25,7 +25,7 @@ export const aborts = group('abort signals', (test) => {
       () => storage.persist([info()], 'message', options),
       () => storage.exists(info(), options),
       () => storage.ls(collection, options),
-      async () => storage.ils(collection, options)[Symbol.asyncIterator]().next(),
+      () => firstOf(() => storage.ils(collection, options)),
       () => storage.page(collection, options),
     ]) {
       await assert.rejects(call, (error: unknown) => {

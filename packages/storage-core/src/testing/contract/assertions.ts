@@ -29,13 +29,14 @@ export async function assertCode(
   ...codes: readonly StorageErrorCode[]
 ): Promise<void> {
   await assert.rejects(answer, (error: unknown) => {
-    assert.ok(isStorageError(error), `expected a StorageError, not ${String(error)}`)
-    assert.ok(
-      codes.includes(error.code),
-      `expected ${codes.join(' or ')}, not ${error.code}: ${error.message}`,
-    )
+    assertHasCode(error, ...codes)
     return true
   })
+}
+
+export function assertHasCode(error: unknown, ...codes: readonly StorageErrorCode[]): void {
+  assert.ok(isStorageError(error), `expected a StorageError, not ${String(error)}`)
+  assert.ok(codes.includes(error.code), `expected ${codes.join(' or ')}, not ${error.code}: ${error.message}`)
 }
 
 /** A bad argument: thrown at the call or rejected, but a `TypeError` or `RangeError` either way. */
@@ -69,6 +70,19 @@ export async function soon<T>(answer: Promise<T>, what: string): Promise<T> {
 /** Lets everything go on that can without waiting for a timer. */
 export async function turns(count = 10): Promise<void> {
   for (let i = 0; i < count; i++) await new Promise((resolve) => setImmediate(resolve))
+}
+
+/** What a loop over `make()` sees first. */
+export async function firstOf<T>(make: () => AsyncIterable<T>): Promise<T | undefined> {
+  for await (const item of make()) return item
+  return undefined
+}
+
+/** Spreads calls over handles. */
+export function takeTurns<T>(handles: readonly T[], turn: number): T {
+  const handle = handles[turn % handles.length]
+  assert.ok(handle !== undefined)
+  return handle
 }
 
 /** Bytes that look random and are the same each time. */

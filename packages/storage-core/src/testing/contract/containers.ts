@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { contentOf, namesOf } from './assertions.js'
+import { contentOf, namesOf, takeTurns } from './assertions.js'
 import { group } from './harness.js'
 
 export const containers = group('containers, exists and persist', (test) => {
@@ -29,7 +29,7 @@ export const containers = group('containers, exists and persist', (test) => {
 
   test('many may make it at once', async ({ storage, reopen, collection }) => {
     const handles = [storage, (await reopen?.()) ?? storage]
-    await Promise.all(Array.from({ length: 10 }, (_, i) => handles[i % 2]!.createContainer(collection)))
+    await Promise.all(Array.from({ length: 10 }, (_, i) => takeTurns(handles, i).createContainer(collection)))
     assert.equal(await storage.exists(storage.info(collection)), true)
   })
 
@@ -42,7 +42,7 @@ export const containers = group('containers, exists and persist', (test) => {
     const handles = [storage, (await reopen?.()) ?? storage]
     await Promise.all(
       Array.from({ length: 12 }, async (_, i) => {
-        const handle = handles[i % 2]!
+        const handle = takeTurns(handles, i)
         if (i % 3 === 0) await handle.ls(collection)
         else await handle.putContent(info(`r${i}`), `content ${i}`)
       }),

@@ -4,8 +4,8 @@ import { soon } from './assertions.js'
 
 /** The part of a test runner that the suites need; those of vitest, jest, mocha and `node:test` fit. */
 export interface TestRunner {
-  describe(name: string, body: () => void): unknown
-  test(name: string, body: () => Promise<void>): unknown
+  readonly describe: (name: string, body: () => void) => unknown
+  readonly test: (name: string, body: () => Promise<void>) => unknown
 }
 
 /** What `open()` hands to one test. */
@@ -31,9 +31,9 @@ export interface Fixture {
   /** A collection name that no other test uses. */
   readonly collection: string
   /** Another collection of this test's own. */
-  otherCollection(): string
+  readonly otherCollection: () => string
   /** The address of a resource in `collection`. */
-  info(resource?: string): ResourceInfo
+  readonly info: (resource?: string) => ResourceInfo
   /** Undefined where there are no second handles. */
   readonly reopen: (() => Promise<Storage>) | undefined
 }
@@ -64,6 +64,7 @@ async function runTest(
   body: (fixture: Fixture) => Promise<void>,
 ): Promise<void> {
   const opened = await open()
+  const { reopen } = opened
   const handles = [opened.storage]
   // Unlike any name of another run on the same data.
   const base = `contract-${Date.now().toString(36)}-${process.pid}-${++names}`
@@ -74,7 +75,7 @@ async function runTest(
     collection: base,
     otherCollection: () => `${base}-other-${++others}`,
     info: (resource = 'resource') => opened.storage.info(base, resource),
-    reopen: opened.reopen && (async () => remember(handles, await opened.reopen!())),
+    reopen: reopen && (async () => remember(handles, await reopen())),
   }
   try {
     await body(fixture)

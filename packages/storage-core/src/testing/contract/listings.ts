@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import type { Storage } from '../../storage.js'
-import { assertRefused, namesOf } from './assertions.js'
+import { assertRefused, firstOf, namesOf } from './assertions.js'
 import { group } from './harness.js'
 
 const MEMBERS = [
@@ -117,7 +117,7 @@ export const listings = group('listings', (test) => {
       const what = `ext ${JSON.stringify(ext)}`
       await assertRefused(() => storage.page(collection, { ext }), what)
       await assertRefused(() => storage.ls(collection, { ext }), what)
-      await assertRefused(async () => storage.ils(collection, { ext })[Symbol.asyncIterator]().next(), what)
+      await assertRefused(() => firstOf(() => storage.ils(collection, { ext })), what)
     }
   })
 

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
+import { inspect } from 'node:util'
 import { compareNames, MAX_COLLECTION_BYTES, MAX_RESOURCE_BYTES } from '../../names.js'
 import type { ResourceInfo } from '../../resource.js'
-import { assertRefused, contentOf, namesOf } from './assertions.js'
+import { assertRefused, contentOf, firstOf, namesOf } from './assertions.js'
 import { group } from './harness.js'
 import { AWKWARD_NAMES, BAD_NAMES, LONG_NAMES } from './sample-names.js'
 
@@ -75,11 +76,7 @@ export const names = group('names', (test) => {
       for (const call of [
         () => storage.createContainer(name as string),
         () => storage.ls(name as string),
-        async () =>
-          storage
-            .ils(name as string)
-            [Symbol.asyncIterator]()
-            .next(),
+        () => firstOf(() => storage.ils(name as string)),
         () => storage.page(name as string),
         () => storage.putContent(bad, 'x'),
         () => storage.putMetaData(bad, 'x'),
@@ -106,7 +103,7 @@ export const names = group('names', (test) => {
         () => storage.openContent(bad),
         () => storage.persist([bad]),
       ]) {
-        await assertRefused(call, `${String(bad)} in ${String(call)}`)
+        await assertRefused(call, `${inspect(bad)} in ${String(call)}`)
       }
     }
   })

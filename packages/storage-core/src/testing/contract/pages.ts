@@ -136,7 +136,7 @@ export const pages = group('pages', (test) => {
       await assertRefused(() => storage.page(collection, { limit }), `limit: ${String(limit)}`)
     }
     for (const order of ['', 'size', 'NAME', 'name; --', null, 7] as unknown as ListOrder[]) {
-      await assertRefused(() => storage.page(collection, { order }), `order: ${String(order)}`)
+      await assertRefused(() => storage.page(collection, { order }), `order: ${order}`)
     }
   })
 })

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { inspect } from 'node:util'
 import { etagOf, type StoredPart } from '../../resource.js'
 import type { Storage, WriteResult } from '../../storage.js'
 import { assertCode, assertRefused, assertSameBytes, contentOf, metadataOf, textOf } from './assertions.js'
@@ -97,14 +98,8 @@ export const parts = group('parts', (test) => {
 
   test('what is neither bytes nor a string nor a stream is refused', async ({ storage, info }) => {
     for (const value of [undefined, null, 7, {}, [1, 2], new ArrayBuffer(2), new Date()]) {
-      await assertRefused(
-        () => storage.putContent(info(), value as unknown as string),
-        `content of ${String(value)}`,
-      )
-      await assertRefused(
-        () => storage.putMetaData(info(), value as unknown as string),
-        `metadata of ${String(value)}`,
-      )
+      await assertRefused(() => storage.putContent(info(), value as string), `content of ${inspect(value)}`)
+      await assertRefused(() => storage.putMetaData(info(), value as string), `metadata of ${inspect(value)}`)
     }
     assert.equal(await storage.exists(info()), false)
   })

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { inspect } from 'node:util'
 import type { PendingWrite, WriteOptions } from '../../storage.js'
 import { assertCode, assertRefused, contentOf, metadataOf, namesOf, soon, turns } from './assertions.js'
 import { type ContractTest, group } from './harness.js'
@@ -175,7 +176,7 @@ export const transactions = group('transactions', (test) => {
     ] as unknown as WriteOptions['transaction'][]) {
       await assertRefused(
         () => storage.putContent(info(), 'x', { transaction }),
-        `a hook of ${String(transaction)}`,
+        `a hook of ${inspect(transaction)}`,
       )
     }
     assert.equal(await storage.exists(info()), false)

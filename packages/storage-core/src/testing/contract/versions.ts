@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { etagOf } from '../../resource.js'
 import type { WriteResult } from '../../storage.js'
+import { takeTurns } from './assertions.js'
 import { group } from './harness.js'
 
 export const versions = group('versions', (test) => {
@@ -51,7 +52,7 @@ export const versions = group('versions', (test) => {
     const all = await Promise.all(
       Array.from({ length: 20 }, async (_, i) => ({
         text: `writer ${i}`,
-        version: (await handles[i % 2]!.putContent(info(), `writer ${i}`)).version,
+        version: (await takeTurns(handles, i).putContent(info(), `writer ${i}`)).version,
       })),
     )
     assert.equal(new Set(all.map((one) => one.version)).size, all.length, 'two writes have the same version')
