@@ -76,7 +76,9 @@ async function dropOnPostgres(serverUrl: string, name: string): Promise<void> {
 
 async function dropOnMysql(serverUrl: string, name: string): Promise<void> {
   await onMysql(serverUrl, async (connection) => {
-    const [users] = await connection.query('SELECT id FROM information_schema.processlist WHERE db = ?', [name])
+    const [users] = await connection.query('SELECT id FROM information_schema.processlist WHERE db = ?', [
+      name,
+    ])
     for (const { id } of users as { id: number }[]) {
       // It may have gone by itself.
       await connection.query(`KILL ${id}`).catch(() => undefined)

@@ -21,9 +21,9 @@ export interface Recipe {
   readonly stopSignal: NodeJS.Signals
   /** Ends it at once, when the process that started it is gone. */
   readonly abortSignal: NodeJS.Signals
-  args(place: Place): readonly string[]
+  readonly args: (place: Place) => readonly string[]
   /** Whether it takes connections by now; `log` is what this run has printed so far. */
-  isReady(place: Place, log: string, pid: number): boolean | Promise<boolean>
+  readonly isReady: (place: Place, log: string, pid: number) => boolean
 }
 
 export interface Place {
@@ -152,7 +152,7 @@ export class DevServer implements AsyncDisposable {
     for (;;) {
       this.#log = readFileSync(logFile).subarray(logStart).toString()
       if (ended !== undefined) throw new Error(`${name} did not start (${ended}):\n${this.#log}`)
-      if (child.pid !== undefined && (await isReady(place, this.#log, child.pid))) return
+      if (child.pid !== undefined && isReady(place, this.#log, child.pid)) return
       if (Date.now() > deadline) throw new Error(`${name} was not ready in time:\n${this.#log}`)
       await sleep(10)
     }

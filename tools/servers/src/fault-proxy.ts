@@ -12,6 +12,18 @@ type Mode =
   | { readonly kind: 'pieces'; readonly bytes: number }
   | { readonly kind: 'truncate'; readonly bytes: number }
 
+// A reader that finds bytes and a reset at once may take them for an orderly end, as Node does.
+const READING_MS = 5
+
+/**
+ * Sends a RST and nothing before it. `resetAndDestroy()` ends the socket first, so that the other side may
+ * read an orderly end; this is the property by which it asks for the RST.
+ */
+function reset(socket: Socket): void {
+  Object.assign(socket, { resetAndClosing: true })
+  socket.destroy()
+}
+
 /** One client's connection and the one to the target that belongs to it. */
 class Link {
   readonly #proxy: FaultProxy
@@ -39,8 +51,8 @@ class Link {
 
   /** Resets both connections. */
   cut(): void {
-    this.#client.resetAndDestroy()
-    this.#target.resetAndDestroy()
+    reset(this.#client)
+    reset(this.#target)
   }
 
   onClose(listener: () => void): void {
@@ -57,7 +69,7 @@ class Link {
     }
     from.on('data', (chunk: Buffer) => then(() => this.#deliver(chunk, to, direction)))
     from.on('end', () => then(() => this.#pass(() => to.end())))
-    from.on('error', () => then(() => this.#pass(() => to.resetAndDestroy())))
+    from.on('error', () => then(() => this.#pass(() => reset(to))))
   }
 
   async #pass(step: () => void): Promise<void> {
@@ -82,7 +94,7 @@ class Link {
     const left = Math.max(mode.bytes - this.#replied, 0)
     this.#replied += chunk.length
     if (chunk.length < left) to.write(chunk)
-    else to.write(chunk.subarray(0, left), () => this.cut())
+    else to.write(chunk.subarray(0, left), () => setTimeout(() => this.cut(), READING_MS))
   }
 }
 
@@ -224,6 +236,9 @@ export class FaultProxy implements AsyncDisposable {
 }
 
 /** A fault proxy in front of a server: `startProxy({ port: server.port })`, or `{ path }` of a UNIX socket. */
-export function startProxy(target: ProxyTarget, options: { readonly port?: number } = {}): Promise<FaultProxy> {
+export function startProxy(
+  target: ProxyTarget,
+  options: { readonly port?: number } = {},
+): Promise<FaultProxy> {
   return FaultProxy.start(target, options.port)
 }

@@ -39,8 +39,8 @@ interface Source {
   readonly kind: ServerKind
   readonly variable: string
   readonly given: string | undefined
-  check(url: string): Promise<void>
-  start(): Promise<Provision>
+  readonly check: (url: string) => Promise<void>
+  readonly start: () => Promise<Provision>
 }
 
 async function provide({ variable, given, check, start }: Source): Promise<Provision> {

@@ -23,7 +23,11 @@ function startGuard(): ChildProcess {
   const script = fileURLToPath(new URL('./guard.js', import.meta.url))
   const { NODE_OPTIONS: _, ...env } = process.env
   // A session of its own: what ends our process group, a terminal's Ctrl-C say, must not end the guard first.
-  const child = spawn(process.execPath, [script], { detached: true, stdio: ['pipe', 'ignore', 'ignore'], env })
+  const child = spawn(process.execPath, [script], {
+    detached: true,
+    stdio: ['pipe', 'ignore', 'ignore'],
+    env,
+  })
   child.unref()
   child.on('error', () => undefined)
   child.stdin.on('error', () => undefined)

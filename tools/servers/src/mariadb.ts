@@ -33,6 +33,7 @@ const SETTINGS = {
   'innodb-doublewrite': '0',
   'innodb-use-native-aio': '0',
   'sync-binlog': '0',
+  'debug-no-sync': '1',
 }
 
 function flags(settings: Readonly<Record<string, string>>): string[] {
@@ -90,7 +91,7 @@ export class MariadbServer extends DevServer {
         '--auth-root-authentication-method=normal',
         '--skip-name-resolve',
         '--skip-test-db',
-        ...flags({ 'innodb-log-file-size': SETTINGS['innodb-log-file-size'] }),
+        ...flags({ 'innodb-log-file-size': SETTINGS['innodb-log-file-size'], 'debug-no-sync': '1' }),
       ]
       const installer = serverProgram('mariadb', 'mariadb-install-db')
       await runProgram(installer, args, { cwd: folder, user: recipe.user })

@@ -52,7 +52,11 @@ export class MemcachedServer extends DevServer {
 
   static async start(options: MemcachedOptions = {}): Promise<MemcachedServer> {
     const recipe = recipeFor(options)
-    const server = new MemcachedServer(recipe, await newPlace(recipe.user, options.port), options.unixSocket ?? false)
+    const server = new MemcachedServer(
+      recipe,
+      await newPlace(recipe.user, options.port),
+      options.unixSocket ?? false,
+    )
     return server.begin({ portIsFixed: options.port !== undefined })
   }
 }

@@ -2,7 +2,11 @@ import { defineConfig } from 'vitest/config'
 
 export default defineConfig({
   test: {
-    include: ['{packages,examples,tools}/*/test/**/*.test.ts', 'test/**/*.test.ts', 'bench/test/**/*.test.ts'],
+    include: [
+      '{packages,examples,tools}/*/test/**/*.test.ts',
+      'test/**/*.test.ts',
+      'bench/test/**/*.test.ts',
+    ],
     globalSetup: ['@larder/dev-servers/global-setup'],
     // The packages run as they are published: built, and loaded by Node itself.
     server: { deps: { external: [/\/dist\/.*\.js$/] } },

@@ -1,0 +1,111 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { isBuiltin } from 'node:module'
+import { join } from 'node:path'
+import type { FloorsConfig, PackageRules } from './config.js'
+import { findCycles } from './cycles.js'
+import { readSourceFiles, type Import, type SourceFile } from './source-files.js'
+
+const ENTRY_POINT = 'index.ts'
+
+interface Manifest {
+  readonly name: string
+  readonly dependencies?: Readonly<Record<string, string>>
+  readonly peerDependencies?: Readonly<Record<string, string>>
+}
+
+interface Place {
+  /** The line of the configuration that matched: files of one place may import each other. */
+  readonly name: string
+  readonly floor: number
+}
+
+function placeOf(path: string, floors: readonly (readonly string[])[]): Place | undefined {
+  const matches = floors.flatMap((names, floor) =>
+    names
+      .filter((name) => (name.endsWith('/') ? path.startsWith(name) : path === name))
+      .map((name) => ({ name, floor })),
+  )
+  return matches.sort((a, b) => b.name.length - a.name.length)[0]
+}
+
+function packageName(specifier: string): string {
+  return specifier.split('/', specifier.startsWith('@') ? 2 : 1).join('/')
+}
+
+class PackageCheck {
+  readonly problems: string[] = []
+  readonly #folder: string
+  readonly #scope: string
+  readonly #rules: PackageRules
+  readonly #manifest: Manifest
+  readonly #files: readonly SourceFile[]
+
+  constructor(root: string, folder: string, scope: string, rules: PackageRules) {
+    this.#folder = folder
+    this.#scope = scope
+    this.#rules = rules
+    this.#manifest = JSON.parse(readFileSync(join(root, folder, 'package.json'), 'utf8')) as Manifest
+    this.#files = readSourceFiles(join(root, folder, 'src'))
+  }
+
+  run(): readonly string[] {
+    for (const file of this.#files) {
+      const place = this.#checkPlace(file)
+      for (const imported of file.imports) this.#checkImport(file, place, imported)
+    }
+    for (const cycle of findCycles(this.#files))
+      this.problems.push(`${this.#folder}: cycle: ${cycle.join(' -> ')}`)
+    return this.problems
+  }
+
+  #place(path: string): Place | undefined {
+    return placeOf(path, this.#rules.floors ?? [])
+  }
+
+  #checkPlace({ path }: SourceFile): Place | undefined {
+    const place = this.#place(path)
+    if (this.#rules.floors && !place)
+      this.problems.push(`${this.#folder}/src/${path}: has no floor in floors.json`)
+    return place
+  }
+
+  #checkImport(file: SourceFile, place: Place | undefined, imported: Import): void {
+    const { specifier } = imported
+    const problem = specifier.startsWith('.')
+      ? this.#relativeProblem(file, place, imported)
+      : this.#packageProblem(specifier)
+    const where = `${this.#folder}/src/${file.path}:${imported.line}`
+    if (problem) this.problems.push(`${where}: imports ${specifier}, ${problem}`)
+  }
+
+  #relativeProblem(file: SourceFile, place: Place | undefined, { file: target }: Import): string | undefined {
+    if (target === undefined) return 'which is not a source file of this package'
+    if (target === ENTRY_POINT) return "its own package's entry point"
+    const closed = this.#rules.forTestsOnly?.find((folder) => target.startsWith(folder))
+    if (closed !== undefined && !file.path.startsWith(closed)) return 'which is for tests only'
+    const targetPlace = this.#place(target)
+    if (!place || !targetPlace || place.name === targetPlace.name || targetPlace.floor < place.floor)
+      return undefined
+    return `floor ${targetPlace.floor}, from floor ${place.floor}`
+  }
+
+  #packageProblem(specifier: string): string | undefined {
+    if (isBuiltin(specifier)) return specifier.startsWith('node:') ? undefined : 'without node:'
+    const name = packageName(specifier)
+    if (name === this.#manifest.name) return "its own package's entry point"
+    if (name.startsWith(this.#scope) && !this.#rules.mayImport.includes(specifier)) {
+      return 'which floors.json does not allow here'
+    }
+    const { dependencies = {}, peerDependencies = {} } = this.#manifest
+    return name in dependencies || name in peerDependencies
+      ? undefined
+      : 'which is not among its dependencies'
+  }
+}
+
+/** What is wrong with the imports of the configured packages, a line each; empty when all is well. */
+export function checkFloors(root: string, config: FloorsConfig): string[] {
+  return Object.entries(config.packages)
+    .filter(([folder]) => existsSync(join(root, folder, 'src')))
+    .flatMap(([folder, rules]) => new PackageCheck(root, folder, config.scope, rules).run())
+}

@@ -1,0 +1,2 @@
+export { checkFloors } from './check.js'
+export { readConfig, type FloorsConfig, type PackageRules } from './config.js'

@@ -1,0 +1,107 @@
+import assert from 'node:assert/strict'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { checkFloors, type PackageRules } from '@larder/floors'
+import { afterEach, beforeEach, test } from 'vitest'
+
+let root: string
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'larder-floors-'))
+})
+afterEach(() => rmSync(root, { recursive: true }))
+
+const RULES: PackageRules = {
+  mayImport: ['@larder/core'],
+  floors: [
+    ['errors.ts', 'protocol/'],
+    ['client/', 'codec.ts'],
+    ['index.ts', 'testing/'],
+  ],
+  forTestsOnly: ['testing/'],
+}
+
+function check(files: Record<string, string>, rules = RULES): string[] {
+  const manifest = {
+    name: '@larder/house',
+    dependencies: { '@larder/core': '*', '@larder/attic': '*', pg: '*' },
+  }
+  const all = { '../package.json': JSON.stringify(manifest), ...files }
+  for (const [path, text] of Object.entries(all)) {
+    const file = join(root, 'house/src', path)
+    mkdirSync(dirname(file), { recursive: true })
+    writeFileSync(file, text)
+  }
+  return checkFloors(root, { scope: '@larder/', packages: { house: rules } })
+}
+
+test('a sound house passes', () => {
+  const problems = check({
+    'errors.ts': "import { readFile } from 'node:fs/promises'",
+    'protocol/parse.ts': "import type { A } from './read.js'",
+    'protocol/read.ts': "export * from '@larder/core'",
+    'client/client.ts': "import pg from 'pg'\nimport { parse } from '../protocol/parse.js'",
+    'codec.ts': "import '../src/errors.js'",
+    'testing/suite.ts': "import '../client/client.js'",
+    'index.ts': "export * from './client/client.js'",
+  })
+  assert.deepEqual(problems, [])
+})
+
+test.each([
+  [
+    'a higher floor',
+    { 'errors.ts': "import './codec.js'", 'codec.ts': '' },
+    /errors\.ts:1: .*floor 1, from floor 0/,
+  ],
+  [
+    'a type',
+    { 'errors.ts': "\nimport type { A } from './codec.js'", 'codec.ts': '' },
+    /errors\.ts:2: .*floor 1/,
+  ],
+  [
+    'an inline type',
+    { 'errors.ts': "type A = import('./codec.js').A", 'codec.ts': '' },
+    /floor 1, from floor 0/,
+  ],
+  [
+    'a dynamic import',
+    { 'errors.ts': "await import('./codec.js')", 'codec.ts': '' },
+    /floor 1, from floor 0/,
+  ],
+  ['a re-export', { 'errors.ts': "export { a } from './codec.js'", 'codec.ts': '' }, /floor 1, from floor 0/],
+  ['a neighbour', { 'codec.ts': "import './client/a.js'", 'client/a.ts': '' }, /floor 1, from floor 1/],
+  [
+    'the entry point',
+    { 'testing/a.ts': "import '../index.js'", 'index.ts': '' },
+    /own package's entry point/,
+  ],
+  ['its own name', { 'codec.ts': "import '@larder/house'" }, /own package's entry point/],
+  ['test helpers', { 'index.ts': "import './testing/a.js'", 'testing/a.ts': '' }, /for tests only/],
+  ['a package out of bounds', { 'codec.ts': "import '@larder/attic'" }, /does not allow/],
+  ['a subpath out of bounds', { 'codec.ts': "import '@larder/core/testing'" }, /does not allow/],
+  ['an undeclared package', { 'codec.ts': "import 'vitest'" }, /not among its dependencies/],
+  ['another folder', { 'codec.ts': "import '../../attic/a.js'" }, /not a source file/],
+  ['a bare builtin', { 'codec.ts': "import 'fs'" }, /without node:/],
+  ['a file without a floor', { 'cellar.ts': '' }, /cellar\.ts: has no floor/],
+])('%s is found', (_, files, message) => {
+  const problems = check(files)
+  assert.equal(problems.length, 1, problems.join('\n'))
+  assert.match(problems[0] ?? '', message)
+})
+
+test('a cycle is found, through type imports too, with or without floors', () => {
+  const files = {
+    'client/a.ts': "import './b.js'",
+    'client/b.ts': "import type { C } from './c.js'",
+    'client/c.ts': "export * from './a.js'",
+  }
+  assert.deepEqual(check(files), ['house: cycle: client/a.ts -> client/b.ts -> client/c.ts -> client/a.ts'])
+  assert.equal(check(files, { mayImport: [] }).length, 1)
+})
+
+test('the longest match gives the floor', () => {
+  const rules: PackageRules = { mayImport: [], floors: [['client/wire/'], ['client/']] }
+  assert.deepEqual(check({ 'client/a.ts': "import './wire/b.js'", 'client/wire/b.ts': '' }, rules), [])
+  assert.equal(check({ 'client/a.ts': '', 'client/wire/b.ts': "import '../a.js'" }, rules).length, 1)
+})

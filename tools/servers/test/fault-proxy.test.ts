@@ -1,0 +1,174 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { startProxy, type FaultProxy } from '@larder/dev-servers'
+import { afterEach, beforeEach, test } from 'vitest'
+
+let echo: Server
+let proxy: FaultProxy
+let received: string
+
+beforeEach(async () => {
+  received = ''
+  echo = createServer((socket) => {
+    socket.on('error', () => undefined)
+    socket.on('data', (chunk) => {
+      received += chunk.toString()
+      socket.write(chunk)
+    })
+  })
+  await once(echo.listen(0, '127.0.0.1'), 'listening')
+  proxy = await startProxy({ port: (echo.address() as AddressInfo).port })
+})
+
+afterEach(async () => {
+  await proxy.stop()
+  await new Promise((resolve) => echo.close(resolve))
+})
+
+interface Caller {
+  readonly socket: Socket
+  readonly chunks: Buffer[]
+  text(): string
+  /** Resolves when so many bytes are there. */
+  got(length: number): Promise<void>
+  /** Resolves to the error code, or 'closed'. */
+  readonly ended: Promise<string>
+}
+
+function call(): Caller {
+  const socket = connect({ port: proxy.port, host: proxy.host })
+  const chunks: Buffer[] = []
+  const text = (): string => Buffer.concat(chunks).toString()
+  let code = 'closed'
+  socket.on('error', (error: NodeJS.ErrnoException) => (code = error.code ?? 'error'))
+  socket.on('data', (chunk: Buffer) => chunks.push(chunk))
+  const closed = new Promise((resolve) => socket.once('close', resolve))
+  const got = async (length: number): Promise<void> => {
+    while (text().length < length) await once(socket, 'data')
+  }
+  return { socket, chunks, text, got, ended: closed.then(() => code) }
+}
+
+async function talking(): Promise<Caller> {
+  const caller = call()
+  caller.socket.write('hello')
+  await caller.got(5)
+  return caller
+}
+
+const A_WHILE_MS = 100
+
+test('passes bytes and counts connections', async () => {
+  const caller = await talking()
+  assert.equal(caller.text(), 'hello')
+  assert.equal(proxy.connections, 1)
+  assert.equal(proxy.accepted, 1)
+  caller.socket.end()
+  assert.equal(await caller.ended, 'closed')
+  assert.equal(proxy.connections, 0)
+})
+
+test('cut resets open connections and takes new ones', async () => {
+  const caller = await talking()
+  proxy.cut()
+  assert.equal(await caller.ended, 'ECONNRESET')
+  await talking()
+})
+
+test('a black hole takes everything and answers nothing', async () => {
+  const open = await talking()
+  proxy.blackhole()
+  open.socket.write(' lost')
+  const late = call()
+  late.socket.write('lost too')
+  await sleep(A_WHILE_MS)
+  await proxy.pass()
+  open.socket.write(' again')
+  await open.got(11)
+  assert.equal(open.text(), 'hello again')
+  assert.equal(late.text(), '')
+  assert.equal(received, 'hello again')
+})
+
+test('hold delivers late and in order, even from a connection closed meanwhile', async () => {
+  const staying = await talking()
+  const leaving = await talking()
+  proxy.hold()
+  staying.socket.write(' 1')
+  staying.socket.write(' 2')
+  leaving.socket.end('BYE')
+  leaving.socket.destroySoon()
+  await sleep(A_WHILE_MS)
+  assert.equal(received, 'hellohello')
+  await proxy.pass()
+  await staying.got(9)
+  assert.equal(staying.text(), 'hello 1 2')
+  while (!received.includes('BYE')) await sleep(5)
+})
+
+test('delay makes a round trip take twice as long as a way', async () => {
+  const caller = await talking()
+  proxy.delay(60)
+  const before = performance.now()
+  caller.socket.write(' slow')
+  await caller.got(10)
+  assert.ok(performance.now() - before >= 115)
+  assert.equal(caller.text(), 'hello slow')
+})
+
+test('pieces splits what is sent', async () => {
+  const caller = await talking()
+  proxy.pieces(1)
+  caller.socket.write('12345')
+  await caller.got(10)
+  assert.equal(caller.text(), 'hello12345')
+  assert.ok(caller.chunks.length > 2)
+  assert.throws(() => proxy.pieces(0), RangeError)
+})
+
+test.each([0, 1, 4, 7])('truncate lets %i bytes of reply through and resets', async (bytes) => {
+  const caller = await talking()
+  proxy.truncate(bytes)
+  caller.socket.write('1234567890')
+  assert.equal(await caller.ended, 'ECONNRESET')
+  assert.equal(caller.text(), 'hello' + '1234567890'.slice(0, bytes))
+  assert.equal(received, 'hello1234567890')
+})
+
+test('truncate counts over several replies', async () => {
+  const caller = await talking()
+  proxy.truncate(6)
+  caller.socket.write('abcd')
+  await caller.got(9)
+  caller.socket.write('efgh')
+  assert.equal(await caller.ended, 'ECONNRESET')
+  assert.equal(caller.text(), 'helloabcdef')
+})
+
+test('refuse refuses until pass', async () => {
+  const open = await talking()
+  await proxy.refuse()
+  assert.equal(await open.ended, 'ECONNRESET')
+  assert.equal(await call().ended, 'ECONNREFUSED')
+  await proxy.pass()
+  await talking()
+})
+
+test('a target that is down resets', async () => {
+  const target = await startProxy({ port: 1 })
+  const socket = connect({ port: target.port, host: target.host })
+  const [error] = (await once(socket, 'error')) as [NodeJS.ErrnoException]
+  assert.equal(error.code, 'ECONNRESET')
+  await target.stop()
+})
+
+test('stop is idempotent and ends held connections', async () => {
+  const caller = await talking()
+  proxy.hold()
+  caller.socket.write('x')
+  await proxy.stop()
+  await proxy.stop()
+  assert.equal(await caller.ended, 'ECONNRESET')
+})
