@@ -8,8 +8,30 @@ export type {
   CasToken,
   ItemOptions,
 } from './cache.js'
+export { COMMAND_CHANNEL } from './client/client-core.js'
+export type { CommandEvent } from './client/client-core.js'
+export type { ClientKey, UnfitKeys } from './client/client-keys.js'
+export { DEFAULT_CLIENT_OPTIONS } from './client/client-options.js'
+export type {
+  BatchAnswers,
+  BatchOptions,
+  CounterOptions,
+  DeleteCallOptions,
+  MemcacheClientOptions,
+  StoreCallOptions,
+  VersionedValue,
+} from './client/client-options.js'
+export { MemcacheClient } from './client/memcache-client.js'
 export { RemoteCache } from './client/remote-cache.js'
 export type { RemoteCacheOptions } from './client/remote-options.js'
+export { plainSerializer, TREAT_AS_MISS, ValueFlag } from './client/values.js'
+export type {
+  CompressionOptions,
+  JsonValue,
+  PlainValue,
+  SerializedValue,
+  ValueSerializer,
+} from './client/values.js'
 export type { ArithmeticOptions, CommandCache, ServerAnswers } from './command-cache.js'
 export { DEFAULT_EMBEDDED_CACHE_OPTIONS, EmbeddedCache } from './embedded-cache.js'
 export type { EmbeddedCacheOptions } from './embedded-cache.js'

@@ -1,0 +1,44 @@
+import { createHash } from 'node:crypto'
+import { keyBytes } from '../protocol/key.js'
+
+/** A key as users write it. Of a pair only the second counts; the first is for clients that route by it. */
+export type ClientKey = string | Uint8Array | readonly [hash: string | number, key: string | Uint8Array]
+
+/** `'refuse'`: a `RangeError`. `'hash'`: SHA-256 of prefix and key together takes the place of both. */
+export type UnfitKeys = 'refuse' | 'hash'
+
+const HASHED_PREFIX = 'sha256:'
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+/**
+ * The key on the wire. What does not fit there (too long, spaces, control characters, bytes that are no UTF-8)
+ * is refused or hashed.
+ */
+export function wireKeyText(key: ClientKey, prefix: string, unfit: UnfitKeys): string {
+  const own = plainKey(key)
+  if (own.length === 0) throw new RangeError('A key must not be empty')
+  try {
+    const text = prefix + (typeof own === 'string' ? own : decode(own))
+    keyBytes(text)
+    return text
+  } catch (error) {
+    if (unfit === 'refuse') throw error
+    const hash = createHash('sha256').update(prefix)
+    // Text and bytes are the same key where they are the same bytes.
+    return HASHED_PREFIX + hash.update(typeof own === 'string' ? Buffer.from(own) : own).digest('hex')
+  }
+}
+
+function plainKey(key: ClientKey): string | Uint8Array {
+  const own = Array.isArray(key) ? (key as readonly unknown[])[1] : key
+  if (typeof own === 'string' || own instanceof Uint8Array) return own
+  throw new TypeError('A key must be a string, bytes, or a pair of a hash and one of those')
+}
+
+function decode(bytes: Uint8Array): string {
+  try {
+    return utf8.decode(bytes)
+  } catch (cause) {
+    throw new RangeError('A key of bytes must be UTF-8', { cause })
+  }
+}

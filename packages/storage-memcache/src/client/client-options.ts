@@ -1,0 +1,65 @@
+import type { CallOptions, CasToken } from '../cache.js'
+import type { UnfitKeys } from './client-keys.js'
+import { plainSerializer, type CompressionOptions, type ValueSerializer } from './values.js'
+
+export interface MemcacheClientOptions {
+  /** Goes before every key. Default: none. */
+  readonly prefix?: string
+  /** For stores that name none; undefined means for ever. */
+  readonly ttlMs?: number | undefined
+  /** What becomes of keys that memcached cannot take. Default: refused. */
+  readonly unfitKeys?: UnfitKeys
+  readonly serializer?: ValueSerializer
+  /** zlib, as other clients read it. Default: none. */
+  readonly compression?: CompressionOptions | undefined
+  /**
+   * `'reject'`: a server that does not answer is told from a miss. `'miss'`: reads miss and stores answer `false`,
+   * as the classic clients do. Bad arguments and items that cannot be read reject in any case.
+   */
+  readonly whenUnavailable?: 'reject' | 'miss'
+}
+
+export const DEFAULT_CLIENT_OPTIONS: Required<MemcacheClientOptions> = Object.freeze({
+  prefix: '',
+  ttlMs: undefined,
+  unfitKeys: 'refuse',
+  serializer: plainSerializer,
+  compression: undefined,
+  whenUnavailable: 'reject',
+})
+
+export interface StoreCallOptions extends CallOptions {
+  /** In milliseconds; the client's own where it is not named, for ever where that has none. */
+  readonly ttlMs?: number | undefined
+}
+
+export interface BatchOptions extends CallOptions {
+  /** Goes between the client's prefix and each key; answers come under the caller's own keys. */
+  readonly keyPrefix?: string
+}
+
+export interface DeleteCallOptions extends CallOptions {
+  /** Deletes only the state that the token stands for. */
+  readonly cas?: CasToken
+  /** Leaves a lock behind: until it ends, `get` misses and `add`, `replace` and `cas` fail; `set` works. */
+  readonly lockMs?: number
+}
+
+export interface CounterOptions extends CallOptions {
+  /** What a counter that is not there is taken to hold. */
+  readonly initial?: bigint | number
+  /** For a counter that is created. */
+  readonly ttlMs?: number | undefined
+}
+
+/** A value, and the token to change it with. */
+export interface VersionedValue<T> {
+  readonly value: T
+  readonly cas: CasToken
+}
+
+/** Answers under the caller's own keys. A key in neither map is a miss. */
+export interface BatchAnswers<Key, Value> {
+  readonly values: ReadonlyMap<Key, Value>
+  readonly failed: ReadonlyMap<Key, Error>
+}

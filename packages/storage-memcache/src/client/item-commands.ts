@@ -1,0 +1,141 @@
+import type { CallOptions, CasResult, CasToken } from '../cache.js'
+import type { CommandCache } from '../command-cache.js'
+import { ClientCore } from './client-core.js'
+import type { ClientKey } from './client-keys.js'
+import type {
+  CounterOptions,
+  DeleteCallOptions,
+  MemcacheClientOptions,
+  StoreCallOptions,
+  VersionedValue,
+} from './client-options.js'
+import type { Namespace } from './namespace.js'
+import type { PlainValue } from './values.js'
+
+/** The commands about one key. Bad keys and values are a `RangeError` or `TypeError` before any I/O. */
+export abstract class ItemCommands {
+  protected readonly core: ClientCore
+
+  protected constructor(
+    cache: CommandCache,
+    options: MemcacheClientOptions,
+    namespace: Namespace | undefined,
+  ) {
+    this.core = new ClientCore(cache, options, namespace)
+  }
+
+  /** Resolves to the value as the type that went in, null included; `undefined`: there is none. */
+  get<T = PlainValue>(key: ClientKey, options?: CallOptions): Promise<T | undefined> {
+    return this.#run(
+      'get',
+      undefined,
+      key,
+      async (wireKey) => this.core.decode<T>(wireKey, await this.core.cache.get(wireKey, options))?.value,
+    )
+  }
+
+  /** As `get`, with the token for `cas`. */
+  gets<T = PlainValue>(key: ClientKey, options?: CallOptions): Promise<VersionedValue<T> | undefined> {
+    return this.#run('gets', undefined, key, async (wireKey) =>
+      this.core.decode<T>(wireKey, await this.core.cache.get(wireKey, options)),
+    )
+  }
+
+  /** As `get`, and sets a new time to live. */
+  getAndTouch<T = PlainValue>(
+    key: ClientKey,
+    ttlMs: number | undefined,
+    options?: CallOptions,
+  ): Promise<T | undefined> {
+    return this.#run(
+      'getAndTouch',
+      undefined,
+      key,
+      async (wireKey) =>
+        this.core.decode<T>(wireKey, await this.core.cache.getAndTouch(wireKey, ttlMs, options))?.value,
+    )
+  }
+
+  /** `true`: stored. */
+  set(key: ClientKey, value: unknown, options?: StoreCallOptions): Promise<boolean> {
+    return this.#run('set', false, key, async (wireKey) => {
+      const item = this.core.encode(value, options)
+      await this.core.cache.set(wireKey, item.bytes, item.options)
+      return true
+    })
+  }
+
+  /** Stores only where nothing is; `false`: there is something, a lock that `delete` left included. */
+  add(key: ClientKey, value: unknown, options?: StoreCallOptions): Promise<boolean> {
+    return this.#run('add', false, key, (wireKey) => this.core.add(wireKey, this.core.encode(value, options)))
+  }
+
+  /** Stores only where something is. Two round trips, since a lock that `delete` left must not be replaced. */
+  replace(key: ClientKey, value: unknown, options?: StoreCallOptions): Promise<boolean> {
+    return this.#run('replace', false, key, (wireKey) =>
+      this.core.replace(wireKey, this.core.encode(value, options)),
+    )
+  }
+
+  /** Stores over the state that the token stands for. */
+  cas(key: ClientKey, value: unknown, token: CasToken, options?: StoreCallOptions): Promise<CasResult> {
+    return this.#run('cas', NOT_STORED, key, (wireKey) => {
+      const item = this.core.encode(value, options)
+      return this.core.cache.cas(wireKey, item.bytes, token, item.options)
+    })
+  }
+
+  /** For text and bytes that are stored uncompressed. `false`: no such item. */
+  append(key: ClientKey, value: string | Uint8Array, options?: CallOptions): Promise<boolean> {
+    return this.#run('append', false, key, (wireKey) =>
+      this.core.cache.append(wireKey, Buffer.from(value), options),
+    )
+  }
+
+  /** For text and bytes that are stored uncompressed. `false`: no such item. */
+  prepend(key: ClientKey, value: string | Uint8Array, options?: CallOptions): Promise<boolean> {
+    return this.#run('prepend', false, key, (wireKey) =>
+      this.core.cache.prepend(wireKey, Buffer.from(value), options),
+    )
+  }
+
+  /** `'exists'`: the token stands for another state, or the server did not answer and the options forgive that. */
+  delete(key: ClientKey, options: DeleteCallOptions = {}): Promise<'deleted' | 'exists' | 'not-found'> {
+    return this.#run('delete', 'exists', key, (wireKey) => this.core.delete(wireKey, options))
+  }
+
+  /** Sets a new time to live; `false`: no such item. */
+  touch(key: ClientKey, ttlMs: number | undefined, options?: CallOptions): Promise<boolean> {
+    return this.#run('touch', false, key, (wireKey) => this.core.cache.touch(wireKey, ttlMs, options))
+  }
+
+  /** Counts up, around at 2^64; `undefined`: no such counter, and no initial value for it. */
+  incr(key: ClientKey, delta: bigint | number = 1n, options?: CounterOptions): Promise<bigint | undefined> {
+    return this.#run('incr', undefined, key, (wireKey) => this.core.count(wireKey, step(delta), options))
+  }
+
+  /** Counts down, and stops at 0; `undefined`: as `incr`. */
+  decr(key: ClientKey, delta: bigint | number = 1n, options?: CounterOptions): Promise<bigint | undefined> {
+    return this.#run('decr', undefined, key, (wireKey) => this.core.count(wireKey, -step(delta), options))
+  }
+
+  #run<T>(command: string, otherwise: T, key: ClientKey, ask: (wireKey: string) => Promise<T>): Promise<T> {
+    return this.core.run(
+      command,
+      1,
+      () => otherwise,
+      async () => {
+        const wireKey = this.core.key(key)
+        return ask(typeof wireKey === 'string' ? wireKey : await wireKey)
+      },
+    )
+  }
+}
+
+const NOT_STORED: CasResult = Object.freeze({ status: 'exists' })
+
+function step(delta: bigint | number): bigint {
+  const value = BigInt(delta)
+  if (value < 0n) throw new RangeError('A delta must not be negative; incr and decr are the two directions')
+  return value
+}
