@@ -48,6 +48,13 @@ export interface ProxyParts {
   readonly owned: readonly { close(): Promise<void> }[]
 }
 
+interface ListingView {
+  readonly generation: string | undefined
+  readonly isContested: boolean
+}
+
+const UNSEEN: ListingView = Object.freeze({ generation: undefined, isContested: true })
+
 /** A read-through and write-through cache in front of another storage, by the consistency protocol. */
 export class ProxyDriver implements StorageDriver {
   readonly supports: StorageFeatures
@@ -165,15 +172,16 @@ export class ProxyDriver implements StorageDriver {
     const { info, transaction } = request
     const guard = new WriteGuard(this.#parts, this.#settings, this.#env, this.#counters)
     const headKey = this.#headKey(info.collection)
-    let seen: string | undefined
+    let listing: ListingView = UNSEEN
     const beforeCommit = async (pending: PendingWrite): Promise<CommitTerms> => {
       const outer = await transaction?.beforeCommit({ ...pending, info })
       const changed = [...pending.written, ...pending.removed]
-      const [commitBefore, generation] = await Promise.all([
+      // Commands to one server are executed in this order: the look comes before the mark.
+      const [seen, commitBefore] = await Promise.all([
+        this.#viewListing(headKey, guard, info, PART_NAMES),
         guard.mark(changed.map((part) => this.#partKey(info, part))),
-        pending.created || pending.emptied ? this.#generation(headKey) : undefined,
       ])
-      seen = generation
+      listing = seen
       return { commitBefore: Math.min(commitBefore, outer?.commitBefore ?? Infinity) }
     }
     const journal = this.supports.journal
@@ -182,7 +190,7 @@ export class ProxyDriver implements StorageDriver {
     const recorder = new Recorder(request.changes, this.#settings.maxCachedBytes)
     const result = await this.#apply(request, recorder, guard, call, { journal, beforeCommit })
     if (!result.changed) return result
-    const confirmed = await this.#confirm(request, recorder, result, guard, seen)
+    const confirmed = await this.#confirm(request, recorder, result, guard, listing)
     if (result.journalId === undefined) return result
     // A row that stays for the relay is not told to the caller, who might settle it.
     if (!confirmed) return { ...result, journalId: undefined }
@@ -201,9 +209,10 @@ export class ProxyDriver implements StorageDriver {
       await guard.rollBack(error)
       throw error
     }
-    const seen = await this.#generation(this.#headKey(info.collection))
+    const unlocked = PART_NAMES.filter((part) => request.changes[part] === undefined)
+    const listing = await this.#viewListing(this.#headKey(info.collection), guard, info, unlocked)
     const result = await this.#apply(request, recorder, guard, call, undefined)
-    if (result.changed) await this.#confirm(request, recorder, result, guard, seen)
+    if (result.changed) await this.#confirm(request, recorder, result, guard, listing)
     return result
   }
 
@@ -230,35 +239,45 @@ export class ProxyDriver implements StorageDriver {
     recorder: Recorder,
     result: WriteResult,
     guard: WriteGuard,
-    seen: string | undefined,
+    listing: ListingView,
   ): Promise<boolean> {
     const { info } = request
     const { version } = result
-    const installs = PART_NAMES.filter((part) => request.changes[part] !== undefined).map(async (part) => {
+    const { created, emptied } = result
+    let listed = true
+    if (created || emptied || listing.isContested) {
+      const headKey = this.#headKey(info.collection)
+      const change = { name: info.resource ?? '', version, present: !emptied }
+      // Before the marks go: while one stands, the next writer knows that the listing may not have heard.
+      listed = await guard.confirm(headKey, () => this.#members.record(headKey, listing.generation, change))
+    }
+    const installs = PART_NAMES.filter((part) => request.changes[part] !== undefined).map((part) => {
       const key = this.#partKey(info, part)
       const content: Content = recorder.contentOf(part, result)
       return this.supports.transactions ? guard.install(key, version, content) : guard.installOrDrop(key, content)
     })
-    const { created, emptied } = result
-    if (created || emptied) {
-      const headKey = this.#headKey(info.collection)
-      const change = { name: info.resource ?? '', version, present: created }
-      installs.push(guard.confirm(headKey, () => this.#members.record(headKey, seen, change)))
-    }
-    const confirmed = (await settleAll(installs)).every(Boolean)
+    const confirmed = (await settleAll(installs)).every(Boolean) && listed
     this.#counters.writes++
     if (!confirmed) this.#counters.unconfirmedWrites++
     return confirmed
   }
 
-  /** Undefined: there is no set, or the cache does not say; a set that is found later is then not trusted. */
-  async #generation(headKey: string): Promise<string | undefined> {
-    try {
-      return await this.#members.generation(headKey)
-    } catch {
-      this.#counters.cacheErrors++
-      return undefined
-    }
+  /** What stands of the listing, and of other writers of the resource, while this write holds its lock. */
+  async #viewListing(
+    headKey: string,
+    guard: WriteGuard,
+    info: ResourceInfo,
+    parts: readonly PartName[],
+  ): Promise<ListingView> {
+    const [generation, isContested] = await Promise.all([
+      this.#members.generation(headKey).catch(() => {
+        // A set that is found later is then not trusted.
+        this.#counters.cacheErrors++
+        return undefined
+      }),
+      guard.isContested(parts.map((part) => this.#partKey(info, part))),
+    ])
+    return { generation, isContested }
   }
 
   #address(info: ResourceInfo, part: PartName): { key: string; inner: ResourceInfo; part: PartName } {

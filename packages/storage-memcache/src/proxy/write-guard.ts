@@ -9,6 +9,7 @@ import type { CasToken } from '../cache.js'
 import type { StorageCounters } from './counters.js'
 import type { Environment } from '../environment.js'
 import type { Content, PartCache } from './part-cache.js'
+import { settleAll } from './promises.js'
 import type { Settings } from './settings.js'
 
 /** A commit is sent this long before its mark may vanish, in milliseconds, to leave room for the commit itself. */
@@ -37,10 +38,19 @@ export class WriteGuard {
    */
   async mark(keys: readonly string[]): Promise<number> {
     const startedAt = this.#env.now()
-    await Promise.all(keys.map(async (key) => this.#marks.set(key, await this.#attempt(key, this.#cache.mark(key)))))
+    await settleAll(keys.map(async (key) => this.#marks.set(key, await this.#attempt(key, this.#cache.mark(key)))))
     // memcached may end an item early: half of the time is the margin where the whole is short.
     const { markTtlMs } = this.#settings
     return startedAt + Math.max(markTtlMs - COMMIT_MARGIN_MS, markTtlMs / 2)
+  }
+
+  /**
+   * Whether another writer's mark stands under one of the keys: it may have committed and not yet told the listing
+   * of it. So may one that the cache does not tell of.
+   */
+  async isContested(keys: readonly string[]): Promise<boolean> {
+    const looks = await Promise.all(keys.map((key) => this.#cache.look(key)))
+    return looks.some(({ kind }) => kind === 'mark' || kind === 'down')
   }
 
   /**
