@@ -73,7 +73,12 @@ export interface Cache extends AsyncDisposable {
   add(key: string, value: Uint8Array, options?: ItemOptions & CallOptions): Promise<CasToken | undefined>
   /** Stores only where something is; `undefined`: there is nothing. */
   replace(key: string, value: Uint8Array, options?: ItemOptions & CallOptions): Promise<CasToken | undefined>
-  cas(key: string, value: Uint8Array, token: CasToken, options?: ItemOptions & CallOptions): Promise<CasResult>
+  cas(
+    key: string,
+    value: Uint8Array,
+    token: CasToken,
+    options?: ItemOptions & CallOptions,
+  ): Promise<CasResult>
   /**
    * Adds bytes at the end; the item keeps its time to live and flags. `false`: no such item. An item that would
    * grow past the limit stays as it was, and the call rejects with `E_TOO_LARGE`.
@@ -82,7 +87,10 @@ export interface Cache extends AsyncDisposable {
   /** Adds bytes at the start; otherwise as `append`. */
   prepend(key: string, value: Uint8Array, options?: CallOptions): Promise<boolean>
   /** With `cas`, deletes only the state that the token stands for. */
-  delete(key: string, options?: CallOptions & { readonly cas?: CasToken }): Promise<'deleted' | 'exists' | 'not-found'>
+  delete(
+    key: string,
+    options?: CallOptions & { readonly cas?: CasToken },
+  ): Promise<'deleted' | 'exists' | 'not-found'>
   /** Sets a new time to live; the CAS stays. `false`: no such item. */
   touch(key: string, ttlMs: number | undefined, options?: CallOptions): Promise<boolean>
   /** Settles everything in flight, closes every connection. Idempotent; later calls reject with `E_CLOSED`. */

@@ -55,7 +55,10 @@ export class MemcacheStorage extends DrivenStorage {
   }
 }
 
-function cacheOf({ cache, servers, client }: MemcacheStorageOptions): { cache: Cache; owned: readonly Cache[] } {
+function cacheOf({ cache, servers, client }: MemcacheStorageOptions): {
+  cache: Cache
+  owned: readonly Cache[]
+} {
   if (cache !== undefined && servers !== undefined) throw new TypeError('Give servers or a cache, not both')
   if (cache !== undefined) return { cache, owned: [] }
   if (servers === undefined) throw new TypeError('MemcacheStorage needs servers or a cache')

@@ -7,7 +7,8 @@ import { describe, test } from 'vitest'
 /** How the storage behind is made; undefined: there is none. */
 const behind: Readonly<Record<string, () => Storage | undefined>> = {
   'a storage with transactions': () => new MemoryStorage(),
-  'a storage without transactions': () => new LimitedStorage(new MemoryStorage(), ['transactions', 'journal']),
+  'a storage without transactions': () =>
+    new LimitedStorage(new MemoryStorage(), ['transactions', 'journal']),
   nothing: () => undefined,
 }
 

@@ -31,7 +31,9 @@ export function forward(
   return storage.put(inner, parts, options)
 }
 
-function preconditions(conditions: WriteRequest['conditions']): Pick<WriteOptions, 'ifMatch' | 'ifNoneMatch'> {
+function preconditions(
+  conditions: WriteRequest['conditions'],
+): Pick<WriteOptions, 'ifMatch' | 'ifNoneMatch'> {
   const ifMatch: { [part in PartName]?: string } = {}
   for (const part of PART_NAMES) {
     const condition = conditions[part]

@@ -9,7 +9,12 @@ import type { Settings } from './settings.js'
 const BATCH = 10_000
 
 /** Errors of a cache; those of the storage behind are passed on. */
-const CACHE_TROUBLE: ReadonlySet<string> = new Set(['E_CACHE_UNAVAILABLE', 'E_TIMEOUT', 'E_OVERLOADED', 'E_SERVER'])
+const CACHE_TROUBLE: ReadonlySet<string> = new Set([
+  'E_CACHE_UNAVAILABLE',
+  'E_TIMEOUT',
+  'E_OVERLOADED',
+  'E_SERVER',
+])
 
 /** Lists a collection from its member set, or from the storage behind while there is none. */
 export class Listing {
@@ -19,7 +24,13 @@ export class Listing {
   readonly #env: Environment
   readonly #counters: StorageCounters
 
-  constructor(storage: Storage, members: MemberSet, settings: Settings, env: Environment, counters: StorageCounters) {
+  constructor(
+    storage: Storage,
+    members: MemberSet,
+    settings: Settings,
+    env: Environment,
+    counters: StorageCounters,
+  ) {
     this.#storage = storage
     this.#members = members
     this.#settings = settings
@@ -52,7 +63,9 @@ export class Listing {
           return names
         }
         if (names === undefined) {
-          const built = await this.#members.build(headKey, () => this.#behind(collection, undefined, undefined))
+          const built = await this.#members.build(headKey, () =>
+            this.#behind(collection, undefined, undefined),
+          )
           if (built !== undefined) return built
         }
         if (this.#env.now() >= giveUpAt) return undefined

@@ -51,7 +51,8 @@ export function decodeEntries(bytes: Buffer): MemberLog | undefined {
     if (end > bytes.length) return undefined
     const name = bytes.toString('utf8', offset + FIXED_BYTES, end)
     const known = members.get(name)
-    if (known === undefined || known.version < version) members.set(name, { name, version, present: sign === PLUS })
+    if (known === undefined || known.version < version)
+      members.set(name, { name, version, present: sign === PLUS })
     offset = end
   }
   return { members, entries }

@@ -92,7 +92,12 @@ export class MemberSet {
         ttlMs: this.#leaseTtlMs,
       })
       if (lease === undefined) return undefined
-      const built = await this.#buildUnderLease(headKey, { generation, buckets, state: 'building' }, lease, readMembers)
+      const built = await this.#buildUnderLease(
+        headKey,
+        { generation, buckets, state: 'building' },
+        lease,
+        readMembers,
+      )
       if (typeof built !== 'number') return built
       // More members than the buckets can hold: again, with as many as were needed.
       buckets = built
@@ -114,7 +119,8 @@ export class MemberSet {
       const entries = await this.#collect(headKey, readMembers)
       const needed = this.#bucketsFor(entries)
       if (token !== undefined && needed > head.buckets) return needed
-      published = token !== undefined && (await this.#publish(headKey, head, token, entries).catch(() => false))
+      published =
+        token !== undefined && (await this.#publish(headKey, head, token, entries).catch(() => false))
       return entries.map(({ name }) => name)
     } finally {
       // Nobody else may build before this is gone.
@@ -149,7 +155,12 @@ export class MemberSet {
   }
 
   /** Puts the members in front of what writers have logged meanwhile, and opens the set to readers. */
-  async #publish(headKey: string, head: Head, token: CasToken, entries: readonly MemberEntry[]): Promise<boolean> {
+  async #publish(
+    headKey: string,
+    head: Head,
+    token: CasToken,
+    entries: readonly MemberEntry[],
+  ): Promise<boolean> {
     const bases: MemberEntry[][] = Array.from({ length: head.buckets }, () => [])
     for (const member of entries) bases[bucketOf(member.name, head.buckets)]?.push(member)
     const keys = bucketKeys(headKey, head)

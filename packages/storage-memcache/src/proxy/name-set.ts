@@ -31,7 +31,11 @@ export class NameSet {
     await this.create(key)
     const { items, failed } = await this.#cache.getMulti(bucketKeys(key))
     for (const error of failed.values()) throw error
-    return [...items.values()].flatMap((item) => membersOf(item).filter(({ present }) => present).map(({ name }) => name))
+    return [...items.values()].flatMap((item) =>
+      membersOf(item)
+        .filter(({ present }) => present)
+        .map(({ name }) => name),
+    )
   }
 
   async record(key: string, entry: MemberEntry): Promise<void> {

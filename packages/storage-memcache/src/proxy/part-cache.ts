@@ -73,12 +73,18 @@ export class PartCache {
 
   /** Undefined: somebody else's item is there. Rejects where the server did not answer. */
   lease(key: string): Promise<CasToken | undefined> {
-    return this.#cache.add(key, entry.EMPTY, { flags: entry.flagsOf('lease'), ttlMs: this.#settings.leaseTtlMs })
+    return this.#cache.add(key, entry.EMPTY, {
+      flags: entry.flagsOf('lease'),
+      ttlMs: this.#settings.leaseTtlMs,
+    })
   }
 
   /** Makes the key a writer's, whatever stood there. A mark that arrives late does no harm: it only hides a value. */
   mark(key: string): Promise<CasToken> {
-    return this.#cache.set(key, entry.EMPTY, { flags: entry.flagsOf('mark'), ttlMs: this.#settings.markTtlMs })
+    return this.#cache.set(key, entry.EMPTY, {
+      flags: entry.flagsOf('mark'),
+      ttlMs: this.#settings.markTtlMs,
+    })
   }
 
   /** As `mark`, but only where no other writer's mark stands. Undefined: one does, or somebody was faster. */
@@ -164,7 +170,10 @@ export class PartCache {
   }
 
   /** Undefined: not to be cached. */
-  async #encode(key: string, content: Content): Promise<{ value: Buffer; flags: number; ttlMs: number } | undefined> {
+  async #encode(
+    key: string,
+    content: Content,
+  ): Promise<{ value: Buffer; flags: number; ttlMs: number } | undefined> {
     const { ttlMs, absentTtlMs, maxCachedBytes } = this.#settings
     if (content === 'uncached') return undefined
     if ('absentSince' in content) {
@@ -173,7 +182,11 @@ export class PartCache {
     }
     if (content.bytes.length > maxCachedBytes) return undefined
     if (content.bytes.length + entry.VALUE_OVERHEAD <= this.#cache.maxItemBytes) {
-      return { value: entry.encodeValue(content), flags: entry.flagsOf('value'), ttlMs: this.#jittered(ttlMs) }
+      return {
+        value: entry.encodeValue(content),
+        flags: entry.flagsOf('value'),
+        ttlMs: this.#jittered(ttlMs),
+      }
     }
     return this.#encodeSplit(key, content, this.#jittered(ttlMs))
   }

@@ -6,7 +6,10 @@ import type { Look, PartCache } from './part-cache.js'
 import type { Settings } from './settings.js'
 
 /** Reads one part of many resources from the storage behind; the infos are that storage's. */
-export type ReadDurable = (infos: readonly ResourceInfo[], part: PartName) => Promise<(StoredPart | undefined)[]>
+export type ReadDurable = (
+  infos: readonly ResourceInfo[],
+  part: PartName,
+) => Promise<(StoredPart | undefined)[]>
 
 /** One part of one resource: where it is cached, and what the storage behind calls it. */
 export interface PartAddress {
@@ -146,7 +149,10 @@ export class PartReader {
     }
   }
 
-  async #fillUnderLease(address: PartAddress, load: Mutable<Load> | undefined): Promise<StoredPart | undefined | 'taken'> {
+  async #fillUnderLease(
+    address: PartAddress,
+    load: Mutable<Load> | undefined,
+  ): Promise<StoredPart | undefined | 'taken'> {
     const { key } = address
     let token: CasToken | undefined
     try {

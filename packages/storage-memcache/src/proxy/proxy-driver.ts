@@ -100,7 +100,11 @@ export class ProxyDriver implements StorageDriver {
     return this.#storage.exists(this.innerOf(collection, undefined), call)
   }
 
-  read(infos: readonly ResourceInfo[], part: PartName, call: DriverCall): Promise<(StoredPart | undefined)[]> {
+  read(
+    infos: readonly ResourceInfo[],
+    part: PartName,
+    call: DriverCall,
+  ): Promise<(StoredPart | undefined)[]> {
     return untilAborted(this.#reader.readMany(infos.map((info) => this.#address(info, part))), call.signal)
   }
 
@@ -148,14 +152,24 @@ export class ProxyDriver implements StorageDriver {
   async write(request: WriteRequest, call: DriverCall): Promise<WriteResult> {
     const release = await this.#writers.acquire(request.info.key, call.signal)
     try {
-      return await (this.supports.transactions ? this.#writeInside(request, call) : this.#writeLocked(request, call))
+      return await (this.supports.transactions
+        ? this.#writeInside(request, call)
+        : this.#writeLocked(request, call))
     } finally {
       release()
     }
   }
 
-  async persist(infos: readonly ResourceInfo[], message: string | undefined, call: DriverCall): Promise<void> {
-    await this.#storage.persist(infos.map((info) => info.inner ?? info), message, call)
+  async persist(
+    infos: readonly ResourceInfo[],
+    message: string | undefined,
+    call: DriverCall,
+  ): Promise<void> {
+    await this.#storage.persist(
+      infos.map((info) => info.inner ?? info),
+      message,
+      call,
+    )
   }
 
   settle(journalIds: readonly string[]): Promise<void> {
@@ -254,7 +268,9 @@ export class ProxyDriver implements StorageDriver {
     const installs = PART_NAMES.filter((part) => request.changes[part] !== undefined).map((part) => {
       const key = this.#partKey(info, part)
       const content: Content = recorder.contentOf(part, result)
-      return this.supports.transactions ? guard.install(key, version, content) : guard.installOrDrop(key, content)
+      return this.supports.transactions
+        ? guard.install(key, version, content)
+        : guard.installOrDrop(key, content)
     })
     const confirmed = (await settleAll(installs)).every(Boolean) && listed
     this.#counters.writes++
@@ -297,7 +313,11 @@ export class ProxyDriver implements StorageDriver {
   }
 }
 
-async function openOrUndefined(storage: Storage, info: ResourceInfo, call: DriverCall): Promise<PartStream | undefined> {
+async function openOrUndefined(
+  storage: Storage,
+  info: ResourceInfo,
+  call: DriverCall,
+): Promise<PartStream | undefined> {
   try {
     return await storage.openContent(info, call)
   } catch (error) {

@@ -36,7 +36,9 @@ export interface ProtocolOptions {
   readonly whenCacheFails?: WhenCacheFails | undefined
 }
 
-export type Settings = { readonly [name in keyof ProtocolOptions]-?: Exclude<ProtocolOptions[name], undefined> }
+export type Settings = {
+  readonly [name in keyof ProtocolOptions]-?: Exclude<ProtocolOptions[name], undefined>
+}
 
 const DEFAULTS: Settings = Object.freeze({
   ttlMs: 3_600_000,

@@ -75,7 +75,11 @@ export class StandaloneDriver implements StorageDriver {
     return this.#names.exists(this.keyOf(collection, undefined))
   }
 
-  async read(infos: readonly ResourceInfo[], part: PartName, call: DriverCall): Promise<(StoredPart | undefined)[]> {
+  async read(
+    infos: readonly ResourceInfo[],
+    part: PartName,
+    call: DriverCall,
+  ): Promise<(StoredPart | undefined)[]> {
     return untilAborted(this.#read(infos, part), call.signal)
   }
 
@@ -115,7 +119,10 @@ export class StandaloneDriver implements StorageDriver {
       throw new StorageError('E_UNSUPPORTED', 'A cache without a storage behind it lists by name only')
     }
     const names = (await this.#names.read(this.keyOf(collection, undefined)))
-      .filter((name) => (ext === undefined || name.endsWith(ext)) && (after === undefined || compareNames(name, after) > 0))
+      .filter(
+        (name) =>
+          (ext === undefined || name.endsWith(ext)) && (after === undefined || compareNames(name, after) > 0),
+      )
       .sort(compareNames)
     const page = names.slice(0, limit)
     const { items } = await this.#cache.getMulti(page.map((name) => this.keyOf(collection, name)))
@@ -128,7 +135,10 @@ export class StandaloneDriver implements StorageDriver {
     return { rows, next: names.length > limit ? page.at(-1) : undefined }
   }
 
-  async *listAll({ collection, ext }: Pick<ListRequest, 'collection' | 'ext'>): AsyncGenerator<string[], void, undefined> {
+  async *listAll({
+    collection,
+    ext,
+  }: Pick<ListRequest, 'collection' | 'ext'>): AsyncGenerator<string[], void, undefined> {
     const names = await this.#names.read(this.keyOf(collection, undefined))
     yield ext === undefined ? names : names.filter((name) => name.endsWith(ext))
   }
@@ -166,7 +176,14 @@ export class StandaloneDriver implements StorageDriver {
       return change !== undefined && (change !== 'remove' || had[part] !== undefined)
     })
     if (!touched) {
-      return { changed: false, version: 0, etag: etagOf(0), modifiedAt: new Date(modifiedAtMs), created: false, emptied: false }
+      return {
+        changed: false,
+        version: 0,
+        etag: etagOf(0),
+        modifiedAt: new Date(modifiedAtMs),
+        created: false,
+        emptied: false,
+      }
     }
     const version = Math.max((before?.version ?? 0) + 1, modifiedAtMs * 1_000)
     const parts: { [part in PartName]?: RecordPart } = { ...had }
@@ -218,7 +235,11 @@ function recordOf(item: CacheItem | undefined): ResourceRecord | undefined {
   return item !== undefined && kindOf(item) === 'record' ? decodeRecord(item.value) : undefined
 }
 
-function recordPart(change: Exclude<PartChange, 'remove'>, version: number, modifiedAtMs: number): RecordPart {
+function recordPart(
+  change: Exclude<PartChange, 'remove'>,
+  version: number,
+  modifiedAtMs: number,
+): RecordPart {
   if (!('bytes' in change)) throw new StorageError('E_UNSUPPORTED', 'This storage takes no streams')
   return { version, modifiedAtMs, size: change.bytes.length, body: change.bytes }
 }

@@ -38,7 +38,9 @@ export class WriteGuard {
    */
   async mark(keys: readonly string[]): Promise<number> {
     const startedAt = this.#env.now()
-    await settleAll(keys.map(async (key) => this.#marks.set(key, await this.#attempt(key, this.#cache.mark(key)))))
+    await settleAll(
+      keys.map(async (key) => this.#marks.set(key, await this.#attempt(key, this.#cache.mark(key)))),
+    )
     // memcached may end an item early: half of the time is the margin where the whole is short.
     const { markTtlMs } = this.#settings
     return startedAt + Math.max(markTtlMs - COMMIT_MARGIN_MS, markTtlMs / 2)
@@ -62,7 +64,11 @@ export class WriteGuard {
     for (const key of keys) this.#marks.set(key, await this.#lockOne(key, giveUpAt, signal))
   }
 
-  async #lockOne(key: string, giveUpAt: number, signal: AbortSignal | undefined): Promise<CasToken | undefined> {
+  async #lockOne(
+    key: string,
+    giveUpAt: number,
+    signal: AbortSignal | undefined,
+  ): Promise<CasToken | undefined> {
     for (let pauseMs = 1; ; pauseMs = Math.min(pauseMs * 2, 50)) {
       throwIfAborted(signal, key)
       const attempt = this.#cache.markIfFree(key).then((token) => token ?? ('taken' as const))
@@ -83,7 +89,10 @@ export class WriteGuard {
     } catch (cause) {
       this.#counters.cacheErrors++
       if (this.#settings.whenCacheFails === 'bypass') return undefined
-      throw new CacheUnavailableError('The cache could not be told of the write; nothing was written', { key, cause })
+      throw new CacheUnavailableError('The cache could not be told of the write; nothing was written', {
+        key,
+        cause,
+      })
     }
   }
 

@@ -73,7 +73,17 @@ describe('a cached listing', () => {
   }
 
   test('names of any kind survive it', async () => {
-    const odd = ['line\nbreak', '+plus', '-minus', ' ', 'é', 'e\u0301', '\u{1F3AC}', '\uffee', 'x'.repeat(512)]
+    const odd = [
+      'line\nbreak',
+      '+plus',
+      '-minus',
+      ' ',
+      'é',
+      'e\u0301',
+      '\u{1F3AC}',
+      '\uffee',
+      'x'.repeat(512),
+    ]
     const { reader, writer } = await cachedListing(...odd.slice(0, 5))
     for (const name of odd.slice(5)) await writer.putContent(film(writer, name), 'x')
     const order = [...odd].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
@@ -172,7 +182,8 @@ describe('late changes', () => {
       if (first === 'remove') await durable.putContent(film(durable, 'b'), 'x')
       // The writer has committed and is about to look at the head, which is not there yet.
       const answer = durable.pauseNextWrite({ at: 'after' })
-      const slow = first === 'put' ? writer.putContent(film(writer, 'b'), 'x') : writer.remove(film(writer, 'b'))
+      const slow =
+        first === 'put' ? writer.putContent(film(writer, 'b'), 'x') : writer.remove(film(writer, 'b'))
       await answer.reached
       if (second === 'put') await third.putContent(film(third, 'b'), 'x')
       else await third.remove(film(third, 'b'))
@@ -219,4 +230,3 @@ test('collections never see each other', async () => {
     expect(await listed('none')).toEqual([])
   }
 })
-

@@ -29,13 +29,18 @@ export interface Violation {
 export function checkRegister(commits: readonly Commit[], operations: readonly Operation[]): Violation[] {
   const states: readonly (string | undefined)[] = [undefined, ...commits.map(({ value }) => value)]
   const violations: Violation[] = []
-  const writes = operations.filter(({ kind, end }) => (kind === 'write' || kind === 'remove') && end !== undefined)
+  const writes = operations.filter(
+    ({ kind, end }) => (kind === 'write' || kind === 'remove') && end !== undefined,
+  )
   const bounds: { readonly end: number; readonly state: number }[] = []
   const reads = operations
     .filter(({ kind, end }) => kind === 'read' && end !== undefined)
     .sort((a, b) => (a.end ?? 0) - (b.end ?? 0))
   for (const read of reads) {
-    const acknowledged = Math.max(0, ...writes.filter(({ end }) => (end ?? 0) < read.begin).map((w) => stateOf(states, w)))
+    const acknowledged = Math.max(
+      0,
+      ...writes.filter(({ end }) => (end ?? 0) < read.begin).map((w) => stateOf(states, w)),
+    )
     const seen = Math.max(0, ...bounds.filter(({ end }) => end < read.begin).map(({ state }) => state))
     const atLeast = Math.max(acknowledged, seen)
     const state = states.findIndex((value, index) => index >= atLeast && value === read.value)
@@ -44,7 +49,12 @@ export function checkRegister(commits: readonly Commit[], operations: readonly O
       continue
     }
     const found = states.lastIndexOf(read.value)
-    const kind = found < 0 ? 'never written' : found < acknowledged ? 'stale after an acknowledged write' : 'stepped back behind an earlier read'
+    const kind =
+      found < 0
+        ? 'never written'
+        : found < acknowledged
+          ? 'stale after an acknowledged write'
+          : 'stepped back behind an earlier read'
     violations.push({ kind, read, found, atLeast })
   }
   return violations

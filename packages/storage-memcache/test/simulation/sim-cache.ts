@@ -123,7 +123,11 @@ export class SimCache implements Cache {
 
   async [Symbol.asyncDispose](): Promise<void> {}
 
-  async #call<T>(label: string, keys: readonly string[], execute: (cache: EmbeddedCache) => Promise<T>): Promise<T> {
+  async #call<T>(
+    label: string,
+    keys: readonly string[],
+    execute: (cache: EmbeddedCache) => Promise<T>,
+  ): Promise<T> {
     const who = this.#process.name
     const isLost = this.#scheduler.chance(this.lossRate)
     for (const key of keys) this.#server.touched(key)

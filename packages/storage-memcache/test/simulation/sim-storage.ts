@@ -1,4 +1,11 @@
-import type { Parts, ReadManyOptions, ResourceInfo, StoredPart, WriteOptions, WriteResult } from '@larder/storage-core'
+import type {
+  Parts,
+  ReadManyOptions,
+  ResourceInfo,
+  StoredPart,
+  WriteOptions,
+  WriteResult,
+} from '@larder/storage-core'
 import type { ListPage, PageOptions, Storage } from '@larder/storage-core'
 import { ForwardingStorage } from '@larder/storage-core/testing'
 import type { Scheduler, SimProcess } from './scheduler.js'

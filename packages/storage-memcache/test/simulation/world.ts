@@ -82,7 +82,13 @@ export async function simulate(seed: number, options: WorldOptions): Promise<Out
     const dice = scheduler.random()
     const kind = dice < 0.55 ? 'read' : dice < 0.8 ? 'write' : dice < 0.88 ? 'remove' : 'listed'
     if (kind === 'listed') return list(storage, process)
-    const operation: Operation = { process: process.name, kind, begin: ++turn, end: undefined, value: undefined }
+    const operation: Operation = {
+      process: process.name,
+      kind,
+      begin: ++turn,
+      end: undefined,
+      value: undefined,
+    }
     operations.get(name)?.push(operation)
     try {
       if (kind === 'read') {
@@ -146,7 +152,9 @@ function checkMembership(
   const values = [undefined, ...commits.map(({ value }) => value)]
   return operations.flatMap((read) => {
     if (read.kind !== 'listed') return []
-    const before = operations.filter(({ kind, end }) => kind === 'write' && end !== undefined && end < read.begin)
+    const before = operations.filter(
+      ({ kind, end }) => kind === 'write' && end !== undefined && end < read.begin,
+    )
     const atLeast = Math.max(0, ...before.map(({ value }) => values.indexOf(value)))
     if (states.some((value, index) => index >= atLeast && value === read.value)) return []
     return [{ kind: 'stale after an acknowledged write' as const, read, found: -1, atLeast }]
@@ -179,7 +187,11 @@ class Recorded extends ForwardingStorage {
     return result
   }
 
-  #record({ resource = '' }: ResourceInfo, { changed, version }: WriteResult, value: string | undefined): void {
+  #record(
+    { resource = '' }: ResourceInfo,
+    { changed, version }: WriteResult,
+    value: string | undefined,
+  ): void {
     if (!changed) return
     const commits = this.#commits.get(resource) ?? []
     commits.push({ value, version })
