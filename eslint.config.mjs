@@ -32,6 +32,11 @@ export default defineConfig(
       '@typescript-eslint/require-await': 'off',
       '@typescript-eslint/no-confusing-void-expression': 'off',
       '@typescript-eslint/no-meaningless-void-operator': 'off',
+      // Arguments are checked against what a JavaScript caller may hand in, whatever their types say.
+      '@typescript-eslint/no-unnecessary-condition': 'off',
+      // A hook may resolve to nothing: `Promise<Terms | void>`.
+      '@typescript-eslint/no-invalid-void-type': 'off',
+      '@typescript-eslint/no-dynamic-delete': 'off',
       eqeqeq: 'error',
       'no-console': 'error',
     },

@@ -144,7 +144,7 @@ class MemoryDriver implements StorageDriver {
 
   #collection(name: string): Collection {
     let collection = this.#collections.get(name)
-    if (collection === undefined) this.#collections.set(name, (collection = new Map()))
+    if (collection === undefined) this.#collections.set(name, (collection = new Map<string, Resource>()))
     return collection
   }
 

@@ -165,7 +165,10 @@ export class MemberSet {
     for (const member of entries) bases[bucketOf(member.name, head.buckets)]?.push(member)
     const keys = bucketKeys(headKey, head)
     const prepended = await Promise.all(
-      keys.map((key, i) => bases[i]?.length === 0 || this.#cache.prepend(key, encodeEntries(bases[i] ?? []))),
+      keys.map(async (key, i) => {
+        const base = bases[i] ?? []
+        return base.length === 0 || this.#cache.prepend(key, encodeEntries(base))
+      }),
     )
     if (prepended.includes(false)) return false
     const options = { flags: flagsOf('head'), ttlMs: this.#ttlMs }

@@ -74,11 +74,11 @@ export class PartReader {
     const startedAt = ++this.#clock
     const unique = new Map(addresses.map((address) => [address.key, address]))
     const looks = await this.#cache.lookMany([...unique.keys()])
-    const parts = new Map<string, Promise<StoredPart | undefined> | StoredPart | undefined>()
+    const answers = new Map<string, Promise<StoredPart | undefined>>()
     for (const [key, address] of unique) {
-      parts.set(key, this.#answer(address, looks.get(key) ?? DOWN, startedAt))
+      answers.set(key, Promise.resolve(this.#answer(address, looks.get(key) ?? DOWN, startedAt)))
     }
-    const found = await Promise.all(addresses.map(({ key }) => parts.get(key)))
+    const found = await Promise.all(addresses.map(async ({ key }) => answers.get(key)))
     return unique.size === addresses.length ? found : copyRepeated(addresses, found)
   }
 

@@ -171,13 +171,13 @@ class Recorded extends ForwardingStorage {
 
   override async putContent(...args: Parameters<Storage['putContent']>): Promise<WriteResult> {
     const result = await super.putContent(...args)
-    this.#record(args[0], result, String(args[1]))
+    this.#record(args[0], result, textOf(args[1]))
     return result
   }
 
   override async put(...args: Parameters<Storage['put']>): Promise<WriteResult> {
     const result = await super.put(...args)
-    this.#record(args[0], result, String(args[1].content))
+    this.#record(args[0], result, textOf(args[1].content))
     return result
   }
 
@@ -197,4 +197,10 @@ class Recorded extends ForwardingStorage {
     commits.push({ value, version })
     this.#commits.set(resource, commits)
   }
+}
+
+function textOf(source: unknown): string {
+  if (source instanceof Uint8Array) return Buffer.from(source).toString()
+  if (typeof source === 'string') return source
+  throw new TypeError('The simulation writes text')
 }
