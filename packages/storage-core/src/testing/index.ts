@@ -6,3 +6,16 @@ export { LimitedStorage } from './limited-storage.js'
 export type { ContractGroup, ContractOptions, OpenedStorage, TestRunner } from './contract/harness.js'
 export { storageContract, storageContractGroups } from './contract/index.js'
 export { AWKWARD_NAMES, BAD_NAMES, LONG_NAMES } from './contract/sample-names.js'
+export { checkListings } from './history/check-listings.js'
+export { checkRegisters } from './history/check-registers.js'
+export type {
+  CollectionOperation,
+  ListingOperation,
+  MembershipOperation,
+  ReadOperation,
+  RegisterOperation,
+  Violation,
+  ViolationKind,
+  WriteOperation,
+} from './history/operations.js'
+export { HistoryRecorder } from './history/recorder.js'

@@ -5,6 +5,7 @@ import { conditions } from './conditions.js'
 import { containers } from './containers.js'
 import { handles } from './handles.js'
 import { type ContractGroup, type ContractOptions, runGroup } from './harness.js'
+import { histories } from './histories.js'
 import { journal } from './journal.js'
 import { listings } from './listings.js'
 import { names } from './names.js'
@@ -37,6 +38,7 @@ export const storageContractGroups: readonly ContractGroup[] = Object.freeze([
   transactions,
   journal,
   handles,
+  histories,
   shutdown,
 ])
 

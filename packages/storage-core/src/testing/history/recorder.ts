@@ -1,0 +1,116 @@
+import { isStorageError, type StorageErrorCode } from '../../errors.js'
+import type { ResourceInfo, StoredPart } from '../../resource.js'
+import type { Storage, WriteOptions, WriteResult } from '../../storage.js'
+import { checkListings } from './check-listings.js'
+import { checkRegisters } from './check-registers.js'
+import type { CollectionOperation, RegisterOperation, Violation } from './operations.js'
+
+/** Rejections that say for sure that nothing was written. */
+const HARMLESS: readonly StorageErrorCode[] = [
+  'E_ABORTED',
+  'E_CLOSED',
+  'E_CONFLICT',
+  'E_LOCK_TIMEOUT',
+  'E_OVERLOADED',
+  'E_PRECONDITION_FAILED',
+  'E_TOO_LARGE',
+  'E_UNSUPPORTED',
+]
+
+/**
+ * Does things to storages and writes down what they answered and when, for the checkers. The content of resources is
+ * the registers; each write should put another text. Resources must have no metadata, so that being listed and having
+ * content are the same.
+ */
+export class HistoryRecorder {
+  readonly registers: RegisterOperation[] = []
+  readonly collections: CollectionOperation[] = []
+  readonly #now: () => number
+
+  /** `now` must be one clock for all histories that are judged together. Default: a counter of this recorder's. */
+  constructor(now?: () => number) {
+    let ticks = 0
+    this.#now = now ?? (() => ++ticks)
+  }
+
+  async put(
+    storage: Storage,
+    info: ResourceInfo,
+    text: string,
+    options?: WriteOptions,
+  ): Promise<WriteResult> {
+    return this.#write(info, text, () => storage.putContent(info, text, options))
+  }
+
+  async remove(storage: Storage, info: ResourceInfo, options?: WriteOptions): Promise<WriteResult> {
+    return this.#write(info, undefined, () => storage.removeContent(info, options))
+  }
+
+  async get(storage: Storage, info: ResourceInfo): Promise<StoredPart | undefined> {
+    const start = this.#now()
+    const part = await storage.getContent(info).catch(ifMissing)
+    const read = { value: part?.bytes.toString(), version: part?.version }
+    this.registers.push({ kind: 'read', key: nameOf(info), start, end: this.#now(), ...read })
+    return part
+  }
+
+  async list(storage: Storage, collection: string): Promise<ReadonlySet<string>> {
+    const start = this.#now()
+    const names = new Set((await storage.ls(collection)).keys())
+    this.collections.push({ kind: 'list', collection, start, end: this.#now(), names })
+    return names
+  }
+
+  /** Everything that is wrong with what was recorded. */
+  violations(): readonly Violation[] {
+    return [...checkRegisters(this.registers), ...checkListings(this.collections)]
+  }
+
+  async #write(
+    info: ResourceInfo,
+    value: string | undefined,
+    work: () => Promise<WriteResult>,
+  ): Promise<WriteResult> {
+    const start = this.#now()
+    try {
+      const result = await work()
+      this.#record(info, value, start, this.#now(), result)
+      return result
+    } catch (error) {
+      const happened = !(error instanceof TypeError || error instanceof RangeError || isHarmless(error))
+      if (happened) this.#record(info, value, start, undefined, undefined)
+      throw error
+    }
+  }
+
+  #record(
+    info: ResourceInfo,
+    value: string | undefined,
+    start: number,
+    end: number | undefined,
+    result: WriteResult | undefined,
+  ): void {
+    const key = nameOf(info)
+    if (end !== undefined && result?.changed === false) {
+      this.registers.push({ kind: 'read', key, start, end, value: undefined, version: undefined })
+      return
+    }
+    const version = result?.version
+    this.registers.push({ kind: 'write', key, start, end, value, version })
+    const { collection, resource = '' } = info
+    const kind = value === undefined ? 'remove' : 'add'
+    this.collections.push({ kind, collection, name: resource, start, end, version })
+  }
+}
+
+function nameOf({ collection, resource }: ResourceInfo): string {
+  return JSON.stringify([collection, resource])
+}
+
+function isHarmless(error: unknown): boolean {
+  return isStorageError(error) && HARMLESS.includes(error.code)
+}
+
+function ifMissing(error: unknown): undefined {
+  if (!isStorageError(error, 'E_NOT_FOUND')) throw error
+}

@@ -1,0 +1,81 @@
+import { checkListings, type CollectionOperation } from '@larder/storage-core/testing'
+import assert from 'node:assert/strict'
+import { describe, test } from 'vitest'
+
+const collection = 'c'
+
+function changed(
+  kind: 'add' | 'remove',
+  name: string,
+  start: number,
+  end: number | undefined,
+  version?: number,
+) {
+  return { kind, collection, name, start, end, version } satisfies CollectionOperation
+}
+
+function listed(start: number, end: number, ...names: string[]): CollectionOperation {
+  return { kind: 'list', collection, start, end, names: new Set(names) }
+}
+
+function kindsOf(...history: CollectionOperation[]): string[] {
+  return checkListings(history).map((violation) => violation.kind)
+}
+
+describe('checkListings lets pass', () => {
+  test('what was added and not removed', () => {
+    const base = [changed('add', 'a', 1, 2, 1), changed('add', 'b', 3, 4, 2), changed('remove', 'a', 5, 6, 3)]
+    assert.deepEqual(kindsOf(...base, listed(7, 8, 'b')), [])
+    assert.deepEqual(kindsOf(listed(1, 2), listed(3, 4)), [])
+  })
+
+  test('either of what happens meanwhile', () => {
+    const base = [changed('add', 'a', 1, 20, 1), changed('add', 'b', 2, undefined)]
+    assert.deepEqual(kindsOf(...base, listed(3, 4), listed(5, 6, 'a'), listed(7, 8, 'a', 'b')), [])
+  })
+
+  test('a write of a member that is one already', () => {
+    const base = [changed('add', 'a', 1, 2, 1), changed('add', 'a', 3, 4, 2)]
+    assert.deepEqual(kindsOf(...base, listed(5, 6, 'a')), [])
+  })
+
+  test('a member that goes and comes back while it is listed', () => {
+    const base = [
+      changed('add', 'a', 1, 2, 1),
+      changed('remove', 'a', 3, 30, 2),
+      changed('add', 'a', 4, 31, 3),
+    ]
+    assert.deepEqual(kindsOf(...base, listed(5, 6, 'a'), listed(7, 8), listed(9, 10, 'a')), [])
+  })
+})
+
+describe('checkListings finds', () => {
+  test('a created member that is not shown', () => {
+    assert.deepEqual(kindsOf(changed('add', 'a', 1, 2, 1), listed(3, 4)), ['stale'])
+  })
+
+  test('a removed member that is shown', () => {
+    const base = [changed('add', 'a', 1, 2, 1), changed('remove', 'a', 3, 4, 2)]
+    assert.deepEqual(kindsOf(...base, listed(5, 6, 'a')), ['stale'])
+  })
+
+  test('a member that nobody added, or not in this collection', () => {
+    assert.deepEqual(kindsOf(listed(1, 2, 'a')), ['unwritten'])
+    assert.deepEqual(kindsOf({ ...changed('add', 'a', 1, 2, 1), collection: 'other' }, listed(3, 4, 'a')), [
+      'unwritten',
+    ])
+  })
+
+  test('a listing that steps back behind an earlier one', () => {
+    const base = changed('add', 'a', 1, 20, 1)
+    assert.deepEqual(kindsOf(base, listed(3, 4, 'a'), listed(5, 6)), ['back'])
+  })
+
+  test('the one name of many that is wrong', () => {
+    const adds = Array.from({ length: 50 }, (_, i) => changed('add', `r${i}`, i + 1, i + 2, i + 1))
+    const names = adds.map((add) => add.name).filter((name) => name !== 'r31')
+    const [violation, ...others] = checkListings([...adds, listed(100, 101, ...names)])
+    assert.equal(violation?.key, 'c/r31')
+    assert.deepEqual(others, [])
+  })
+})
