@@ -77,7 +77,7 @@ test.each([
     /own package's entry point/,
   ],
   ['its own name', { 'codec.ts': "import '@larder/house'" }, /own package's entry point/],
-  ['test helpers', { 'index.ts': "import './testing/a.js'", 'testing/a.ts': '' }, /for tests only/],
+  ['what is for tests', { 'index.ts': "import './testing/a.js'", 'testing/a.ts': '' }, /for tests only/],
   ['a package out of bounds', { 'codec.ts': "import '@larder/attic'" }, /does not allow/],
   ['a subpath out of bounds', { 'codec.ts': "import '@larder/core/testing'" }, /does not allow/],
   ['an undeclared package', { 'codec.ts': "import 'vitest'" }, /not among its dependencies/],

@@ -22,7 +22,7 @@ function tell(message: GuardMessage): void {
 function startGuard(): ChildProcess {
   const script = fileURLToPath(new URL('./guard.js', import.meta.url))
   const { NODE_OPTIONS: _, ...env } = process.env
-  // A session of its own: what ends our process group, a terminal's Ctrl-C say, must not end the guard first.
+  // A process group of its own: what ends our process group, a terminal's Ctrl-C say, must not end the guard first.
   const child = spawn(process.execPath, [script], {
     detached: true,
     stdio: ['pipe', 'ignore', 'ignore'],

@@ -45,7 +45,7 @@ export function signal(pid: number, name: NodeJS.Signals | 0): boolean {
   }
 }
 
-/** Signals a whole tree. PostgreSQL's workers each lead a session, so a process group does not reach them. */
+/** Signals a whole tree. PostgreSQL's workers leave its process group. */
 export function signalTree(root: number, name: NodeJS.Signals): number[] {
   const tree = processTree(root)
   for (const pid of tree) signal(pid, name)
