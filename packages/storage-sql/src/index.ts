@@ -1,1 +1,9 @@
-export {}
+import 'reflect-metadata'
+
+export { larderEntities } from './entities/entities.js'
+export type { EntityClass } from './entities/container.js'
+export type { DatabaseType } from './entities/family.js'
+export { DEFAULT_TABLE_PREFIX, type TableOptions } from './entities/tables.js'
+export { larderMigrations, type MigrationClass } from './migrations/migrations.js'
+export type { SqlOptions, SqlStorageOptions, SqlTarget } from './options.js'
+export { SqlStorage } from './sql-storage.js'

@@ -1,0 +1,113 @@
+import { StorageError, throwIfAborted } from '@larder/storage-core'
+import type { Connection } from './connections/connection.js'
+import type { ConnectionSource } from './connections/source.js'
+import { asBuffer, numberOf, type Statement, statement } from './dialects/statement.js'
+import type { Settings } from './options.js'
+import type { TablePaths } from './tables.js'
+
+/** Contents in chunks. A body is complete before a resource's row names it, and is never changed afterwards. */
+export class Bodies {
+  readonly #source: ConnectionSource
+  readonly #tables: TablePaths
+  readonly #settings: Settings
+
+  constructor(source: ConnectionSource, tables: TablePaths, settings: Settings) {
+    this.#source = source
+    this.#tables = tables
+    this.#settings = settings
+  }
+
+  /** Begins a body that expires by itself, should this process die before a resource uses it. */
+  async begin(signal: AbortSignal | undefined): Promise<number> {
+    const { nowMs, returningId } = this.#source.dialect
+    const insert = statement(
+      `INSERT INTO ${this.#tables.body} (doomed, expires_ms) VALUES (0, ${nowMs} + ?) ${returningId}`,
+      this.#settings.streamPauseMs,
+    )
+    const { rows, insertId } = await this.#source.write((connection) => connection.run(insert), signal)
+    return numberOf(rows[0]?.['id'] ?? insertId)
+  }
+
+  /** Adds a chunk; the caller keeps the bytes as they are until this resolves. */
+  async append(body: number, seq: number, data: Uint8Array, signal: AbortSignal | undefined): Promise<void> {
+    const { chunk } = this.#tables
+    const insert = statement(
+      `INSERT INTO ${chunk} (body_id, seq, data) VALUES (?, ?, ?)`,
+      body,
+      seq,
+      asBuffer(data),
+    )
+    await this.#source.write((connection) => connection.run(insert), signal)
+  }
+
+  /** Puts off the expiry of a body that is being written; rejects with `E_TIMEOUT` if it has come. */
+  async keep(body: number, signal: AbortSignal | undefined): Promise<void> {
+    const update = this.#expiry(body, this.#settings.streamPauseMs)
+    const { affected } = await this.#source.write((connection) => connection.run(update), signal)
+    if (affected === 0) throw expired(this.#settings.streamPauseMs)
+  }
+
+  /** In the transaction that lets a resource use it. */
+  async adopt(connection: Connection, body: number): Promise<void> {
+    const update = statement(
+      `UPDATE ${this.#tables.body} SET expires_ms = NULL WHERE id = ? AND doomed = 0`,
+      body,
+    )
+    const { affected } = await connection.run(update)
+    if (affected === 0) throw expired(this.#settings.streamPauseMs)
+  }
+
+  /** In the transaction that replaces it: streams under way have a time to end. */
+  async abandon(connection: Connection, body: number): Promise<void> {
+    await connection.run(this.#expiry(body, this.#settings.bodyGraceMs))
+  }
+
+  /** Of a write that failed. Never rejects: what is left expires by itself. */
+  async discard(body: number): Promise<void> {
+    // Not one that a resource uses by now: a commit without an answer may have happened.
+    const expire = statement(
+      `UPDATE ${this.#tables.body} SET expires_ms = 0 WHERE id = ? AND expires_ms IS NOT NULL`,
+      body,
+    )
+    await this.#source.write((connection) => connection.run(expire), undefined).catch(() => undefined)
+  }
+
+  /**
+   * The chunks of a body in order. Holds no connection between them. Rejects with `E_CONFLICT` where the content was
+   * replaced and its time is over.
+   */
+  async *read(
+    body: number,
+    size: number,
+    signal: AbortSignal | undefined,
+  ): AsyncGenerator<Buffer, void, undefined> {
+    const { chunk } = this.#tables
+    let left = size
+    for (let seq = 0; left > 0; seq++) {
+      throwIfAborted(signal)
+      const select = statement(`SELECT data FROM ${chunk} WHERE body_id = ? AND seq = ?`, body, seq)
+      const { rows } = await this.#source.read((connection) => connection.run(select), signal)
+      const data = rows[0]?.['data']
+      if (!(data instanceof Uint8Array)) throw replaced()
+      left -= data.length
+      yield asBuffer(data)
+    }
+    if (left < 0) throw new StorageError('E_CORRUPT', 'The content is longer than its size says')
+  }
+
+  #expiry(body: number, afterMs: number): Statement {
+    return statement(
+      `UPDATE ${this.#tables.body} SET expires_ms = ${this.#source.dialect.nowMs} + ? WHERE id = ? AND doomed = 0`,
+      afterMs,
+      body,
+    )
+  }
+}
+
+function replaced(): StorageError {
+  return new StorageError('E_CONFLICT', 'The content was replaced while it was read')
+}
+
+function expired(afterMs: number): StorageError {
+  return new StorageError('E_TIMEOUT', `The stream paused for longer than ${afterMs} ms`)
+}

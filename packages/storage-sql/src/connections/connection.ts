@@ -1,0 +1,137 @@
+import { isStorageError, StorageError, throwIfAborted, untilAborted } from '@larder/storage-core'
+import type { QueryRunner } from 'typeorm'
+import type { Dialect, Limits } from '../dialects/dialect.js'
+import type { Outcome, Statement } from '../dialects/statement.js'
+import { isConnectionLost, isInDoubt, noAnswer, toStorageError } from '../sql-errors.js'
+
+// The server's own time-outs come first: they leave the connection usable.
+const SERVER_ANSWERS_WITHIN_MS = 1_000
+
+/** A connection for one piece of work. It rejects with nothing but `StorageError`s. */
+export interface Connection {
+  readonly dialect: Dialect
+  run(statement: Statement): Promise<Outcome>
+  /** In as few round trips as the driver allows; ends at the first that fails. */
+  runAll(statements: readonly Statement[]): Promise<readonly Outcome[]>
+  /** Of a transaction that has not been committed, also if the connection is in doubt. Never rejects. */
+  rollback(): Promise<void>
+  begin(lock: Statement): Promise<readonly Outcome[]>
+  commit(): Promise<void>
+}
+
+/** A connection from a pool. One that did not answer in time, or whose caller left, is closed instead of reused. */
+export class PooledConnection implements Connection {
+  readonly dialect: Dialect
+  readonly #runner: QueryRunner
+  readonly #limits: Limits
+  readonly #signal: AbortSignal | undefined
+  #discarded = false
+  #restored = true
+
+  private constructor(
+    dialect: Dialect,
+    runner: QueryRunner,
+    limits: Limits,
+    signal: AbortSignal | undefined,
+  ) {
+    this.dialect = dialect
+    this.#runner = runner
+    this.#limits = limits
+    this.#signal = signal
+  }
+
+  static async take(
+    dialect: Dialect,
+    runner: QueryRunner,
+    limits: Limits,
+    signal: AbortSignal | undefined,
+  ): Promise<PooledConnection> {
+    const connected = runner.connect() as Promise<unknown>
+    try {
+      await untilAborted(within(connected, limits.connectTimeoutMs, 'No connection to the database'), signal)
+      await within(dialect.prepareSession(limits, runner), limits.connectTimeoutMs, 'The new connection')
+    } catch (error) {
+      // It may still come, and must find its way back then.
+      connected.then(() => runner.release()).catch(() => undefined)
+      throw toStorageError(error)
+    }
+    return new PooledConnection(dialect, runner, limits, signal)
+  }
+
+  run(statement: Statement): Promise<Outcome> {
+    return this.#bounded(() => this.dialect.run(this.#runner, statement), this.#signal)
+  }
+
+  runAll(statements: readonly Statement[]): Promise<readonly Outcome[]> {
+    return this.#bounded(() => this.dialect.runAll(this.#runner, statements), this.#signal)
+  }
+
+  async begin(lock: Statement): Promise<readonly Outcome[]> {
+    this.#restored = false
+    const outcomes = await this.runAll([...this.dialect.begin(this.#limits, this.#runner), lock])
+    return outcomes.slice(-1)
+  }
+
+  // Once sent it cannot be taken back, so no signal is heard any more.
+  async commit(): Promise<void> {
+    await this.#bounded(() => this.dialect.run(this.#runner, { sql: 'COMMIT', values: [] }), undefined)
+  }
+
+  async rollback(): Promise<void> {
+    if (this.#discarded) return
+    try {
+      await this.#bounded(() => this.dialect.run(this.#runner, { sql: 'ROLLBACK', values: [] }), undefined)
+    } catch {
+      await this.#discard()
+    }
+  }
+
+  /** Gives it back. Never rejects. */
+  async release(): Promise<void> {
+    if (this.#discarded) return
+    try {
+      if (!this.#restored) {
+        await this.#bounded(() => this.dialect.runAll(this.#runner, this.dialect.restoreSession(this.#runner)), undefined)
+      }
+      await this.#runner.release()
+    } catch {
+      await this.#discard()
+    }
+  }
+
+  async #bounded<T>(work: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+    throwIfAborted(signal)
+    if (this.#discarded) throw new StorageError('E_STORAGE_UNAVAILABLE', 'The connection was closed')
+    try {
+      const limitMs = this.#limits.statementTimeoutMs + SERVER_ANSWERS_WITHIN_MS
+      return await untilAborted(within(work(), limitMs, 'The statement'), signal)
+    } catch (cause) {
+      const error = toStorageError(cause)
+      // An answer that is still to come would be taken for the next statement's.
+      if (isConnectionLost(error) || isInDoubt(error) || isStorageError(error, 'E_ABORTED')) await this.#discard()
+      throw error
+    }
+  }
+
+  async #discard(): Promise<void> {
+    if (this.#discarded) return
+    this.#discarded = true
+    await this.dialect.discard(this.#runner).catch(() => undefined)
+  }
+}
+
+async function within<T>(work: Promise<T>, limitMs: number, what: string): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      reject(noAnswer(`${what} took longer than ${limitMs} ms`))
+    }, limitMs)
+  })
+  try {
+    return await Promise.race([work, late])
+  } finally {
+    clearTimeout(timer)
+    // What comes after its time has no listener left.
+    work.catch(() => undefined)
+  }
+}

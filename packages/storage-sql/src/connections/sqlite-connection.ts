@@ -1,0 +1,82 @@
+import { LockTimeoutError, throwIfAborted } from '@larder/storage-core'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { QueryRunner } from 'typeorm'
+import type { Dialect, Limits } from '../dialects/dialect.js'
+import type { Outcome, Statement } from '../dialects/statement.js'
+import { isBusy, toStorageError } from '../sql-errors.js'
+import type { Connection } from './connection.js'
+
+const SHORTEST_PAUSE_MS = 1
+const LONGEST_PAUSE_MS = 25
+
+/**
+ * The connection to a SQLite file. SQLite's own busy time-out would stop the whole process, a hook that is about to
+ * end the transaction waited for included; this waits without.
+ */
+export class SqliteConnection implements Connection {
+  readonly dialect: Dialect
+  readonly #runner: QueryRunner
+  readonly #limits: Limits
+  readonly #signal: AbortSignal | undefined
+  #inTransaction = false
+
+  constructor(dialect: Dialect, runner: QueryRunner, limits: Limits, signal: AbortSignal | undefined) {
+    this.dialect = dialect
+    this.#runner = runner
+    this.#limits = limits
+    this.#signal = signal
+  }
+
+  async run(statement: Statement): Promise<Outcome> {
+    throwIfAborted(this.#signal)
+    return whileBusy(() => this.dialect.run(this.#runner, statement), this.#limits.lockTimeoutMs, this.#signal)
+  }
+
+  async runAll(statements: readonly Statement[]): Promise<readonly Outcome[]> {
+    const outcomes: Outcome[] = []
+    for (const statement of statements) outcomes.push(await this.run(statement))
+    return outcomes
+  }
+
+  async begin(lock: Statement): Promise<readonly Outcome[]> {
+    await this.runAll(this.dialect.begin(this.#limits, this.#runner))
+    this.#inTransaction = true
+    return [await this.run(lock)]
+  }
+
+  async commit(): Promise<void> {
+    const commit = () => this.dialect.run(this.#runner, { sql: 'COMMIT', values: [] })
+    await whileBusy(commit, this.#limits.lockTimeoutMs, undefined)
+    this.#inTransaction = false
+  }
+
+  async rollback(): Promise<void> {
+    if (!this.#inTransaction) return
+    this.#inTransaction = false
+    // SQLite has rolled back by itself after some errors, and says that there is nothing to roll back.
+    await this.dialect.run(this.#runner, { sql: 'ROLLBACK', values: [] }).catch(() => undefined)
+  }
+}
+
+/** Repeats `work` while another process holds the file. */
+export async function whileBusy<T>(
+  work: () => Promise<T>,
+  limitMs: number,
+  signal: AbortSignal | undefined,
+): Promise<T> {
+  const deadline = performance.now() + limitMs
+  for (let pauseMs = SHORTEST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
+    try {
+      return await work()
+    } catch (error) {
+      if (!isBusy(error)) throw toStorageError(error)
+      if (performance.now() >= deadline) {
+        throw new LockTimeoutError(`Another process held the file for ${limitMs} ms`, {
+          cause: toStorageError(error).cause,
+        })
+      }
+    }
+    await sleep(pauseMs * (0.5 + Math.random()))
+    throwIfAborted(signal)
+  }
+}

@@ -1,0 +1,59 @@
+import { KeyedMutex } from '@larder/storage-core'
+import type { DataSource } from 'typeorm'
+import type { Dialect, Limits } from '../dialects/dialect.js'
+import { sqlite } from '../dialects/sqlite.js'
+import type { Connection } from './connection.js'
+import type { ConnectionSource } from './source.js'
+import { SqliteConnection } from './sqlite-connection.js'
+
+// One for all storages of this process: those of one file would otherwise wait for each other by polling.
+const writers = new KeyedMutex()
+
+export interface SqliteParts {
+  /** Names the file, or the one memory database; the same for all who share it. */
+  readonly id: string
+  readonly writer: DataSource
+  /** A second connection to the file; undefined for a database in memory, which cannot have one. */
+  readonly reader: DataSource | undefined
+  readonly owned: readonly DataSource[]
+}
+
+/**
+ * One connection that writes, for one transaction at a time, and another one that reads: TypeORM runs everything of
+ * a data source on one connection, where reads see what has not been committed.
+ */
+export class SqliteSource implements ConnectionSource {
+  readonly dialect: Dialect = sqlite
+  readonly #parts: SqliteParts
+  readonly #limits: Limits
+
+  constructor(parts: SqliteParts, limits: Limits) {
+    this.#parts = parts
+    this.#limits = limits
+  }
+
+  async read<T>(
+    work: (connection: Connection) => Promise<T>,
+    signal: AbortSignal | undefined,
+  ): Promise<T> {
+    const { reader } = this.#parts
+    return reader === undefined ? this.write(work, signal) : work(this.#connection(reader, signal))
+  }
+
+  async write<T>(
+    work: (connection: Connection) => Promise<T>,
+    signal: AbortSignal | undefined,
+  ): Promise<T> {
+    return writers.run(this.#parts.id, () => work(this.#connection(this.#parts.writer, signal)), signal)
+  }
+
+  async close(): Promise<void> {
+    for (const dataSource of this.#parts.owned) {
+      if (dataSource.isInitialized) await dataSource.destroy()
+    }
+  }
+
+  #connection(dataSource: DataSource, signal: AbortSignal | undefined): SqliteConnection {
+    return new SqliteConnection(sqlite, dataSource.createQueryRunner('master'), this.#limits, signal)
+  }
+}

@@ -1,0 +1,87 @@
+import { StorageError } from '@larder/storage-core'
+import { DataSource, type DataSourceOptions } from 'typeorm'
+import { larderEntities } from './entities/entities.js'
+import { type DatabaseType, type Family, familyOf } from './entities/family.js'
+import { larderMigrations } from './migrations/migrations.js'
+import type { Settings } from './options.js'
+
+const PACKAGES: Readonly<Record<Family, string>> = Object.freeze({
+  postgres: 'pg',
+  mysql: 'mysql2',
+  sqlite: 'better-sqlite3',
+})
+
+/** What TypeORM needs to reach the database that a URL names. Throws a `TypeError` for a URL of another kind. */
+export function optionsOfUrl(url: string): DataSourceOptions {
+  const scheme = /^([a-z0-9+]+):/i.exec(url)?.[1]?.toLowerCase()
+  switch (scheme) {
+    case 'postgres':
+    case 'postgresql':
+      return { type: 'postgres', url, applicationName: 'larder' }
+    case 'mysql':
+    case 'mariadb':
+      return { type: scheme, url }
+    case 'sqlite':
+      return { type: 'better-sqlite3', database: sqlitePath(url) }
+    default:
+      // Not the URL itself: it may hold a password.
+      throw new TypeError(
+        'The URL must begin with postgres://, postgresql://, mysql://, mariadb:// or sqlite:, ' +
+          `not with ${JSON.stringify(scheme ?? '')}`,
+      )
+  }
+}
+
+function sqlitePath(url: string): string {
+  const path = url.slice('sqlite:'.length).replace(/^\/\/(?=\/)/, '')
+  if (path === '') throw new TypeError('A sqlite: URL needs a path, or :memory:')
+  return path
+}
+
+/** A data source of the storage's own, not initialised yet. */
+export async function ownDataSource(
+  options: DataSourceOptions,
+  prefix: string,
+  settings: Settings,
+): Promise<DataSource> {
+  const family = familyOf(options.type)
+  const type = options.type as DatabaseType
+  const common = {
+    driver: await driverOf(family, options),
+    entities: larderEntities(type, { tablePrefix: prefix }),
+    migrations: larderMigrations(type, { tablePrefix: prefix }),
+    migrationsTableName: `${prefix}migration`,
+    subscribers: [],
+    synchronize: false,
+    migrationsRun: false,
+    dropSchema: false,
+    cache: false,
+  }
+  return new DataSource({ ...options, ...common, ...tuning(family, options, settings) } as DataSourceOptions)
+}
+
+function tuning(family: Family, options: DataSourceOptions, settings: Settings): object {
+  const { poolSize, connectTimeoutMs } = settings
+  const extra = options.extra as object | undefined
+  switch (family) {
+    case 'postgres':
+      return { poolSize, connectTimeoutMS: connectTimeoutMs, extra: { keepAlive: true, ...extra } }
+    case 'mysql':
+      // Values travel as literals in any case; several statements in one packet save round trips.
+      return { poolSize, connectTimeout: connectTimeoutMs, multipleStatements: true, extra }
+    case 'sqlite':
+      return {}
+  }
+}
+
+/** The driver as this package finds it, since a strict package manager hides it from TypeORM. */
+async function driverOf(family: Family, options: DataSourceOptions): Promise<unknown> {
+  if ('driver' in options && options.driver !== undefined) return options.driver
+  const name = PACKAGES[family]
+  try {
+    const loaded = (await import(name)) as { readonly default?: unknown }
+    return loaded.default ?? loaded
+  } catch (cause) {
+    throw new StorageError('E_UNSUPPORTED', `The package ${name} is needed for this database: install it`, { cause })
+  }
+}

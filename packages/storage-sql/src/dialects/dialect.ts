@@ -1,0 +1,53 @@
+import type { QueryRunner } from 'typeorm'
+import type { Family } from '../entities/family.js'
+import type { Outcome, Statement, Value } from './statement.js'
+
+/** In milliseconds. */
+export interface Limits {
+  readonly connectTimeoutMs: number
+  readonly statementTimeoutMs: number
+  readonly lockTimeoutMs: number
+  readonly transactionTimeoutMs: number
+}
+
+/** What the databases do differently, and nothing else. */
+export interface Dialect {
+  readonly family: Family
+  /** Milliseconds since 1970 by the database's clock. */
+  readonly nowMs: string
+  /** At the end of an `INSERT`: a row that is there already is left alone. */
+  readonly orKeep: string
+  /** At the end of an `INSERT`: where a row is there already, none is affected, or a collision reported. */
+  readonly orCollide: string
+  /** At the end of an `INSERT` whose new id is wanted. */
+  readonly returningId: string
+  /** At the end of a `SELECT` whose rows are to be locked. */
+  readonly forUpdate: string
+  /** A value as the driver takes it. */
+  bind(value: Value): unknown
+  /** A name as it was stored. */
+  name(value: unknown): string
+  endsWith(column: string, ext: string): Statement
+  anyOf(column: string, names: readonly string[]): Statement
+  /** Begins a transaction that can neither wait for a lock nor stay open for longer than `limits` say. */
+  begin(limits: Limits, runner: QueryRunner): readonly Statement[]
+  /** For a connection that is used for the first time. */
+  prepareSession(limits: Limits, runner: QueryRunner): Promise<void>
+  /** What must be undone before others use the connection. */
+  restoreSession(runner: QueryRunner): readonly Statement[]
+  run(runner: QueryRunner, statement: Statement): Promise<Outcome>
+  /** In as few round trips as the driver allows; ends at the first that fails. */
+  runAll(runner: QueryRunner, statements: readonly Statement[]): Promise<readonly Outcome[]>
+  /** Closes a connection that cannot be trusted any more, without waiting for it. */
+  discard(runner: QueryRunner): Promise<void>
+}
+
+/** `?` as it is, for drivers that number nothing. */
+export async function runOneByOne(
+  run: (statement: Statement) => Promise<Outcome>,
+  statements: readonly Statement[],
+): Promise<readonly Outcome[]> {
+  const outcomes: Outcome[] = []
+  for (const statement of statements) outcomes.push(await run(statement))
+  return outcomes
+}

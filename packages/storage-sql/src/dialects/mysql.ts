@@ -1,0 +1,136 @@
+import type { QueryRunner } from 'typeorm'
+import { type Dialect, type Limits, runOneByOne } from './dialect.js'
+import { asBuffer, joinSql, type Outcome, type Row, type Statement, statement, type Value } from './statement.js'
+
+/** The little of `mysql2`'s connection that is used. */
+interface MysqlClient {
+  readonly config: { readonly multipleStatements?: boolean }
+  destroy(): void
+}
+
+interface MysqlWrite {
+  readonly affectedRows: number
+  readonly insertId: number
+}
+
+interface Session {
+  /** Of MariaDB or MySQL: ends a transaction that does nothing, respectively a connection that does nothing. */
+  readonly idleVariable: 'idle_transaction_timeout' | 'wait_timeout'
+  readonly isolationAsFound: string
+  readonly lockWaitAsFound: number
+  readonly idleAsFound: number
+}
+
+const sessions = new WeakMap<object, Session>()
+
+/**
+ * `shared`: others use the same connections, so that their settings are put back after each transaction. Otherwise
+ * the settings are made once a connection.
+ */
+export function mysqlDialect(shared: boolean): Dialect {
+  const dialect: Dialect = {
+    family: 'mysql',
+    // Not by NOW(), which is ambiguous for an hour a year in a time zone with daylight saving.
+    nowMs: "(TIMESTAMPDIFF(MICROSECOND, '1970-01-01 00:00:00', UTC_TIMESTAMP(3)) DIV 1000)",
+    orKeep: 'ON DUPLICATE KEY UPDATE name = name',
+    // With ON DUPLICATE KEY the drivers count a row that was there as affected, and IGNORE cuts what is too long.
+    orCollide: '',
+    returningId: '',
+    forUpdate: 'FOR UPDATE',
+    // Binary strings are sent as digits, so that neither sql_mode nor a character set can change their meaning.
+    bind: (value) => (typeof value === 'string' ? Buffer.from(value) : bytesOrSame(value)),
+    name: (value) => (Buffer.isBuffer(value) ? value.toString() : String(value)),
+    endsWith: (column, ext) => statement(`RIGHT(${column}, LENGTH(?)) = ?`, ext, ext),
+    anyOf: (column, names) =>
+      statement(`${column} IN (${names.map(() => '?').join(', ')})`, ...names),
+    begin: (limits, runner) => [
+      ...(shared ? [...settings(limits, runner), isolation('SET')] : []),
+      statement('START TRANSACTION'),
+    ],
+    prepareSession: async (limits, runner) => {
+      const client = (await runner.connect()) as MysqlClient
+      if (sessions.has(client)) return
+      sessions.set(client, await readSession(dialect, runner))
+      if (!shared) await dialect.runAll(runner, [isolation('SET SESSION'), ...settings(limits, runner)])
+    },
+    restoreSession: (runner) => (shared ? restoring(runner) : []),
+    run: async (runner, { sql, values }) => outcomeOf(await runner.query(sql, values.map(dialect.bind))),
+    runAll: async (runner, statements) => {
+      const client = (await runner.connect()) as MysqlClient
+      if (statements.length < 2 || client.config.multipleStatements !== true) {
+        return runOneByOne((each) => dialect.run(runner, each), statements)
+      }
+      const { sql, values } = joinSql(statements, '; ')
+      const results: unknown = await runner.query(sql, values.map(dialect.bind))
+      return (results as unknown[]).map(outcomeOf)
+    },
+    discard: async (runner) => {
+      const client = (await runner.connect()) as MysqlClient
+      client.destroy()
+    },
+  }
+  return Object.freeze(dialect)
+}
+
+function bytesOrSame(value: Value): unknown {
+  return value instanceof Uint8Array ? asBuffer(value) : value
+}
+
+function isolation(verb: 'SET' | 'SET SESSION'): Statement {
+  // Under REPEATABLE READ two writers of new neighbours lock the same gap, and deadlock.
+  return statement(`${verb} TRANSACTION ISOLATION LEVEL READ COMMITTED`)
+}
+
+async function readSession(dialect: Dialect, runner: QueryRunner): Promise<Session> {
+  const found = await dialect.run(
+    runner,
+    statement(
+      `SHOW VARIABLES WHERE variable_name IN ('innodb_lock_wait_timeout', 'idle_transaction_timeout', ` +
+        `'wait_timeout', 'transaction_isolation', 'tx_isolation')`,
+    ),
+  )
+  const variables = new Map(found.rows.map((row) => [String(row['Variable_name']), String(row['Value'])]))
+  const idleVariable = variables.has('idle_transaction_timeout') ? 'idle_transaction_timeout' : 'wait_timeout'
+  return {
+    idleVariable,
+    isolationAsFound: variables.get('transaction_isolation') ?? variables.get('tx_isolation') ?? '',
+    lockWaitAsFound: Number(variables.get('innodb_lock_wait_timeout')),
+    idleAsFound: Number(variables.get(idleVariable)),
+  }
+}
+
+function settings({ lockTimeoutMs, transactionTimeoutMs }: Limits, runner: QueryRunner): Statement[] {
+  const { idleVariable } = sessionOf(runner)
+  return [
+    statement(
+      `SET SESSION innodb_lock_wait_timeout = ${seconds(lockTimeoutMs)}, ` +
+        `SESSION ${idleVariable} = ${seconds(transactionTimeoutMs)}`,
+    ),
+  ]
+}
+
+function restoring(runner: QueryRunner): Statement[] {
+  const { idleVariable, lockWaitAsFound, idleAsFound } = sessionOf(runner)
+  return [
+    statement(
+      `SET SESSION innodb_lock_wait_timeout = ${lockWaitAsFound}, SESSION ${idleVariable} = ${idleAsFound}`,
+    ),
+  ]
+}
+
+function sessionOf(runner: QueryRunner): Session {
+  const client = (runner as unknown as { readonly databaseConnection?: object }).databaseConnection
+  const session = client && sessions.get(client)
+  if (session === undefined) throw new Error('The session was not prepared')
+  return session
+}
+
+function seconds(ms: number): number {
+  return Math.max(1, Math.ceil(ms / 1_000))
+}
+
+function outcomeOf(result: unknown): Outcome {
+  if (Array.isArray(result)) return { rows: result as Row[], affected: 0, insertId: undefined }
+  const { affectedRows, insertId } = result as MysqlWrite
+  return { rows: [], affected: affectedRows, insertId }
+}

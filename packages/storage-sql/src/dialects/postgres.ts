@@ -1,0 +1,93 @@
+import type { QueryRunner } from 'typeorm'
+import { type Dialect, runOneByOne } from './dialect.js'
+import { asBuffer, joinSql, type Outcome, type Row, type Statement, statement, type Value } from './statement.js'
+
+interface PostgresResult {
+  readonly rows: readonly Row[]
+  readonly rowCount: number | null
+}
+
+/** The little of `pg`'s client that is used. */
+interface PostgresClient {
+  query(text: string): Promise<PostgresResult | readonly PostgresResult[]>
+  end(): Promise<void>
+}
+
+// Literals are twice the size of what they stand for.
+const MAX_JOINED_BYTES = 16_384
+
+export const postgres: Dialect = Object.freeze({
+  family: 'postgres',
+  nowMs: '(extract(epoch FROM clock_timestamp()) * 1000)::bigint',
+  orKeep: 'ON CONFLICT DO NOTHING',
+  orCollide: 'ON CONFLICT DO NOTHING',
+  returningId: 'RETURNING id',
+  forUpdate: 'FOR UPDATE',
+  bind: (value) => (value instanceof Uint8Array ? asBuffer(value) : value),
+  name: String,
+  endsWith: (column, ext) => statement(`right(${column}, length(?)) = ?`, ext, ext),
+  anyOf: (column, names) => statement(`${column} = ANY(?)`, names),
+  begin: ({ statementTimeoutMs, lockTimeoutMs, transactionTimeoutMs }) => [
+    statement('BEGIN ISOLATION LEVEL READ COMMITTED'),
+    statement(`SET LOCAL statement_timeout = ${statementTimeoutMs}`),
+    statement(`SET LOCAL lock_timeout = ${lockTimeoutMs}`),
+    // Should this process stop with the row locked, the server ends the transaction.
+    statement(`SET LOCAL idle_in_transaction_session_timeout = ${transactionTimeoutMs}`),
+  ],
+  prepareSession: async () => undefined,
+  restoreSession: () => [],
+  run: async (runner, { sql, values }) => {
+    const bound = values.map((value) => postgres.bind(value))
+    const { records, affected } = await runner.query(numbered(sql), bound, true)
+    return { rows: (records as Row[] | undefined) ?? [], affected: affected ?? 0, insertId: undefined }
+  },
+  runAll: async (runner, statements) => {
+    if (statements.length < 2 || !areSmall(statements)) {
+      return runOneByOne((each) => postgres.run(runner, each), statements)
+    }
+    return runJoined(runner, statements)
+  },
+  discard: async (runner) => {
+    const client = (await runner.connect()) as PostgresClient
+    // With a statement under way this closes the socket at once.
+    client.end().catch(() => undefined)
+    await runner.release()
+  },
+} satisfies Dialect)
+
+function numbered(sql: string): string {
+  let count = 0
+  return sql.replace(/\?/g, () => `$${++count}`)
+}
+
+/** Several statements travel as one text, which takes no parameters: the values become literals of digits. */
+async function runJoined(runner: QueryRunner, statements: readonly Statement[]): Promise<readonly Outcome[]> {
+  const client = (await runner.connect()) as PostgresClient
+  const { sql, values } = joinSql(statements, '; ')
+  let next = 0
+  const text = sql.replace(/\?/g, () => literal(values[next++] ?? null))
+  runner.connection.logger.logQuery(sql, [...values], runner)
+  const results = await client.query(text)
+  return (results as readonly PostgresResult[]).map(({ rows, rowCount }) => ({
+    rows,
+    affected: rowCount ?? 0,
+    insertId: undefined,
+  }))
+}
+
+/** Hexadecimal and decimal digits only: there is nothing to escape, whatever the server's settings. */
+function literal(value: Value): string {
+  if (value === null) return 'NULL'
+  if (typeof value === 'number') return String(value)
+  if (typeof value === 'string') return `convert_from(${literal(Buffer.from(value))}, 'UTF8')`
+  if (value instanceof Uint8Array) return `decode('${asBuffer(value).toString('hex')}', 'hex')`
+  return `ARRAY[${value.map(literal).join(', ')}]::text[]`
+}
+
+function areSmall(statements: readonly Statement[]): boolean {
+  let bytes = 0
+  for (const value of statements.flatMap(({ values }) => values)) {
+    bytes += typeof value === 'object' || typeof value === 'string' ? (value?.length ?? 0) : 0
+  }
+  return bytes <= MAX_JOINED_BYTES
+}

@@ -1,0 +1,72 @@
+import { Column, Entity, Index, JoinColumn, ManyToOne, PrimaryColumn } from 'typeorm'
+import type { EntityClass } from './container.js'
+import { COLUMN_TYPES, type Family } from './family.js'
+
+/**
+ * One row a resource, with both parts. The row of a removed resource stays, without its bytes and with `live` 0, so
+ * that its version goes on when it is made anew. The primary key is the only unique key, so that no upsert can hit
+ * another row.
+ */
+export function resourceEntity(family: Family, prefix: string, container: EntityClass): EntityClass {
+  const types = COLUMN_TYPES[family]
+  const nullable = { nullable: true }
+
+  @Entity({ name: `${prefix}resource` })
+  @Index(`${prefix}resource_by_name`, ['containerId', 'live', 'name'])
+  @Index(`${prefix}resource_by_time`, ['containerId', 'live', 'modifiedUs', 'name'])
+  class LarderResource {
+    @PrimaryColumn({
+      ...types.smallId,
+      name: 'container_id',
+      primaryKeyConstraintName: `${prefix}resource_pk`,
+    })
+    containerId!: number
+
+    @PrimaryColumn({ ...types.name(512), primaryKeyConstraintName: `${prefix}resource_pk` })
+    name!: string
+
+    /** 1 while the resource has a part. */
+    @Column(types.flag)
+    live!: number
+
+    /** Grows by one with each write of any part. */
+    @Column(types.number)
+    version!: string
+
+    /** Microseconds since 1970, of the last write of any part. */
+    @Column({ ...types.number, name: 'modified_us' })
+    modifiedUs!: string
+
+    /** The version of the write that the content is from; null where there is none. */
+    @Column({ ...types.number, ...nullable, name: 'content_version' })
+    contentVersion!: string | null
+
+    @Column({ ...types.number, ...nullable, name: 'content_modified_us' })
+    contentModifiedUs!: string | null
+
+    @Column({ ...types.number, ...nullable, name: 'content_size' })
+    contentSize!: string | null
+
+    /** Null where the content is in chunks. */
+    @Column({ ...types.bytes, ...nullable })
+    content!: Buffer | null
+
+    /** The body that the chunks belong to. */
+    @Column({ ...types.id, ...nullable, name: 'content_body' })
+    contentBody!: string | null
+
+    @Column({ ...types.number, ...nullable, name: 'metadata_version' })
+    metadataVersion!: string | null
+
+    @Column({ ...types.number, ...nullable, name: 'metadata_modified_us' })
+    metadataModifiedUs!: string | null
+
+    @Column({ ...types.bytes, ...nullable })
+    metadata!: Buffer | null
+
+    @ManyToOne(() => container, { nullable: false })
+    @JoinColumn({ name: 'container_id', foreignKeyConstraintName: `${prefix}resource_container_fk` })
+    container!: object
+  }
+  return LarderResource
+}

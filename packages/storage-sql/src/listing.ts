@@ -1,0 +1,109 @@
+import type { ListRequest, ListRow, ListRows } from '@larder/storage-core'
+import type { ConnectionSource } from './connections/source.js'
+import type { Containers } from './containers.js'
+import { joinSql, numberOf, type Row, type Statement, statement } from './dialects/statement.js'
+import { dateOf } from './resource-row.js'
+import type { TablePaths } from './tables.js'
+
+const NAMES_IN_A_BATCH = 5_000
+
+/** Where a page ended. */
+interface Position {
+  readonly modifiedUs: number
+  readonly name: string
+}
+
+type Signal = AbortSignal | undefined
+
+/** Lists the members of a collection. Pages follow each other by keys, along an index. */
+export class Listing {
+  readonly #source: ConnectionSource
+  readonly #tables: TablePaths
+  readonly #containers: Containers
+
+  constructor(source: ConnectionSource, tables: TablePaths, containers: Containers) {
+    this.#source = source
+    this.#tables = tables
+    this.#containers = containers
+  }
+
+  async page(request: ListRequest, signal: Signal): Promise<ListRows> {
+    const { collection, ext, order, limit } = request
+    const after = request.after === undefined ? undefined : parsePosition(request.after)
+    const container = await this.#containers.make(collection, signal)
+    const behind = after && (order === 'name' ? statement('AND name > ?', after.name) : behindTime(order, after))
+    const direction = order === 'newest' ? 'DESC' : 'ASC'
+    const by = order === 'name' ? 'name' : `modified_us ${direction}, name ${direction}`
+    const rows = await this.#select('name, version, modified_us', container, ext, behind, by, limit + 1, signal)
+    const page = rows.slice(0, limit)
+    const last = page.at(-1)
+    return {
+      rows: page.map((row) => this.#listRow(row)),
+      next: last !== undefined && rows.length > limit ? this.#position(last) : undefined,
+    }
+  }
+
+  /** All names, in batches. */
+  async *names(
+    { collection, ext }: Pick<ListRequest, 'collection' | 'ext'>,
+    signal: Signal,
+  ): AsyncGenerator<readonly string[], void, undefined> {
+    const container = await this.#containers.make(collection, signal)
+    let behind: Statement | undefined
+    for (;;) {
+      const rows = await this.#select('name', container, ext, behind, 'name', NAMES_IN_A_BATCH, signal)
+      const names = rows.map((row) => this.#source.dialect.name(row['name']))
+      if (names.length > 0) yield names
+      const last = names.at(-1)
+      if (last === undefined || names.length < NAMES_IN_A_BATCH) return
+      behind = statement('AND name > ?', last)
+    }
+  }
+
+  async #select(
+    columns: string,
+    container: number,
+    ext: string | undefined,
+    behind: Statement | undefined,
+    by: string,
+    limit: number,
+    signal: Signal,
+  ): Promise<readonly Row[]> {
+    const select = joinSql([
+      statement(`SELECT ${columns} FROM ${this.#tables.resource} WHERE container_id = ? AND live = 1`, container),
+      behind,
+      ext === undefined ? undefined : joinSql([statement('AND'), this.#source.dialect.endsWith('name', ext)]),
+      statement(`ORDER BY ${by} LIMIT ${limit}`),
+    ])
+    return (await this.#source.read((connection) => connection.run(select), signal)).rows
+  }
+
+  #listRow(row: Row): ListRow {
+    return {
+      name: this.#source.dialect.name(row['name']),
+      version: numberOf(row['version']),
+      modifiedAt: dateOf(row['modified_us']),
+    }
+  }
+
+  #position(row: Row): string {
+    return `${numberOf(row['modified_us'])} ${this.#source.dialect.name(row['name'])}`
+  }
+}
+
+/** Not as a comparison of rows, for which MySQL uses no index. */
+function behindTime(order: 'oldest' | 'newest', { modifiedUs, name }: Position): Statement {
+  const sign = order === 'newest' ? '<' : '>'
+  return statement(
+    `AND modified_us ${sign}= ? AND (modified_us ${sign} ? OR name ${sign} ?)`,
+    modifiedUs,
+    modifiedUs,
+    name,
+  )
+}
+
+function parsePosition(text: string): Position {
+  const match = /^([0-9]{1,16}) (.+)$/s.exec(text)
+  if (match?.[1] === undefined || match[2] === undefined) throw new RangeError('after is no cursor of this storage')
+  return { modifiedUs: Number(match[1]), name: match[2] }
+}

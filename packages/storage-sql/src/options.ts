@@ -1,0 +1,100 @@
+import type { KeyGenerator } from '@larder/storage-core'
+import type { DataSource, DataSourceOptions } from 'typeorm'
+import type { Limits } from './dialects/dialect.js'
+import type { TableOptions } from './entities/tables.js'
+
+export interface SqlOptions extends TableOptions {
+  /** Creates and changes the tables, guarded by a lock. Default: true, but false with a `dataSource`. */
+  readonly migrate?: boolean | undefined
+  /** Connections at most, of those that this storage opens itself. SQLite always has two. Default: 10. */
+  readonly poolSize?: number | undefined
+  /** The longest wait for a connection, new or from the pool. Default: 5,000. */
+  readonly connectTimeoutMs?: number | undefined
+  /** The longest run of one statement. Default: 5,000. */
+  readonly statementTimeoutMs?: number | undefined
+  /** The longest wait for a locked row; MySQL and MariaDB count whole seconds. Default: 4,000. */
+  readonly lockTimeoutMs?: number | undefined
+  /** The longest time from a transaction's begin to its commit, hook included. Default: 10,000. */
+  readonly transactionTimeoutMs?: number | undefined
+  /** Contents up to this size are stored in the resource's row, larger ones in chunks. Default: 262,144. */
+  readonly inlineMaxBytes?: number | undefined
+  /** The size of a chunk; it must fit in the server's largest packet twice. Default: 524,288. */
+  readonly chunkBytes?: number | undefined
+  /** The largest metadata. Default: 4,194,304. */
+  readonly metadataMaxBytes?: number | undefined
+  /** How long a replaced content in chunks can still be read by those who had begun. Default: 300,000. */
+  readonly bodyGraceMs?: number | undefined
+  /** The longest pause of a stream that is being stored. Default: 600,000. */
+  readonly streamPauseMs?: number | undefined
+  /** How often a transaction that collided is tried, the first time included. Default: 8. */
+  readonly attempts?: number | undefined
+  readonly keyGenerator?: KeyGenerator | undefined
+  /** Milliseconds since 1970, fractions allowed. Default: the system's clock. */
+  readonly now?: (() => number) | undefined
+}
+
+/** Where the data is; exactly one of the three. */
+export type SqlTarget =
+  /** `postgres://`, `postgresql://`, `mysql://`, `mariadb://`, `sqlite:path` or `sqlite::memory:`. */
+  | { readonly url: string }
+  /** For a data source of the storage's own: its entities, migrations and subscribers are not used. */
+  | { readonly typeorm: DataSourceOptions }
+  /**
+   * Yours, with `larderEntities()` among its entities. Initialised here where it is not, and destroyed by whoever
+   * initialised it. Of a SQLite file only the options are used: two connections of the storage's own are opened, since
+   * TypeORM has one connection for everything, and others' transactions would be seen before they are committed.
+   */
+  | { readonly dataSource: DataSource }
+
+export type SqlStorageOptions = SqlTarget & SqlOptions
+
+export interface Settings extends Limits {
+  readonly poolSize: number
+  readonly inlineMaxBytes: number
+  readonly chunkBytes: number
+  readonly metadataMaxBytes: number
+  readonly bodyGraceMs: number
+  readonly streamPauseMs: number
+  readonly attempts: number
+}
+
+const DEFAULTS: Settings = Object.freeze({
+  poolSize: 10,
+  connectTimeoutMs: 5_000,
+  statementTimeoutMs: 5_000,
+  lockTimeoutMs: 4_000,
+  transactionTimeoutMs: 10_000,
+  inlineMaxBytes: 262_144,
+  chunkBytes: 524_288,
+  metadataMaxBytes: 4_194_304,
+  bodyGraceMs: 300_000,
+  streamPauseMs: 600_000,
+  attempts: 8,
+})
+
+// What a timer and a column can hold.
+const LARGEST: Readonly<Partial<Record<keyof Settings, number>>> = Object.freeze({
+  inlineMaxBytes: 8_388_608,
+  chunkBytes: 8_388_608,
+  metadataMaxBytes: 8_388_608,
+})
+const LARGEST_NUMBER = 2_147_483_647
+
+/** Throws a `RangeError` for a number that makes no sense. */
+export function settingsOf(options: SqlOptions): Settings {
+  const settings: { -readonly [name in keyof Settings]: number } = { ...DEFAULTS }
+  for (const name of Object.keys(DEFAULTS) as (keyof Settings)[]) {
+    const value = options[name]
+    if (value === undefined) continue
+    const largest = LARGEST[name] ?? LARGEST_NUMBER
+    const smallest = name === 'inlineMaxBytes' ? 0 : 1
+    if (!Number.isInteger(value) || value < smallest || value > largest) {
+      throw new RangeError(`${name} must be a whole number from ${smallest} to ${largest}`)
+    }
+    settings[name] = value
+  }
+  if (settings.inlineMaxBytes > settings.chunkBytes) {
+    throw new RangeError('inlineMaxBytes must not be larger than chunkBytes')
+  }
+  return settings
+}

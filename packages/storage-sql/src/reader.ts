@@ -1,0 +1,147 @@
+import { isStorageError, type PartName, type PartStream, type ResourceInfo, type StoredPart } from '@larder/storage-core'
+import type { Bodies } from './bodies.js'
+import type { ConnectionSource } from './connections/source.js'
+import type { Containers } from './containers.js'
+import { asBuffer, joinSql, optionalNumber, type Row, statement } from './dialects/statement.js'
+import { partInfoOf } from './resource-row.js'
+import type { TablePaths } from './tables.js'
+
+// Each row may be as large as the inline limit.
+const NAMES_IN_A_QUERY = 256
+const READS_OF_A_BODY = 3
+
+const COLUMNS: Readonly<Record<PartName, string>> = {
+  content:
+    'content_version AS version, content_modified_us AS modified_us, content_size AS size, content AS data, content_body AS body',
+  metadata:
+    'metadata_version AS version, metadata_modified_us AS modified_us, length(metadata) AS size, metadata AS data, NULL AS body',
+}
+
+type Signal = AbortSignal | undefined
+
+/** Reads parts, each query by itself and never inside of a transaction. */
+export class Reader {
+  readonly #source: ConnectionSource
+  readonly #tables: TablePaths
+  readonly #containers: Containers
+  readonly #bodies: Bodies
+
+  constructor(source: ConnectionSource, tables: TablePaths, containers: Containers, bodies: Bodies) {
+    this.#source = source
+    this.#tables = tables
+    this.#containers = containers
+    this.#bodies = bodies
+  }
+
+  async read(
+    infos: readonly ResourceInfo[],
+    part: PartName,
+    signal: Signal,
+  ): Promise<(StoredPart | undefined)[]> {
+    const found: (StoredPart | undefined)[] = infos.map(() => undefined)
+    for (const [collection, members] of byCollection(infos)) {
+      const container = await this.#containers.find(collection, signal)
+      if (container === undefined) continue
+      const names = [...members.keys()]
+      for (let start = 0; start < names.length; start += NAMES_IN_A_QUERY) {
+        const some = names.slice(start, start + NAMES_IN_A_QUERY)
+        for (const [name, row] of await this.#rows(container, some, part, signal)) {
+          for (const index of members.get(name) ?? []) {
+            found[index] = await this.#part(container, name, row, part, signal)
+          }
+        }
+      }
+    }
+    return found
+  }
+
+  async open({ collection, resource = '' }: ResourceInfo, signal: Signal): Promise<PartStream | undefined> {
+    const container = await this.#containers.find(collection, signal)
+    if (container === undefined) return undefined
+    const row = (await this.#rows(container, [resource], 'content', signal)).get(resource)
+    if (row === undefined) return undefined
+    const info = partInfoOf(row)
+    const body = optionalNumber(row['body'])
+    const stream = body === undefined ? once(bytesOf(row)) : this.#bodies.read(body, info.size, signal)
+    return { ...info, stream }
+  }
+
+  async exists(
+    { collection, resource = '' }: ResourceInfo,
+    part: PartName | undefined,
+    signal: Signal,
+  ): Promise<boolean> {
+    const container = await this.#containers.find(collection, signal)
+    if (container === undefined) return false
+    const condition = part === undefined ? 'live = 1' : `${part}_version IS NOT NULL`
+    const select = statement(
+      `SELECT 1 AS found FROM ${this.#tables.resource} WHERE container_id = ? AND name = ? AND ${condition}`,
+      container,
+      resource,
+    )
+    const { rows } = await this.#source.read((connection) => connection.run(select), signal)
+    return rows.length > 0
+  }
+
+  async #rows(container: number, names: readonly string[], part: PartName, signal: Signal): Promise<Map<string, Row>> {
+    const { dialect } = this.#source
+    const select = joinSql([
+      statement(
+        `SELECT name, ${COLUMNS[part]} FROM ${this.#tables.resource} ` +
+          `WHERE container_id = ? AND ${part}_version IS NOT NULL AND`,
+        container,
+      ),
+      dialect.anyOf('name', names),
+    ])
+    const { rows } = await this.#source.read((connection) => connection.run(select), signal)
+    return new Map(rows.map((row) => [dialect.name(row['name']), row]))
+  }
+
+  async #part(
+    container: number,
+    name: string,
+    first: Row,
+    part: PartName,
+    signal: Signal,
+  ): Promise<StoredPart | undefined> {
+    let row: Row | undefined = first
+    for (let attempt = 1; row !== undefined; attempt++) {
+      const body = optionalNumber(row['body'])
+      const info = partInfoOf(row)
+      if (body === undefined) return { ...info, bytes: bytesOf(row) }
+      try {
+        const chunks: Buffer[] = []
+        for await (const chunk of this.#bodies.read(body, info.size, signal)) chunks.push(chunk)
+        return { ...info, bytes: Buffer.concat(chunks) }
+      } catch (error) {
+        // Replaced meanwhile: what replaced it can be read.
+        if (attempt === READS_OF_A_BODY || !isStorageError(error, 'E_CONFLICT')) throw error
+      }
+      row = (await this.#rows(container, [name], part, signal)).get(name)
+    }
+    return undefined
+  }
+}
+
+/** Where in `infos` each name of each collection is asked for. */
+function byCollection(infos: readonly ResourceInfo[]): Map<string, Map<string, number[]>> {
+  const collections = new Map<string, Map<string, number[]>>()
+  for (const [index, { collection, resource = '' }] of infos.entries()) {
+    const members = collections.get(collection) ?? new Map<string, number[]>()
+    collections.set(collection, members)
+    const places = members.get(resource)
+    if (places === undefined) members.set(resource, [index])
+    else places.push(index)
+  }
+  return collections
+}
+
+// A copy: some drivers give out pieces of a larger buffer, and a resource may be asked for twice.
+function bytesOf(row: Row): Buffer {
+  const data = row['data']
+  return data instanceof Uint8Array ? Buffer.from(asBuffer(data)) : Buffer.alloc(0)
+}
+
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
+  if (bytes.length > 0) yield bytes
+}

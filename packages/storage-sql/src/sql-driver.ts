@@ -1,0 +1,159 @@
+import {
+  assertConditions,
+  defaultKeyGenerator,
+  type DriverCall,
+  isStorageError,
+  type KeyGenerator,
+  type ListRequest,
+  type ListRows,
+  type PartName,
+  type PartStream,
+  type ResourceInfo,
+  type StorageDriver,
+  StorageError,
+  type StorageFeatures,
+  type StoredPart,
+  throwIfAborted,
+  type WriteRequest,
+  type WriteResult,
+} from '@larder/storage-core'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Bodies } from './bodies.js'
+import { BodySweeper } from './body-sweeper.js'
+import { type Clock, microClock } from './clock.js'
+import type { ConnectionSource } from './connections/source.js'
+import { Containers } from './containers.js'
+import { takeContent, takeMetadata } from './content-intake.js'
+import { Journal } from './journal.js'
+import { Listing } from './listing.js'
+import type { Settings, SqlOptions } from './options.js'
+import { Reader } from './reader.js'
+import { isCollision } from './sql-errors.js'
+import type { TablePaths } from './tables.js'
+import { unchanged, type WriteJob, Writer } from './writer.js'
+
+const FIRST_PAUSE_MS = 2
+const LONGEST_PAUSE_MS = 100
+
+/** The storage operations on tables that exist. */
+export class SqlDriver implements StorageDriver {
+  readonly supports: StorageFeatures = Object.freeze({
+    durable: true,
+    atomicParts: true,
+    transactions: true,
+    journal: true,
+    streams: true,
+    orderByModified: true,
+  })
+  readonly keyOf: KeyGenerator
+  readonly #source: ConnectionSource
+  readonly #settings: Settings
+  readonly #clock: Clock
+  readonly #containers: Containers
+  readonly #journal: Journal
+  readonly #bodies: Bodies
+  readonly #sweeper: BodySweeper
+  readonly #reader: Reader
+  readonly #listing: Listing
+  readonly #writer: Writer
+
+  constructor(
+    source: ConnectionSource,
+    tables: TablePaths,
+    settings: Settings,
+    { keyGenerator = defaultKeyGenerator, now }: Pick<SqlOptions, 'keyGenerator' | 'now'>,
+  ) {
+    this.keyOf = keyGenerator
+    this.#source = source
+    this.#settings = settings
+    this.#clock = microClock(now)
+    this.#containers = new Containers(source, tables)
+    this.#journal = new Journal(source, tables)
+    this.#bodies = new Bodies(source, tables, settings)
+    this.#sweeper = new BodySweeper(source, tables, settings)
+    this.#reader = new Reader(source, tables, this.#containers, this.#bodies)
+    this.#listing = new Listing(source, tables, this.#containers)
+    this.#writer = new Writer(tables, this.#journal, this.#bodies, this.#clock, settings)
+  }
+
+  async createContainer(collection: string, { signal }: DriverCall): Promise<void> {
+    await this.#containers.make(collection, signal)
+  }
+
+  read(infos: readonly ResourceInfo[], part: PartName, call: DriverCall): Promise<(StoredPart | undefined)[]> {
+    return this.#reader.read(infos, part, call.signal)
+  }
+
+  openContent(info: ResourceInfo, { signal }: DriverCall): Promise<PartStream | undefined> {
+    return this.#reader.open(info, signal)
+  }
+
+  async write(request: WriteRequest, { signal }: DriverCall): Promise<WriteResult> {
+    const { info, changes, conditions } = request
+    const removesOnly = Object.values(changes).every((change) => change === 'remove')
+    const container = removesOnly
+      ? await this.#containers.find(info.collection, signal)
+      : await this.#containers.make(info.collection, signal)
+    if (container === undefined) {
+      assertConditions(info, conditions, () => undefined)
+      return unchanged(this.#clock())
+    }
+    const content = changes.content && (await takeContent(changes.content, this.#bodies, this.#settings, signal))
+    try {
+      const metadata = changes.metadata && (await takeMetadata(changes.metadata, this.#settings, signal))
+      const result = await this.#writeRepeatedly({ request, container, content, metadata, signal })
+      this.#sweeper.poke()
+      return result
+    } catch (error) {
+      if (typeof content === 'object' && content.body !== undefined && !isStorageError(error, 'E_OUTCOME_UNKNOWN')) {
+        await this.#bodies.discard(content.body)
+      }
+      throw error
+    }
+  }
+
+  async containerExists(collection: string, { signal }: DriverCall): Promise<boolean> {
+    return (await this.#containers.find(collection, signal)) !== undefined
+  }
+
+  exists(info: ResourceInfo, part: PartName | undefined, { signal }: DriverCall): Promise<boolean> {
+    return this.#reader.exists(info, part, signal)
+  }
+
+  list(request: ListRequest, { signal }: DriverCall): Promise<ListRows> {
+    return this.#listing.page(request, signal)
+  }
+
+  listAll(
+    request: Pick<ListRequest, 'collection' | 'ext'>,
+    { signal }: DriverCall,
+  ): AsyncIterable<readonly string[]> {
+    return this.#listing.names(request, signal)
+  }
+
+  settle(journalIds: readonly string[]): Promise<void> {
+    return this.#journal.settle(journalIds)
+  }
+
+  async close(): Promise<void> {
+    await this.#sweeper.close()
+    await this.#source.close()
+  }
+
+  async #writeRepeatedly(job: WriteJob): Promise<WriteResult> {
+    const { key } = job.request.info
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#source.write((connection) => this.#writer.run(connection, job), job.signal)
+      } catch (error) {
+        if (!isCollision(error)) throw error
+        if (attempt >= this.#settings.attempts) {
+          const message = `The write collided with others ${attempt} times`
+          throw new StorageError('E_CONFLICT', message, { key, cause: error })
+        }
+      }
+      await sleep(Math.min(FIRST_PAUSE_MS * 2 ** attempt, LONGEST_PAUSE_MS) * Math.random())
+      throwIfAborted(job.signal, key)
+    }
+  }
+}

@@ -1,0 +1,25 @@
+import type { DataSource } from 'typeorm'
+import { entitiesOf } from './entities/entities.js'
+import { familyOf } from './entities/family.js'
+import { type TableName, TABLES } from './entities/tables.js'
+
+/** The tables' names as they are written in SQL, schema and quotes included. */
+export type TablePaths = Readonly<Record<TableName, string>>
+
+/** Throws a `TypeError` where the data source does not know the entities. */
+export function tablePathsOf(dataSource: DataSource, prefix: string): TablePaths {
+  const { type } = dataSource.options
+  const entities = entitiesOf(familyOf(type), prefix)
+  const missing = TABLES.filter((table) => !dataSource.hasMetadata(entities[table]))
+  if (missing.length > 0) {
+    throw new TypeError(
+      `The data source lacks the entities ${missing.map((table) => prefix + table).join(', ')}: ` +
+        `add ...larderEntities('${type}') to its entities`,
+    )
+  }
+  const paths = TABLES.map((table) => {
+    const { tablePath } = dataSource.getMetadata(entities[table])
+    return [table, tablePath.split('.').map((name) => dataSource.driver.escape(name)).join('.')]
+  })
+  return Object.fromEntries(paths) as TablePaths
+}

@@ -1,0 +1,213 @@
+import {
+  assertConditions,
+  etagOf,
+  OutcomeUnknownError,
+  PART_NAMES,
+  type PartName,
+  type PendingWrite,
+  StorageError,
+  throwIfAborted,
+  type TransactionHook,
+  untilAborted,
+  type WriteRequest,
+  type WriteResult,
+} from '@larder/storage-core'
+import type { Bodies } from './bodies.js'
+import type { Clock } from './clock.js'
+import type { Connection } from './connections/connection.js'
+import type { TakenContent } from './content-intake.js'
+import type { Statement, Value } from './dialects/statement.js'
+import type { Journal } from './journal.js'
+import type { Settings } from './options.js'
+import {
+  contentColumns,
+  insertRow,
+  type LockedRow,
+  lockedRow,
+  metadataColumns,
+  selectForWrite,
+  updateRow,
+} from './resource-row.js'
+import { collision, isInDoubt } from './sql-errors.js'
+import type { TablePaths } from './tables.js'
+
+/** What a write does, once its streams have been read. */
+export interface WriteJob {
+  readonly request: WriteRequest
+  readonly container: number
+  readonly content: TakenContent | undefined
+  readonly metadata: 'remove' | Uint8Array | undefined
+  readonly signal: AbortSignal | undefined
+}
+
+interface Plan {
+  readonly pending: PendingWrite
+  readonly modifiedUs: number
+  readonly change: Statement
+}
+
+/** Runs the transaction of a write, once. */
+export class Writer {
+  readonly #tables: TablePaths
+  readonly #journal: Journal
+  readonly #bodies: Bodies
+  readonly #clock: Clock
+  readonly #settings: Settings
+
+  constructor(tables: TablePaths, journal: Journal, bodies: Bodies, clock: Clock, settings: Settings) {
+    this.#tables = tables
+    this.#journal = journal
+    this.#bodies = bodies
+    this.#clock = clock
+    this.#settings = settings
+  }
+
+  /** Rejects with an error that `isCollision` where the transaction may be repeated. */
+  async run(connection: Connection, job: WriteJob): Promise<WriteResult> {
+    const deadline = performance.now() + this.#settings.transactionTimeoutMs
+    try {
+      const before = await this.#lock(connection, job)
+      assertConditions(job.request.info, job.request.conditions, (part) => before?.versions[part])
+      const plan = this.#plan(connection, job, before)
+      if (plan === undefined) {
+        await connection.rollback()
+        return unchanged(this.#clock())
+      }
+      const journalId = await this.#change(connection, job, before, plan)
+      const commitBefore = await this.#callHook(job, plan.pending, deadline)
+      await this.#commit(connection, job, commitBefore)
+      return resultOf(plan, journalId)
+    } catch (error) {
+      await connection.rollback()
+      throw error
+    }
+  }
+
+  async #lock(connection: Connection, { request, container }: WriteJob): Promise<LockedRow | undefined> {
+    const name = nameOf(request)
+    const select = selectForWrite(this.#tables, container, name, connection.dialect.forUpdate)
+    const [outcome] = await connection.begin(select)
+    const row = outcome?.rows[0]
+    return row && lockedRow(row)
+  }
+
+  #plan(connection: Connection, job: WriteJob, before: LockedRow | undefined): Plan | undefined {
+    const { info, changes } = job.request
+    const written = PART_NAMES.filter((part) => changes[part] !== undefined && changes[part] !== 'remove')
+    const removed = PART_NAMES.filter((part) => changes[part] === 'remove' && has(before, part))
+    if (written.length + removed.length === 0) return undefined
+    const version = (before?.version ?? 0) + 1
+    const live = PART_NAMES.some(
+      (part) => written.includes(part) || (has(before, part) && !removed.includes(part)),
+    )
+    const wasLive = PART_NAMES.some((part) => has(before, part))
+    // The clock of another writer, or of another day, may have been ahead.
+    const modifiedUs = Math.max(this.#clock(), (before?.modifiedUs ?? 0) + 1)
+    const columns = this.#columns(job, version, modifiedUs, live)
+    const change =
+      before === undefined
+        ? insertRow(this.#tables, connection.dialect.orCollide, job.container, nameOf(job.request), columns)
+        : updateRow(this.#tables, job.container, nameOf(job.request), columns)
+    const pending = { info, version, written, removed, created: !wasLive, emptied: wasLive && !live }
+    return { pending, modifiedUs, change }
+  }
+
+  #columns({ content, metadata }: WriteJob, version: number, modifiedUs: number, live: boolean): Map<string, Value> {
+    return new Map<string, Value>([
+      ['version', version],
+      ['live', live ? 1 : 0],
+      ['modified_us', modifiedUs],
+      ...(content === undefined ? [] : contentColumns(content, version, modifiedUs)),
+      ...(metadata === undefined ? [] : metadataColumns(metadata, version, modifiedUs)),
+    ])
+  }
+
+  async #change(
+    connection: Connection,
+    { request, content }: WriteJob,
+    before: LockedRow | undefined,
+    { pending, change }: Plan,
+  ): Promise<string | undefined> {
+    const keys = request.transaction?.journal
+    const statements = keys === undefined ? [change] : [change, this.#journal.insert(pending, keys)]
+    const [changed, journaled] = await connection.runAll(statements)
+    if (changed?.affected !== 1) {
+      throw collision('Another writer made the resource at the same time')
+    }
+    if (typeof content === 'object' && content.body !== undefined) {
+      await this.#bodies.adopt(connection, content.body)
+    }
+    if (content !== undefined && before?.contentBody !== undefined) {
+      await this.#bodies.abandon(connection, before.contentBody)
+    }
+    return journaled && this.#journal.idOf(journaled)
+  }
+
+  /** Resolves to the instant before which the commit must be sent. */
+  async #callHook({ request, signal }: WriteJob, pending: PendingWrite, deadline: number): Promise<number> {
+    const { info, transaction } = request
+    if (transaction === undefined) return deadline
+    const terms = await untilAborted(hookWithin(transaction, pending, deadline), signal, info.key)
+    return Math.min(deadline, terms?.commitBefore ?? Infinity)
+  }
+
+  async #commit(connection: Connection, { request, signal }: WriteJob, before: number): Promise<void> {
+    const { key } = request.info
+    throwIfAborted(signal, key)
+    if (performance.now() >= before) throw tooLate(key)
+    try {
+      await connection.commit()
+    } catch (error) {
+      if (!isInDoubt(error)) throw error
+      throw new OutcomeUnknownError('The answer to the commit never came', { key, cause: error })
+    }
+  }
+}
+
+async function hookWithin(
+  hook: TransactionHook,
+  pending: PendingWrite,
+  deadline: number,
+): ReturnType<TransactionHook['beforeCommit']> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(tooLate(pending.info.key)), Math.max(0, deadline - performance.now()))
+  })
+  try {
+    return await Promise.race([hook.beforeCommit(pending), late])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+function has(row: LockedRow | undefined, part: PartName): boolean {
+  return row?.versions[part] !== undefined
+}
+
+function nameOf({ info }: WriteRequest): string {
+  if (info.resource === undefined) throw new TypeError('A resource is needed')
+  return info.resource
+}
+
+function tooLate(key: string): StorageError {
+  return new StorageError('E_TIMEOUT', 'The transaction outlived the time it was given', { key })
+}
+
+/** What removing nothing resolves to. */
+export function unchanged(atMicros: number): WriteResult {
+  const modifiedAt = new Date(Math.floor(atMicros / 1_000))
+  return { changed: false, version: 0, etag: etagOf(0), modifiedAt, created: false, emptied: false }
+}
+
+function resultOf({ pending, modifiedUs }: Plan, journalId: string | undefined): WriteResult {
+  const { version, created, emptied } = pending
+  return {
+    changed: true,
+    version,
+    etag: etagOf(version),
+    modifiedAt: new Date(Math.floor(modifiedUs / 1_000)),
+    created,
+    emptied,
+    journalId,
+  }
+}
