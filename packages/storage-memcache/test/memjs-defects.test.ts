@@ -18,7 +18,7 @@ async function faulty(script: Script): Promise<FaultyServer> {
 }
 
 function ours(server: FaultyServer, options: RemoteCacheOptions = {}): RemoteCache {
-  const cache = new RemoteCache(server.address, options)
+  const cache = new RemoteCache(server.address, { transport: 'binary', ...options })
   cleanups.push(() => cache.close())
   return cache
 }

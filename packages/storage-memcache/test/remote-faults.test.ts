@@ -26,7 +26,7 @@ async function memcached(options?: MemcachedOptions) {
 }
 
 function remote(servers: string | readonly string[], options: RemoteCacheOptions = {}): RemoteCache {
-  const cache = new RemoteCache(servers, options)
+  const cache = new RemoteCache(servers, { transport: 'binary', ...options })
   cleanups.push(() => cache.close())
   return cache
 }

@@ -1,8 +1,12 @@
+import type { ConnectionOptions } from 'node:tls'
 import { DEFAULT_SERVER_ITEM_LIMIT_BYTES } from '../protocol/limits.js'
 import { addressText, parseServers, type ServerAddress } from '../server-address.js'
 import { BinaryTransport } from '../transport/binary-transport.js'
-import type { Credentials } from '../transport/memjs-link.js'
+import type { Credentials } from '../transport/credentials.js'
+import { MetaTransport } from '../transport/meta-transport.js'
+import { NegotiatedTransport } from '../transport/negotiated-transport.js'
 import { resolveChannelOptions, type ChannelOptions } from '../transport/options.js'
+import type { Transport } from '../transport/transport.js'
 import type { NamedTransport } from './server-set.js'
 
 const MIN_SERVER_ITEM_LIMIT_BYTES = 1024
@@ -10,14 +14,24 @@ const MIN_SERVER_ITEM_LIMIT_BYTES = 1024
 export interface RemoteCacheOptions extends Partial<ChannelOptions> {
   /** What the servers were started with as `-I`. Default: 1 MiB, as theirs. */
   readonly serverItemLimitBytes?: number
-  /** SASL, mechanism PLAIN: for servers that were started with `-S`. */
+  /**
+   * `'meta'`: memcached's own choice since 1.6. `'binary'`: for SASL and servers that know nothing else. `'auto'`,
+   * the default: binary with credentials, else meta where the server knows it, which costs the first command one
+   * round trip more.
+   */
+  readonly transport?: 'auto' | 'meta' | 'binary'
+  /** Over binary: SASL, mechanism PLAIN (`-S`). Over meta: a line of the server's user and password file (`-Y`). */
   readonly credentials?: Credentials | undefined
+  /** For servers that were started with `-Z`, over meta only: the options of `tls.connect`. */
+  readonly tls?: ConnectionOptions | undefined
 }
 
 export interface ResolvedRemoteOptions {
   readonly addresses: readonly ServerAddress[]
   readonly channel: ChannelOptions
+  readonly transport: 'auto' | 'meta' | 'binary'
   readonly credentials: Credentials | undefined
+  readonly tls: ConnectionOptions | undefined
   readonly serverItemLimitBytes: number
 }
 
@@ -26,22 +40,43 @@ export function resolveRemoteOptions(
   servers: string | readonly string[],
   options: RemoteCacheOptions,
 ): ResolvedRemoteOptions {
-  const { credentials, serverItemLimitBytes = DEFAULT_SERVER_ITEM_LIMIT_BYTES } = options
+  const {
+    credentials,
+    tls,
+    transport = 'auto',
+    serverItemLimitBytes = DEFAULT_SERVER_ITEM_LIMIT_BYTES,
+  } = options
   if (!Number.isInteger(serverItemLimitBytes) || serverItemLimitBytes < MIN_SERVER_ITEM_LIMIT_BYTES) {
     throw new RangeError(`serverItemLimitBytes must be at least ${MIN_SERVER_ITEM_LIMIT_BYTES}`)
   }
   if (credentials !== undefined && (credentials.username === '' || credentials.password === '')) {
     throw new RangeError('credentials need a username and a password')
   }
+  if (credentials !== undefined && /[\s\0]/.test(credentials.username + credentials.password)) {
+    throw new RangeError('credentials must not contain spaces')
+  }
+  if (!['auto', 'meta', 'binary'].includes(transport))
+    throw new RangeError(`There is no transport ${transport}`)
+  if (tls !== undefined && (transport === 'binary' || (transport === 'auto' && credentials !== undefined))) {
+    throw new RangeError('TLS needs the meta transport')
+  }
   const addresses = parseServers(servers)
-  return { addresses, channel: resolveChannelOptions(options), credentials, serverItemLimitBytes }
+  const channel = resolveChannelOptions(options)
+  return { addresses, channel, transport, credentials, tls, serverItemLimitBytes }
 }
 
 /** The servers in the order of their addresses. No I/O. */
 export function createServers(options: ResolvedRemoteOptions): readonly NamedTransport[] {
-  const { addresses, channel, credentials } = options
-  return addresses.map((address) => ({
+  return options.addresses.map((address) => ({
     name: addressText(address),
-    transport: new BinaryTransport(address, channel, credentials),
+    transport: createTransport(address, options),
   }))
+}
+
+function createTransport(address: ServerAddress, options: ResolvedRemoteOptions): Transport {
+  const { channel, transport, credentials, tls } = options
+  const binary = () => new BinaryTransport(address, channel, credentials)
+  const meta = () => new MetaTransport(address, channel, { credentials, tls })
+  if (transport === 'binary' || (transport === 'auto' && credentials !== undefined)) return binary()
+  return transport === 'meta' ? meta() : new NegotiatedTransport(meta(), binary)
 }

@@ -1,4 +1,3 @@
-import { StorageError } from '@larder/storage-core'
 import type { CacheBatch, CacheItem, CasResult, CasToken } from '../cache.js'
 import { Opcode } from '../protocol/binary/codes.js'
 import type { BinaryFrame } from '../protocol/binary/frame.js'
@@ -9,9 +8,10 @@ import { BinaryCommand, type BinaryCommandFields } from './binary-command.js'
 import * as replies from './binary-replies.js'
 import { BinaryStats } from './binary-stats.js'
 import { CasId } from './cas-id.js'
+import type { Credentials } from './credentials.js'
 import { Channel } from './channel.js'
-import type { Exchange } from './exchange.js'
-import { memjsDial, type Credentials } from './memjs-link.js'
+import { issue, ownedValue, type CreateExchange } from './issue.js'
+import { memjsDial } from './memjs-link.js'
 import type { ChannelOptions } from './options.js'
 import type { Transport, WireItem, WireKey, WireStep } from './transport.js'
 
@@ -19,8 +19,6 @@ const NO_KEY: WireKey = Object.freeze({ text: '', bytes: 0 })
 /** The expiry that tells increment and decrement to leave a missing counter alone (protocol_binary.xml). */
 const NEVER_CREATE = 0xffff_ffff
 const EXISTS: CasResult = Object.freeze({ status: 'exists' })
-
-type Settle<T> = (resolve: (result: T) => void, reject: (error: unknown) => void) => Exchange<BinaryFrame>
 
 /** The binary protocol over memjs's connections: for SASL, and for servers that speak nothing else. */
 export class BinaryTransport implements Transport {
@@ -137,37 +135,13 @@ export class BinaryTransport implements Transport {
     return this.#issue((resolve, reject) => new BinaryCommand(fields, resolve, reject), signal)
   }
 
-  #issue<T>(create: Settle<T>, signal: AbortSignal | undefined): Promise<T> {
-    if (signal === undefined) {
-      return new Promise((resolve, reject) => this.#channel.submit(create(resolve, reject)))
-    }
-    return new Promise((resolve, reject) => {
-      const exchange = create(
-        (result) => {
-          signal.removeEventListener('abort', onAbort)
-          resolve(result)
-        },
-        (error) => {
-          signal.removeEventListener('abort', onAbort)
-          reject(error as Error)
-        },
-      )
-      const onAbort = () =>
-        exchange.fail(new StorageError('E_ABORTED', 'The command was aborted', { cause: signal.reason }))
-      if (signal.aborted) return onAbort()
-      signal.addEventListener('abort', onAbort)
-      this.#channel.submit(exchange)
-    })
+  #issue<T>(create: CreateExchange<T, BinaryFrame>, signal: AbortSignal | undefined): Promise<T> {
+    return issue(this.#channel, create, signal)
   }
 }
 
 function storeFields(item: WireItem, signal: AbortSignal | undefined) {
   return { key: item.key, extras: [item.flags, item.exptime], value: ownedValue(item.value, signal) }
-}
-
-// Once aborted, a store is the caller's no more, and still on its way: it must not see later changes.
-function ownedValue(value: Uint8Array, signal: AbortSignal | undefined): Uint8Array {
-  return signal === undefined ? value : Buffer.from(value)
 }
 
 function halves(value: bigint): [number, number] {

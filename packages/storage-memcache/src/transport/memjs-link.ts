@@ -4,13 +4,9 @@ import { Opcode, Status } from '../protocol/binary/codes.js'
 import type { BinaryFrame } from '../protocol/binary/frame.js'
 import { BinaryReceiver } from '../protocol/binary/receiver.js'
 import { addressText, type ServerAddress } from '../server-address.js'
+import type { Credentials } from './credentials.js'
 import type { Dial, LinkEvents } from './link.js'
 import { SocketLink } from './socket-link.js'
-
-export interface Credentials {
-  readonly username: string
-  readonly password: string
-}
 
 /** What memjs keeps to itself and its types call read-only. */
 interface ServerInternals {

@@ -38,6 +38,11 @@ export class FaultyServer {
       let held = Buffer.alloc(0)
       socket.on('data', (chunk) => {
         held = Buffer.concat([held, chunk])
+        // What a server answers that knows only the binary protocol and the classic text commands.
+        if (held.equals(Buffer.from('mn\r\n'))) {
+          held = Buffer.alloc(0)
+          return void socket.write('ERROR\r\n')
+        }
         for (let message = parse(held); message !== undefined; message = parse(held)) {
           held = held.subarray(24 + message.header.totalBodyLength)
           const request = requestOf(message)

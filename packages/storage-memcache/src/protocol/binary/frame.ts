@@ -1,9 +1,7 @@
+import { ownValue } from '../chunk-cutter.js'
 import { Status, statusText } from './codes.js'
 
 export const HEADER_BYTES = 24
-
-/** From this size on, a value that arrived in several chunks is handed out without another copy. */
-const ADOPT_BYTES = 4096
 
 /**
  * One reply. The receiver fills the same object again and again: read what you need before you return.
@@ -17,7 +15,7 @@ export class BinaryFrame {
   casHigh = 0
   casLow = 0
   #bytes: Buffer
-  #owned = false
+  #isOwn = false
   #extras = 0
   #key = 0
   #value = 0
@@ -27,10 +25,10 @@ export class BinaryFrame {
     this.#bytes = bytes
   }
 
-  /** `owned`: the bytes belong to this frame alone, and not to a chunk that holds others too. */
-  read(bytes: Buffer, offset: number, length: number, owned: boolean): void {
+  /** `isOwn`: the bytes belong to this frame alone, and not to a chunk that holds others too. */
+  read(bytes: Buffer, offset: number, length: number, isOwn: boolean): void {
     this.#bytes = bytes
-    this.#owned = owned
+    this.#isOwn = isOwn
     this.opcode = bytes[offset + 1] ?? 0
     this.status = bytes.readUInt16BE(offset + 6)
     this.opaque = bytes.readUInt32BE(offset + 12)
@@ -58,11 +56,7 @@ export class BinaryFrame {
 
   /** A copy that the caller owns and that does not keep the chunk alive. */
   value(): Buffer {
-    const length = this.#end - this.#value
-    if (this.#owned && length >= ADOPT_BYTES) return this.#bytes.subarray(this.#value, this.#end)
-    const copy = Buffer.allocUnsafe(length)
-    this.#bytes.copy(copy, 0, this.#value, this.#end)
-    return copy
+    return ownValue(this.#bytes, this.#value, this.#end, this.#isOwn)
   }
 
   keyText(): string {

@@ -1,0 +1,39 @@
+import { StorageError } from '@larder/storage-core'
+import type { Channel } from './channel.js'
+import type { Exchange } from './exchange.js'
+
+export type CreateExchange<T, Frame> = (
+  resolve: (result: T) => void,
+  reject: (error: unknown) => void,
+) => Exchange<Frame>
+
+/** Hands a command to its channel; `signal` rejects it with `E_ABORTED`, and keeps it from being sent if it was not. */
+export function issue<T, Frame>(
+  channel: Channel<Frame>,
+  create: CreateExchange<T, Frame>,
+  signal: AbortSignal | undefined,
+): Promise<T> {
+  if (signal === undefined) return new Promise((resolve, reject) => channel.submit(create(resolve, reject)))
+  return new Promise((resolve, reject) => {
+    const exchange = create(
+      (result) => {
+        signal.removeEventListener('abort', onAbort)
+        resolve(result)
+      },
+      (error) => {
+        signal.removeEventListener('abort', onAbort)
+        reject(error as Error)
+      },
+    )
+    const onAbort = () =>
+      exchange.fail(new StorageError('E_ABORTED', 'The command was aborted', { cause: signal.reason }))
+    if (signal.aborted) return onAbort()
+    signal.addEventListener('abort', onAbort)
+    channel.submit(exchange)
+  })
+}
+
+/** Once aborted, a store is the caller's no more, and still on its way: it must not see later changes. */
+export function ownedValue(value: Uint8Array, signal: AbortSignal | undefined): Uint8Array {
+  return signal === undefined ? value : Buffer.from(value)
+}

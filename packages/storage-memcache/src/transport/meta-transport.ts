@@ -1,0 +1,169 @@
+import type { CacheBatch, CacheItem, CasResult, CasToken } from '../cache.js'
+import { casText } from '../protocol/meta/encode.js'
+import { MetaReceiver } from '../protocol/meta/receiver.js'
+import type { MetaReply } from '../protocol/meta/reply.js'
+import { addressText, type ServerAddress } from '../server-address.js'
+import { CasId } from './cas-id.js'
+import { Channel } from './channel.js'
+import { issue, ownedValue, type CreateExchange } from './issue.js'
+import { LineCommand } from './line-command.js'
+import { MetaGetBatch, MetaSetBatch } from './meta-batch.js'
+import { MetaCommand, type MetaCommandFields } from './meta-command.js'
+import * as replies from './meta-replies.js'
+import type { ChannelOptions } from './options.js'
+import { textDial, type TextLinkOptions } from './text-link.js'
+import type { Transport, WireItem, WireKey, WireStep } from './transport.js'
+
+const EXISTS: CasResult = Object.freeze({ status: 'exists' })
+const READ_FLAGS = ' v f c'
+
+/** The meta commands, memcached's own choice for new clients since 1.6. */
+export class MetaTransport implements Transport {
+  readonly #channel: Channel<MetaReply>
+
+  constructor(address: ServerAddress, options: ChannelOptions, link: TextLinkOptions = {}) {
+    const wire = {
+      dial: textDial(address, link),
+      createReceiver: (onReply: (reply: MetaReply) => void) => new MetaReceiver(onReply),
+    }
+    this.#channel = new Channel(addressText(address), wire, options)
+  }
+
+  get(key: WireKey, signal?: AbortSignal): Promise<CacheItem | undefined> {
+    return this.#command(
+      { verb: 'mg', key, flags: READ_FLAGS, idempotent: true, read: replies.readItem },
+      signal,
+    )
+  }
+
+  getAndTouch(key: WireKey, exptime: number, signal?: AbortSignal): Promise<CacheItem | undefined> {
+    return this.#command(
+      { verb: 'mg', key, flags: `${READ_FLAGS} T${exptime}`, read: replies.readItem },
+      signal,
+    )
+  }
+
+  getMulti(keys: readonly WireKey[], signal?: AbortSignal): Promise<CacheBatch> {
+    return this.#issue((resolve, reject) => new MetaGetBatch(keys, resolve, reject), signal)
+  }
+
+  set(item: WireItem, signal?: AbortSignal): Promise<CasToken> {
+    return this.#store(item, '', replies.readStored, signal)
+  }
+
+  setMulti(items: readonly WireItem[], signal?: AbortSignal): Promise<ReadonlyMap<string, Error>> {
+    const owned =
+      signal === undefined ? items : items.map((item) => ({ ...item, value: Buffer.from(item.value) }))
+    return this.#issue((resolve, reject) => new MetaSetBatch(owned, resolve, reject), signal)
+  }
+
+  add(item: WireItem, signal?: AbortSignal): Promise<CasToken | undefined> {
+    return this.#store(item, ' ME', replies.readStoredIf, signal)
+  }
+
+  replace(item: WireItem, signal?: AbortSignal): Promise<CasToken | undefined> {
+    return this.#store(item, ' MR', replies.readStoredIf, signal)
+  }
+
+  cas(item: WireItem, token: CasToken, signal?: AbortSignal): Promise<CasResult> {
+    if (!(token instanceof CasId)) return Promise.resolve(EXISTS)
+    const bound = { boundTo: token, withoutConnection: EXISTS }
+    return this.#store(item, ` C${casText(token.high, token.low)}`, replies.readCas, signal, bound)
+  }
+
+  append(key: WireKey, value: Uint8Array, signal?: AbortSignal): Promise<boolean> {
+    return this.#join(key, value, ' MA', signal)
+  }
+
+  prepend(key: WireKey, value: Uint8Array, signal?: AbortSignal): Promise<boolean> {
+    return this.#join(key, value, ' MP', signal)
+  }
+
+  delete(key: WireKey, token?: CasToken, signal?: AbortSignal): Promise<'deleted' | 'exists' | 'not-found'> {
+    const fields = { verb: 'md', key, read: replies.readDeleted } as const
+    if (token === undefined) return this.#command({ ...fields, flags: '' }, signal)
+    if (!(token instanceof CasId)) return Promise.resolve('exists')
+    const flags = ` C${casText(token.high, token.low)}`
+    return this.#command({ ...fields, flags, boundTo: token, withoutConnection: 'exists' }, signal)
+  }
+
+  touch(key: WireKey, exptime: number, signal?: AbortSignal): Promise<boolean> {
+    return this.#command({ verb: 'mg', key, flags: ` T${exptime}`, read: replies.readTouched }, signal)
+  }
+
+  arithmetic(key: WireKey, step: WireStep, signal?: AbortSignal): Promise<bigint | undefined> {
+    const { delta, initial, exptime } = step
+    const create = initial === undefined ? '' : ` N${exptime} J${initial}`
+    const flags = delta < 0n ? ` v MD D${-delta}${create}` : ` v D${delta}${create}`
+    return this.#command({ verb: 'ma', key, flags, read: replies.readCounter }, signal)
+  }
+
+  flushAll(delaySeconds: number, signal?: AbortSignal): Promise<true> {
+    return this.#lines(
+      `flush_all ${delaySeconds}`,
+      () => true,
+      () => true as const,
+      signal,
+    )
+  }
+
+  stats(topic: string, signal?: AbortSignal): Promise<ReadonlyMap<string, string>> {
+    const isLast = (line: string) => line === 'END' || line === 'RESET'
+    return this.#lines(topic === '' ? 'stats' : `stats ${topic}`, isLast, statsOf, signal)
+  }
+
+  version(signal?: AbortSignal): Promise<string> {
+    return this.#lines(
+      'version',
+      () => true,
+      ([line = '']) => line.replace(/^VERSION /, ''),
+      signal,
+    )
+  }
+
+  close(): void {
+    this.#channel.close()
+  }
+
+  #store<T>(
+    { key, value, flags, exptime }: WireItem,
+    mode: string,
+    read: MetaCommandFields<T>['read'],
+    signal: AbortSignal | undefined,
+    bound?: Pick<MetaCommandFields<T>, 'boundTo' | 'withoutConnection'>,
+  ): Promise<T> {
+    const text = `${exptime === 0 ? '' : ` T${exptime}`}${flags === 0 ? '' : ` F${flags}`} c${mode}`
+    const fields = { verb: 'ms', key, flags: text, value: ownedValue(value, signal), read } as const
+    return this.#command(bound === undefined ? fields : { ...fields, ...bound }, signal)
+  }
+
+  #join(key: WireKey, value: Uint8Array, mode: string, signal: AbortSignal | undefined): Promise<boolean> {
+    const owned = ownedValue(value, signal)
+    return this.#command({ verb: 'ms', key, flags: mode, value: owned, read: replies.readDone }, signal)
+  }
+
+  #command<T>(fields: MetaCommandFields<T>, signal: AbortSignal | undefined): Promise<T> {
+    return this.#issue((resolve, reject) => new MetaCommand(fields, resolve, reject), signal)
+  }
+
+  #lines<T>(
+    line: string,
+    isLast: (line: string) => boolean,
+    read: (lines: readonly string[]) => T,
+    signal: AbortSignal | undefined,
+  ): Promise<T> {
+    return this.#issue((resolve, reject) => new LineCommand({ line, isLast, read }, resolve, reject), signal)
+  }
+
+  #issue<T>(create: CreateExchange<T, MetaReply>, signal: AbortSignal | undefined): Promise<T> {
+    return issue(this.#channel, create, signal)
+  }
+}
+
+function statsOf(lines: readonly string[]): ReadonlyMap<string, string> {
+  const pairs = lines.flatMap((line) => {
+    const [, name, value] = /^STAT (\S+) (.*)$/.exec(line) ?? []
+    return name === undefined || value === undefined ? [] : [[name, value] as const]
+  })
+  return new Map(pairs)
+}

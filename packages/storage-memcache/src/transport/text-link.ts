@@ -1,0 +1,73 @@
+import { connect } from 'node:net'
+import { connect as connectTls, type ConnectionOptions } from 'node:tls'
+import type { ServerAddress } from '../server-address.js'
+import type { Credentials } from './credentials.js'
+import type { Dial } from './link.js'
+import { SocketLink } from './socket-link.js'
+
+/** Longer than any answer to a handshake. */
+const MAX_ANSWER_BYTES = 1024
+
+export interface TextLinkOptions {
+  /** A user and password of the file that the server was started with as `-Y`. */
+  readonly credentials?: Credentials | undefined
+  readonly tls?: ConnectionOptions | undefined
+}
+
+/**
+ * Connects over TCP, TLS or a UNIX socket, and asks `mn` before anything else: only a server that knows the meta
+ * commands answers `MN`.
+ */
+export function textDial(address: ServerAddress, options: TextLinkOptions = {}): Dial {
+  return (events) => {
+    const socket = open(address, options.tls)
+    const link = new SocketLink(socket, events)
+    let handshake: Handshake | undefined = new Handshake(options.credentials)
+    socket.once(options.tls === undefined ? 'connect' : 'secureConnect', () => {
+      if (handshake !== undefined) link.write([handshake.question])
+    })
+    socket.on('data', (chunk) => {
+      if (handshake === undefined) return link.receive(chunk)
+      const result = handshake.read(chunk)
+      if (result === 'more') return
+      handshake = undefined
+      if (result === 'ready') link.ready()
+      else link.lose(result)
+    })
+    socket.setKeepAlive(true, 30_000)
+    return link
+  }
+}
+
+function open(address: ServerAddress, tls: ConnectionOptions | undefined) {
+  const target =
+    address.path === undefined ? { host: address.host, port: address.port } : { path: address.path }
+  return tls === undefined ? connect(target) : connectTls({ ...tls, ...target })
+}
+
+/** The server answered, but not as one that knows the meta commands does. */
+export class NoMetaError extends Error {}
+
+class Handshake {
+  readonly question: Buffer
+  readonly #expected: string
+  #answer = ''
+
+  constructor(credentials: Credentials | undefined) {
+    const login = credentials === undefined ? '' : `${credentials.username} ${credentials.password}`
+    // The server takes them as the value of any set that comes first (protocol.txt, "Authentication").
+    const auth = credentials === undefined ? '' : `set auth 0 0 ${Buffer.byteLength(login)}\r\n${login}\r\n`
+    this.question = Buffer.from(`${auth}mn\r\n`)
+    this.#expected = credentials === undefined ? 'MN\r\n' : 'STORED\r\nMN\r\n'
+  }
+
+  read(chunk: Buffer): 'more' | 'ready' | Error {
+    this.#answer += chunk.toString('latin1')
+    if (this.#answer === this.#expected) return 'ready'
+    if (this.#expected.startsWith(this.#answer) && this.#answer.length < MAX_ANSWER_BYTES) return 'more'
+    const answer = JSON.stringify(this.#answer.slice(0, 100))
+    return new NoMetaError(
+      `The server does not know the meta commands, or lets us not in: it answered ${answer}`,
+    )
+  }
+}

@@ -1,0 +1,221 @@
+import { RemoteCache, type RemoteCacheOptions } from '@larder/storage-memcache'
+import { isStorageError } from '@larder/storage-core'
+import { execFileSync } from 'node:child_process'
+import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterEach, expect, test } from 'vitest'
+import { FaultyServer, replyTo } from './support/faulty-server.js'
+import { startMemcached, type MemcachedOptions } from './support/memcached.js'
+import { opaqueOf, TextServer, type TextScript } from './support/text-server.js'
+
+const cleanups: (() => unknown)[] = []
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup()
+})
+
+async function text(script: TextScript, answerToMn?: string): Promise<TextServer> {
+  const server = await TextServer.start(script, answerToMn)
+  cleanups.push(() => server.stop())
+  return server
+}
+
+async function memcached(options?: MemcachedOptions) {
+  const server = await startMemcached(options)
+  cleanups.push(() => server.stop())
+  return server
+}
+
+async function temporaryFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'larder-meta-'))
+  await chmod(folder, 0o755)
+  cleanups.push(() => rm(folder, { recursive: true, force: true }))
+  return folder
+}
+
+function remote(address: string, options: RemoteCacheOptions = {}): RemoteCache {
+  const cache = new RemoteCache(address, { transport: 'meta', ...options })
+  cleanups.push(() => cache.close())
+  return cache
+}
+
+const value = Buffer.from('v')
+const code = (error: unknown) => (isStorageError(error) ? error.code : error)
+const keyOf = (line: string) => line.split(' ')[1] ?? ''
+const hit = (line: string, body = `value of ${keyOf(line)}`) =>
+  `VA ${body.length} f5 c18446744073709551615 ${opaqueOf(line)}\r\n${body}\r\n`
+
+test('all 64 bits of a CAS go back to the server', async () => {
+  const server = await text(
+    (line, socket) => void socket.write(line.startsWith('mg') ? hit(line) : `HD c1 ${opaqueOf(line)}\r\n`),
+  )
+  const cache = remote(server.address)
+  const item = await cache.get('k')
+  expect(item).toMatchObject({ flags: 5, cas: { id: 18446744073709551615n } })
+  await cache.cas('k', value, item!.cas)
+  const small = await cache.set('k', value)
+  await cache.delete('k', { cas: small })
+  await cache.add('k', value)
+  const [, cas, , del, add] = server.lines
+  expect(cas).toContain(' C18446744073709551615 ')
+  expect(del).toContain(' C1 ')
+  expect(add).not.toMatch(/ C\d/)
+})
+
+test('a reply cut at any byte comes back whole', async () => {
+  let cut = 0
+  const server = await text((line, socket) => {
+    const reply = hit(line, 'a\r\nHD O1\r\nb')
+    socket.write(reply.slice(0, cut))
+    setImmediate(() => socket.write(reply.slice(cut)))
+  })
+  const cache = remote(server.address)
+  for (cut = 0; cut < 55; cut++) expect(String((await cache.get('k'))?.value)).toBe('a\r\nHD O1\r\nb')
+})
+
+test('half a reply and a reset: the read is repeated on a fresh connection', async () => {
+  const server = await text((line, socket, connection) => {
+    if (connection > 1 || keyOf(line) === 'warm') return void socket.write(hit(line))
+    socket.write(hit(line, 'X'.repeat(100)).slice(0, 60))
+    setTimeout(() => socket.resetAndDestroy(), 20)
+  })
+  const cache = remote(server.address)
+  await cache.get('warm')
+  expect(String((await cache.get('k'))?.value)).toBe('value of k')
+  expect(server.connections).toBe(2)
+})
+
+test('a store is never repeated', async () => {
+  const server = await text((line, socket) => {
+    if (keyOf(line) === 'warm') socket.write(hit(line))
+    else socket.end()
+  })
+  const cache = remote(server.address)
+  await cache.get('warm')
+  await expect(cache.arithmetic('n', 1n)).rejects.toMatchObject({ code: 'E_CACHE_UNAVAILABLE' })
+  expect(server.lines.filter((line) => keyOf(line) === 'n').length).toBe(1)
+})
+
+test('a hung server times out every call in its time, under a steady stream too', async () => {
+  const server = await text(() => {})
+  const cache = remote(server.address, { timeoutMs: 100, deadTimeoutMs: 20 })
+  const calls: Promise<unknown>[] = []
+  for (let i = 0; i < 15; i++) {
+    const start = performance.now()
+    calls.push(
+      cache.get(`k${i}`).then(
+        () => 'answered',
+        () => expect(performance.now() - start).toBeLessThan(150),
+      ),
+    )
+    await sleep(20)
+  }
+  expect(await Promise.all(calls)).not.toContain('answered')
+})
+
+test.each<[string, (line: string) => string]>([
+  ['another opaque number', (line) => hit(line).replace(opaqueOf(line), 'O99999')],
+  ['no opaque number', (line) => hit(line).replace(` ${opaqueOf(line)}`, '')],
+  ['a size that is none', (line) => hit(line).replace(/^VA \d+/, 'VA x')],
+  ['a value longer than it said', (line) => hit(line).replace(/^VA \d+/, 'VA 1')],
+  ['ERROR', () => 'ERROR\r\n'],
+  ['CLIENT_ERROR', () => 'CLIENT_ERROR bad data chunk\r\n'],
+  ['a line without an end', () => 'x'.repeat(10_000)],
+  ['binary', () => '\x81\0\0\0\n\n'],
+  ['END', () => 'END\r\n'],
+])('%s: the connection is closed and no value comes of it', async (_, reply) => {
+  const server = await text((line, socket) => void socket.write(reply(line), 'latin1'))
+  const cache = remote(server.address, { deadTimeoutMs: 1 })
+  const results = await Promise.all([cache.get('a').catch(code), cache.getMulti(['b'])])
+  expect(['E_CACHE_UNAVAILABLE', 'E_SERVER']).toContain(results[0])
+  expect(results[1].items.size).toBe(0)
+  expect(results[1].failed.size).toBe(1)
+  await sleep(20)
+  expect(server.open).toBe(0)
+})
+
+test('SERVER_ERROR concerns the command that is due, in a batch too', async () => {
+  const server = await text((line, socket) => {
+    const done = line.startsWith('mg') ? hit(line) : `HD ${opaqueOf(line)}\r\n`
+    socket.write(keyOf(line) === 'bad' ? 'SERVER_ERROR out of memory storing object\r\n' : done)
+  })
+  const cache = remote(server.address)
+  await expect(cache.get('bad')).rejects.toMatchObject({ code: 'E_SERVER', message: /out of memory/ })
+  const batch = await cache.getMulti(['a', 'bad', 'b'])
+  expect([[...batch.items.keys()], [...batch.failed.keys()]]).toEqual([['a', 'b'], ['bad']])
+  const failed = await cache.setMulti(['a', 'bad', 'b'].map((key) => ({ key, value })))
+  expect([...failed.keys()]).toEqual(['bad'])
+  expect(server.connections).toBe(1)
+})
+
+test('a server without CAS is refused', async () => {
+  const cache = remote((await memcached({ args: ['-C'] })).address)
+  await expect(cache.set('k', value)).rejects.toMatchObject({ code: 'E_UNSUPPORTED' })
+  await expect(cache.get('k')).rejects.toMatchObject({ code: 'E_UNSUPPORTED' })
+})
+
+test('after a restart of the server a token never matches', async () => {
+  const server = await memcached()
+  const cache = remote(server.address, { deadTimeoutMs: 10 })
+  const token = await cache.set('k', value)
+  await server.kill()
+  await server.restart()
+  await cache.get('k').catch(() => {})
+  await sleep(20)
+  const again = await cache.set('k', value)
+  expect(again.id).toBe(token.id)
+  expect(await cache.cas('k', value, token)).toEqual({ status: 'exists' })
+  expect((await cache.cas('k', value, again)).status).toBe('stored')
+})
+
+test('a server that does not know meta is spoken to in binary, where the transport is left open', async () => {
+  const server = await FaultyServer.start((request, socket) => {
+    socket.write(replyTo(request, { value: request.opcode === 0 ? `value of ${request.key}` : '' }))
+  })
+  cleanups.push(() => server.stop())
+  await expect(remote(server.address).get('k')).rejects.toThrow(/meta commands/)
+  const cache = remote(server.address, { transport: 'auto' })
+  const items = await Promise.all(['a', 'b'].map((key) => cache.get(key)))
+  expect(items.map((item) => String(item?.value))).toEqual(['value of a', 'value of b'])
+  expect(server.connections).toBe(3)
+})
+
+test('credentials are a line of the password file', async () => {
+  const folder = await temporaryFolder()
+  const file = join(folder, 'users')
+  await writeFile(file, 'someone:secret\n')
+  await chmod(file, 0o644)
+  const { address } = await memcached({ args: ['-Y', file] })
+  const cache = remote(address, { credentials: { username: 'someone', password: 'secret' } })
+  await cache.set('k', value)
+  expect(String((await cache.get('k'))?.value)).toBe('v')
+  const wrong = remote(address, { credentials: { username: 'someone', password: 'wrong' } })
+  await expect(wrong.get('k')).rejects.toMatchObject({ code: 'E_CACHE_UNAVAILABLE' })
+  await expect(remote(address).get('k')).rejects.toMatchObject({ code: 'E_CACHE_UNAVAILABLE' })
+})
+
+test('TLS', async () => {
+  const folder = await temporaryFolder()
+  const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')]
+  const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1']
+  execFileSync(
+    'openssl',
+    ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-keyout', key, '-out', cert, ...subject],
+    { stdio: 'ignore' },
+  )
+  await chmod(key, 0o644)
+  const { address } = await memcached({ args: ['-Z', '-o', `ssl_chain_cert=${cert},ssl_key=${key}`] })
+  const cache = remote(address, { tls: { ca: await readFile(cert) } })
+  const large = Buffer.alloc(500_000, 'x')
+  await Promise.all([cache.set('k', value), cache.set('large', large)])
+  expect(String((await cache.get('k'))?.value)).toBe('v')
+  expect((await cache.get('large'))?.value.equals(large)).toBe(true)
+  await expect(remote(address, { tls: {} }).get('k')).rejects.toMatchObject({ code: 'E_CACHE_UNAVAILABLE' })
+})
+
+test('options that contradict each other are refused', () => {
+  expect(() => new RemoteCache('a', { transport: 'binary', tls: {} })).toThrow(RangeError)
+  expect(() => new RemoteCache('a', { transport: 'udp' as never })).toThrow(RangeError)
+  expect(() => new RemoteCache('a', { credentials: { username: 'a b', password: 'c' } })).toThrow(RangeError)
+})
