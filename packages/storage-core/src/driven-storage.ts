@@ -202,7 +202,9 @@ export class DrivenStorage implements Storage {
     try {
       const driver = this.#driver
       const stored =
-        driver.readOne === undefined ? (await driver.read([own], part, call))[0] : await driver.readOne(own, part, call)
+        driver.readOne === undefined
+          ? (await driver.read([own], part, call))[0]
+          : await driver.readOne(own, part, call)
       return stored ?? notFound(own, part)
     } finally {
       this.#leave()

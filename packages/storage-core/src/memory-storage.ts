@@ -232,7 +232,7 @@ function startBehind(
 }
 
 function parsePosition(text: string): Position {
-  const [name = '', version = ''] = text.split('\0')
-  if (!/^[1-9][0-9]*$/.test(version)) throw new RangeError('after is no cursor of this storage')
+  const [, name, version] = /^([^\0]+)\0([1-9][0-9]{0,15})$/.exec(text) ?? []
+  if (name === undefined) throw new RangeError('after is no cursor of this storage')
   return { name, version: Number(version) }
 }

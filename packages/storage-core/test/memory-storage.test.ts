@@ -1,5 +1,6 @@
 import { MemoryStorage } from '@larder/storage-core'
 import { LimitedStorage, storageContract } from '@larder/storage-core/testing'
+import assert from 'node:assert/strict'
 import { describe, test } from 'vitest'
 
 describe('MemoryStorage', () => {
@@ -12,5 +13,40 @@ describe('MemoryStorage without what is optional', () => {
     describe,
     test,
     open: async () => ({ storage: new LimitedStorage(new MemoryStorage(), without) }),
+  })
+})
+
+describe('the counter of MemoryStorage', () => {
+  test('begins at the clock, so that a new process goes on above the last', async () => {
+    const first = new MemoryStorage({ now: () => 1_000 })
+    const { version } = await first.putContent(first.info('c', 'r'), 'x')
+    assert.equal(version, 1_000_000)
+    const second = new MemoryStorage({ now: () => 1_001 })
+    assert.ok((await second.putContent(second.info('c', 'r'), 'x')).version > version)
+  })
+
+  test('grows when the clock stands still or is set back', async () => {
+    let now = 5_000
+    const storage = new MemoryStorage({ now: () => now })
+    const put = async () => (await storage.putContent(storage.info('c', 'r'), 'x')).version
+    const versions = [await put(), await put()]
+    now = 0
+    versions.push(await put(), await put())
+    assert.deepEqual(versions, [5_000_000, 5_000_001, 5_000_002, 5_000_003])
+  })
+
+  test('a cursor whose position was changed is refused', async () => {
+    const storage = new MemoryStorage()
+    for (const name of ['a', 'b', 'c']) await storage.putContent(storage.info('c', name), 'x')
+    const { next } = await storage.page('c', { order: 'newest', limit: 1 })
+    const [fingerprint] = JSON.parse(Buffer.from(next!, 'base64url').toString()) as [string]
+    for (const position of ['', 'b', 'b\0', 'b\0x', 'b\0-1', 'b\x001e3', 'b\x001\x002x']) {
+      const after = Buffer.from(JSON.stringify([fingerprint, position])).toString('base64url')
+      await assert.rejects(
+        storage.page('c', { order: 'newest', after }),
+        RangeError,
+        JSON.stringify(position),
+      )
+    }
   })
 })

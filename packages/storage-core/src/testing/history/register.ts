@@ -35,7 +35,8 @@ export class Register {
   readonly #key: string
   readonly #steps: Step[]
   readonly #numbered = new Map<string, Change[]>()
-  readonly #unnumbered: { readonly change: Change; readonly floor: number }[] = []
+  /** `floor`: what had been seen when it began; not yet known for one that began after the current step. */
+  readonly #unnumbered = new Map<Change, { floor: number }>()
   readonly #violations: Violation[] = []
 
   constructor(key: string, changes: readonly Change[], observations: readonly Observation[]) {
@@ -74,14 +75,17 @@ export class Register {
   }
 
   #index(change: Change): void {
-    if (change.version === undefined) return
+    if (change.version === undefined) {
+      this.#unnumbered.set(change, { floor: 0 })
+      return
+    }
     const alike = this.#numbered.get(change.shows)
     if (alike === undefined) this.#numbered.set(change.shows, [change])
     else alike.push(change)
   }
 
   #placeChange(change: Change, seen: number): number | undefined {
-    if (change.version === undefined) this.#unnumbered.push({ change, floor: seen })
+    if (change.version === undefined) this.#unnumbered.set(change, { floor: seen })
     else if (change.version <= seen) {
       this.#report(
         'order',
@@ -111,9 +115,9 @@ export class Register {
 
   /** Behind what was seen, by a change whose number is not known. */
   #placeBetween(saw: string, end: number, seen: number): number | undefined {
-    const floors = this.#unnumbered
-      .filter(({ change }) => change.shows === saw && change.start <= end)
-      .map(({ floor }) => Math.max(seen, floor))
+    const floors = [...this.#unnumbered]
+      .filter(([change]) => change.shows === saw && change.start <= end)
+      .map(([, { floor }]) => Math.max(seen, floor))
     const floor = Math.min(...floors)
     return floors.length === 0 ? undefined : Number.isInteger(floor) ? floor + 0.5 : floor
   }

@@ -1,0 +1,130 @@
+import { abortable, checkSource, collect, untilAborted } from '@larder/storage-core'
+import assert from 'node:assert/strict'
+import { describe, test } from 'vitest'
+
+const turn = () => new Promise<void>((resolve) => setImmediate(resolve))
+
+/** A source that tells what was done with it. */
+function watched(chunks: readonly unknown[], hangs = false) {
+  const state = { asked: 0, ended: false }
+  async function* source() {
+    try {
+      for (const chunk of chunks) {
+        state.asked++
+        yield chunk as Uint8Array
+      }
+      if (hangs) await new Promise<never>(() => undefined)
+    } finally {
+      state.ended = true
+    }
+  }
+  return { state, source: source() }
+}
+
+async function read(stream: AsyncIterable<Uint8Array>): Promise<string> {
+  return Buffer.from(await collect(stream)).toString()
+}
+
+describe('checkSource', () => {
+  test('bytes are taken as they are, strings as UTF-8', () => {
+    const bytes = Uint8Array.of(1, 2, 3)
+    const checked = checkSource(bytes)
+    assert.ok('bytes' in checked && checked.bytes === bytes)
+    assert.deepEqual(checkSource('\u00e9'), { bytes: Buffer.from([0xc3, 0xa9]) })
+  })
+
+  test('a stream may yield strings too, but no halves of pairs and nothing else', async () => {
+    const streamOf = (...chunks: unknown[]) => {
+      const checked = checkSource(watched(chunks).source)
+      assert.ok('stream' in checked)
+      return checked.stream
+    }
+    assert.equal(await read(streamOf('a', Buffer.from('b'), Uint8Array.of(99))), 'abc')
+    await assert.rejects(read(streamOf('a', '\ud83d', '\ude00')), RangeError)
+    await assert.rejects(read(streamOf('a', 7)), TypeError)
+  })
+
+  test('a stream that is not read is not started', async () => {
+    const { state, source } = watched(['a'])
+    checkSource(source)
+    await turn()
+    assert.equal(state.asked, 0)
+  })
+})
+
+describe('collect', () => {
+  test('copies every chunk, one alone too', async () => {
+    const chunk = Buffer.from('one')
+    const { source } = watched([chunk])
+    const bytes = await collect(source)
+    chunk.fill(0)
+    assert.equal(Buffer.from(bytes).toString(), 'one')
+    assert.equal((await collect(watched([]).source)).length, 0)
+  })
+
+  test('ends the source when the signal fires between chunks', async () => {
+    const abort = new AbortController()
+    const { state, source } = watched(['a', 'b', 'c'])
+    let seen = 0
+    await assert.rejects(
+      async () => {
+        for await (const _ of abortable(source, abort.signal)) if (++seen === 2) abort.abort()
+      },
+      { code: 'E_ABORTED' },
+    )
+    await turn()
+    assert.deepEqual([seen, state.ended], [2, true])
+  })
+
+  test('does not wait for a source that hangs', async () => {
+    const abort = new AbortController()
+    const collecting = collect(watched([Buffer.from('a')], true).source, abort.signal)
+    const refused = assert.rejects(collecting, { code: 'E_ABORTED' })
+    await turn()
+    abort.abort()
+    await refused
+  })
+})
+
+describe('abortable', () => {
+  test('passes on chunks, errors and an early end', async () => {
+    const boom = new Error('boom')
+    async function* breaking() {
+      yield Buffer.from('a')
+      throw boom
+    }
+    await assert.rejects(read(abortable(breaking(), new AbortController().signal)), boom)
+    const { state, source } = watched([Buffer.from('a'), Buffer.from('b')])
+    for await (const chunk of abortable(source, undefined)) {
+      assert.equal(String(chunk), 'a')
+      break
+    }
+    assert.deepEqual(state, { asked: 1, ended: true })
+  })
+})
+
+describe('untilAborted', () => {
+  test('is the work, or E_ABORTED as soon as the signal fires', async () => {
+    assert.equal(await untilAborted(Promise.resolve(1), undefined), 1)
+    const abort = new AbortController()
+    assert.equal(await untilAborted(Promise.resolve(2), abort.signal), 2)
+    const waiting = untilAborted(new Promise<never>(() => undefined), abort.signal, 'k')
+    abort.abort('reason')
+    await assert.rejects(waiting, { code: 'E_ABORTED', key: 'k', cause: 'reason' })
+    await assert.rejects(untilAborted(new Promise<never>(() => undefined), abort.signal), {
+      code: 'E_ABORTED',
+    })
+  })
+
+  test('leaves no listener behind, and no unhandled rejection', async () => {
+    const { signal } = new AbortController()
+    let listening = 0
+    const add = signal.addEventListener.bind(signal)
+    const remove = signal.removeEventListener.bind(signal)
+    signal.addEventListener = (...args: Parameters<typeof add>) => (listening++, add(...args))
+    signal.removeEventListener = (...args: Parameters<typeof remove>) => (listening--, remove(...args))
+    await untilAborted(Promise.resolve(), signal)
+    await assert.rejects(untilAborted(Promise.reject(new Error('x')), signal))
+    assert.equal(listening, 0)
+  })
+})

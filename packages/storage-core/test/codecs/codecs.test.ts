@@ -1,0 +1,72 @@
+import { bytesCodec, type Codec, jsonCodec, textCodec } from '@larder/storage-core'
+import fc from 'fast-check'
+import assert from 'node:assert/strict'
+import { describe, test } from 'vitest'
+
+const DAMAGED = [[0xff], [0xc3], [0xed, 0xa0, 0x80], [0xf8, 0x88, 0x80, 0x80]].map((bytes) =>
+  Uint8Array.from(bytes),
+)
+
+function comesBack<T>(codec: Codec<T>, values: fc.Arbitrary<T>): void {
+  fc.assert(
+    fc.property(values, (value) => {
+      const { bytes, flags } = codec.encode(value)
+      assert.ok(Number.isInteger(flags) && flags >= 0 && flags <= 0xffff_ffff)
+      assert.deepEqual(codec.decode(bytes, flags), value)
+      // A view into other memory, as a receive buffer gives.
+      const around = Buffer.concat([Buffer.from('<<'), bytes, Buffer.from('>>')])
+      assert.deepEqual(codec.decode(around.subarray(2, -2), flags), value)
+    }),
+  )
+}
+
+test('bytes come back as they are', () => {
+  comesBack(
+    bytesCodec,
+    fc.uint8Array().map((bytes) => Buffer.from(bytes)),
+  )
+})
+
+describe('textCodec', () => {
+  test('text comes back as it was', () => {
+    comesBack(textCodec, fc.string({ unit: 'binary' }))
+    comesBack(textCodec, fc.constantFrom('', '\ufeffwith a mark', '\0', '\u{10ffff}'))
+  })
+
+  test('half a surrogate pair is refused', () => {
+    for (const text of ['\ud800', 'a\udfff', '\udc00\ud800'])
+      assert.throws(() => textCodec.encode(text), RangeError)
+  })
+
+  test('what is no UTF-8 is E_CORRUPT', () => {
+    for (const bytes of DAMAGED) assert.throws(() => textCodec.decode(bytes, 0), { code: 'E_CORRUPT' })
+  })
+})
+
+describe('jsonCodec', () => {
+  test('JSON comes back as it was', () => {
+    comesBack(
+      jsonCodec(),
+      fc.jsonValue().map((value) => JSON.parse(JSON.stringify(value)) as unknown),
+    )
+    comesBack(jsonCodec(), fc.constantFrom<unknown>(null, '', 0, false, [], {}, 'caf\u00e9', '\ud800'))
+  })
+
+  test('what JSON cannot say is refused', () => {
+    const cycle: { self?: unknown } = {}
+    cycle.self = cycle
+    for (const value of [undefined, () => 1, Symbol('s'), 1n, cycle, { deep: [2n] }]) {
+      assert.throws(() => jsonCodec().encode(value), TypeError)
+    }
+  })
+
+  test('what is no JSON is E_CORRUPT', () => {
+    for (const text of ['', '{', '{"a":1}x', 'undefined', '\ufeff1']) {
+      assert.throws(() => jsonCodec().decode(Buffer.from(text), 0), { code: 'E_CORRUPT' })
+    }
+    for (const bytes of DAMAGED) {
+      const quoted = Buffer.concat([Buffer.from('"'), bytes, Buffer.from('"')])
+      assert.throws(() => jsonCodec().decode(quoted, 0), { code: 'E_CORRUPT' })
+    }
+  })
+})

@@ -1,0 +1,56 @@
+import { assertConditions, conditionsOf, MemoryStorage, type PartName } from '@larder/storage-core'
+import assert from 'node:assert/strict'
+import { describe, test } from 'vitest'
+
+const info = new MemoryStorage().info('c', 'r')
+const both: PartName[] = ['content', 'metadata']
+
+describe('conditionsOf', () => {
+  test('a plain tag is meant for the one part that is written', () => {
+    assert.deepEqual(conditionsOf({}, both), {})
+    assert.deepEqual(conditionsOf({ ifMatch: '"1"' }, ['metadata']), { metadata: { etag: '"1"' } })
+    assert.deepEqual(conditionsOf({ ifMatch: '*' }, ['content']), { content: '*' })
+    assert.throws(() => conditionsOf({ ifMatch: '"1"' }, both), TypeError)
+  })
+
+  test('ifNoneMatch is meant for all written parts', () => {
+    assert.deepEqual(conditionsOf({ ifNoneMatch: '*' }, both), { content: 'none', metadata: 'none' })
+    assert.deepEqual(conditionsOf({ ifNoneMatch: '*' }, ['metadata']), { metadata: 'none' })
+  })
+
+  test('tags by part may name a part that is not written', () => {
+    assert.deepEqual(conditionsOf({ ifMatch: { metadata: '"2"', content: '*' } }, ['content']), {
+      metadata: { etag: '"2"' },
+      content: '*',
+    })
+  })
+})
+
+describe('assertConditions', () => {
+  const holds = (
+    conditions: Parameters<typeof assertConditions>[1],
+    version: number | undefined,
+  ): boolean => {
+    try {
+      assertConditions(info, conditions, (part) => (part === 'content' ? version : undefined))
+      return true
+    } catch (error) {
+      const { code, key, name } = error as { code?: string; key?: string; name?: string }
+      assert.deepEqual([code, key, name], ['E_PRECONDITION_FAILED', info.key, 'PreconditionFailedError'])
+      return false
+    }
+  }
+
+  test('compares each part with what is asked of it', () => {
+    assert.equal(holds({}, undefined), true)
+    assert.equal(holds({ content: 'none' }, undefined), true)
+    assert.equal(holds({ content: 'none' }, 7), false)
+    assert.equal(holds({ content: '*' }, 7), true)
+    assert.equal(holds({ content: '*' }, undefined), false)
+    assert.equal(holds({ content: { etag: '"7"' } }, 7), true)
+    assert.equal(holds({ content: { etag: '"7"' } }, 8), false)
+    assert.equal(holds({ content: { etag: '"7"' } }, undefined), false)
+    assert.equal(holds({ content: { etag: '"7"' }, metadata: 'none' }, 7), true)
+    assert.equal(holds({ content: { etag: '"7"' }, metadata: '*' }, 7), false)
+  })
+})
