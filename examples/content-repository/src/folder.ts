@@ -1,0 +1,33 @@
+import { realpath, stat } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import { UsageError } from './command-line.js'
+import { codeOf, findFiles, type Findings } from './files.js'
+
+const REPOSITORY = fileURLToPath(new URL('../../..', import.meta.url))
+
+/** What a tool has made or keeps in this repository. */
+const NOT_OURS: ReadonlySet<string> = new Set(['.git', 'node_modules', 'dist', 'coverage', '.tmp'])
+
+/** The folder's real path. */
+export async function checkFolder(given: string = REPOSITORY): Promise<string> {
+  try {
+    const folder = await realpath(given)
+    if ((await stat(folder)).isDirectory()) return folder
+  } catch (cause) {
+    throw new UsageError(`The folder cannot be read: ${given} (${codeOf(cause) ?? String(cause)})`, { cause })
+  }
+  throw new UsageError(`This is no folder: ${given}`)
+}
+
+/** All files of a folder that was given; of this repository, those that people write. */
+export function filesOf(
+  folder: string,
+  given: string | undefined,
+  database: string | undefined,
+): Promise<Findings> {
+  return findFiles(folder, ({ path, name }) => {
+    // The folder may be the one where the database lies, with the files that SQLite keeps beside its own.
+    if (database !== undefined && path.startsWith(database)) return true
+    return given === undefined && NOT_OURS.has(name.slice(name.lastIndexOf('/') + 1))
+  })
+}

@@ -1,0 +1,58 @@
+import { chooseCache } from './cache.js'
+import { Client } from './client.js'
+import type { Command } from './command-line.js'
+import { openDatabase } from './database.js'
+import type { FileEntry } from './file-entry.js'
+import { checkFolder, filesOf } from './folder.js'
+import { collectionOf, importStep } from './import-step.js'
+import { Meter } from './meter.js'
+import { readBack } from './read-back.js'
+import { reportOf } from './report.js'
+import { pickForEdit, showEdit, showListing, showRemoval, type Stage } from './show.js'
+import type { Surroundings } from './surroundings.js'
+import { bytesText, countText } from './text.js'
+
+/** The main job: stores the files of a folder, then shows what reading and writing them is like. */
+export async function run(command: Command, surroundings: Surroundings): Promise<void> {
+  const { env, output, signal, say } = surroundings
+  const folder = await checkFolder(command.folder)
+  await using database = await openDatabase(command, env)
+  await using cache = await chooseCache(env)
+  say('folder', folder)
+  say('database', database.description)
+  say('cache', cache.description)
+  for (const complaint of cache.complaints) say('', `${complaint}; the database is asked in its place`)
+
+  const collection = collectionOf(folder)
+  const findings = await filesOf(folder, command.folder, database.file)
+  const meter = new Meter()
+  // Nobody has asked for these files yet: the import tells the cache what has changed, and leaves the filling of it
+  // to those who read.
+  await using importer = await Client.open(database, cache, { maxCachedBytes: 0 })
+  const files = await meter.measure('import', [importer.storage], () =>
+    importStep(importer, collection, findings, surroundings, command.verbose),
+  )
+  if (files.length === 0) return say('', 'Without files, there is nothing more to show')
+
+  await using one = await Client.open(database, cache)
+  await using other = await Client.open(database, cache)
+  await show({ collection, first: one.storage, second: other.storage, signal, say }, files, meter)
+  output.write(`\n${reportOf(meter.rows)}\n`)
+}
+
+async function show(stage: Stage, files: readonly FileEntry[], meter: Meter): Promise<void> {
+  const { first, second, collection, signal, say } = stage
+  for (const step of ['cold read', 'warm read']) {
+    const bytes = await meter.measure(step, [first], () => readBack(first, collection, files, signal))
+    const reads = meter.rows.at(-1)?.databaseReads ?? 0
+    say(step, `${countText(files.length)} files, ${bytesText(bytes)}, every digest right`)
+    say('', `content and entries came with ${countText(reads)} reads of the database`)
+  }
+  await meter.measure('listing', [first], () => showListing(stage))
+  await meter.measure('listing again', [first], () => showListing(stage))
+  const edited = pickForEdit(files)
+  if (edited !== undefined) await meter.measure('edit', [first, second], () => showEdit(stage, edited))
+  const removed = files.at(-1)
+  if (removed !== undefined)
+    await meter.measure('removal', [first, second], () => showRemoval(stage, removed))
+}

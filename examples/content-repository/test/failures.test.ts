@@ -1,0 +1,62 @@
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { rowOf, runExample, WITHOUT_MEMCACHED } from './support/example.js'
+import { newFiles, newFolder } from './support/folder.js'
+
+/** Nobody listens on the first ports. */
+const NOBODY = '127.0.0.1:1'
+
+describe('arguments that make no sense end with exit code 2', () => {
+  test('a folder that does not exist', async () => {
+    const folder = join(await newFolder(), 'missing')
+    const outcome = await runExample([folder], WITHOUT_MEMCACHED)
+    expect(outcome).toMatchObject({ code: 2, stdout: '' })
+    expect(outcome.stderr).toContain(`The folder cannot be read: ${folder} (ENOENT)`)
+  })
+
+  test('a file in the place of the folder', async () => {
+    const folder = await newFiles({ 'a.txt': '' })
+    const outcome = await runExample([join(folder, 'a.txt')], WITHOUT_MEMCACHED)
+    expect(outcome).toMatchObject({ code: 2, stderr: `This is no folder: ${join(folder, 'a.txt')}\n` })
+  })
+
+  test('options, folders and addresses', async () => {
+    const outcomes = await Promise.all([
+      runExample(['--wrong']),
+      runExample(['one', 'two']),
+      runExample(['--data', 'kept'], { DATABASE_URL: 'sqlite:another' }),
+      runExample(['.'], { DATABASE_URL: 'oracle://somewhere' }),
+      runExample(['.'], { DATABASE_URL: 'sqlite::memory:' }),
+      runExample(['.'], { ...WITHOUT_MEMCACHED, MEMCACHE_SERVERS: 'http://somewhere' }),
+    ])
+    expect(outcomes.map(({ code }) => code)).toEqual([2, 2, 2, 2, 2, 2])
+    expect(outcomes[3].stderr).toBe(
+      'DATABASE_URL must begin with postgres://, mysql://, mariadb:// or sqlite:\n',
+    )
+  })
+})
+
+test('--help says how it is used', async () => {
+  const outcome = await runExample(['--help'])
+  expect(outcome).toMatchObject({ code: 0, stderr: '' })
+  expect(outcome.stdout).toContain('MEMCACHE_SERVERS')
+})
+
+test.each([
+  ['postgres', `postgres://user:secret@${NOBODY}/larder`],
+  ['mariadb', `mariadb://user:secret@${NOBODY}/larder`],
+])('a %s that cannot be reached is named without its password', async (_, DATABASE_URL) => {
+  const outcome = await runExample([await newFiles({ 'a.txt': '' })], { ...WITHOUT_MEMCACHED, DATABASE_URL })
+  expect(outcome.code).toBe(1)
+  expect(outcome.stderr).toContain('The database cannot be reached')
+  expect(outcome.stderr).toContain(NOBODY)
+  expect(outcome.stderr).not.toContain('secret')
+})
+
+test('a memcached that cannot be reached is told of, and done without', async () => {
+  const folder = await newFiles({ 'a.txt': 'a', 'b.txt': 'b' })
+  const outcome = await runExample([folder], { MEMCACHE_SERVERS: NOBODY })
+  expect(outcome).toMatchObject({ code: 0, stderr: '' })
+  expect(outcome.stdout).toContain(`${NOBODY} does not answer`)
+  expect(rowOf('warm read', outcome)).toMatchObject({ operations: 4, hits: 0, databaseReads: 4 })
+})
