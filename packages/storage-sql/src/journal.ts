@@ -29,7 +29,7 @@ export class Journal {
 
   /** The id that `insert` gave. */
   idOf({ rows, insertId }: Outcome): string {
-    return String(rows[0]?.['id'] ?? insertId)
+    return String(numberOf(rows[0]?.['id'] ?? insertId))
   }
 
   /** Drops the rows; ids that are gone or are no ids are passed over. */

@@ -110,7 +110,8 @@ function faultOf(error: unknown): Fault {
     if (SOCKET_CODES.has(code)) return LOST
     const sqlite = SQLITE.find(([prefix]) => code.startsWith(prefix))
     if (sqlite !== undefined) return sqlite[1]
-    if (found.severity !== undefined) return POSTGRES[code] ?? (code.startsWith('08') ? LOST : { code: 'E_SERVER' })
+    if (found.severity !== undefined)
+      return POSTGRES[code] ?? (code.startsWith('08') ? LOST : { code: 'E_SERVER' })
   }
   if (typeof errno === 'number' && MYSQL[errno] !== undefined) return MYSQL[errno]
   if (LOST_MESSAGE.test(message)) return LOST
@@ -160,7 +161,9 @@ export function toStorageError(error: unknown): StorageError {
   const cause = driverErrorOf(error) ?? error
   const message = `The database: ${messageOf(cause)}`
   const made =
-    code === 'E_LOCK_TIMEOUT' ? new LockTimeoutError(message, { cause }) : new StorageError(code, message, { cause })
+    code === 'E_LOCK_TIMEOUT'
+      ? new LockTimeoutError(message, { cause })
+      : new StorageError(code, message, { cause })
   return known(made, fault)
 }
 

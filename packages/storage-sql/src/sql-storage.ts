@@ -1,5 +1,5 @@
 import { DrivenStorage } from '@larder/storage-core'
-import { openDriver } from './open.js'
+import { openDriver } from './opening/open.js'
 import type { SqlStorageOptions } from './options.js'
 
 /**

@@ -19,7 +19,13 @@ export function tablePathsOf(dataSource: DataSource, prefix: string): TablePaths
   }
   const paths = TABLES.map((table) => {
     const { tablePath } = dataSource.getMetadata(entities[table])
-    return [table, tablePath.split('.').map((name) => dataSource.driver.escape(name)).join('.')]
+    return [
+      table,
+      tablePath
+        .split('.')
+        .map((name) => dataSource.driver.escape(name))
+        .join('.'),
+    ]
   })
   return Object.fromEntries(paths) as TablePaths
 }

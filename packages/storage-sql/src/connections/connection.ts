@@ -91,7 +91,10 @@ export class PooledConnection implements Connection {
     if (this.#discarded) return
     try {
       if (!this.#restored) {
-        await this.#bounded(() => this.dialect.runAll(this.#runner, this.dialect.restoreSession(this.#runner)), undefined)
+        await this.#bounded(
+          () => this.dialect.runAll(this.#runner, this.dialect.restoreSession(this.#runner)),
+          undefined,
+        )
       }
       await this.#runner.release()
     } catch {
@@ -108,7 +111,8 @@ export class PooledConnection implements Connection {
     } catch (cause) {
       const error = toStorageError(cause)
       // An answer that is still to come would be taken for the next statement's.
-      if (isConnectionLost(error) || isInDoubt(error) || isStorageError(error, 'E_ABORTED')) await this.#discard()
+      if (isConnectionLost(error) || isInDoubt(error) || isStorageError(error, 'E_ABORTED'))
+        await this.#discard()
       throw error
     }
   }

@@ -18,10 +18,7 @@ export class PooledSource implements ConnectionSource {
     this.#owned = owned
   }
 
-  async read<T>(
-    work: (connection: Connection) => Promise<T>,
-    signal: AbortSignal | undefined,
-  ): Promise<T> {
+  async read<T>(work: (connection: Connection) => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
     try {
       return await this.write(work, signal)
     } catch (error) {
@@ -31,10 +28,7 @@ export class PooledSource implements ConnectionSource {
     }
   }
 
-  async write<T>(
-    work: (connection: Connection) => Promise<T>,
-    signal: AbortSignal | undefined,
-  ): Promise<T> {
+  async write<T>(work: (connection: Connection) => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
     const runner = this.#dataSource.createQueryRunner('master')
     const connection = await PooledConnection.take(this.dialect, runner, this.#limits, signal)
     try {

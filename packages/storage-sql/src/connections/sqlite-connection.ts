@@ -29,7 +29,11 @@ export class SqliteConnection implements Connection {
 
   async run(statement: Statement): Promise<Outcome> {
     throwIfAborted(this.#signal)
-    return whileBusy(() => this.dialect.run(this.#runner, statement), this.#limits.lockTimeoutMs, this.#signal)
+    return whileBusy(
+      () => this.dialect.run(this.#runner, statement),
+      this.#limits.lockTimeoutMs,
+      this.#signal,
+    )
   }
 
   async runAll(statements: readonly Statement[]): Promise<readonly Outcome[]> {

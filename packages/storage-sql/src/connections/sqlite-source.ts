@@ -32,18 +32,12 @@ export class SqliteSource implements ConnectionSource {
     this.#limits = limits
   }
 
-  async read<T>(
-    work: (connection: Connection) => Promise<T>,
-    signal: AbortSignal | undefined,
-  ): Promise<T> {
+  async read<T>(work: (connection: Connection) => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
     const { reader } = this.#parts
     return reader === undefined ? this.write(work, signal) : work(this.#connection(reader, signal))
   }
 
-  async write<T>(
-    work: (connection: Connection) => Promise<T>,
-    signal: AbortSignal | undefined,
-  ): Promise<T> {
+  async write<T>(work: (connection: Connection) => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
     return writers.run(this.#parts.id, () => work(this.#connection(this.#parts.writer, signal)), signal)
   }
 

@@ -24,7 +24,7 @@ export interface Dialect {
   /** At the end of a `SELECT` whose rows are to be locked. */
   readonly forUpdate: string
   /** A value as the driver takes it. */
-  bind(value: Value): unknown
+  readonly bind: (value: Value) => unknown
   /** A name as it was stored. */
   name(value: unknown): string
   endsWith(column: string, ext: string): Statement
@@ -42,7 +42,7 @@ export interface Dialect {
   discard(runner: QueryRunner): Promise<void>
 }
 
-/** `?` as it is, for drivers that number nothing. */
+/** For connections that take one statement at a time. */
 export async function runOneByOne(
   run: (statement: Statement) => Promise<Outcome>,
   statements: readonly Statement[],

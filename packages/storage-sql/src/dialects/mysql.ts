@@ -1,6 +1,14 @@
 import type { QueryRunner } from 'typeorm'
 import { type Dialect, type Limits, runOneByOne } from './dialect.js'
-import { asBuffer, joinSql, type Outcome, type Row, type Statement, statement, type Value } from './statement.js'
+import {
+  asBuffer,
+  joinSql,
+  type Outcome,
+  type Row,
+  type Statement,
+  statement,
+  type Value,
+} from './statement.js'
 
 /** The little of `mysql2`'s connection that is used. */
 interface MysqlClient {
@@ -41,8 +49,7 @@ export function mysqlDialect(shared: boolean): Dialect {
     bind: (value) => (typeof value === 'string' ? Buffer.from(value) : bytesOrSame(value)),
     name: (value) => (Buffer.isBuffer(value) ? value.toString() : String(value)),
     endsWith: (column, ext) => statement(`RIGHT(${column}, LENGTH(?)) = ?`, ext, ext),
-    anyOf: (column, names) =>
-      statement(`${column} IN (${names.map(() => '?').join(', ')})`, ...names),
+    anyOf: (column, names) => statement(`${column} IN (${names.map(() => '?').join(', ')})`, ...names),
     begin: (limits, runner) => [
       ...(shared ? [...settings(limits, runner), isolation('SET')] : []),
       statement('START TRANSACTION'),

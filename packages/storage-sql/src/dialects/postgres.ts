@@ -1,6 +1,14 @@
 import type { QueryRunner } from 'typeorm'
 import { type Dialect, runOneByOne } from './dialect.js'
-import { asBuffer, joinSql, type Outcome, type Row, type Statement, statement, type Value } from './statement.js'
+import {
+  asBuffer,
+  joinSql,
+  type Outcome,
+  type Row,
+  type Statement,
+  statement,
+  type Value,
+} from './statement.js'
 
 interface PostgresResult {
   readonly rows: readonly Row[]
@@ -66,7 +74,7 @@ async function runJoined(runner: QueryRunner, statements: readonly Statement[]):
   const { sql, values } = joinSql(statements, '; ')
   let next = 0
   const text = sql.replace(/\?/g, () => literal(values[next++] ?? null))
-  runner.connection.logger.logQuery(sql, [...values], runner)
+  runner.dataSource.logger.logQuery(sql, [...values], runner)
   const results = await client.query(text)
   return (results as readonly PostgresResult[]).map(({ rows, rowCount }) => ({
     rows,

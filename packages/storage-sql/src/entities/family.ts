@@ -17,7 +17,9 @@ export type DatabaseType = 'postgres' | 'mysql' | 'mariadb' | 'better-sqlite3'
 export function familyOf(type: DataSourceOptions['type']): Family {
   const family = FAMILIES[type]
   if (family === undefined) {
-    throw new TypeError(`A data source of type ${type} cannot be used; use ${Object.keys(FAMILIES).join(', ')}`)
+    throw new TypeError(
+      `A data source of type ${type} cannot be used; use ${Object.keys(FAMILIES).join(', ')}`,
+    )
   }
   return family
 }

@@ -16,7 +16,9 @@ const PREFIX = /^[A-Za-z_][A-Za-z0-9_]{0,39}$/
 /** Throws a `RangeError` for what cannot begin a table's name in every database. */
 export function tablePrefixOf({ tablePrefix = DEFAULT_TABLE_PREFIX }: TableOptions): string {
   if (!PREFIX.test(tablePrefix)) {
-    throw new RangeError(`tablePrefix must be 1 to 40 letters, digits and _, not ${JSON.stringify(tablePrefix)}`)
+    throw new RangeError(
+      `tablePrefix must be 1 to 40 letters, digits and _, not ${JSON.stringify(tablePrefix)}`,
+    )
   }
   return tablePrefix
 }

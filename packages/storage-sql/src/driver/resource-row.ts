@@ -1,7 +1,14 @@
 import { etagOf, type PartInfo, type PartName } from '@larder/storage-core'
-import { numberOf, optionalNumber, type Row, type Statement, statement, type Value } from './dialects/statement.js'
+import {
+  numberOf,
+  optionalNumber,
+  type Row,
+  type Statement,
+  statement,
+  type Value,
+} from '../dialects/statement.js'
 import type { TakenContent } from './content-intake.js'
-import type { TablePaths } from './tables.js'
+import type { TablePaths } from '../tables.js'
 
 /** What a write must know of the row it changes. */
 export interface LockedRow {
@@ -14,7 +21,12 @@ export interface LockedRow {
 /** Columns and what they are to become. */
 export type Changes = ReadonlyMap<string, Value>
 
-export function selectForWrite(tables: TablePaths, container: number, name: string, forUpdate: string): Statement {
+export function selectForWrite(
+  tables: TablePaths,
+  container: number,
+  name: string,
+  forUpdate: string,
+): Statement {
   return statement(
     `SELECT version, modified_us, content_version, metadata_version, content_body ` +
       `FROM ${tables.resource} WHERE container_id = ? AND name = ? ${forUpdate}`,
@@ -36,7 +48,11 @@ export function lockedRow(row: Row): LockedRow {
 }
 
 /** The columns of the content, of one version. */
-export function contentColumns(content: TakenContent, version: number, modifiedUs: number): [string, Value][] {
+export function contentColumns(
+  content: TakenContent,
+  version: number,
+  modifiedUs: number,
+): [string, Value][] {
   const kept = content === 'remove' ? undefined : content
   return [
     ['content_version', kept === undefined ? null : version],

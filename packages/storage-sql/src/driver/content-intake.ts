@@ -1,6 +1,6 @@
 import { abortable, type PartChange, StorageError } from '@larder/storage-core'
 import type { Bodies } from './bodies.js'
-import type { Settings } from './options.js'
+import type { Settings } from '../options.js'
 
 /** Content on its way into a row: the bytes themselves, or the body that holds them by now. */
 export type TakenContent =
@@ -85,13 +85,14 @@ async function* piecesOf(
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   if ('bytes' in change) {
-    for (let at = 0; at < change.bytes.length; at += chunkBytes) yield change.bytes.subarray(at, at + chunkBytes)
+    for (let at = 0; at < change.bytes.length; at += chunkBytes)
+      yield change.bytes.subarray(at, at + chunkBytes)
     return
   }
   let piece = Buffer.allocUnsafe(chunkBytes)
   let filled = 0
   for await (const chunk of abortable(change.stream, signal)) {
-    for (let at = 0; at < chunk.length; ) {
+    for (let at = 0; at < chunk.length;) {
       const taken = Math.min(chunk.length - at, chunkBytes - filled)
       piece.set(chunk.subarray(at, at + taken), filled)
       filled += taken

@@ -1,9 +1,9 @@
 import type { ListRequest, ListRow, ListRows } from '@larder/storage-core'
-import type { ConnectionSource } from './connections/source.js'
+import type { ConnectionSource } from '../connections/source.js'
 import type { Containers } from './containers.js'
-import { joinSql, numberOf, type Row, type Statement, statement } from './dialects/statement.js'
+import { joinSql, numberOf, type Row, type Statement, statement } from '../dialects/statement.js'
 import { dateOf } from './resource-row.js'
-import type { TablePaths } from './tables.js'
+import type { TablePaths } from '../tables.js'
 
 const NAMES_IN_A_BATCH = 5_000
 
@@ -31,10 +31,19 @@ export class Listing {
     const { collection, ext, order, limit } = request
     const after = request.after === undefined ? undefined : parsePosition(request.after)
     const container = await this.#containers.make(collection, signal)
-    const behind = after && (order === 'name' ? statement('AND name > ?', after.name) : behindTime(order, after))
+    const behind =
+      after && (order === 'name' ? statement('AND name > ?', after.name) : behindTime(order, after))
     const direction = order === 'newest' ? 'DESC' : 'ASC'
     const by = order === 'name' ? 'name' : `modified_us ${direction}, name ${direction}`
-    const rows = await this.#select('name, version, modified_us', container, ext, behind, by, limit + 1, signal)
+    const rows = await this.#select(
+      'name, version, modified_us',
+      container,
+      ext,
+      behind,
+      by,
+      limit + 1,
+      signal,
+    )
     const page = rows.slice(0, limit)
     const last = page.at(-1)
     return {
@@ -70,7 +79,10 @@ export class Listing {
     signal: Signal,
   ): Promise<readonly Row[]> {
     const select = joinSql([
-      statement(`SELECT ${columns} FROM ${this.#tables.resource} WHERE container_id = ? AND live = 1`, container),
+      statement(
+        `SELECT ${columns} FROM ${this.#tables.resource} WHERE container_id = ? AND live = 1`,
+        container,
+      ),
       behind,
       ext === undefined ? undefined : joinSql([statement('AND'), this.#source.dialect.endsWith('name', ext)]),
       statement(`ORDER BY ${by} LIMIT ${limit}`),
@@ -104,6 +116,7 @@ function behindTime(order: 'oldest' | 'newest', { modifiedUs, name }: Position):
 
 function parsePosition(text: string): Position {
   const match = /^([0-9]{1,16}) (.+)$/s.exec(text)
-  if (match?.[1] === undefined || match[2] === undefined) throw new RangeError('after is no cursor of this storage')
+  if (match?.[1] === undefined || match[2] === undefined)
+    throw new RangeError('after is no cursor of this storage')
   return { modifiedUs: Number(match[1]), name: match[2] }
 }

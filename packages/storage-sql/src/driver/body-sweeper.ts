@@ -1,7 +1,7 @@
-import type { ConnectionSource } from './connections/source.js'
-import { numberOf, statement } from './dialects/statement.js'
-import type { Settings } from './options.js'
-import type { TablePaths } from './tables.js'
+import type { ConnectionSource } from '../connections/source.js'
+import { numberOf, statement } from '../dialects/statement.js'
+import type { Settings } from '../options.js'
+import type { TablePaths } from '../tables.js'
 
 const LONGEST_INTERVAL_MS = 60_000
 const BODIES_AT_ONCE = 16

@@ -1,10 +1,16 @@
-import { isStorageError, type PartName, type PartStream, type ResourceInfo, type StoredPart } from '@larder/storage-core'
+import {
+  isStorageError,
+  type PartName,
+  type PartStream,
+  type ResourceInfo,
+  type StoredPart,
+} from '@larder/storage-core'
 import type { Bodies } from './bodies.js'
-import type { ConnectionSource } from './connections/source.js'
+import type { ConnectionSource } from '../connections/source.js'
 import type { Containers } from './containers.js'
-import { asBuffer, joinSql, optionalNumber, type Row, statement } from './dialects/statement.js'
+import { asBuffer, joinSql, optionalNumber, type Row, statement } from '../dialects/statement.js'
 import { partInfoOf } from './resource-row.js'
-import type { TablePaths } from './tables.js'
+import type { TablePaths } from '../tables.js'
 
 // Each row may be as large as the inline limit.
 const NAMES_IN_A_QUERY = 256
@@ -83,7 +89,12 @@ export class Reader {
     return rows.length > 0
   }
 
-  async #rows(container: number, names: readonly string[], part: PartName, signal: Signal): Promise<Map<string, Row>> {
+  async #rows(
+    container: number,
+    names: readonly string[],
+    part: PartName,
+    signal: Signal,
+  ): Promise<Map<string, Row>> {
     const { dialect } = this.#source
     const select = joinSql([
       statement(

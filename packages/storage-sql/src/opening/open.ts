@@ -1,21 +1,21 @@
 import { StorageError } from '@larder/storage-core'
 import { realpathSync } from 'node:fs'
 import type { DataSource, DataSourceOptions } from 'typeorm'
-import { ClosableSource } from './connections/closable-source.js'
-import { PooledSource } from './connections/pooled-source.js'
-import type { ConnectionSource } from './connections/source.js'
-import { whileBusy } from './connections/sqlite-connection.js'
-import { SqliteSource } from './connections/sqlite-source.js'
+import { ClosableSource } from '../connections/closable-source.js'
+import { PooledSource } from '../connections/pooled-source.js'
+import type { ConnectionSource } from '../connections/source.js'
+import { whileBusy } from '../connections/sqlite-connection.js'
+import { SqliteSource } from '../connections/sqlite-source.js'
 import { optionsOfUrl, ownDataSource } from './data-sources.js'
-import { mysqlDialect } from './dialects/mysql.js'
-import { postgres } from './dialects/postgres.js'
-import { familyOf } from './entities/family.js'
-import { tablePrefixOf } from './entities/tables.js'
+import { mysqlDialect } from '../dialects/mysql.js'
+import { postgres } from '../dialects/postgres.js'
+import { familyOf } from '../entities/family.js'
+import { tablePrefixOf } from '../entities/tables.js'
 import { migrate } from './migrate.js'
-import { type Settings, settingsOf, type SqlStorageOptions } from './options.js'
-import { SqlDriver } from './sql-driver.js'
-import { toStorageError } from './sql-errors.js'
-import { type TablePaths, tablePathsOf } from './tables.js'
+import { type Settings, settingsOf, type SqlStorageOptions } from '../options.js'
+import { SqlDriver } from '../driver/sql-driver.js'
+import { toStorageError } from '../sql-errors.js'
+import { type TablePaths, tablePathsOf } from '../tables.js'
 
 /** Opens what is needed, in this order, and closes it again should a later step fail. */
 export async function openDriver(options: SqlStorageOptions): Promise<SqlDriver> {
@@ -48,12 +48,17 @@ function targetOf(
   | { readonly dataSource: DataSource; readonly targetOptions?: undefined }
   | { readonly dataSource?: undefined; readonly targetOptions: DataSourceOptions } {
   const given = (['url', 'typeorm', 'dataSource'] as const).filter((name) => name in options)
-  if (given.length !== 1) throw new TypeError('SqlStorage.open() takes exactly one of url, typeorm and dataSource')
+  if (given.length !== 1)
+    throw new TypeError('SqlStorage.open() takes exactly one of url, typeorm and dataSource')
   if ('dataSource' in options) return { dataSource: options.dataSource }
   return { targetOptions: 'url' in options ? optionsOfUrl(options.url) : options.typeorm }
 }
 
-async function initialised(dataSource: DataSource, prefix: string, opened: DataSource[]): Promise<TablePaths> {
+async function initialised(
+  dataSource: DataSource,
+  prefix: string,
+  opened: DataSource[],
+): Promise<TablePaths> {
   familyOf(dataSource.options.type)
   if (!dataSource.isInitialized) {
     opened.push(dataSource)

@@ -1,6 +1,6 @@
-import type { ConnectionSource } from './connections/source.js'
-import { numberOf, statement } from './dialects/statement.js'
-import type { TablePaths } from './tables.js'
+import type { ConnectionSource } from '../connections/source.js'
+import { numberOf, statement } from '../dialects/statement.js'
+import type { TablePaths } from '../tables.js'
 
 /** The ids of collections. They are remembered, since a collection is never removed. */
 export class Containers {
@@ -30,7 +30,10 @@ export class Containers {
   async make(name: string, signal: AbortSignal | undefined): Promise<number> {
     const found = await this.find(name, signal)
     if (found !== undefined) return found
-    const insert = statement(`INSERT INTO ${this.#table} (name) VALUES (?) ${this.#source.dialect.orKeep}`, name)
+    const insert = statement(
+      `INSERT INTO ${this.#table} (name) VALUES (?) ${this.#source.dialect.orKeep}`,
+      name,
+    )
     await this.#source.write((connection) => connection.run(insert), signal)
     const made = await this.find(name, signal)
     if (made === undefined) throw new Error(`The collection ${JSON.stringify(name)} vanished as it was made`)

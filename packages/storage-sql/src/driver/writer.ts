@@ -13,12 +13,12 @@ import {
   type WriteResult,
 } from '@larder/storage-core'
 import type { Bodies } from './bodies.js'
-import type { Clock } from './clock.js'
-import type { Connection } from './connections/connection.js'
+import type { Clock } from '../clock.js'
+import type { Connection } from '../connections/connection.js'
 import type { TakenContent } from './content-intake.js'
-import type { Statement, Value } from './dialects/statement.js'
-import type { Journal } from './journal.js'
-import type { Settings } from './options.js'
+import type { Statement, Value } from '../dialects/statement.js'
+import type { Journal } from '../journal.js'
+import type { Settings } from '../options.js'
 import {
   contentColumns,
   insertRow,
@@ -28,8 +28,8 @@ import {
   selectForWrite,
   updateRow,
 } from './resource-row.js'
-import { collision, isInDoubt } from './sql-errors.js'
-import type { TablePaths } from './tables.js'
+import { collision, isInDoubt } from '../sql-errors.js'
+import type { TablePaths } from '../tables.js'
 
 /** What a write does, once its streams have been read. */
 export interface WriteJob {
@@ -112,7 +112,12 @@ export class Writer {
     return { pending, modifiedUs, change }
   }
 
-  #columns({ content, metadata }: WriteJob, version: number, modifiedUs: number, live: boolean): Map<string, Value> {
+  #columns(
+    { content, metadata }: WriteJob,
+    version: number,
+    modifiedUs: number,
+    live: boolean,
+  ): Map<string, Value> {
     return new Map<string, Value>([
       ['version', version],
       ['live', live ? 1 : 0],

@@ -1,9 +1,9 @@
 import { StorageError, throwIfAborted } from '@larder/storage-core'
-import type { Connection } from './connections/connection.js'
-import type { ConnectionSource } from './connections/source.js'
-import { asBuffer, numberOf, type Statement, statement } from './dialects/statement.js'
-import type { Settings } from './options.js'
-import type { TablePaths } from './tables.js'
+import type { Connection } from '../connections/connection.js'
+import type { ConnectionSource } from '../connections/source.js'
+import { asBuffer, numberOf, type Statement, statement } from '../dialects/statement.js'
+import type { Settings } from '../options.js'
+import type { TablePaths } from '../tables.js'
 
 /** Contents in chunks. A body is complete before a resource's row names it, and is never changed afterwards. */
 export class Bodies {

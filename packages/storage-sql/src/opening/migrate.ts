@@ -2,8 +2,8 @@ import { StorageError } from '@larder/storage-core'
 import { createHash } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type DataSource, MigrationExecutor, type QueryRunner } from 'typeorm'
-import { whileBusy } from './connections/sqlite-connection.js'
-import { type Family, familyOf } from './entities/family.js'
+import { whileBusy } from '../connections/sqlite-connection.js'
+import { type Family, familyOf } from '../entities/family.js'
 
 const PATIENCE_MS = 60_000
 const PAUSE_MS = 50

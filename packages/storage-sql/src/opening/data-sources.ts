@@ -1,9 +1,9 @@
 import { StorageError } from '@larder/storage-core'
 import { DataSource, type DataSourceOptions } from 'typeorm'
-import { larderEntities } from './entities/entities.js'
-import { type DatabaseType, type Family, familyOf } from './entities/family.js'
-import { larderMigrations } from './migrations/migrations.js'
-import type { Settings } from './options.js'
+import { larderEntities } from '../entities/entities.js'
+import { type DatabaseType, type Family, familyOf } from '../entities/family.js'
+import { larderMigrations } from '../migrations/migrations.js'
+import type { Settings } from '../options.js'
 
 const PACKAGES: Readonly<Record<Family, string>> = Object.freeze({
   postgres: 'pg',
@@ -57,18 +57,18 @@ export async function ownDataSource(
     dropSchema: false,
     cache: false,
   }
-  return new DataSource({ ...options, ...common, ...tuning(family, options, settings) } as DataSourceOptions)
+  const merged: object = { ...tuning(family, settings), ...options, ...common }
+  return new DataSource(merged as DataSourceOptions)
 }
 
-function tuning(family: Family, options: DataSourceOptions, settings: Settings): object {
-  const { poolSize, connectTimeoutMs } = settings
-  const extra = options.extra as object | undefined
+/** What the data source's own options may override. */
+function tuning(family: Family, { poolSize, connectTimeoutMs }: Settings): object {
   switch (family) {
     case 'postgres':
-      return { poolSize, connectTimeoutMS: connectTimeoutMs, extra: { keepAlive: true, ...extra } }
+      return { poolSize, connectTimeoutMS: connectTimeoutMs, extra: { keepAlive: true } }
     case 'mysql':
       // Values travel as literals in any case; several statements in one packet save round trips.
-      return { poolSize, connectTimeout: connectTimeoutMs, multipleStatements: true, extra }
+      return { poolSize, connectTimeout: connectTimeoutMs, multipleStatements: true }
     case 'sqlite':
       return {}
   }
@@ -79,9 +79,11 @@ async function driverOf(family: Family, options: DataSourceOptions): Promise<unk
   if ('driver' in options && options.driver !== undefined) return options.driver
   const name = PACKAGES[family]
   try {
-    const loaded = (await import(name)) as { readonly default?: unknown }
-    return loaded.default ?? loaded
+    const loaded: unknown = await import(name)
+    return (loaded as { readonly default?: unknown }).default ?? loaded
   } catch (cause) {
-    throw new StorageError('E_UNSUPPORTED', `The package ${name} is needed for this database: install it`, { cause })
+    throw new StorageError('E_UNSUPPORTED', `The package ${name} is needed for this database: install it`, {
+      cause,
+    })
   }
 }

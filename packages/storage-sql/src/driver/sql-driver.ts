@@ -20,16 +20,16 @@ import {
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Bodies } from './bodies.js'
 import { BodySweeper } from './body-sweeper.js'
-import { type Clock, microClock } from './clock.js'
-import type { ConnectionSource } from './connections/source.js'
+import { type Clock, microClock } from '../clock.js'
+import type { ConnectionSource } from '../connections/source.js'
 import { Containers } from './containers.js'
 import { takeContent, takeMetadata } from './content-intake.js'
-import { Journal } from './journal.js'
+import { Journal } from '../journal.js'
 import { Listing } from './listing.js'
-import type { Settings, SqlOptions } from './options.js'
+import type { Settings, SqlOptions } from '../options.js'
 import { Reader } from './reader.js'
-import { isCollision } from './sql-errors.js'
-import type { TablePaths } from './tables.js'
+import { isCollision } from '../sql-errors.js'
+import type { TablePaths } from '../tables.js'
 import { unchanged, type WriteJob, Writer } from './writer.js'
 
 const FIRST_PAUSE_MS = 2
@@ -80,7 +80,11 @@ export class SqlDriver implements StorageDriver {
     await this.#containers.make(collection, signal)
   }
 
-  read(infos: readonly ResourceInfo[], part: PartName, call: DriverCall): Promise<(StoredPart | undefined)[]> {
+  read(
+    infos: readonly ResourceInfo[],
+    part: PartName,
+    call: DriverCall,
+  ): Promise<(StoredPart | undefined)[]> {
     return this.#reader.read(infos, part, call.signal)
   }
 
@@ -98,14 +102,19 @@ export class SqlDriver implements StorageDriver {
       assertConditions(info, conditions, () => undefined)
       return unchanged(this.#clock())
     }
-    const content = changes.content && (await takeContent(changes.content, this.#bodies, this.#settings, signal))
+    const content =
+      changes.content && (await takeContent(changes.content, this.#bodies, this.#settings, signal))
     try {
       const metadata = changes.metadata && (await takeMetadata(changes.metadata, this.#settings, signal))
       const result = await this.#writeRepeatedly({ request, container, content, metadata, signal })
       this.#sweeper.poke()
       return result
     } catch (error) {
-      if (typeof content === 'object' && content.body !== undefined && !isStorageError(error, 'E_OUTCOME_UNKNOWN')) {
+      if (
+        typeof content === 'object' &&
+        content.body !== undefined &&
+        !isStorageError(error, 'E_OUTCOME_UNKNOWN')
+      ) {
         await this.#bodies.discard(content.body)
       }
       throw error
