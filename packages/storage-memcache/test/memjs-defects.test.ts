@@ -29,7 +29,7 @@ function stock(server: FaultyServer, options: object = {}): Client {
     retry_delay: 0.01,
     logger,
     ...options,
-  } as never)
+  })
   cleanups.push(() => client.close())
   return client
 }

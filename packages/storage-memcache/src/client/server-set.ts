@@ -26,7 +26,8 @@ export class ServerSet {
       const wireKey = wireKeyOf(key)
       return run(this.#serverOf(key), wireKey)
     } catch (error) {
-      return Promise.reject(error as Error)
+      const reason = error as Error
+      return Promise.reject(reason)
     }
   }
 

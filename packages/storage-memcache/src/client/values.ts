@@ -5,7 +5,7 @@ import { deflateSync, inflateSync } from 'node:zlib'
  * What the client's own serializer writes and reads back as the type that went in. JSON values lose what JSON
  * cannot say: a `Date` comes back as a string, `NaN` inside an object as null.
  */
-export type PlainValue = string | Uint8Array | boolean | number | bigint | JsonValue
+export type PlainValue = Uint8Array | bigint | JsonValue
 export type JsonValue =
   null | string | number | boolean | readonly JsonValue[] | { readonly [name: string]: JsonValue | undefined }
 

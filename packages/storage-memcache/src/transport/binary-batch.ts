@@ -25,7 +25,7 @@ abstract class BinaryBatch<Entry, Result> implements Exchange<BinaryFrame> {
   isSettled = false
   protected readonly entries: readonly Entry[]
   readonly #resolve: (result: Result) => void
-  readonly #reject: (error: unknown) => void
+  readonly #reject: (error: Error) => void
   readonly #opcode: number
   #base = 0
   #next = 0
@@ -34,7 +34,7 @@ abstract class BinaryBatch<Entry, Result> implements Exchange<BinaryFrame> {
     opcode: number,
     entries: readonly Entry[],
     resolve: (result: Result) => void,
-    reject: (error: unknown) => void,
+    reject: (error: Error) => void,
   ) {
     this.#opcode = opcode
     this.entries = entries
@@ -112,7 +112,7 @@ export class BinaryGetBatch extends BinaryBatch<WireKey, CacheBatch> {
   constructor(
     keys: readonly WireKey[],
     resolve: (result: CacheBatch) => void,
-    reject: (error: unknown) => void,
+    reject: (error: Error) => void,
   ) {
     super(Opcode.getQuietly, keys, resolve, reject)
     this.bytes = keys.reduce((sum, key) => sum + key.bytes + OVERHEAD_BYTES, 0)
@@ -159,7 +159,7 @@ export class BinarySetBatch extends BinaryBatch<WireItem, ReadonlyMap<string, Er
   constructor(
     items: readonly WireItem[],
     resolve: (result: ReadonlyMap<string, Error>) => void,
-    reject: (error: unknown) => void,
+    reject: (error: Error) => void,
   ) {
     super(Opcode.setQuietly, items, resolve, reject)
     this.bytes = items.reduce((sum, item) => sum + item.key.bytes + item.value.byteLength + OVERHEAD_BYTES, 0)

@@ -42,12 +42,12 @@ export class BinaryCommand<T> implements Exchange<BinaryFrame>, BinaryRequest {
   readonly #read: BinaryCommandFields<T>['read']
   readonly #withoutConnection: T | undefined
   readonly #resolve: (result: T) => void
-  readonly #reject: (error: unknown) => void
+  readonly #reject: (error: Error) => void
 
   constructor(
     fields: BinaryCommandFields<T>,
     resolve: (result: T) => void,
-    reject: (error: unknown) => void,
+    reject: (error: Error) => void,
   ) {
     this.opcode = fields.opcode
     this.key = fields.key.text
@@ -79,7 +79,7 @@ export class BinaryCommand<T> implements Exchange<BinaryFrame>, BinaryRequest {
     try {
       this.#resolve(this.#read(frame, from))
     } catch (error) {
-      this.#reject(error)
+      this.#reject(error as Error)
     }
     return true
   }

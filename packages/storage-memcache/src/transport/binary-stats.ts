@@ -18,13 +18,13 @@ export class BinaryStats implements Exchange<BinaryFrame> {
   readonly #topic: string
   readonly #lines = new Map<string, string>()
   readonly #resolve: (lines: ReadonlyMap<string, string>) => void
-  readonly #reject: (error: unknown) => void
+  readonly #reject: (error: Error) => void
   #opaque = 0
 
   constructor(
     topic: string,
     resolve: (lines: ReadonlyMap<string, string>) => void,
-    reject: (error: unknown) => void,
+    reject: (error: Error) => void,
   ) {
     this.#topic = topic
     this.#resolve = resolve

@@ -4,7 +4,7 @@ import type { Exchange } from './exchange.js'
 
 export type CreateExchange<T, Frame> = (
   resolve: (result: T) => void,
-  reject: (error: unknown) => void,
+  reject: (error: Error) => void,
 ) => Exchange<Frame>
 
 /** Hands a command to its channel; `signal` rejects it with `E_ABORTED`, and keeps it from being sent if it was not. */
@@ -22,7 +22,7 @@ export function issue<T, Frame>(
       },
       (error) => {
         signal.removeEventListener('abort', onAbort)
-        reject(error as Error)
+        reject(error)
       },
     )
     const onAbort = () =>

@@ -17,7 +17,7 @@ export class LineCommand<T> implements Exchange<MetaReply> {
   readonly #isLast: (line: string) => boolean
   readonly #read: (lines: readonly string[]) => T
   readonly #resolve: (result: T) => void
-  readonly #reject: (error: unknown) => void
+  readonly #reject: (error: Error) => void
   readonly #lines: string[] = []
 
   constructor(
@@ -27,7 +27,7 @@ export class LineCommand<T> implements Exchange<MetaReply> {
       readonly read: (lines: readonly string[]) => T
     },
     resolve: (result: T) => void,
-    reject: (error: unknown) => void,
+    reject: (error: Error) => void,
   ) {
     this.#line = fields.line
     this.#isLast = fields.isLast

@@ -40,7 +40,7 @@ class MemjsConnection extends Server {
   }
 
   get #internals(): ServerInternals {
-    return this as unknown as ServerInternals
+    return this
   }
 
   open(events: LinkEvents): SocketLink {

@@ -23,14 +23,14 @@ abstract class MetaBatch<Entry, Result> implements Exchange<MetaReply> {
   isSettled = false
   protected readonly entries: readonly Entry[]
   readonly #resolve: (result: Result) => void
-  readonly #reject: (error: unknown) => void
+  readonly #reject: (error: Error) => void
   #base = 0
   #next = 0
 
   constructor(
     entries: readonly Entry[],
     resolve: (result: Result) => void,
-    reject: (error: unknown) => void,
+    reject: (error: Error) => void,
   ) {
     this.entries = entries
     this.opaques = entries.length
@@ -95,7 +95,7 @@ export class MetaGetBatch extends MetaBatch<WireKey, CacheBatch> {
   constructor(
     keys: readonly WireKey[],
     resolve: (result: CacheBatch) => void,
-    reject: (error: unknown) => void,
+    reject: (error: Error) => void,
   ) {
     super(keys, resolve, reject)
     this.bytes = keys.reduce((sum, key) => sum + key.bytes + OVERHEAD_BYTES, 0)
@@ -133,7 +133,7 @@ export class MetaSetBatch extends MetaBatch<WireItem, ReadonlyMap<string, Error>
   constructor(
     items: readonly WireItem[],
     resolve: (result: ReadonlyMap<string, Error>) => void,
-    reject: (error: unknown) => void,
+    reject: (error: Error) => void,
   ) {
     super(items, resolve, reject)
     this.bytes = items.reduce((sum, item) => sum + item.key.bytes + item.value.byteLength + OVERHEAD_BYTES, 0)

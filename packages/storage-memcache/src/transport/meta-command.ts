@@ -32,10 +32,10 @@ export class MetaCommand<T> implements Exchange<MetaReply> {
   isSettled = false
   readonly #fields: MetaCommandFields<T>
   readonly #resolve: (result: T) => void
-  readonly #reject: (error: unknown) => void
+  readonly #reject: (error: Error) => void
   #opaque = 0
 
-  constructor(fields: MetaCommandFields<T>, resolve: (result: T) => void, reject: (error: unknown) => void) {
+  constructor(fields: MetaCommandFields<T>, resolve: (result: T) => void, reject: (error: Error) => void) {
     this.#fields = fields
     this.bytes = fields.key.bytes + (fields.value?.byteLength ?? 0) + OVERHEAD_BYTES
     this.#resolve = resolve
@@ -69,7 +69,7 @@ export class MetaCommand<T> implements Exchange<MetaReply> {
     try {
       this.#resolve(this.#fields.read(reply, from))
     } catch (error) {
-      this.#reject(error)
+      this.#reject(error as Error)
     }
     return true
   }

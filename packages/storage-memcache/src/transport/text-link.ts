@@ -26,7 +26,7 @@ export function textDial(address: ServerAddress, options: TextLinkOptions = {}):
     socket.once(options.tls === undefined ? 'connect' : 'secureConnect', () => {
       if (handshake !== undefined) link.write([handshake.question])
     })
-    socket.on('data', (chunk) => {
+    socket.on('data', (chunk: Buffer) => {
       if (handshake === undefined) return link.receive(chunk)
       const result = handshake.read(chunk)
       if (result === 'more') return

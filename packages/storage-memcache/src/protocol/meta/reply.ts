@@ -4,6 +4,9 @@ const CR = 0x0d
 const LF = 0x0a
 const SPACE = 0x20
 const ZERO = 0x30
+const LETTER_F = 0x66
+const LETTER_C = 0x63
+const LETTER_O = 0x4f
 /** Longer than any line that memcached sends; what goes on longer is none. */
 const MAX_LINE_BYTES = 4096
 /** memcached's own limit for `-I` is 1 GiB. */
@@ -107,17 +110,10 @@ export class MetaReply {
   }
 
   #readFlag(bytes: Buffer, at: number, end: number): void {
-    switch (bytes[at]) {
-      case 0x66: // f
-        this.flags = readNumber(bytes, at + 1, end)
-        break
-      case 0x63: // c
-        this.#readCas(bytes, at + 1, end)
-        break
-      case 0x4f: // O
-        this.opaque = readNumber(bytes, at + 1, end)
-        break
-    }
+    const letter = bytes[at]
+    if (letter === LETTER_F) this.flags = readNumber(bytes, at + 1, end)
+    else if (letter === LETTER_C) this.#readCas(bytes, at + 1, end)
+    else if (letter === LETTER_O) this.opaque = readNumber(bytes, at + 1, end)
   }
 
   #readCas(bytes: Buffer, start: number, end: number): void {
