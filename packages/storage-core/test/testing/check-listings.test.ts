@@ -34,6 +34,10 @@ describe('checkListings lets pass', () => {
     assert.deepEqual(kindsOf(...base, listed(3, 4), listed(5, 6, 'a'), listed(7, 8, 'a', 'b')), [])
   })
 
+  test('a write without an answer that began while the listing ran', () => {
+    assert.deepEqual(kindsOf(listed(1, 4, 'a'), changed('add', 'a', 2, undefined)), [])
+  })
+
   test('a write of a member that is one already', () => {
     const base = [changed('add', 'a', 1, 2, 1), changed('add', 'a', 3, 4, 2)]
     assert.deepEqual(kindsOf(...base, listed(5, 6, 'a')), [])

@@ -46,8 +46,8 @@ export class SimStorage extends ForwardingStorage {
     return this.#write(options, (own) => super.putContent(info, content, own))
   }
 
-  override remove(info: ResourceInfo, options?: WriteOptions): Promise<WriteResult> {
-    return this.#write(options, (own) => super.remove(info, own))
+  override removeContent(info: ResourceInfo, options?: WriteOptions): Promise<WriteResult> {
+    return this.#write(options, (own) => super.removeContent(info, own))
   }
 
   async #write(
