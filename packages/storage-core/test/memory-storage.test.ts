@@ -1,10 +1,14 @@
 import { MemoryStorage } from '@larder/storage-core'
-import { LimitedStorage, storageContract } from '@larder/storage-core/testing'
+import { FaultyStorage, LimitedStorage, storageContract } from '@larder/storage-core/testing'
 import assert from 'node:assert/strict'
 import { describe, test } from 'vitest'
 
 describe('MemoryStorage', () => {
   storageContract({ describe, test, open: async () => ({ storage: new MemoryStorage() }) })
+})
+
+describe('FaultyStorage without faults', () => {
+  storageContract({ describe, test, open: async () => ({ storage: new FaultyStorage(new MemoryStorage()) }) })
 })
 
 describe('MemoryStorage without what is optional', () => {
