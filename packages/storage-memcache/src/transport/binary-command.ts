@@ -44,11 +44,7 @@ export class BinaryCommand<T> implements Exchange<BinaryFrame>, BinaryRequest {
   readonly #resolve: (result: T) => void
   readonly #reject: (error: Error) => void
 
-  constructor(
-    fields: BinaryCommandFields<T>,
-    resolve: (result: T) => void,
-    reject: (error: Error) => void,
-  ) {
+  constructor(fields: BinaryCommandFields<T>, resolve: (result: T) => void, reject: (error: Error) => void) {
     this.opcode = fields.opcode
     this.key = fields.key.text
     this.keyBytes = fields.key.bytes

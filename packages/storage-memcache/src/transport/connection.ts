@@ -124,11 +124,12 @@ export class Connection<Frame> implements LinkEvents {
     this.#owner.answered()
   }
 
-  // After the microtasks of this tick, in which the promises of one chunk of replies lead to the next commands.
+  // After all sockets that had something to read in this turn of the event loop: the promises that their replies
+  // resolve lead to the next commands, for this server and for others.
   #scheduleFlush(): void {
     if (this.#flushIsDue) return
     this.#flushIsDue = true
-    process.nextTick(this.#onFlush)
+    setImmediate(this.#onFlush)
   }
 
   #flush(): void {

@@ -27,11 +27,7 @@ abstract class MetaBatch<Entry, Result> implements Exchange<MetaReply> {
   #base = 0
   #next = 0
 
-  constructor(
-    entries: readonly Entry[],
-    resolve: (result: Result) => void,
-    reject: (error: Error) => void,
-  ) {
+  constructor(entries: readonly Entry[], resolve: (result: Result) => void, reject: (error: Error) => void) {
     this.entries = entries
     this.opaques = entries.length
     this.#resolve = resolve
