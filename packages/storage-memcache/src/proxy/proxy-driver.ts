@@ -205,11 +205,12 @@ export class ProxyDriver implements StorageDriver {
     const result = await this.#apply(request, recorder, guard, call, { journal, beforeCommit })
     if (!result.changed) return result
     const confirmed = await this.#confirm(request, recorder, result, guard, listing)
-    if (result.journalId === undefined) return result
+    const { journalId, ...written } = result
+    if (journalId === undefined) return result
     // A row that stays for the relay is not told to the caller, who might settle it.
-    if (!confirmed) return { ...result, journalId: undefined }
-    if (transaction?.journal === undefined) this.#settler.add(result.journalId)
-    return result
+    if (transaction?.journal !== undefined) return confirmed ? result : written
+    if (confirmed) this.#settler.add(journalId)
+    return written
   }
 
   /** The storage has no transactions: the marks are the lock, from before the write until after it. */

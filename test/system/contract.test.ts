@@ -1,0 +1,59 @@
+import { servers } from '@larder/dev-servers/vitest'
+import { storageContract } from '@larder/storage-core/testing'
+import { type Cache, EmbeddedCache, MemcacheStorage, RemoteCache } from '@larder/storage-memcache'
+import { SqlStorage } from '@larder/storage-sql'
+import { afterAll, beforeAll, describe, test } from 'vitest'
+import { DATABASES, type Place } from './databases.js'
+
+/** The caches of two processes. */
+interface Clients {
+  readonly first: Cache
+  readonly second: Cache
+}
+
+const caches: Readonly<Record<string, () => Clients>> = {
+  memcached: () => ({
+    first: new RemoteCache(servers.memcached.servers),
+    second: new RemoteCache(servers.memcached.servers),
+  }),
+  'the embedded cache': () => {
+    const cache = new EmbeddedCache()
+    return { first: cache, second: cache }
+  },
+}
+
+let opened = 0
+
+for (const [where, connect] of Object.entries(caches)) {
+  for (const [database, create] of Object.entries(DATABASES)) {
+    describe(`${where} in front of ${database}`, () => {
+      let place: Place
+      beforeAll(async () => {
+        place = await create()
+      })
+      afterAll(() => place.drop())
+
+      storageContract({
+        describe,
+        test,
+        open: async () => {
+          const { first, second } = connect()
+          const namespace = `system-${process.pid}-${++opened}:`
+          const storages = [await SqlStorage.open({ url: place.url })]
+          return {
+            storage: new MemcacheStorage({ cache: first, storage: storages[0], namespace }),
+            reopen: async () => {
+              const storage = await SqlStorage.open({ url: place.url })
+              storages.push(storage)
+              return new MemcacheStorage({ cache: second, storage, namespace })
+            },
+            close: async () => {
+              for (const storage of storages) await storage.shutdown()
+              await Promise.all([first.close(), second.close()])
+            },
+          }
+        },
+      })
+    })
+  }
+}

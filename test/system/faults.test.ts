@@ -1,0 +1,180 @@
+import { startMemcached, startProxy } from '@larder/dev-servers'
+import { MemcacheStorage, type MemcacheStorageOptions, RemoteCache } from '@larder/storage-memcache'
+import { SqlStorage } from '@larder/storage-sql'
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { describe, test } from 'vitest'
+import { DATABASES } from './databases.js'
+
+const TIMEOUT_MS = 200
+/** What a read may take when the cache says nothing: its time-out once for the look, once for the help, and the query. */
+const PATIENCE_MS = 10 * TIMEOUT_MS
+
+const text = (part: { bytes: Buffer } | undefined) => part?.bytes.toString()
+
+/** A database, a memcached behind a proxy that can be made to fail, and a storage over both. */
+async function setUp(options: Partial<MemcacheStorageOptions> = {}) {
+  const place = await DATABASES['SQLite']?.()
+  assert.ok(place)
+  const memcached = await startMemcached()
+  const network = await startProxy({ port: memcached.port })
+  const durable = await SqlStorage.open({ url: place.url })
+  const client = { timeoutMs: TIMEOUT_MS, deadTimeoutMs: 300 }
+  const storage = new MemcacheStorage({ servers: network.address, client, storage: durable, ...options })
+  return {
+    durable,
+    memcached,
+    network,
+    storage,
+    [Symbol.asyncDispose]: async () => {
+      await storage.shutdown()
+      await durable.shutdown()
+      await network.stop()
+      await memcached.stop()
+      await place.drop()
+    },
+  }
+}
+
+async function inTime<T>(work: Promise<T>): Promise<T> {
+  const started = performance.now()
+  const result = await work
+  const took = performance.now() - started
+  assert.ok(took < PATIENCE_MS, `took ${Math.round(took)} ms`)
+  return result
+}
+
+type Network = Awaited<ReturnType<typeof startProxy>>
+
+const faults: Readonly<Record<string, (network: Network) => Promise<void> | void>> = {
+  'refuses connections': (network) => network.refuse(),
+  hangs: (network) => network.blackhole(),
+  'resets in the middle of a reply': (network) => network.truncate(3),
+  'resets before any reply': (network) => network.truncate(0),
+}
+
+describe('a cache that', () => {
+  for (const [fault, inflict] of Object.entries(faults)) {
+    test(`${fault}: reads are answered by the database in time, and rightly`, async () => {
+      await using world = await setUp()
+      const { durable, network, storage } = world
+      const infos = Array.from({ length: 20 }, (_, i) => storage.info('films', `film ${i}`))
+      await Promise.all(infos.map((info) => durable.putContent(info, info.resource ?? '')))
+      await storage.getMany(infos.slice(0, 10))
+      await inflict(network)
+      const one = await inTime(storage.getContent(storage.info('films', 'film 3')))
+      assert.equal(text(one), 'film 3')
+      const all = await inTime(Promise.all(infos.map((info) => storage.getContent(info))))
+      assert.deepEqual(
+        all.map(text),
+        infos.map(({ resource }) => resource),
+      )
+      assert.deepEqual(
+        (await inTime(storage.getMany(infos))).map(text),
+        infos.map(({ resource }) => resource),
+      )
+      assert.equal((await inTime(storage.ls('films'))).size, 20)
+      await network.pass()
+      assert.equal(text(await storage.getContent(storage.info('films', 'film 3'))), 'film 3')
+    })
+
+    test(`${fault}: a write is committed with 'bypass'`, async () => {
+      await using world = await setUp()
+      const { durable, network, storage } = world
+      const info = storage.info('films', 'academy dinosaur')
+      await storage.putContent(info, 'old')
+      await inflict(network)
+      await inTime(storage.putContent(info, 'new'))
+      assert.equal(text(await durable.getContent(info)), 'new')
+      assert.equal(text(await inTime(storage.getContent(info))), 'new')
+      assert.equal(storage.counters().unconfirmedWrites, 1)
+    })
+
+    test(`${fault}: a write is rolled back with 'reject'`, async () => {
+      await using world = await setUp({ whenCacheFails: 'reject', confirmTimeoutMs: 500 })
+      const { durable, network, storage } = world
+      const info = storage.info('films', 'academy dinosaur')
+      await storage.putContent(info, 'old')
+      await inflict(network)
+      await assert.rejects(storage.putContent(info, 'new'), { code: 'E_CACHE_UNAVAILABLE' })
+      assert.equal(text(await durable.getContent(info)), 'old')
+      assert.equal(text(await inTime(storage.getContent(info))), 'old')
+      await network.pass()
+    })
+  }
+
+  test('restarts empty: everything is read anew, and written as before', async () => {
+    await using world = await setUp()
+    const { durable, memcached, storage } = world
+    const info = storage.info('films', 'academy dinosaur')
+    await storage.putContent(info, 'first')
+    await storage.ls('films')
+    await memcached.kill()
+    assert.equal(text(await storage.getContent(info)), 'first')
+    await storage.putContent(info, 'second')
+    await memcached.restart()
+    for (const expected of ['third', 'fourth']) {
+      await storage.putContent(info, expected)
+      assert.equal(text(await storage.getContent(info)), expected)
+      assert.equal(text(await durable.getContent(info)), expected)
+    }
+    assert.deepEqual([...(await storage.ls('films')).keys()], ['academy dinosaur'])
+  })
+
+  test('stands still and goes on: nothing old comes out of it', async () => {
+    await using world = await setUp()
+    const { memcached, storage } = world
+    const info = storage.info('films', 'academy dinosaur')
+    await storage.putContent(info, 'first')
+    memcached.pause()
+    const during = storage.getContent(info)
+    assert.equal(text(await inTime(during)), 'first')
+    memcached.resume()
+    await storage.putContent(info, 'second')
+    assert.equal(text(await storage.getContent(info)), 'second')
+  })
+})
+
+describe('a database that is down', () => {
+  test('is told by a clear error, and what is cached can still be read', async () => {
+    const place = await DATABASES['PostgreSQL']?.()
+    assert.ok(place)
+    const url = new URL(place.url)
+    await using network = await startProxy({ port: Number(url.port) })
+    url.port = String(network.port)
+    await using memcached = await startMemcached()
+    await using durable = await SqlStorage.open({ url: url.href })
+    await using cache = new RemoteCache(memcached.address)
+    await using storage = new MemcacheStorage({ cache, storage: durable })
+    const info = storage.info('films', 'academy dinosaur')
+    const missing = storage.info('films', 'ace goldfinger')
+    await storage.putContent(info, 'text')
+    await network.refuse()
+    await network.cut()
+    assert.equal(text(await storage.getContent(info)), 'text')
+    await assert.rejects(storage.getContent(missing), { code: 'E_STORAGE_UNAVAILABLE' })
+    await assert.rejects(storage.putContent(info, 'new'), { code: 'E_STORAGE_UNAVAILABLE' })
+    assert.equal(text(await storage.getContent(info)), 'text')
+    await network.pass()
+    await storage.putContent(info, 'new')
+    await storage.putContent(missing, 'there')
+    assert.equal(text(await storage.getContent(info)), 'new')
+    assert.equal(text(await storage.getContent(missing)), 'there')
+    await place.drop().catch(() => undefined)
+  })
+})
+
+test('a process that has shut everything down ends by itself', async () => {
+  await using memcached = await startMemcached()
+  for (const [name, create] of Object.entries(DATABASES)) {
+    const place = await create()
+    const script = fileURLToPath(new URL('fixtures/use-and-close.mjs', import.meta.url))
+    const run = promisify(execFile)(process.execPath, [script, memcached.address, place.url], {
+      timeout: 20_000,
+    })
+    assert.equal((await run).stdout.trim(), 'closed', name)
+    await place.drop()
+  }
+})
