@@ -36,7 +36,7 @@ export class RemoteCache implements CommandCache {
   constructor(servers: string | readonly string[], options: RemoteCacheOptions = {}) {
     const resolved = resolveRemoteOptions(servers, options)
     this.maxItemBytes = maxItemBytesFor(resolved.serverItemLimitBytes)
-    this.#servers = new ServerSet(createServers(resolved), createRouter(resolved.addresses))
+    this.#servers = new ServerSet(createServers(resolved), createRouter(resolved.addresses, resolved.routing))
   }
 
   get(key: string, options?: CallOptions): Promise<CacheItem | undefined> {

@@ -1,5 +1,6 @@
 import type { ConnectionOptions } from 'node:tls'
 import { DEFAULT_SERVER_ITEM_LIMIT_BYTES } from '../protocol/limits.js'
+import type { RoutingOptions } from '../routing/router.js'
 import { addressText, parseServers, type ServerAddress } from '../server-address.js'
 import { BinaryTransport } from '../transport/binary-transport.js'
 import type { Credentials } from '../transport/credentials.js'
@@ -12,6 +13,8 @@ import type { NamedTransport } from './server-set.js'
 const MIN_SERVER_ITEM_LIMIT_BYTES = 1024
 
 export interface RemoteCacheOptions extends Partial<ChannelOptions> {
+  /** Which key lives on which server. Every process that shares the servers must say the same. */
+  readonly routing?: RoutingOptions
   /** What the servers were started with as `-I`. Default: 1 MiB, as theirs. */
   readonly serverItemLimitBytes?: number
   /**
@@ -28,6 +31,7 @@ export interface RemoteCacheOptions extends Partial<ChannelOptions> {
 
 export interface ResolvedRemoteOptions {
   readonly addresses: readonly ServerAddress[]
+  readonly routing: RoutingOptions
   readonly channel: ChannelOptions
   readonly transport: 'auto' | 'meta' | 'binary'
   readonly credentials: Credentials | undefined
@@ -62,7 +66,15 @@ export function resolveRemoteOptions(
   }
   const addresses = parseServers(servers)
   const channel = resolveChannelOptions(options)
-  return { addresses, channel, transport, credentials, tls, serverItemLimitBytes }
+  return {
+    addresses,
+    routing: options.routing ?? {},
+    channel,
+    transport,
+    credentials,
+    tls,
+    serverItemLimitBytes,
+  }
 }
 
 /** The servers in the order of their addresses. No I/O. */
