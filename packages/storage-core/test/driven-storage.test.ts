@@ -124,6 +124,16 @@ describe('DrivenStorage', () => {
     assert.equal(driver.closed, 1)
   })
 
+  test('ls and ils go through all pages of the driver', async () => {
+    const storage = new MemoryStorage()
+    const names = Array.from({ length: 2_500 }, (_, i) => `r${String(i).padStart(4, '0')}`)
+    for (const name of names) await storage.putContent(storage.info('c', name), '')
+    assert.deepEqual([...(await storage.ls('c')).keys()], names)
+    const seen: string[] = []
+    for await (const [name] of storage.ils('c')) seen.push(name)
+    assert.deepEqual(seen, names)
+  })
+
   test('a listing of all names comes sorted from ls and as it is from ils', async () => {
     const driver = Object.assign(new IdleDriver(), {
       async *listAll() {

@@ -120,6 +120,13 @@ class PagesWithLooseCursors extends Defective {
   }
 }
 
+class GoesRoundInCircles extends Defective {
+  override async page(collection: string, options: PageOptions = {}) {
+    const page = await super.page(collection, options)
+    return { ...page, next: page.next ?? options.after }
+  }
+}
+
 class KnowsOneOrder extends Defective {
   override page(collection: string, options?: PageOptions) {
     return super.page(collection, { ...options, order: 'name' })
@@ -163,6 +170,7 @@ export const MUTANTS_OF_NAMES: readonly Mutant[] = [
   mutant('listings', 'lists collections that begin alike', () => new ListsNeighbours()),
   mutant('pages', 'pages by offset', () => new PagesByOffset()),
   mutant('pages', 'takes cursors of other listings', () => new PagesWithLooseCursors()),
+  mutant('pages', 'goes round in circles', () => new GoesRoundInCircles()),
   mutant('pages', 'knows only the order by name', () => new KnowsOneOrder()),
   mutant('pages', 'adds an empty page at the end', () => new AddsAnEmptyPage()),
   mutant(CONTAINERS, 'empties a collection that is made again', () => new ForgetsMembersWhenMadeAgain()),

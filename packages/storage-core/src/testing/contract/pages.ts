@@ -161,6 +161,8 @@ async function walk(storage: Storage, collection: string, options: PageOptions):
     assert.ok(page.entries.length > 0, 'a page is empty')
     assert.ok(page.entries.length <= (options.limit ?? 100), 'a page is too long')
     all.push(...page.entries)
+    // A cursor that does not move on would never end.
+    assert.ok(all.length < 1_000, 'pages go round in a circle')
     after = page.next
   } while (after !== undefined)
   return all
