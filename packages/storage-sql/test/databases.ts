@@ -75,7 +75,7 @@ export class OpenPlace implements AsyncDisposable {
   /** Rows of a query of the test's own, past the storage. */
   async query(sql: string, values: unknown[] = []): Promise<Record<string, unknown>[]> {
     await using database = await rawDatabase(this.place)
-    return database.query(sql, values)
+    return await database.query(sql, values)
   }
 
   async count(table: string, where = '1 = 1'): Promise<number> {

@@ -1,0 +1,267 @@
+import type { PendingWrite, WriteResult } from '@larder/storage-core'
+import { StorageError } from '@larder/storage-core'
+import type { SqlStorage } from '@larder/storage-sql'
+import assert from 'node:assert/strict'
+import { describe, test } from 'vitest'
+import { DATABASE_NAMES, errorOf, gate, openFresh } from './databases.js'
+
+const nothing = { beforeCommit: async () => undefined }
+
+describe.each(DATABASE_NAMES)('writes on %s', (name) => {
+  test('20 conditional writers of two processes lose no update', async () => {
+    await using opened = await openFresh(name)
+    const storages = [opened.storage, await opened.another()]
+    await opened.storage.putContent(opened.storage.info('c', 'counter'), '0')
+    let refused = 0
+    const increment = async (storage: SqlStorage): Promise<void> => {
+      const info = storage.info('c', 'counter')
+      for (;;) {
+        const { bytes, etag } = await storage.getContent(info)
+        const next = String(Number(bytes.toString()) + 1)
+        try {
+          await storage.putContent(info, next, { ifMatch: etag })
+          return
+        } catch (error) {
+          assert.equal((error as StorageError).code, 'E_PRECONDITION_FAILED')
+          refused++
+        }
+      }
+    }
+    await Promise.all(Array.from({ length: 20 }, (_, i) => increment(storages[i % 2] as SqlStorage)))
+    const { bytes, version } = await opened.storage.getContent(opened.storage.info('c', 'counter'))
+    assert.equal(bytes.toString(), '20')
+    assert.equal(version, 21)
+    assert.ok(refused > 0, 'no two writers ever met')
+  })
+
+  test('of many writers who make a resource, one does and all others go on from there', async () => {
+    await using opened = await openFresh(name)
+    const storages = [opened.storage, await opened.another(), await opened.another()]
+    for (let round = 0; round < 5; round++) {
+      const results = await Promise.all(
+        Array.from({ length: 12 }, (_, i) => {
+          const storage = storages[i % 3] as SqlStorage
+          return storage.putContent(storage.info(`new-${round}`, 'same'), `${i}`)
+        }),
+      )
+      const versions = results.map(({ version }) => version).sort((a, b) => a - b)
+      assert.deepEqual(
+        versions,
+        Array.from({ length: 12 }, (_, i) => i + 1),
+      )
+      assert.equal(results.filter(({ created }) => created).length, 1)
+    }
+  })
+
+  test('only one of many who write only where nothing is', async () => {
+    await using opened = await openFresh(name)
+    const another = await opened.another()
+    const outcomes = await Promise.allSettled(
+      Array.from({ length: 10 }, (_, i) => {
+        const storage = i % 2 === 0 ? opened.storage : another
+        return storage.putContent(storage.info('c', 'r'), `${i}`, { ifNoneMatch: '*' })
+      }),
+    )
+    const codes = outcomes.map((outcome) =>
+      outcome.status === 'fulfilled' ? 'written' : (outcome.reason as StorageError).code,
+    )
+    assert.deepEqual(codes.sort(), [...Array<string>(9).fill('E_PRECONDITION_FAILED'), 'written'])
+  })
+
+  test('writers of many neighbours in another order do not deadlock', async () => {
+    await using opened = await openFresh(name)
+    const another = await opened.another()
+    const names = Array.from({ length: 40 }, (_, i) => `name-${i}`)
+    const write = (storage: SqlStorage, order: readonly string[]) =>
+      Promise.all(order.map((each) => storage.putContent(storage.info('c', each), each)))
+    await Promise.all([write(opened.storage, names), write(another, [...names].reverse())])
+    assert.equal((await opened.storage.ls('c')).size, 40)
+  })
+
+  test('a version goes on after removals, of which a small row stays', async () => {
+    await using opened = await openFresh(name)
+    const { storage } = opened
+    const info = storage.info('c', 'r')
+    const results: WriteResult[] = [
+      await storage.put(info, { content: 'x'.repeat(10_000), metadata: 'y' }),
+      await storage.remove(info),
+      await storage.putMetaData(info, 'again'),
+      await storage.remove(info),
+      await storage.putContent(info, 'and again'),
+    ]
+    assert.deepEqual(
+      results.map(({ version, created, emptied }) => [version, created, emptied]),
+      [
+        [1, true, false],
+        [2, false, true],
+        [3, true, false],
+        [4, false, true],
+        [5, true, false],
+      ],
+    )
+    await storage.remove(info)
+    const [row] = await opened.query('SELECT * FROM larder_resource')
+    assert.equal(Number(row?.['live']), 0)
+    assert.equal(row?.['content'], null)
+    assert.equal(row?.['metadata'], null)
+    assert.equal((await storage.ls('c')).size, 0)
+  })
+
+  test('each part has the version of the last write that touched it', async () => {
+    await using opened = await openFresh(name)
+    const { storage } = opened
+    const info = storage.info('c', 'r')
+    await storage.put(info, { content: 'c', metadata: 'm' })
+    await storage.putContent(info, 'c2')
+    assert.equal((await storage.getContent(info)).version, 2)
+    assert.equal((await storage.getMetaData(info)).version, 1)
+    assert.equal((await storage.removeContent(info)).emptied, false)
+    assert.equal((await storage.getMetaData(info)).version, 1)
+    assert.equal((await storage.page('c')).entries[0]?.version, 3)
+  })
+
+  test('a hook that rejects takes row, journal and body with it', async () => {
+    await using opened = await openFresh(name, { inlineMaxBytes: 10, chunkBytes: 100, bodyGraceMs: 1 })
+    const { storage } = opened
+    const reason = new Error('no')
+    const transaction = {
+      journal: ['key'],
+      beforeCommit: () => Promise.reject(reason),
+    }
+    const info = storage.info('c', 'r')
+    assert.equal(await errorOf(storage.putContent(info, 'x'.repeat(1_000), { transaction })), reason)
+    assert.equal(await storage.exists(info), false)
+    assert.equal(await opened.count('journal'), 0)
+    assert.equal(await opened.count('body', 'expires_ms > 0 OR expires_ms IS NULL'), 0)
+    const result = await storage.putContent(info, 'x')
+    assert.equal(result.version, 1)
+  })
+
+  test("a hook's own conflict is not taken for the database's", async () => {
+    await using opened = await openFresh(name)
+    let calls = 0
+    const reason = new StorageError('E_CONFLICT', "the hook's own")
+    const transaction = {
+      beforeCommit: () => {
+        calls++
+        return Promise.reject(reason)
+      },
+    }
+    const { storage } = opened
+    assert.equal(await errorOf(storage.putContent(storage.info('c', 'r'), 'x', { transaction })), reason)
+    assert.equal(calls, 1)
+  })
+
+  test('a commit past its instant, and a hook without an end, are rolled back', async () => {
+    await using opened = await openFresh(name, { transactionTimeoutMs: 300 })
+    const { storage } = opened
+    const info = storage.info('c', 'r')
+    const late = { beforeCommit: async () => ({ commitBefore: performance.now() - 1 }) }
+    assert.equal((await errorOf(storage.putContent(info, 'x', { transaction: late }))).code, 'E_TIMEOUT')
+    const endless = { beforeCommit: () => new Promise<void>(() => undefined) }
+    const start = performance.now()
+    assert.equal((await errorOf(storage.putContent(info, 'x', { transaction: endless }))).code, 'E_TIMEOUT')
+    assert.ok(performance.now() - start < 5_000)
+    assert.equal(await storage.exists(info), false)
+    assert.equal((await storage.putContent(info, 'x')).version, 1)
+  })
+
+  test('the journal row has keys, version, address and the time of the database', async () => {
+    await using opened = await openFresh(name)
+    const { storage } = opened
+    const keys = ['plain', 'quote " and \\ and \u2603 and \u{1f4a9}', '%_']
+    const info = storage.info('col \u2603', 'res "\u{1f4a9}')
+    await storage.putContent(info, '1')
+    const result = await storage.putContent(info, '2', { transaction: { ...nothing, journal: keys } })
+    const [row] = await opened.query('SELECT * FROM larder_journal')
+    assert.equal(String(row?.['id']), result.journalId)
+    assert.deepEqual(JSON.parse(String(row?.['cache_keys'])), keys)
+    assert.equal(Number(row?.['version']), 2)
+    assert.equal(String(row?.['collection']), info.collection)
+    assert.equal(String(row?.['resource']), info.resource)
+    assert.ok(Math.abs(Number(row?.['created_ms']) - Date.now()) < 60_000)
+    await storage.settle([result.journalId ?? '', '999999999', 'no id', "1' OR '1'='1"])
+    assert.equal(await opened.count('journal'), 0)
+  })
+
+  test('thousands of journal rows are settled at once', async () => {
+    await using opened = await openFresh(name)
+    const ids = Array.from({ length: 2_500 }, (_, i) => String(i + 1))
+    const { journalId = '' } = await opened.storage.putContent(opened.storage.info('c', 'r'), 'x', {
+      transaction: { ...nothing, journal: [] },
+    })
+    await opened.storage.settle([...ids, journalId])
+    assert.equal(await opened.count('journal'), 0)
+  })
+
+  test('a write aborted while its hook runs has not happened', async () => {
+    await using opened = await openFresh(name)
+    const { storage } = opened
+    const abort = new AbortController()
+    const info = storage.info('c', 'r')
+    const entered = gate()
+    const write = storage.putContent(info, 'x', {
+      signal: abort.signal,
+      transaction: {
+        beforeCommit: (_: PendingWrite) => {
+          entered.open()
+          return new Promise<void>(() => undefined)
+        },
+      },
+    })
+    await entered.opened
+    abort.abort()
+    assert.equal((await errorOf(write)).code, 'E_ABORTED')
+    assert.equal(await storage.exists(info), false)
+    await storage.putContent(info, 'y')
+  })
+
+  test('two collections and two resources whose names differ little', async () => {
+    await using opened = await openFresh(name)
+    const { storage } = opened
+    const names = [
+      'a',
+      'A',
+      'a ',
+      ' a',
+      'a\t',
+      'á',
+      'a\u0301',
+      'ａ',
+      'ß',
+      'ss',
+      'ﬀ',
+      'ff',
+      '\u{10000}',
+      '\uffff',
+      '1',
+      '01',
+      '%',
+      '_',
+      "'",
+      '\\',
+      '\\\\',
+      'null',
+      '?',
+      '$1',
+      ':a',
+    ]
+    for (const collection of names) {
+      for (const resource of names) {
+        await storage.putContent(storage.info(collection, resource), `${collection}/${resource}`)
+      }
+    }
+    for (const collection of names) {
+      const infos = names.map((resource) => storage.info(collection, resource))
+      const parts = await storage.getMany(infos)
+      assert.deepEqual(
+        parts.map((part) => part?.bytes.toString()),
+        names.map((resource) => `${collection}/${resource}`),
+      )
+      assert.deepEqual(
+        [...(await storage.ls(collection)).keys()],
+        [...names].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b))),
+      )
+    }
+  })
+})
