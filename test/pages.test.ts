@@ -1,0 +1,68 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { ROOT } from './support/compile.js'
+import { pages } from './support/pages.js'
+import { blocksOf } from './support/snippets.js'
+
+function sourceOf(path: string): string {
+  return readFileSync(join(ROOT, path), 'utf8')
+}
+
+describe('links between pages and files', () => {
+  test.each([...pages()])('of %s lead somewhere', (page, markdown) => {
+    const targets = Array.from(
+      markdown.matchAll(/\]\((?<target>[^)#\s]+)(?:#[^)]*)?\)/g),
+      ({ groups }) => groups?.['target'],
+    )
+    const missing = targets.filter(
+      (target) =>
+        target !== undefined && !/^https?:/.test(target) && !existsSync(join(ROOT, dirname(page), target)),
+    )
+    expect(missing).toEqual([])
+  })
+
+  test.each([...pages()])('file names in %s are those of files', (page, markdown) => {
+    const names = Array.from(
+      markdown.matchAll(/`(?<name>(?:packages|examples|tools|docs|scripts)\/[\w./-]+)`/g),
+      ({ groups }) => groups?.['name'],
+    )
+    expect(names.filter((name) => name !== undefined && !existsSync(join(ROOT, name)))).toEqual([])
+  })
+})
+
+describe('the README is complete', () => {
+  const readme = sourceOf('README.md')
+  const notInTables = (names: readonly (string | undefined)[]) =>
+    names.filter((name) => !readme.includes(`\n| \`${name ?? ''}\``))
+
+  test('in the codes of errors', () => {
+    const codes = sourceOf('packages/storage-core/src/errors.ts').matchAll(/^ {2}\| '(?<code>E_\w+)'/gm)
+    expect(notInTables(Array.from(codes, ({ groups }) => groups?.['code']))).toEqual([])
+  })
+
+  test.each([
+    'packages/storage-memcache/src/proxy/settings.ts',
+    'packages/storage-memcache/src/memcache-storage.ts',
+    'packages/storage-memcache/src/client/remote-options.ts',
+    'packages/storage-sql/src/options.ts',
+  ])('in the options of %s', (path) => {
+    const [, options = ''] = /export interface \w*Options[^{]*\{(.*?)^\}/ms.exec(sourceOf(path)) ?? []
+    const names = Array.from(
+      options.matchAll(/^ {2}readonly (?<name>\w+)\?/gm),
+      ({ groups }) => groups?.['name'],
+    )
+    expect(names.length).toBeGreaterThan(2)
+    expect(notInTables(names)).toEqual([])
+  })
+
+  test('in its commands, which exist', () => {
+    const { scripts } = JSON.parse(sourceOf('package.json')) as { scripts: Record<string, string> }
+    const shell = blocksOf(readme).filter(({ language }) => language === 'sh')
+    const commands = shell.flatMap(({ text }) =>
+      Array.from(text.matchAll(/pnpm@12 (?<name>\w+)/g), ({ groups }) => groups?.['name']),
+    )
+    expect(commands).toEqual(expect.arrayContaining(['start', 'test']))
+    for (const name of commands) expect(scripts).toHaveProperty(name ?? '')
+  })
+})

@@ -1,0 +1,61 @@
+import { execFile } from 'node:child_process'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { type MemcachedServer, startMemcached } from '@larder/dev-servers'
+import { servers } from '@larder/dev-servers/vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { compile, type Compiled } from './support/compile.js'
+import { pages } from './support/pages.js'
+import { type Snippet, snippetsOf } from './support/snippets.js'
+
+const run = promisify(execFile)
+
+/** CONTRIBUTING.md is for those who change this repository, and shows pieces of its tests. */
+const forUsers = [...pages()].filter(([page]) => page !== 'CONTRIBUTING.md')
+const snippets = forUsers.flatMap(([page, markdown]) => snippetsOf(page, markdown))
+
+let compiled: Compiled
+beforeAll(async () => {
+  compiled = await compile(snippets)
+})
+afterAll(() => compiled[Symbol.asyncDispose]())
+
+/** Programs of different pages use the same names, so each has servers of its own. */
+async function serversFor({ code }: Snippet): Promise<Record<string, string>> {
+  const env: Record<string, string> = {}
+  if (code.includes('MEMCACHE_SERVERS')) {
+    const memcached: MemcachedServer = await startMemcached()
+    onTestFinished(() => memcached.stop())
+    env['MEMCACHE_SERVERS'] = memcached.address
+  }
+  if (code.includes('DATABASE_URL')) {
+    const database = await servers.postgres.createDatabase()
+    onTestFinished(() => database.drop())
+    env['DATABASE_URL'] = database.url
+  }
+  return env
+}
+
+describe('every program in a page runs, and prints what the page says', () => {
+  test('there are some in the README', () => {
+    expect(snippets.filter(({ page }) => page === 'README.md').length).toBeGreaterThan(1)
+  })
+
+  test.each(snippets.map((snippet) => [`${snippet.page}:${snippet.line}`, snippet] as const))(
+    '%s',
+    async (_, snippet) => {
+      const cwd = await mkdtemp(join(tmpdir(), 'larder-snippet-'))
+      onTestFinished(() => rm(cwd, { recursive: true, force: true }))
+      const env = await serversFor(snippet)
+      const { stdout, stderr } = await run(process.execPath, [compiled.programOf(snippet)], {
+        cwd,
+        env,
+        timeout: 60_000,
+      })
+      expect(stderr).toBe('')
+      if (snippet.output !== undefined) expect(stdout.trimEnd()).toBe(snippet.output.trimEnd())
+    },
+  )
+})
