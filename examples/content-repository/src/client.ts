@@ -3,6 +3,9 @@ import { MemcacheStorage, type ProtocolOptions } from '@larder/storage-memcache'
 import type { CacheHome } from './cache.js'
 import type { Database } from './database.js'
 
+/** Larger contents are not cached, but pass by as streams. */
+export const MAX_CACHED_BYTES = 32 * 1024 * 1024
+
 /** One user of the repository, with connections of its own to the database and to the cache. */
 export class Client implements AsyncDisposable {
   readonly storage: MemcacheStorage
@@ -13,7 +16,7 @@ export class Client implements AsyncDisposable {
     this.#durable = durable
   }
 
-  static async open(database: Database, cache: CacheHome, options: ProtocolOptions = {}): Promise<Client> {
+  static async open(database: Database, cache: CacheHome, options?: ProtocolOptions): Promise<Client> {
     const durable = await database.connect()
     // Servers that keep their items from run to run must never give those of one database to users of another.
     const namespace = `larder:${database.identity}:`

@@ -70,6 +70,14 @@ async function withDatabase(server: typeof servers.postgres | typeof servers.mar
   return { DATABASE_URL: database.url, MEMCACHE_SERVERS: servers.memcached.servers }
 }
 
+test('a content that is too large for the cache is read from the database each time', async () => {
+  const folder = await newFiles({ 'small.txt': 'small', 'film.bin': Buffer.alloc(34 * 1024 * 1024, 'film') })
+  const outcome = await runExample([folder], WITHOUT_MEMCACHED)
+  expect(outcome).toMatchObject({ code: 0, stderr: '' })
+  expect(rowOf('cold read', outcome).databaseReads).toBe(4)
+  expect(rowOf('warm read', outcome)).toMatchObject({ hits: 3, databaseReads: 1 })
+})
+
 describe('what is no plain file', () => {
   test('is passed over with a note', async () => {
     const folder = await newFiles({ 'plain.txt': 'plain', 'secret.txt': 'secret' })
