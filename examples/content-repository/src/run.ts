@@ -38,6 +38,8 @@ export async function run(command: Command, surroundings: Surroundings): Promise
   await using other = await Client.open(database, cache)
   await show({ collection, first: one.storage, second: other.storage, signal, say }, files, meter)
   output.write(`\n${reportOf(meter.rows)}\n`)
+  const errors = [importer, one, other].reduce((sum, { storage }) => sum + storage.counters().cacheErrors, 0)
+  if (errors > 0) output.write(`\nThe cache did not answer ${countText(errors)} times; it went on without.\n`)
 }
 
 async function show(stage: Stage, files: readonly FileEntry[], meter: Meter): Promise<void> {

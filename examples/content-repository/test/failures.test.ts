@@ -1,7 +1,9 @@
+import { startMemcached } from '@larder/dev-servers'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { describe, expect, test } from 'vitest'
-import { rowOf, runExample, WITHOUT_MEMCACHED } from './support/example.js'
-import { newFiles, newFolder } from './support/folder.js'
+import { outcomeOf, rowOf, runExample, startExample, WITHOUT_MEMCACHED } from './support/example.js'
+import { newFiles, newFolder, newManyFiles } from './support/folder.js'
 
 /** Nobody listens on the first ports. */
 const NOBODY = '127.0.0.1:1'
@@ -59,4 +61,22 @@ test('a memcached that cannot be reached is told of, and done without', async ()
   expect(outcome).toMatchObject({ code: 0, stderr: '' })
   expect(outcome.stdout).toContain(`${NOBODY} does not answer`)
   expect(rowOf('warm read', outcome)).toMatchObject({ operations: 4, hits: 0, databaseReads: 4 })
+})
+
+test('a memcached that dies in the middle of the import is done without', async () => {
+  const memcached = await startMemcached()
+  const example = startExample([await newManyFiles(500), '--verbose'], {
+    MEMCACHE_SERVERS: memcached.address,
+  })
+  const ended = outcomeOf(example)
+  let stored = 0
+  createInterface(example.stdout).on('line', (line) => {
+    if (line.startsWith('stored ') && ++stored === 200) void memcached.stop()
+  })
+  const outcome = await ended
+  await memcached.stop()
+  expect(outcome).toMatchObject({ code: 0, stderr: '' })
+  expect(rowOf('import', outcome).operations).toBe(500)
+  expect(rowOf('warm read', outcome)).toMatchObject({ hits: 0, databaseReads: 1_000 })
+  expect(outcome.stdout).toMatch(/The cache did not answer [\d,]+ times; it went on without/)
 })
