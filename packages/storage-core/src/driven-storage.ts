@@ -11,6 +11,7 @@ import type {
   ByteSource,
   CallOptions,
   ExistsOptions,
+  JournalRow,
   ListOptions,
   ListPage,
   PageOptions,
@@ -18,6 +19,7 @@ import type {
   ReadManyOptions,
   Storage,
   StorageFeatures,
+  UnsettledOptions,
   TransactionHook,
   WriteOptions,
   WriteResult,
@@ -28,6 +30,7 @@ const NO_SIGNAL: DriverCall = Object.freeze({ signal: undefined })
 const ORDERS = ['name', 'oldest', 'newest'] as const
 const DEFAULT_PAGE = 100
 const MAX_PAGE = 10_000
+const MAX_UNSETTLED = 1_000
 
 /** A `Storage` on top of a `StorageDriver`: it checks what comes in, and closes once nothing is in flight. */
 export class DrivenStorage implements Storage {
@@ -158,6 +161,20 @@ export class DrivenStorage implements Storage {
 
   async settle(journalIds: readonly string[]): Promise<void> {
     await this.#run(undefined, async () => this.#driver.settle?.(journalIds))
+  }
+
+  async unsettled(
+    options: UnsettledOptions,
+    work: (rows: readonly JournalRow[]) => Promise<readonly string[]>,
+  ): Promise<number> {
+    const { olderThanMs, keyPrefix = '', limit = DEFAULT_PAGE } = options
+    if (!(olderThanMs >= 0)) throw new RangeError('olderThanMs must be 0 or more')
+    if (typeof keyPrefix !== 'string') throw new TypeError('keyPrefix must be a string')
+    if (!Number.isInteger(limit) || limit < 1 || limit > MAX_UNSETTLED) {
+      throw new RangeError(`limit must be a whole number from 1 to ${MAX_UNSETTLED}`)
+    }
+    const request = { olderThanMs, keyPrefix, limit }
+    return this.#run(options, async (call) => (await this.#driver.unsettled?.(request, work, call)) ?? 0)
   }
 
   shutdown(): Promise<void> {

@@ -1,6 +1,6 @@
 import type { AddressMaker } from './address.js'
 import type { ListEntry, PartName, PartStream, ResourceInfo, StoredPart } from './resource.js'
-import type { ListOrder, StorageFeatures, TransactionHook, WriteResult } from './storage.js'
+import type { JournalRow, ListOrder, StorageFeatures, TransactionHook, WriteResult } from './storage.js'
 
 export interface DriverCall {
   /** Aborted by the caller; drivers keep their own time-outs beside it. */
@@ -30,6 +30,13 @@ export interface ListRequest {
   readonly limit: number
   /** The `next` of the page before, of the same collection, order and `ext`. Refused where it is malformed. */
   readonly after: string | undefined
+}
+
+export interface UnsettledRequest {
+  readonly olderThanMs: number
+  /** Empty for all. */
+  readonly keyPrefix: string
+  readonly limit: number
 }
 
 /** A line of a listing, before it has an info. */
@@ -72,6 +79,11 @@ export interface StorageDriver extends AddressMaker {
   ): AsyncIterable<readonly string[]>
   persist?(infos: readonly ResourceInfo[], message: string | undefined, call: DriverCall): Promise<void>
   settle?(journalIds: readonly string[]): Promise<void>
+  unsettled?(
+    request: UnsettledRequest,
+    work: (rows: readonly JournalRow[]) => Promise<readonly string[]>,
+    call: DriverCall,
+  ): Promise<number>
   /** Called once, when nothing is in flight any more. */
   close(): Promise<void>
 }

@@ -4,6 +4,7 @@ import { DrivenStorage } from './driven-storage.js'
 import { StorageError } from './errors.js'
 import { defaultKeyGenerator, type KeyGenerator } from './key-generator.js'
 import { KeyedMutex } from './keyed-mutex.js'
+import { MemoryJournal } from './memory-journal.js'
 import { compareNames } from './names.js'
 import { assertConditions } from './preconditions.js'
 import {
@@ -48,7 +49,7 @@ class MemoryDriver implements StorageDriver {
     durable: false,
     atomicParts: true,
     transactions: true,
-    journal: false,
+    journal: true,
     streams: false,
     orderByModified: true,
   })
@@ -56,11 +57,13 @@ class MemoryDriver implements StorageDriver {
   readonly #now: () => number
   readonly #collections = new Map<string, Collection>()
   readonly #rows = new KeyedMutex()
+  readonly #journal: MemoryJournal
   #lastVersion = 0
 
   constructor({ keyGenerator = defaultKeyGenerator, now = Date.now }: MemoryStorageOptions) {
     this.keyOf = keyGenerator
     this.#now = now
+    this.#journal = new MemoryJournal(now)
   }
 
   async createContainer(collection: string): Promise<void> {
@@ -104,6 +107,7 @@ class MemoryDriver implements StorageDriver {
         }
       }
       this.#store(info, after, version, modifiedAtMs)
+      const journalId = transaction?.journal && this.#journal.insert(transaction.journal, version)
       return {
         changed: true,
         version,
@@ -111,6 +115,7 @@ class MemoryDriver implements StorageDriver {
         modifiedAt: new Date(modifiedAtMs),
         created,
         emptied,
+        journalId,
       }
     } finally {
       release()
@@ -136,6 +141,14 @@ class MemoryDriver implements StorageDriver {
     const last = page.at(-1)
     const more = last !== undefined && start + limit < rows.length
     return { rows: page, next: more ? `${last.name}\0${last.version}` : undefined }
+  }
+
+  async settle(journalIds: readonly string[]): Promise<void> {
+    this.#journal.settle(journalIds)
+  }
+
+  unsettled(...args: Parameters<MemoryJournal['unsettled']>): Promise<number> {
+    return this.#journal.unsettled(...args)
   }
 
   async close(): Promise<void> {

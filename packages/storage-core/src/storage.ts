@@ -134,6 +134,24 @@ export interface ListPage {
   readonly next: string | undefined
 }
 
+/** A write whose caches are not known to be right. */
+export interface JournalRow {
+  readonly id: string
+  /** As `TransactionHook.journal` named them. */
+  readonly keys: readonly string[]
+  /** That the write gave to the resource. */
+  readonly version: number
+}
+
+export interface UnsettledOptions extends CallOptions {
+  /** Only rows that have waited at least this long, in milliseconds by the storage's clock. */
+  readonly olderThanMs: number
+  /** Only rows that name a key which begins so. Default: all. */
+  readonly keyPrefix?: string | undefined
+  /** How many rows at most, 1 to 1,000. Default: 100. */
+  readonly limit?: number | undefined
+}
+
 /**
  * Keeps resources (content and metadata) in named collections. Every implementation passes the suites of
  * `@larder/storage-core/testing`.
@@ -189,6 +207,17 @@ export interface Storage extends AsyncDisposable {
 
   /** Drops journal rows of writes whose caches are known to be right. Ids that are gone are passed over. */
   settle(journalIds: readonly string[]): Promise<void>
+
+  /**
+   * Hands the oldest unsettled rows to `work`, which resolves to the ids of those that are settled now; these are
+   * dropped, and the others stay. Rows that one caller has at hand are passed over by others, where the storage can
+   * tell. Resolves to the number of rows handed over, 0 where no journal is kept. Should `work` reject, nothing is
+   * dropped and the call rejects with the same error.
+   */
+  unsettled(
+    options: UnsettledOptions,
+    work: (rows: readonly JournalRow[]) => Promise<readonly string[]>,
+  ): Promise<number>
 
   /** Waits for what is in flight, then releases everything. Idempotent; later calls reject with `E_CLOSED`. */
   shutdown(): Promise<void>

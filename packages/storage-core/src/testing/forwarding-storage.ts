@@ -94,6 +94,10 @@ export class ForwardingStorage implements Storage {
     return this.inner.page(collection, options)
   }
 
+  unsettled(...args: Parameters<Storage['unsettled']>): Promise<number> {
+    return this.inner.unsettled(...args)
+  }
+
   settle(journalIds: readonly string[]): Promise<void> {
     return this.inner.settle(journalIds)
   }

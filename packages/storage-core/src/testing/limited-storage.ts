@@ -5,6 +5,7 @@ import type {
   ListPage,
   PageOptions,
   Parts,
+  Storage,
   StorageFeatures,
   WriteOptions,
   WriteResult,
@@ -22,7 +23,8 @@ export class LimitedStorage extends ForwardingStorage {
 
   constructor(inner: ForwardingStorage['inner'], without: readonly Refusable[]) {
     super(inner)
-    this.#without = new Set(without)
+    // What is journaled is journaled in a transaction.
+    this.#without = new Set(without.includes('transactions') ? [...without, 'journal'] : without)
   }
 
   override get supports(): StorageFeatures {
@@ -67,6 +69,10 @@ export class LimitedStorage extends ForwardingStorage {
   override async page(collection: string, options?: PageOptions): Promise<ListPage> {
     if (options?.order === 'oldest' || options?.order === 'newest') this.#refuse('orderByModified')
     return super.page(collection, options)
+  }
+
+  override async unsettled(...args: Parameters<Storage['unsettled']>): Promise<number> {
+    return this.#without.has('journal') ? 0 : super.unsettled(...args)
   }
 
   #allowed(options: WriteOptions | undefined): WriteOptions | undefined {

@@ -7,6 +7,7 @@ import {
   type ListOptions,
   type PendingWrite,
   type ResourceInfo,
+  type Storage,
   type StoredPart,
   type WriteOptions,
   type WriteResult,
@@ -125,8 +126,30 @@ class DropsHooksItCannotRun extends Defective {
 }
 
 class PromisesAJournal extends Defective {
-  override get supports() {
-    return { ...this.inner.supports, journal: true }
+  override async putContent(info: ResourceInfo, content: ByteSource, options?: WriteOptions) {
+    const { journalId: _, ...written } = await super.putContent(info, content, options)
+    return written
+  }
+}
+
+class ForgetsTheJournal extends Defective {
+  override async unsettled() {
+    return 0
+  }
+}
+
+class SettlesWhatIsOnlyLookedAt extends Defective {
+  override unsettled(...[options, work]: Parameters<Storage['unsettled']>) {
+    return super.unsettled(options, async (rows) => {
+      await work(rows)
+      return rows.map(({ id }) => id)
+    })
+  }
+}
+
+class HandsOutYoungRows extends Defective {
+  override unsettled(...[options, work]: Parameters<Storage['unsettled']>) {
+    return super.unsettled({ ...options, olderThanMs: 0 }, work)
   }
 }
 
@@ -236,6 +259,9 @@ export const MUTANTS_OF_TIME: readonly Mutant[] = [
   mutant('transactions', 'blocks readers during a transaction', () => new HidesTheRowFromReaders()),
   mutant('transactions', 'drops hooks that it cannot run', () => new DropsHooksItCannotRun()),
   mutant('journal', 'promises a journal and keeps none', () => new PromisesAJournal()),
+  mutant('journal', 'forgets what is not settled', () => new ForgetsTheJournal()),
+  mutant('journal', 'settles what is only looked at', () => new SettlesWhatIsOnlyLookedAt()),
+  mutant('journal', 'hands out rows that are too young', () => new HandsOutYoungRows()),
   mutant('abort signals', 'ignores signals', () => new IgnoresSignals()),
   mutant('abort signals', 'says aborted of what it did', () => new SaysAbortedOfWhatItDid()),
   mutant('shutdown', 'never closes', () => new NeverCloses()),

@@ -24,6 +24,8 @@ export interface StorageCounters {
   writes: number
   /** Writes acknowledged without knowing that the cache is right (`whenCacheFails: 'bypass'`). */
   unconfirmedWrites: number
+  /** Writes of other processes, or of before, for which this one set the cache right. */
+  relayed: number
   /** Calls to the cache that failed. */
   cacheErrors: number
 }
@@ -42,6 +44,7 @@ export function newCounters(): StorageCounters {
     helps: 0,
     writes: 0,
     unconfirmedWrites: 0,
+    relayed: 0,
     cacheErrors: 0,
   }
 }

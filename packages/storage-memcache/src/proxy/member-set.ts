@@ -66,6 +66,12 @@ export class MemberSet {
     await this.#dropHead(headKey, item)
   }
 
+  /** Takes the listing away, so that it is read anew. Rejects where the server does not answer. */
+  async drop(headKey: string): Promise<void> {
+    const item = await this.#cache.get(headKey)
+    if (item !== undefined) await this.#dropHead(headKey, item)
+  }
+
   /** The names, or undefined where the set cannot tell. Rejects where a server does not answer. */
   async read(headKey: string): Promise<string[] | 'busy' | undefined> {
     const item = await this.#cache.get(headKey)

@@ -131,6 +131,20 @@ export class PartCache {
     }
   }
 
+  /**
+   * As `clearOlder`, for a write whose process may be dead: a mark may be that of another, older write, which is about
+   * to install, so that it is taken over by one that nobody will replace. Rejects where the server did not answer.
+   */
+  async repair(key: string, version: number): Promise<void> {
+    for (;;) {
+      await this.clearOlder(key, version)
+      const item = await this.#cache.get(key)
+      if (item === undefined || entry.kindOf(item) !== 'mark') return
+      const options = { flags: entry.flagsOf('mark'), ttlMs: this.#settings.markTtlMs }
+      if ((await this.#cache.cas(key, entry.EMPTY, item.cas, options)).status === 'stored') return
+    }
+  }
+
   /** A promise only where it takes further calls. */
   #read(key: string, item: CacheItem | undefined): Look | Promise<Look> {
     if (item === undefined) return NONE

@@ -3,6 +3,7 @@ import {
   type DriverCall,
   isStorageError,
   KeyedMutex,
+  type JournalRow,
   type KeyGenerator,
   type ListRequest,
   type ListRows,
@@ -16,6 +17,7 @@ import {
   type StorageFeatures,
   type StoredPart,
   type WriteOptions,
+  type UnsettledRequest,
   type WriteRequest,
   type WriteResult,
 } from '@larder/storage-core'
@@ -30,10 +32,12 @@ import { type Content, PartCache } from './part-cache.js'
 import { PartReader } from './part-reader.js'
 import { settleAll, untilAborted } from './promises.js'
 import type { Settings } from './settings.js'
+import { Relay } from './relay.js'
 import { Settler } from './settler.js'
 import { Recorder } from './stream-recorder.js'
 import { WriteGuard } from './write-guard.js'
 
+const LISTING_SUFFIX = ':l'
 const PART_SUFFIX: Readonly<Record<PartName, string>> = Object.freeze({ content: ':c', metadata: ':m' })
 
 export interface ProxyParts {
@@ -68,6 +72,7 @@ export class ProxyDriver implements StorageDriver {
   readonly #members: MemberSet
   readonly #listing: Listing
   readonly #settler: Settler
+  readonly #relay: Relay
   readonly #owned: ProxyParts['owned']
   /** Writers of one resource queue here rather than at the database's row lock, where each holds a connection. */
   readonly #writers = new KeyedMutex()
@@ -85,6 +90,9 @@ export class ProxyDriver implements StorageDriver {
     this.#reader = new PartReader(this.#parts, readDurable, settings, env, counters)
     this.#members = new MemberSet(cache, env, settings.listTtlMs, settings.leaseTtlMs)
     this.#listing = new Listing(storage, this.#members, settings, env, counters)
+    const repair = (key: string, version: number) =>
+      key.endsWith(LISTING_SUFFIX) ? this.#members.drop(key) : this.#parts.repair(key, version)
+    this.#relay = new Relay(storage, namespace, repair, settings, env, counters)
     this.#settler = new Settler((ids) => storage.settle(ids), env)
   }
 
@@ -105,10 +113,12 @@ export class ProxyDriver implements StorageDriver {
     part: PartName,
     call: DriverCall,
   ): Promise<(StoredPart | undefined)[]> {
+    this.#relay.start()
     return untilAborted(this.#reader.readMany(infos.map((info) => this.#address(info, part))), call.signal)
   }
 
   readOne(info: ResourceInfo, part: PartName, call: DriverCall): Promise<StoredPart | undefined> {
+    this.#relay.start()
     const reading = this.#reader.read(this.#address(info, part))
     return call.signal === undefined ? reading : untilAborted(reading, call.signal)
   }
@@ -150,6 +160,7 @@ export class ProxyDriver implements StorageDriver {
   }
 
   async write(request: WriteRequest, call: DriverCall): Promise<WriteResult> {
+    this.#relay.start()
     const release = await this.#writers.acquire(request.info.key, call.signal)
     try {
       return await (this.supports.transactions
@@ -176,7 +187,18 @@ export class ProxyDriver implements StorageDriver {
     return this.#storage.settle(journalIds)
   }
 
+  /** What a proxy behind which this one stands asks for; this one's own keys are set right on the way. */
+  unsettled(
+    request: UnsettledRequest,
+    work: (rows: readonly JournalRow[]) => Promise<readonly string[]>,
+    call: DriverCall,
+  ): Promise<number> {
+    const options = { ...request, ...call }
+    return this.#storage.unsettled(options, async (rows) => work(await this.#relay.repair(rows)))
+  }
+
   async close(): Promise<void> {
+    await this.#relay.stop()
     await this.#settler.flush()
     for (const owned of this.#owned) await owned.close()
   }
@@ -310,7 +332,7 @@ export class ProxyDriver implements StorageDriver {
   }
 
   #headKey(collection: string): string {
-    return `${this.keyOf(collection, undefined)}:l`
+    return this.keyOf(collection, undefined) + LISTING_SUFFIX
   }
 }
 

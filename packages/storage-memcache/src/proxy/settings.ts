@@ -30,6 +30,10 @@ export interface ProtocolOptions {
   readonly lockTimeoutMs?: number | undefined
   /** How long a committed write tries to learn that the cache is right before it gives up, in milliseconds. Default: 5 s. */
   readonly confirmTimeoutMs?: number | undefined
+  /** How often a process looks for writes whose caches were not set right, in milliseconds. Default: one second. */
+  readonly relayIntervalMs?: number | undefined
+  /** How long such a write is left to its own process, in milliseconds. Default: 5 s. */
+  readonly relayAfterMs?: number | undefined
   /** Larger contents are not cached, in bytes. Default: 32 MiB. */
   readonly maxCachedBytes?: number | undefined
   /** Default: `'bypass'`. */
@@ -50,11 +54,18 @@ const DEFAULTS: Settings = Object.freeze({
   fillWaitMs: 250,
   lockTimeoutMs: 5_000,
   confirmTimeoutMs: 5_000,
+  relayIntervalMs: 1_000,
+  relayAfterMs: 5_000,
   maxCachedBytes: 32 * 1_024 * 1_024,
   whenCacheFails: 'bypass',
 })
 
-const ZERO_ALLOWED: ReadonlySet<string> = new Set(['ttlJitter', 'fillWaitMs', 'maxCachedBytes'])
+const ZERO_ALLOWED: ReadonlySet<string> = new Set([
+  'ttlJitter',
+  'fillWaitMs',
+  'relayAfterMs',
+  'maxCachedBytes',
+])
 
 /** Fills in the defaults. Throws `RangeError` for numbers that make no sense. */
 export function resolveSettings(options: ProtocolOptions): Settings {

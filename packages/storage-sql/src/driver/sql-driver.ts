@@ -3,6 +3,7 @@ import {
   defaultKeyGenerator,
   type DriverCall,
   isStorageError,
+  type JournalRow,
   type KeyGenerator,
   type ListRequest,
   type ListRows,
@@ -14,6 +15,7 @@ import {
   type StorageFeatures,
   type StoredPart,
   throwIfAborted,
+  type UnsettledRequest,
   type WriteRequest,
   type WriteResult,
 } from '@larder/storage-core'
@@ -28,7 +30,7 @@ import { Journal } from '../journal.js'
 import { Listing } from './listing.js'
 import type { Settings, SqlOptions } from '../options.js'
 import { Reader } from './reader.js'
-import { isCollision } from '../sql-errors.js'
+import { isCollision, isStale } from '../sql-errors.js'
 import type { TablePaths } from '../tables.js'
 import { unchanged, type WriteJob, Writer } from './writer.js'
 
@@ -144,6 +146,14 @@ export class SqlDriver implements StorageDriver {
     return this.#journal.settle(journalIds)
   }
 
+  unsettled(
+    request: UnsettledRequest,
+    work: (rows: readonly JournalRow[]) => Promise<readonly string[]>,
+    { signal }: DriverCall,
+  ): Promise<number> {
+    return this.#journal.unsettled(request, work, signal)
+  }
+
   async close(): Promise<void> {
     await this.#sweeper.close()
     await this.#source.close()
@@ -155,6 +165,8 @@ export class SqlDriver implements StorageDriver {
       try {
         return await this.#source.write((connection) => this.#writer.run(connection, job), job.signal)
       } catch (error) {
+        // The server may have been restarted since the connection was last used.
+        if (isStale(error) && attempt === 1) continue
         if (!isCollision(error)) throw error
         if (attempt >= this.#settings.attempts) {
           const message = `The write collided with others ${attempt} times`

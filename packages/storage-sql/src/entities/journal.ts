@@ -34,6 +34,10 @@ export function journalEntity(family: Family, prefix: string): EntityClass {
     /** Milliseconds since 1970 by the database's clock, which is one for all writers. */
     @Column({ ...types.number, name: 'created_ms' })
     createdMs!: string
+
+    /** Until when, by the same clock, some relay has it at hand. */
+    @Column({ ...types.number, name: 'claimed_until_ms', default: 0 })
+    claimedUntilMs!: string
   }
   return LarderJournal
 }

@@ -49,6 +49,7 @@ export const CREATE_TABLES: Readonly<Record<Family, (t: Paths, prefix: string) =
         version bigint NOT NULL,
         cache_keys text NOT NULL,
         created_ms bigint NOT NULL,
+        claimed_until_ms bigint NOT NULL DEFAULT 0,
         CONSTRAINT ${p}journal_pk PRIMARY KEY (id))`,
     ],
     // MySQL commits each of these by itself: what a process that died has left undone is done by the next.
@@ -99,6 +100,7 @@ export const CREATE_TABLES: Readonly<Record<Family, (t: Paths, prefix: string) =
         version bigint NOT NULL,
         cache_keys mediumtext NOT NULL,
         created_ms bigint NOT NULL,
+        claimed_until_ms bigint NOT NULL DEFAULT 0,
         PRIMARY KEY (id)) ENGINE=InnoDB`,
     ],
     sqlite: (t, p) => [
@@ -139,6 +141,7 @@ export const CREATE_TABLES: Readonly<Record<Family, (t: Paths, prefix: string) =
         "resource" text,
         "version" integer NOT NULL,
         "cache_keys" text NOT NULL,
-        "created_ms" integer NOT NULL)`,
+        "created_ms" integer NOT NULL,
+        "claimed_until_ms" integer NOT NULL DEFAULT (0))`,
     ],
   })

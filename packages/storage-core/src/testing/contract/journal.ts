@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import type { WriteOptions } from '../../storage.js'
+import type { JournalRow, UnsettledOptions, WriteOptions } from '../../storage.js'
 import { contentOf } from './assertions.js'
 import { group } from './harness.js'
 
@@ -45,6 +45,84 @@ export const journal = group('journal', (test) => {
     await storage.settle(ids)
     await storage.settle(ids)
     assert.equal(await contentOf(storage, info('r0')), 'x')
+  })
+
+  test('what is not settled is handed over, oldest first, until it is', async ({
+    storage,
+    supports,
+    info,
+  }) => {
+    if (!supports.journal) return
+    const prefix = `unsettled-${Math.random()}:`
+    const written: [id: string | undefined, version: number][] = []
+    for (let i = 0; i < 3; i++) {
+      const put = await storage.putContent(info(`u${i}`), 'x', journaled(`${prefix}${i}"\\%_`, 'caf\u00e9'))
+      written.push([put.journalId, put.version])
+    }
+    const settled = await storage.putContent(info('u3'), 'x', journaled(`${prefix}3`))
+    await storage.settle([settled.journalId ?? ''])
+    const seen: JournalRow[] = []
+    const look = async (rows: readonly JournalRow[]) => {
+      seen.push(...rows)
+      return rows.slice(0, 1).map(({ id }) => id)
+    }
+    const mine: UnsettledOptions = { olderThanMs: 0, keyPrefix: prefix }
+    assert.equal(await storage.unsettled({ ...mine, limit: 2 }, look), 2)
+    assert.deepEqual(
+      seen.map(({ id, version }) => [id, version]),
+      written.slice(0, 2),
+    )
+    // A proxy adds keys of its own.
+    assert.deepEqual(
+      seen.map(({ keys }) => keys.slice(-2)),
+      [0, 1].map((i) => [`${prefix}${i}"\\%_`, 'caf\u00e9']),
+    )
+    assert.equal(await storage.unsettled(mine, look), 2)
+    assert.equal(await storage.unsettled(mine, look), 1)
+    assert.equal(await storage.unsettled(mine, look), 0)
+  })
+
+  test('rows that are too young, of other keys or not known to be settled stay', async ({
+    storage,
+    supports,
+    info,
+  }) => {
+    if (!supports.journal) {
+      const unasked = () => Promise.reject(new Error('there are no rows'))
+      assert.equal(await storage.unsettled({ olderThanMs: 0 }, unasked), 0)
+      return
+    }
+    const prefix = `unsettled-${Math.random()}:`
+    await storage.putContent(info(), 'x', journaled(`${prefix}key`))
+    const mine: UnsettledOptions = { olderThanMs: 0, keyPrefix: prefix }
+    const none = async () => []
+    assert.equal(await storage.unsettled({ ...mine, olderThanMs: 60_000 }, none), 0)
+    assert.equal(await storage.unsettled({ ...mine, keyPrefix: `${prefix}%` }, none), 0)
+    assert.equal(await storage.unsettled(mine, none), 1)
+    const failing = () => Promise.reject(new Error('not now'))
+    await assert.rejects(storage.unsettled(mine, failing), { message: 'not now' })
+    assert.equal(await storage.unsettled(mine, async (rows) => rows.map(({ id }) => id)), 1)
+    assert.equal(await storage.unsettled(mine, none), 0)
+  })
+
+  test('two who ask at once never have the same row at hand', async ({ storage, supports, reopen, info }) => {
+    if (!supports.journal) return
+    const other = (await reopen?.()) ?? storage
+    const prefix = `unsettled-${Math.random()}:`
+    for (let i = 0; i < 20; i++) await storage.putContent(info(`w${i}`), 'x', journaled(`${prefix}${i}`))
+    const done: string[] = []
+    const work = async (rows: readonly JournalRow[]) => {
+      const ids = rows.map(({ id }) => id)
+      done.push(...ids)
+      return ids
+    }
+    const mine: UnsettledOptions = { olderThanMs: 0, keyPrefix: prefix, limit: 3 }
+    const drain = async (asked: typeof storage) => {
+      while ((await asked.unsettled(mine, work)) > 0);
+    }
+    await Promise.all([drain(storage), drain(other), drain(storage)])
+    assert.equal(new Set(done).size, 20)
+    assert.equal(done.length, 20)
   })
 
   test('many rows are settled at once', async ({ storage, supports, info }) => {

@@ -1,0 +1,49 @@
+import type { UnsettledRequest } from './driver.js'
+import type { JournalRow } from './storage.js'
+
+interface Row extends JournalRow {
+  readonly createdMs: number
+}
+
+/** The journal of a storage in memory. */
+export class MemoryJournal {
+  readonly #rows = new Map<string, Row>()
+  readonly #atHand = new Set<string>()
+  readonly #now: () => number
+  #lastId = 0
+
+  constructor(now: () => number) {
+    this.#now = now
+  }
+
+  insert(keys: readonly string[], version: number): string {
+    const id = String(++this.#lastId)
+    this.#rows.set(id, { id, keys: [...keys], version, createdMs: this.#now() })
+    return id
+  }
+
+  settle(ids: readonly string[]): void {
+    for (const id of ids) this.#rows.delete(id)
+  }
+
+  async unsettled(
+    { olderThanMs, keyPrefix, limit }: UnsettledRequest,
+    work: (rows: readonly JournalRow[]) => Promise<readonly string[]>,
+  ): Promise<number> {
+    const createdBy = this.#now() - olderThanMs
+    const due = [...this.#rows.values()].filter(
+      ({ id, keys, createdMs }) =>
+        createdMs <= createdBy && keys.some((key) => key.startsWith(keyPrefix)) && !this.#atHand.has(id),
+    )
+    const rows = due.slice(0, limit).map(({ id, keys, version }) => ({ id, keys, version }))
+    if (rows.length === 0) return 0
+    for (const { id } of rows) this.#atHand.add(id)
+    try {
+      const handed = new Set(rows.map(({ id }) => id))
+      this.settle((await work(rows)).filter((id) => handed.has(id)))
+      return rows.length
+    } finally {
+      for (const { id } of rows) this.#atHand.delete(id)
+    }
+  }
+}

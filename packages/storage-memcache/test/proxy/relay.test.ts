@@ -1,0 +1,213 @@
+import { type JournalRow, MemoryStorage, type Storage } from '@larder/storage-core'
+import { FaultyStorage } from '@larder/storage-core/testing'
+import {
+  type Environment,
+  MemcacheStorage,
+  type ProtocolOptions,
+  systemEnvironment,
+} from '@larder/storage-memcache'
+import { describe, expect, test } from 'vitest'
+import { CacheServer, type FaultyCache } from '../support/faulty-cache.js'
+import { FILM, textOf } from '../support/races.js'
+
+/** So long that no clock but the test's lets the relay run. */
+const NEVER_MS = 1_000_000_000
+
+/** A process whose relay runs when the test says so. */
+class Process {
+  readonly cache: FaultyCache
+  readonly storage: MemcacheStorage
+  #wake: (() => void) | undefined
+
+  constructor(server: CacheServer, durable: Storage, options: ProtocolOptions = {}) {
+    const environment: Environment = {
+      ...systemEnvironment,
+      sleep: (ms) =>
+        ms > NEVER_MS / 2 ? new Promise((resolve) => (this.#wake = resolve)) : systemEnvironment.sleep(ms),
+    }
+    this.cache = server.client()
+    const relay = { relayIntervalMs: NEVER_MS, relayAfterMs: 0 }
+    this.storage = new MemcacheStorage({
+      storage: durable,
+      cache: this.cache,
+      environment,
+      fillWaitMs: 20,
+      ...relay,
+      ...options,
+    })
+  }
+
+  /** One pass of the relay, from its start to its end. */
+  async relay(): Promise<void> {
+    if (this.#wake === undefined) await this.storage.getMany([this.storage.info('other', 'other')])
+    const wake = this.#wake
+    if (wake === undefined) throw new Error('The relay does not wait')
+    this.#wake = undefined
+    wake()
+    while (this.#wake === undefined) await new Promise((resolve) => setImmediate(resolve))
+  }
+}
+
+function setUp(options: ProtocolOptions = {}) {
+  const server = new CacheServer()
+  const durable = new FaultyStorage(new MemoryStorage())
+  const [writer, reader] = [new Process(server, durable, options), new Process(server, durable)]
+  const info = reader.storage.info(...FILM)
+  return { server, durable, writer, reader, info, key: `${info.key}:c` }
+}
+
+async function rowsOf(durable: Storage): Promise<readonly JournalRow[]> {
+  let found: readonly JournalRow[] = []
+  await durable.unsettled({ olderThanMs: 0 }, async (rows) => {
+    found = rows
+    return []
+  })
+  return found
+}
+
+describe('the relay', () => {
+  test('takes away an old value that a dead writer left behind', async () => {
+    const { server, durable, writer, reader, info, key } = setUp()
+    await durable.putContent(info, 'old')
+    const commit = durable.pauseNextWrite({ at: 'commit' })
+    const answer = durable.pauseNextWrite({ at: 'after' })
+    void writer.storage.putContent(info, 'new')
+    await commit.reached
+    // The mark is lost; a reader takes a lease and reads the old value, which it fills after the commit.
+    await server.evict(key)
+    const read = durable.pauseNextRead()
+    const slow = textOf(reader.storage, info)
+    await read.reached
+    commit.open()
+    // The writer never hears of it.
+    await answer.reached
+    read.open()
+    await slow
+    expect(await textOf(reader.storage, info)).toBe('old')
+    await reader.relay()
+    expect(await textOf(reader.storage, info)).toBe('new')
+    expect(await rowsOf(durable)).toEqual([])
+    expect(reader.storage.counters().relayed).toBe(1)
+  })
+
+  test('makes up for a cache that could not be reached', async () => {
+    const { durable, writer, reader, info } = setUp()
+    await writer.storage.putContent(info, 'old')
+    writer.cache.isDown = true
+    await writer.storage.putContent(info, 'new')
+    expect(await textOf(reader.storage, info)).toBe('old')
+    await reader.relay()
+    expect(await textOf(reader.storage, info)).toBe('new')
+    expect(await rowsOf(durable)).toEqual([])
+  })
+
+  test('keeps the row while the cache cannot be reached from here either', async () => {
+    const { durable, writer, reader, info } = setUp()
+    await durable.putContent(info, 'old')
+    await reader.storage.getContent(info)
+    writer.cache.isDown = true
+    await writer.storage.putContent(info, 'new')
+    reader.cache.isDown = true
+    await reader.relay()
+    expect(await rowsOf(durable)).toHaveLength(1)
+    reader.cache.isDown = false
+    await reader.relay()
+    expect(await rowsOf(durable)).toEqual([])
+    expect(await textOf(reader.storage, info)).toBe('new')
+  })
+
+  test('takes over the mark of a writer that may install what is older', async () => {
+    const { durable, writer, reader, server, info, key } = setUp()
+    await durable.putContent(info, 'oldest')
+    // One writer has committed and is about to install; a second one commits later, without reaching the cache.
+    const answer = durable.pauseNextWrite({ at: 'after' })
+    const first = reader.storage.putContent(info, 'old')
+    await answer.reached
+    writer.cache.isDown = true
+    await writer.storage.putContent(info, 'new')
+    const third = new Process(server, durable)
+    await third.relay()
+    answer.open()
+    await first
+    expect(await server.cache.get(key).then((item) => item?.value.length)).toBe(0)
+    expect(await textOf(reader.storage, info)).toBe('new')
+    expect(await textOf(third.storage, info)).toBe('new')
+  })
+
+  test('takes away a listing that has not heard of a create', async () => {
+    const { durable, writer, reader } = setUp()
+    await reader.storage.ls('films')
+    const answer = durable.pauseNextWrite({ at: 'after' })
+    void writer.storage.putContent(writer.storage.info(...FILM), 'x')
+    await answer.reached
+    expect([...(await reader.storage.ls('films')).keys()]).toEqual([])
+    await reader.relay()
+    expect([...(await reader.storage.ls('films')).keys()]).toEqual([FILM[1]])
+  })
+
+  test('leaves what is right alone', async () => {
+    const { durable, writer, reader, info } = setUp()
+    const settle = durable.settle.bind(durable)
+    durable.settle = async () => undefined
+    await writer.storage.putContent(info, 'text')
+    durable.settle = settle
+    expect(await rowsOf(durable)).toHaveLength(1)
+    durable.forgetCalls()
+    await reader.relay()
+    expect(await textOf(reader.storage, info)).toBe('text')
+    expect(durable.count('read')).toBe(1)
+    expect(await rowsOf(durable)).toEqual([])
+  })
+
+  test('leaves the rows of other namespaces to their own', async () => {
+    const server = new CacheServer()
+    const durable = new MemoryStorage()
+    const info = durable.info(...FILM)
+    await durable.putContent(info, 'x', {
+      transaction: { journal: ['another:key'], beforeCommit: async () => undefined },
+    })
+    await new Process(server, durable).relay()
+    expect(await rowsOf(durable)).toHaveLength(1)
+  })
+
+  test('does nothing any more once the storage is shut down', async () => {
+    const { durable, writer, reader, info } = setUp()
+    writer.cache.isDown = true
+    await writer.storage.putContent(info, 'new')
+    await reader.storage.getMany([info])
+    await reader.storage.shutdown()
+    expect(await rowsOf(durable)).toHaveLength(1)
+  })
+})
+
+test('a write whose cache is right drops its own row', async () => {
+  const { durable, writer, info } = setUp()
+  for (let i = 0; i < 10; i++) await writer.storage.putContent(info, `text ${i}`)
+  await writer.storage.remove(info)
+  await writer.storage.shutdown()
+  expect(await rowsOf(durable)).toEqual([])
+})
+
+test('a proxy in front of a proxy has both settled', async () => {
+  const server = new CacheServer()
+  const outerServer = new CacheServer()
+  const durable = new MemoryStorage()
+  const inner = new Process(server, durable, {})
+  const innerStorage = new MemcacheStorage({ storage: durable, cache: inner.cache, namespace: 'inner:' })
+  const outer = new Process(outerServer, innerStorage)
+  const info = outer.storage.info(...FILM)
+  await outer.storage.putContent(info, 'old')
+  await outer.storage.getContent(info)
+  inner.cache.isDown = true
+  outer.cache.isDown = true
+  await outer.storage.putContent(info, 'new')
+  inner.cache.isDown = false
+  outer.cache.isDown = false
+  expect(await textOf(outer.storage, info)).toBe('old')
+  await outer.relay()
+  expect(await textOf(outer.storage, info)).toBe('new')
+  expect(await textOf(innerStorage, info)).toBe('new')
+  await outer.storage.shutdown()
+  await innerStorage.shutdown()
+  expect(await rowsOf(durable)).toEqual([])
+})
