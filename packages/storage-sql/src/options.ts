@@ -8,7 +8,9 @@ export interface SqlOptions extends TableOptions {
   readonly migrate?: boolean | undefined
   /** Connections at most, of those that this storage opens itself. SQLite always has two. Default: 10. */
   readonly poolSize?: number | undefined
-  /** The longest wait for a connection, new or from the pool. Default: 5,000. */
+  /** The longest wait for one of the connections to be free, in a burst of calls. Default: 30,000. */
+  readonly queueTimeoutMs?: number | undefined
+  /** The longest wait for a new connection. Default: 5,000. */
   readonly connectTimeoutMs?: number | undefined
   /** The longest run of one statement. Default: 5,000. */
   readonly statementTimeoutMs?: number | undefined
@@ -60,6 +62,7 @@ export interface Settings extends Limits {
 
 const DEFAULTS: Settings = Object.freeze({
   poolSize: 10,
+  queueTimeoutMs: 30_000,
   connectTimeoutMs: 5_000,
   statementTimeoutMs: 5_000,
   lockTimeoutMs: 4_000,

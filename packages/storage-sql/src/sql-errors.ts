@@ -9,6 +9,10 @@ interface Fault {
   readonly lost?: true
   /** Whether the statement was executed is not known. */
   readonly inDoubt?: true
+  /** A row that is referred to is gone. */
+  readonly orphan?: true
+  /** The connection was found dead before anything was changed. */
+  readonly stale?: true
 }
 
 const COLLIDED: Fault = { code: 'E_CONFLICT', collided: true }
@@ -16,11 +20,13 @@ const LOST: Fault = { code: 'E_STORAGE_UNAVAILABLE', lost: true, inDoubt: true }
 const UNSENT: Fault = { code: 'E_STORAGE_UNAVAILABLE', lost: true }
 const REFUSED: Fault = { code: 'E_STORAGE_UNAVAILABLE' }
 const LOCKED: Fault = { code: 'E_LOCK_TIMEOUT' }
+const ORPHAN: Fault = { code: 'E_CONFLICT', orphan: true }
 const TIMED_OUT: Fault = { code: 'E_TIMEOUT' }
 const TOO_LARGE: Fault = { code: 'E_TOO_LARGE' }
 
 // https://www.postgresql.org/docs/current/errcodes-appendix.html
 const POSTGRES: Readonly<Record<string, Fault>> = {
+  '23503': ORPHAN,
   '23505': COLLIDED,
   '40001': COLLIDED,
   '40P01': COLLIDED,
@@ -44,6 +50,7 @@ const MYSQL: Readonly<Record<number, Fault>> = {
   1020: COLLIDED,
   1062: COLLIDED,
   1213: COLLIDED,
+  1452: ORPHAN,
   1205: LOCKED,
   3572: LOCKED,
   1317: TIMED_OUT,
@@ -66,6 +73,7 @@ const MYSQL: Readonly<Record<number, Fault>> = {
 const SQLITE: readonly (readonly [prefix: string, fault: Fault])[] = [
   ['SQLITE_BUSY_SNAPSHOT', COLLIDED],
   ['SQLITE_BUSY', LOCKED],
+  ['SQLITE_CONSTRAINT_FOREIGNKEY', ORPHAN],
   ['SQLITE_LOCKED', LOCKED],
   ['SQLITE_CORRUPT', { code: 'E_CORRUPT' }],
   ['SQLITE_NOTADB', { code: 'E_CORRUPT' }],
@@ -137,6 +145,11 @@ export function isInDoubt(error: unknown): boolean {
   return error instanceof StorageError && faults.get(error)?.inDoubt === true
 }
 
+/** Whether a row was not stored since another one, which it belongs to, is gone. */
+export function isOrphan(error: unknown): boolean {
+  return error instanceof StorageError && faults.get(error)?.orphan === true
+}
+
 /** Whether another process holds a SQLite file, so that waiting helps. */
 export function isBusy(error: unknown): boolean {
   const code = driverErrorOf(error)?.code
@@ -146,6 +159,16 @@ export function isBusy(error: unknown): boolean {
 /** For a transaction that found that another was faster. */
 export function collision(message: string): StorageError {
   return known(new StorageError('E_CONFLICT', message), COLLIDED)
+}
+
+/** For a transaction that found its connection dead when it began. */
+export function staleConnection({ message, cause }: StorageError): StorageError {
+  return known(new StorageError('E_STORAGE_UNAVAILABLE', message, { cause }), { ...UNSENT, stale: true })
+}
+
+/** Whether nothing but the age of a connection was in the way, so that a fresh one can help. */
+export function isStale(error: unknown): boolean {
+  return error instanceof StorageError && faults.get(error)?.stale === true
 }
 
 /** For a statement whose answer did not come in time. */

@@ -6,6 +6,7 @@ import { DataSource } from 'typeorm'
 import { describe, test } from 'vitest'
 import { DATABASE_NAMES, DATABASES, errorOf, type Place, rawDatabase } from './databases.js'
 
+const OPEN_WITHOUT_DRIVERS = new URL('fixtures/open-without-drivers.mjs', import.meta.url)
 const OPEN_AND_WRITE = new URL('fixtures/open-and-write.mjs', import.meta.url)
 
 describe.each(DATABASE_NAMES)('opening %s', (name) => {
@@ -114,6 +115,20 @@ describe('bad options', () => {
     )
   })
 
+  test('a driver that is not installed is told by its name', async () => {
+    for (const [url, name] of [
+      ['postgres://localhost/x', 'pg'],
+      ['mysql://localhost/x', 'mysql2'],
+      ['sqlite:x.db', 'better-sqlite3'],
+    ]) {
+      const child = fork(OPEN_WITHOUT_DRIVERS, [String(url)])
+      const [message] = (await once(child, 'message')) as [{ code: string; message: string }]
+      await once(child, 'exit')
+      assert.equal(message.code, 'E_UNSUPPORTED')
+      assert.match(message.message, new RegExp(`The package ${name} is needed`))
+    }
+  })
+
   test('a type of database that is not supported', async () => {
     await assert.rejects(SqlStorage.open({ typeorm: { type: 'sqljs' } }), TypeError)
   })
@@ -139,7 +154,7 @@ function dataSourceOf(place: Place, options: { readonly synchronize?: boolean })
     ...options,
     entities: larderEntities(type),
     migrations: larderMigrations(type),
-  } as typeof place.typeorm)
+  })
 }
 
 async function usingDataSource(

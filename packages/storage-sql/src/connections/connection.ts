@@ -51,9 +51,11 @@ export class PooledConnection implements Connection {
       await untilAborted(within(connected, limits.connectTimeoutMs, 'No connection to the database'), signal)
       await within(dialect.prepareSession(limits, runner), limits.connectTimeoutMs, 'The new connection')
     } catch (error) {
-      // It may still come, and must find its way back then.
-      connected.then(() => runner.release()).catch(() => undefined)
-      throw toStorageError(error)
+      // It may still come, and nobody wants it any more.
+      connected.then(() => dialect.discard(runner)).catch(() => undefined)
+      if (isStorageError(error, 'E_ABORTED')) throw error
+      const { message } = toStorageError(error)
+      throw new StorageError('E_STORAGE_UNAVAILABLE', message, { cause: error })
     }
     return new PooledConnection(dialect, runner, limits, signal)
   }

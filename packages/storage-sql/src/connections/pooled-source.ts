@@ -1,8 +1,11 @@
 import type { DataSource } from 'typeorm'
 import type { Dialect, Limits } from '../dialects/dialect.js'
-import { isConnectionLost } from '../sql-errors.js'
+import { isConnectionLost, isStale } from '../sql-errors.js'
 import { type Connection, PooledConnection } from './connection.js'
+import { Slots } from './slots.js'
 import type { ConnectionSource } from './source.js'
+
+type Work<T> = (connection: Connection) => Promise<T>
 
 /** The pool of a data source for PostgreSQL, MySQL or MariaDB. Always the primary, never a replica. */
 export class PooledSource implements ConnectionSource {
@@ -10,25 +13,47 @@ export class PooledSource implements ConnectionSource {
   readonly #dataSource: DataSource
   readonly #limits: Limits
   readonly #owned: boolean
+  readonly #size: number
+  readonly #slots: Slots
 
-  constructor(dialect: Dialect, dataSource: DataSource, limits: Limits, owned: boolean) {
+  /** `size`: how many connections the pool has. `owned`: it is closed with the source. */
+  constructor(dialect: Dialect, dataSource: DataSource, limits: Limits, size: number, owned: boolean) {
     this.dialect = dialect
     this.#dataSource = dataSource
     this.#limits = limits
     this.#owned = owned
+    this.#size = size
+    this.#slots = new Slots(size)
   }
 
-  async read<T>(work: (connection: Connection) => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-    try {
-      return await this.write(work, signal)
-    } catch (error) {
-      // The server may have been restarted since the connection was last used.
-      if (!isConnectionLost(error)) throw error
-      return this.write(work, signal)
+  read<T>(work: Work<T>, signal: AbortSignal | undefined): Promise<T> {
+    return this.#repeated(work, signal, isConnectionLost)
+  }
+
+  write<T>(work: Work<T>, signal: AbortSignal | undefined): Promise<T> {
+    return this.#repeated(work, signal, isStale)
+  }
+
+  // After a restart of the server each connection of the pool is found dead once.
+  async #repeated<T>(
+    work: Work<T>,
+    signal: AbortSignal | undefined,
+    canRepeat: (error: unknown) => boolean,
+  ): Promise<T> {
+    for (let left = this.#size; ; left--) {
+      try {
+        return await this.#slots.use(() => this.#connected(work, signal), this.#limits.queueTimeoutMs, signal)
+      } catch (error) {
+        if (left === 0 || !canRepeat(error)) throw error
+      }
     }
   }
 
-  async write<T>(work: (connection: Connection) => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  async close(): Promise<void> {
+    if (this.#owned && this.#dataSource.isInitialized) await this.#dataSource.destroy()
+  }
+
+  async #connected<T>(work: Work<T>, signal: AbortSignal | undefined): Promise<T> {
     const runner = this.#dataSource.createQueryRunner('master')
     const connection = await PooledConnection.take(this.dialect, runner, this.#limits, signal)
     try {
@@ -36,9 +61,5 @@ export class PooledSource implements ConnectionSource {
     } finally {
       await connection.release()
     }
-  }
-
-  async close(): Promise<void> {
-    if (this.#owned && this.#dataSource.isInitialized) await this.#dataSource.destroy()
   }
 }

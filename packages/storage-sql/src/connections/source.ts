@@ -4,9 +4,9 @@ import type { Connection } from './connection.js'
 /** Gives out connections for as long as a piece of work takes. */
 export interface ConnectionSource {
   readonly dialect: Dialect
-  /** For reads of what is committed, each statement by itself. Repeated once where the connection had broken. */
+  /** For reads of what is committed, each statement by itself. Repeated where the connection had broken. */
   read<T>(work: (connection: Connection) => Promise<T>, signal: AbortSignal | undefined): Promise<T>
-  /** For changes. Whoever has it shares no transaction with anybody. */
+  /** For changes. Whoever has it shares no transaction with anybody. Repeated where `work` rejects as `isStale`. */
   write<T>(work: (connection: Connection) => Promise<T>, signal: AbortSignal | undefined): Promise<T>
   close(): Promise<void>
 }

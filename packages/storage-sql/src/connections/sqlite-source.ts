@@ -1,13 +1,13 @@
-import { KeyedMutex } from '@larder/storage-core'
 import type { DataSource } from 'typeorm'
 import type { Dialect, Limits } from '../dialects/dialect.js'
 import { sqlite } from '../dialects/sqlite.js'
 import type { Connection } from './connection.js'
 import type { ConnectionSource } from './source.js'
+import { Slots } from './slots.js'
 import { SqliteConnection } from './sqlite-connection.js'
 
-// One for all storages of this process: those of one file would otherwise wait for each other by polling.
-const writers = new KeyedMutex()
+// For all storages of this process: those of one file would otherwise wait for each other by polling.
+const writers = new Map<string, { readonly slots: Slots; users: number }>()
 
 export interface SqliteParts {
   /** Names the file, or the one memory database; the same for all who share it. */
@@ -26,10 +26,15 @@ export class SqliteSource implements ConnectionSource {
   readonly dialect: Dialect = sqlite
   readonly #parts: SqliteParts
   readonly #limits: Limits
+  readonly #turns: Slots
 
   constructor(parts: SqliteParts, limits: Limits) {
     this.#parts = parts
     this.#limits = limits
+    const entry = writers.get(parts.id) ?? { slots: new Slots(1), users: 0 }
+    entry.users++
+    writers.set(parts.id, entry)
+    this.#turns = entry.slots
   }
 
   async read<T>(work: (connection: Connection) => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
@@ -38,10 +43,13 @@ export class SqliteSource implements ConnectionSource {
   }
 
   async write<T>(work: (connection: Connection) => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-    return writers.run(this.#parts.id, () => work(this.#connection(this.#parts.writer, signal)), signal)
+    const connected = () => work(this.#connection(this.#parts.writer, signal))
+    return this.#turns.use(connected, this.#limits.queueTimeoutMs, signal)
   }
 
   async close(): Promise<void> {
+    const entry = writers.get(this.#parts.id)
+    if (entry !== undefined && --entry.users === 0) writers.delete(this.#parts.id)
     for (const dataSource of this.#parts.owned) {
       if (dataSource.isInitialized) await dataSource.destroy()
     }

@@ -4,6 +4,7 @@ import type { Outcome, Statement, Value } from './statement.js'
 
 /** In milliseconds. */
 export interface Limits {
+  readonly queueTimeoutMs: number
   readonly connectTimeoutMs: number
   readonly statementTimeoutMs: number
   readonly lockTimeoutMs: number

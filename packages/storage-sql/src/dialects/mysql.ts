@@ -24,7 +24,6 @@ interface MysqlWrite {
 interface Session {
   /** Of MariaDB or MySQL: ends a transaction that does nothing, respectively a connection that does nothing. */
   readonly idleVariable: 'idle_transaction_timeout' | 'wait_timeout'
-  readonly isolationAsFound: string
   readonly lockWaitAsFound: number
   readonly idleAsFound: number
 }
@@ -93,14 +92,13 @@ async function readSession(dialect: Dialect, runner: QueryRunner): Promise<Sessi
     runner,
     statement(
       `SHOW VARIABLES WHERE variable_name IN ('innodb_lock_wait_timeout', 'idle_transaction_timeout', ` +
-        `'wait_timeout', 'transaction_isolation', 'tx_isolation')`,
+        `'wait_timeout')`,
     ),
   )
   const variables = new Map(found.rows.map((row) => [String(row['Variable_name']), String(row['Value'])]))
   const idleVariable = variables.has('idle_transaction_timeout') ? 'idle_transaction_timeout' : 'wait_timeout'
   return {
     idleVariable,
-    isolationAsFound: variables.get('transaction_isolation') ?? variables.get('tx_isolation') ?? '',
     lockWaitAsFound: Number(variables.get('innodb_lock_wait_timeout')),
     idleAsFound: Number(variables.get(idleVariable)),
   }

@@ -3,6 +3,7 @@ import type { Connection } from '../connections/connection.js'
 import type { ConnectionSource } from '../connections/source.js'
 import { asBuffer, numberOf, type Statement, statement } from '../dialects/statement.js'
 import type { Settings } from '../options.js'
+import { isOrphan } from '../sql-errors.js'
 import type { TablePaths } from '../tables.js'
 
 /** Contents in chunks. A body is complete before a resource's row names it, and is never changed afterwards. */
@@ -28,7 +29,10 @@ export class Bodies {
     return numberOf(rows[0]?.['id'] ?? insertId)
   }
 
-  /** Adds a chunk; the caller keeps the bytes as they are until this resolves. */
+  /**
+   * Adds a chunk; the caller keeps the bytes as they are until this resolves. Rejects with `E_TIMEOUT` if the body has
+   * expired.
+   */
   async append(body: number, seq: number, data: Uint8Array, signal: AbortSignal | undefined): Promise<void> {
     const { chunk } = this.#tables
     const insert = statement(
@@ -37,7 +41,11 @@ export class Bodies {
       seq,
       asBuffer(data),
     )
-    await this.#source.write((connection) => connection.run(insert), signal)
+    try {
+      await this.#source.write((connection) => connection.run(insert), signal)
+    } catch (error) {
+      throw isOrphan(error) ? expired(this.#settings.streamPauseMs) : error
+    }
   }
 
   /** Puts off the expiry of a body that is being written; rejects with `E_TIMEOUT` if it has come. */

@@ -30,7 +30,7 @@ import { Journal } from '../journal.js'
 import { Listing } from './listing.js'
 import type { Settings, SqlOptions } from '../options.js'
 import { Reader } from './reader.js'
-import { isCollision, isStale } from '../sql-errors.js'
+import { isCollision } from '../sql-errors.js'
 import type { TablePaths } from '../tables.js'
 import { unchanged, type WriteJob, Writer } from './writer.js'
 
@@ -165,8 +165,6 @@ export class SqlDriver implements StorageDriver {
       try {
         return await this.#source.write((connection) => this.#writer.run(connection, job), job.signal)
       } catch (error) {
-        // The server may have been restarted since the connection was last used.
-        if (isStale(error) && attempt === 1) continue
         if (!isCollision(error)) throw error
         if (attempt >= this.#settings.attempts) {
           const message = `The write collided with others ${attempt} times`

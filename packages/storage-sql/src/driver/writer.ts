@@ -1,6 +1,7 @@
 import {
   assertConditions,
   etagOf,
+  isStorageError,
   OutcomeUnknownError,
   PART_NAMES,
   type PartName,
@@ -28,7 +29,7 @@ import {
   selectForWrite,
   updateRow,
 } from './resource-row.js'
-import { collision, isInDoubt } from '../sql-errors.js'
+import { collision, isConnectionLost, isInDoubt, staleConnection } from '../sql-errors.js'
 import type { TablePaths } from '../tables.js'
 
 /** What a write does, once its streams have been read. */
@@ -62,7 +63,7 @@ export class Writer {
     this.#settings = settings
   }
 
-  /** Rejects with an error that `isCollision` where the transaction may be repeated. */
+  /** Rejects with an error that `isCollision` or `isStale` where it may be repeated. */
   async run(connection: Connection, job: WriteJob): Promise<WriteResult> {
     const deadline = performance.now() + this.#settings.transactionTimeoutMs
     try {
@@ -86,9 +87,13 @@ export class Writer {
   async #lock(connection: Connection, { request, container }: WriteJob): Promise<LockedRow | undefined> {
     const name = nameOf(request)
     const select = selectForWrite(this.#tables, container, name, connection.dialect.forUpdate)
-    const [outcome] = await connection.begin(select)
-    const row = outcome?.rows[0]
-    return row && lockedRow(row)
+    try {
+      const [outcome] = await connection.begin(select)
+      const row = outcome?.rows[0]
+      return row && lockedRow(row)
+    } catch (error) {
+      throw isStorageError(error) && isConnectionLost(error) ? staleConnection(error) : error
+    }
   }
 
   #plan(connection: Connection, job: WriteJob, before: LockedRow | undefined): Plan | undefined {

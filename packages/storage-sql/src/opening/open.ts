@@ -74,7 +74,18 @@ function pooledSource(
   settings: Settings,
 ): ConnectionSource {
   const dialect = familyOf(dataSource.options.type) === 'postgres' ? postgres : mysqlDialect(shared)
-  return new PooledSource(dialect, dataSource, settings, owned)
+  return new PooledSource(dialect, dataSource, settings, poolSizeOf(dataSource, settings), owned)
+}
+
+function poolSizeOf({ options }: DataSource, settings: Settings): number {
+  const extra: unknown = options.extra
+  const { max, connectionLimit } = (extra ?? {}) as {
+    readonly max?: unknown
+    readonly connectionLimit?: unknown
+  }
+  const poolSize = 'poolSize' in options ? options.poolSize : undefined
+  const size = max ?? connectionLimit ?? poolSize ?? settings.poolSize
+  return typeof size === 'number' && size >= 1 ? size : settings.poolSize
 }
 
 let memoryDatabases = 0

@@ -1,0 +1,58 @@
+import { abortedError, StorageError, throwIfAborted } from '@larder/storage-core'
+
+interface Waiter {
+  readonly grant: () => void
+}
+
+/**
+ * So many users at a time, in the order in which they came. A burst of calls waits here, so that the time-out of a
+ * connection counts from when it is really asked for.
+ */
+export class Slots {
+  readonly #waiters: Waiter[] = []
+  #free: number
+
+  constructor(count: number) {
+    this.#free = count
+  }
+
+  /** Rejects with `E_TIMEOUT` where none became free within `limitMs`, and with `E_ABORTED`. */
+  async use<T>(work: () => Promise<T>, limitMs: number, signal: AbortSignal | undefined): Promise<T> {
+    throwIfAborted(signal)
+    if (this.#free > 0) this.#free--
+    else await this.#wait(limitMs, signal)
+    try {
+      return await work()
+    } finally {
+      const next = this.#waiters.shift()
+      if (next === undefined) this.#free++
+      else next.grant()
+    }
+  }
+
+  #wait(limitMs: number, signal: AbortSignal | undefined): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const done = (): void => {
+        clearTimeout(timer)
+        signal?.removeEventListener('abort', onAbort)
+      }
+      const waiter = {
+        grant: () => {
+          done()
+          resolve()
+        },
+      }
+      const giveUp = (error: StorageError): void => {
+        done()
+        this.#waiters.splice(this.#waiters.indexOf(waiter), 1)
+        reject(error)
+      }
+      const onAbort = (): void => giveUp(abortedError(signal))
+      const timer = setTimeout(() => {
+        giveUp(new StorageError('E_TIMEOUT', `No connection was free for ${limitMs} ms`))
+      }, limitMs)
+      signal?.addEventListener('abort', onAbort, { once: true })
+      this.#waiters.push(waiter)
+    })
+  }
+}

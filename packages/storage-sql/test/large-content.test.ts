@@ -1,0 +1,224 @@
+import { SqlStorage } from '@larder/storage-sql'
+import assert from 'node:assert/strict'
+import { fork } from 'node:child_process'
+import { createHash, type Hash } from 'node:crypto'
+import { once } from 'node:events'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { describe, test } from 'vitest'
+import { DATABASE_NAMES, errorOf, openFresh, type OpenPlace } from './databases.js'
+
+const SMALL = { inlineMaxBytes: 1_000, chunkBytes: 1_000 }
+const UPLOAD = new URL('fixtures/upload-forever.mjs', import.meta.url)
+
+/** Bytes that are different everywhere, in pieces of a size that fits nothing. */
+async function* noise(bytes: number, hash?: Hash): AsyncGenerator<Uint8Array, void, undefined> {
+  const piece = Buffer.allocUnsafe(70_001)
+  for (let at = 0; at < bytes; at += piece.length) {
+    for (let i = 0; i + 4 <= piece.length; i += 4) piece.writeUInt32LE((at + i) >>> 0, i)
+    const some = piece.subarray(0, Math.min(piece.length, bytes - at))
+    hash?.update(some)
+    yield some
+  }
+}
+
+async function drain(
+  stream: AsyncIterable<Uint8Array>,
+  each?: () => void,
+): Promise<{ digest: string; size: number }> {
+  const hash = createHash('sha256')
+  let size = 0
+  for await (const chunk of stream) {
+    hash.update(chunk)
+    size += chunk.length
+    each?.()
+  }
+  return { digest: hash.digest('hex'), size }
+}
+
+/** Sweeps begin with writes, and are not waited for. */
+async function eventually(check: () => Promise<boolean>, poke: () => Promise<unknown>): Promise<void> {
+  const deadline = performance.now() + 10_000
+  while (!(await check())) {
+    assert.ok(performance.now() < deadline, 'it did not come to pass')
+    await poke()
+    await sleep(20)
+  }
+}
+
+function otherWrite({ storage }: OpenPlace): () => Promise<unknown> {
+  return () => storage.putContent(storage.info('c', 'other'), 'x')
+}
+
+describe.each(DATABASE_NAMES)('large contents on %s', (name) => {
+  test('200 MB go in and out in little memory', { timeout: 120_000 }, async () => {
+    await using opened = await openFresh(name)
+    const { storage } = opened
+    const bytes = 200_000_000
+    const sent = createHash('sha256')
+    let peak = 0
+    const before = memory()
+    const watch = () => (peak = Math.max(peak, memory() - before))
+    const timer = setInterval(watch, 20)
+    const info = storage.info('c', 'large')
+    await storage.putContent(info, noise(bytes, sent))
+    const { stream, size } = await storage.openContent(info)
+    const got = await drain(stream, watch)
+    clearInterval(timer)
+    assert.equal(size, bytes)
+    assert.deepEqual(got, { digest: sent.digest('hex'), size: bytes })
+    assert.ok(peak < 100_000_000, `${Math.round(peak / 1e6)} MB more than before`)
+  })
+
+  test.each([0, 1, 999, 1_000, 1_001, 1_999, 2_000, 2_001, 5_000])(
+    '%i bytes around the limits',
+    async (size) => {
+      await using opened = await openFresh(name, SMALL)
+      const { storage } = opened
+      const bytes = Buffer.alloc(size, 'abcdefg')
+      for (const source of [bytes, noise(size)]) {
+        const info = storage.info('c', 'r')
+        await storage.putContent(info, source)
+        const stored = await storage.getContent(info)
+        assert.equal(stored.size, size)
+        assert.equal(stored.bytes.length, size)
+        const { stream } = await storage.openContent(info)
+        assert.equal((await drain(stream)).digest, createHash('sha256').update(stored.bytes).digest('hex'))
+        if (source === bytes) assert.deepEqual(stored.bytes, bytes)
+      }
+      assert.equal(await opened.count('body', 'expires_ms IS NULL'), size > 1_000 ? 1 : 0)
+    },
+  )
+
+  test('a stream under way ends with the old content, or with E_CONFLICT once its time is over', async () => {
+    await using opened = await openFresh(name, { ...SMALL, bodyGraceMs: 400 })
+    const { storage } = opened
+    const info = storage.info('c', 'r')
+    await storage.putContent(info, 'a'.repeat(5_000))
+    const patient = (await storage.openContent(info)).stream[Symbol.asyncIterator]()
+    await patient.next()
+    const { stream } = await storage.openContent(info)
+    await storage.putContent(info, 'b'.repeat(5_000))
+    let text = ''
+    for await (const chunk of stream) text += Buffer.from(chunk).toString()
+    assert.equal(text, 'a'.repeat(5_000))
+    await eventually(async () => (await opened.count('body')) === 1, otherWrite(opened))
+    assert.equal(await opened.count('chunk'), 5)
+    assert.equal((await errorOf(patient.next() as Promise<unknown>)).code, 'E_CONFLICT')
+    assert.equal((await storage.getContent(info)).bytes.toString(), 'b'.repeat(5_000))
+  })
+
+  test('getContent never mixes two bodies, and never fails for those who replace them', async () => {
+    await using opened = await openFresh(name, { ...SMALL, bodyGraceMs: 1 })
+    const { storage } = opened
+    const info = storage.info('c', 'r')
+    await storage.putContent(info, 'a'.repeat(8_000))
+    let stop = false
+    const writing = (async () => {
+      for (let i = 0; !stop; i++)
+        await storage.putContent(info, 'abcdef'.charAt(i % 6).repeat(5_000 + (i % 3) * 1_500))
+    })()
+    try {
+      for (let i = 0; i < 60; i++) {
+        const outcome = await storage
+          .getContent(info)
+          .catch((error: unknown) => (error as { code?: string }).code)
+        if (typeof outcome === 'string') assert.equal(outcome, 'E_CONFLICT')
+        else assert.equal(new Set(outcome?.bytes).size, 1)
+      }
+    } finally {
+      stop = true
+      await writing
+    }
+  })
+
+  test('removal and replacement by a small content leave no chunks', async () => {
+    await using opened = await openFresh(name, { ...SMALL, bodyGraceMs: 1 })
+    const { storage } = opened
+    await storage.putContent(storage.info('c', 'removed'), 'a'.repeat(5_000))
+    await storage.putContent(storage.info('c', 'small'), 'a'.repeat(5_000))
+    await storage.removeContent(storage.info('c', 'removed'))
+    await storage.putContent(storage.info('c', 'small'), 'a')
+    await eventually(async () => (await opened.count('body')) === 0, otherWrite(opened))
+    assert.equal(await opened.count('chunk'), 0)
+  })
+
+  test('a failed write leaves nothing: its source, its condition, its abort', async () => {
+    await using opened = await openFresh(name, { ...SMALL, bodyGraceMs: 1 })
+    const { storage } = opened
+    const info = storage.info('c', 'r')
+    const reason = new Error('the source failed')
+    const failing = async function* () {
+      yield* noise(200_000)
+      throw reason
+    }
+    assert.equal(await errorOf(storage.putContent(info, failing())), reason)
+    const unmet = storage.putContent(info, noise(200_000), { ifMatch: '"1"' })
+    assert.equal((await errorOf(unmet)).code, 'E_PRECONDITION_FAILED')
+    const abort = new AbortController()
+    const slow = async function* () {
+      yield* noise(200_000)
+      abort.abort()
+      await new Promise(() => undefined)
+    }
+    assert.equal(
+      (await errorOf(storage.putContent(info, slow(), { signal: abort.signal }))).code,
+      'E_ABORTED',
+    )
+    await eventually(async () => (await opened.count('body')) === 0, otherWrite(opened))
+    assert.equal(await opened.count('chunk'), 0)
+    assert.equal(await storage.exists(info), false)
+  })
+
+  test('what a killed process has left is removed', async () => {
+    await using opened = await openFresh(name, { streamPauseMs: 1_000, bodyGraceMs: 1 })
+    const child = fork(UPLOAD, [opened.place.url])
+    await once(child, 'message')
+    child.kill('SIGKILL')
+    await once(child, 'exit')
+    assert.ok((await opened.count('chunk')) > 0)
+    await eventually(async () => (await opened.count('body')) === 0, otherWrite(opened))
+    assert.equal(await opened.count('chunk'), 0)
+  })
+
+  test('a stream that pauses for too long is E_TIMEOUT', async () => {
+    await using opened = await openFresh(name, { ...SMALL, streamPauseMs: 150, bodyGraceMs: 1 })
+    const { storage } = opened
+    const pausing = async function* () {
+      yield* noise(10_000)
+      await sleep(300)
+      await eventually(async () => (await opened.count('body')) === 0, otherWrite(opened))
+      yield* noise(10_000)
+    }
+    const error = await errorOf(storage.putContent(storage.info('c', 'r'), pausing()))
+    assert.equal(error.code, 'E_TIMEOUT')
+    assert.equal(await opened.count('chunk'), 0)
+  })
+
+  test('metadata over its limit is E_TOO_LARGE', async () => {
+    await using opened = await openFresh(name, { metadataMaxBytes: 1_000 })
+    const { storage } = opened
+    const info = storage.info('c', 'r')
+    for (const metadata of ['x'.repeat(1_001), noise(1_001)]) {
+      assert.equal((await errorOf(storage.putMetaData(info, metadata))).code, 'E_TOO_LARGE')
+    }
+    await storage.putMetaData(info, noise(1_000))
+  })
+})
+
+describe('streams and shutdown', () => {
+  test('a stream that is read on after the shutdown is E_CLOSED', async () => {
+    await using opened = await openFresh('sqlite', SMALL)
+    const storage = await SqlStorage.open({ url: opened.place.url, ...SMALL })
+    await storage.putContent(storage.info('c', 'r'), 'x'.repeat(5_000))
+    const stream = (await storage.openContent(storage.info('c', 'r'))).stream[Symbol.asyncIterator]()
+    await stream.next()
+    await storage.shutdown()
+    assert.equal((await errorOf(stream.next() as Promise<unknown>)).code, 'E_CLOSED')
+  })
+})
+
+function memory(): number {
+  globalThis.gc?.()
+  const { rss } = process.memoryUsage()
+  return rss
+}

@@ -1,0 +1,125 @@
+import { larderEntities, SqlStorage } from '@larder/storage-sql'
+import assert from 'node:assert/strict'
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
+import { DataSource } from 'typeorm'
+import { describe, test } from 'vitest'
+import { DATABASES, errorOf, gate, openFresh, rawDatabase } from './databases.js'
+
+const INCREMENT = new URL('fixtures/increment.mjs', import.meta.url)
+
+describe('SQLite', () => {
+  test('four processes that write to one file lose nothing', async () => {
+    await using opened = await openFresh('sqlite')
+    const { storage } = opened
+    const info = storage.info('c', 'counter')
+    await storage.putContent(info, '0')
+    const children = Array.from({ length: 4 }, () => fork(INCREMENT, [opened.place.url, '25']))
+    const codes = await Promise.all(children.map(async (child) => (await once(child, 'exit'))[0] as number))
+    assert.deepEqual(codes, [0, 0, 0, 0])
+    assert.equal((await storage.getContent(info)).bytes.toString(), '100')
+  })
+
+  test('what has not been committed is read by nobody, also not by a user of the same data source', async () => {
+    await using place = await DATABASES.sqlite()
+    const dataSource = new DataSource({
+      ...place.typeorm,
+      entities: larderEntities('better-sqlite3'),
+      synchronize: true,
+    })
+    await dataSource.initialize()
+    const storage = await SqlStorage.open({ dataSource })
+    const info = storage.info('c', 'r')
+    await storage.putContent(info, 'before')
+    const transaction = {
+      beforeCommit: async () => {
+        assert.equal((await storage.getContent(info)).bytes.toString(), 'before')
+        const rows = await dataSource.query<{ content: Buffer }[]>('SELECT content FROM larder_resource')
+        assert.equal(rows[0]?.content.toString(), 'before')
+        // A transaction of the user's own neither fails nor takes part.
+        await dataSource.transaction((manager) => manager.query('SELECT 1'))
+        throw new Error('undo')
+      },
+    }
+    assert.equal((await errorOf(storage.putContent(info, 'never', { transaction }))).message, 'undo')
+    assert.equal((await storage.getContent(info)).bytes.toString(), 'before')
+    await storage.shutdown()
+    await dataSource.destroy()
+  })
+
+  test('while another process holds the file, this one goes on with other things and gives up in time', async () => {
+    await using opened = await openFresh('sqlite', { lockTimeoutMs: 300 })
+    const { storage } = opened
+    const info = storage.info('c', 'r')
+    await storage.putContent(info, 'x')
+    await using raw = await rawDatabase(opened.place)
+    await raw.query('BEGIN IMMEDIATE')
+    let ticks = 0
+    const timer = setInterval(() => ticks++, 5)
+    const error = await errorOf(storage.putContent(info, 'y'))
+    clearInterval(timer)
+    assert.equal(error.code, 'E_LOCK_TIMEOUT')
+    assert.ok(ticks > 10, `the event loop turned ${ticks} times`)
+    assert.equal((await storage.getContent(info)).bytes.toString(), 'x')
+    await raw.query('ROLLBACK')
+    await storage.putContent(info, 'y')
+  })
+
+  test('two storages of one process on one file wait for each other without blocking', async () => {
+    await using opened = await openFresh('sqlite')
+    const { storage } = opened
+    const other = await opened.another()
+    const entered = gate()
+    const leave = gate()
+    const first = storage.putContent(storage.info('c', 'r'), '1', {
+      transaction: {
+        beforeCommit: async () => {
+          entered.open()
+          await leave.opened
+        },
+      },
+    })
+    await entered.opened
+    const second = other.putContent(other.info('c', 'r'), '2')
+    setTimeout(() => leave.open(), 100)
+    assert.equal((await first).version, 1)
+    assert.equal((await second).version, 2)
+  })
+
+  test('in memory: everything but reads during a transaction, which wait', async () => {
+    await using storage = await SqlStorage.open({ url: 'sqlite::memory:' })
+    const info = storage.info('c', 'r')
+    await storage.putContent(info, 'before')
+    let read: Promise<string> | undefined
+    const transaction = {
+      beforeCommit: async () => {
+        read = storage.getContent(info).then(({ bytes }) => bytes.toString())
+        await Promise.resolve()
+      },
+    }
+    await storage.putContent(info, 'after', { transaction })
+    assert.equal(await read, 'after')
+    await using other = await SqlStorage.open({ url: 'sqlite::memory:' })
+    assert.equal(await other.exists(info), false)
+  })
+
+  test('a file that is no database is E_CORRUPT, a folder that is not there is made', async () => {
+    await using place = await DATABASES.sqlite()
+    const { writeFile } = await import('node:fs/promises')
+    const path = place.url.slice('sqlite:'.length)
+    await writeFile(path, 'this is no database, and long enough to be looked at'.repeat(100))
+    assert.equal((await errorOf(SqlStorage.open({ url: place.url }))).code, 'E_CORRUPT')
+    await using storage = await SqlStorage.open({ url: `${place.url}.folder/deep/new.db` })
+    await storage.putContent(storage.info('c', 'r'), 'x')
+  })
+
+  test('sqlite: URLs of absolute and relative paths', async () => {
+    await using place = await DATABASES.sqlite()
+    const path = place.url.slice('sqlite:'.length)
+    const one = await SqlStorage.open({ url: place.url })
+    await one.putContent(one.info('c', 'r'), 'x')
+    await one.shutdown()
+    await using two = await SqlStorage.open({ url: `sqlite://${path}` })
+    assert.equal(await two.exists(two.info('c', 'r')), true)
+  })
+})
