@@ -135,18 +135,36 @@ test.each<[string, (line: string) => string]>([
   expect(server.open).toBe(0)
 })
 
-test('SERVER_ERROR concerns the command that is due, in a batch too', async () => {
+test('SERVER_ERROR concerns the command that is due, in a batch of stores too', async () => {
   const server = await text((line, socket) => {
     const done = line.startsWith('mg') ? hit(line) : `HD ${opaqueOf(line)}\r\n`
     socket.write(keyOf(line) === 'bad' ? 'SERVER_ERROR out of memory storing object\r\n' : done)
   })
   const cache = remote(server.address)
   await expect(cache.get('bad')).rejects.toMatchObject({ code: 'E_SERVER', message: /out of memory/ })
-  const batch = await cache.getMulti(['a', 'bad', 'b'])
-  expect([[...batch.items.keys()], [...batch.failed.keys()]]).toEqual([['a', 'b'], ['bad']])
   const failed = await cache.setMulti(['a', 'bad', 'b'].map((key) => ({ key, value })))
   expect([...failed.keys()]).toEqual(['bad'])
   expect(server.connections).toBe(1)
+})
+
+test('a batch read: values name their keys, and one that was not asked for costs the connection', async () => {
+  const value = (key: string, body = `value of ${key}`) => `VALUE ${key} 5 ${body.length} 7\r\n${body}\r\n`
+  const replies: Record<string, string> = {
+    fine: `${value('a')}${value('c', 'END\r\nEND')}END\r\n`,
+    foreign: `${value('a')}${value('x')}END\r\n`,
+    reversed: `${value('c')}${value('a')}END\r\n`,
+    broken: `${value('a')}SERVER_ERROR out of memory writing get response\r\n`,
+  }
+  for (const [name, reply] of Object.entries(replies)) {
+    const server = await text((_line, socket) => void socket.write(reply))
+    const { items, failed } = await remote(server.address).getMulti(['a', 'b', 'c'])
+    if (name === 'fine') {
+      expect(Array.from(items, ([key, item]) => [key, String(item.value), item.flags])).toEqual([
+        ['a', 'value of a', 5],
+        ['c', 'END\r\nEND', 5],
+      ])
+    } else expect([items.size, failed.size]).toEqual([0, 3])
+  }
 })
 
 test('a server without CAS is refused', async () => {

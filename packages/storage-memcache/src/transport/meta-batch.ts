@@ -1,13 +1,94 @@
 import type { StorageError } from '@larder/storage-core'
 import type { CacheBatch, CacheItem } from '../cache.js'
-import { encodeMeta } from '../protocol/meta/encode.js'
-import type { MetaReply } from '../protocol/meta/reply.js'
+import { encodeKeys, encodeMeta } from '../protocol/meta/encode.js'
+import { CLASSIC_VALUE, type MetaReply } from '../protocol/meta/reply.js'
 import type { OutBuffer } from '../protocol/out-buffer.js'
 import type { Exchange } from './exchange.js'
-import { checkOpaque, isMetaReply, lineError, readDone, readItem, wireOpaque } from './meta-replies.js'
+import { checkOpaque, classicItem, isMetaReply, lineError, readDone, wireOpaque } from './meta-replies.js'
 import type { WireItem, WireKey } from './transport.js'
 
 const OVERHEAD_BYTES = 64
+/** With keys of 250 bytes, a line of 25 kB. */
+const KEYS_PER_LINE = 100
+
+/**
+ * The classic `gets`, which a server answers in half the time of as many single commands. Values come in the order
+ * of the keys and name them, `END` ends them, and what was not named is a miss.
+ */
+export class ClassicGetBatch implements Exchange<MetaReply> {
+  readonly idempotent = true
+  readonly boundTo = undefined
+  readonly opaques = 0
+  readonly bytes: number
+  deadline = 0
+  attempts = 0
+  isSettled = false
+  readonly #keys: readonly WireKey[]
+  readonly #resolve: (result: CacheBatch) => void
+  readonly #reject: (error: Error) => void
+  #items = new Map<string, CacheItem>()
+  #failed = new Map<string, Error>()
+  #next = 0
+  #openLines = 0
+
+  constructor(
+    keys: readonly WireKey[],
+    resolve: (result: CacheBatch) => void,
+    reject: (error: Error) => void,
+  ) {
+    this.#keys = keys
+    this.#resolve = resolve
+    this.#reject = reject
+    this.bytes = keys.reduce((sum, key) => sum + key.bytes + OVERHEAD_BYTES, 0)
+  }
+
+  encode(out: OutBuffer): void {
+    this.#items = new Map()
+    this.#failed = new Map()
+    this.#next = 0
+    this.#openLines = Math.ceil(this.#keys.length / KEYS_PER_LINE)
+    for (let i = 0; i < this.#keys.length; i += KEYS_PER_LINE) {
+      encodeKeys(out, 'gets', this.#keys.slice(i, i + KEYS_PER_LINE))
+    }
+  }
+
+  receive(reply: MetaReply, from: object): boolean {
+    if (reply.code === CLASSIC_VALUE) {
+      this.#take(reply, from)
+      return false
+    }
+    if (reply.line() !== 'END') {
+      // Nobody knows which keys it stands for, nor what follows.
+      const { error } = lineError(reply)
+      this.fail(error)
+      throw error
+    }
+    if (--this.#openLines > 0) return false
+    if (!this.isSettled) this.#resolve({ items: this.#items, failed: this.#failed })
+    this.isSettled = true
+    return true
+  }
+
+  unbind(): void {}
+
+  fail(error: StorageError): void {
+    if (this.isSettled) return
+    this.isSettled = true
+    this.#reject(error)
+  }
+
+  #take(reply: MetaReply, from: object): void {
+    let key = this.#keys[this.#next++]
+    while (key !== undefined && !reply.isAbout(key.text, key.bytes)) key = this.#keys[this.#next++]
+    if (key === undefined) throw new Error('The server answered another command than the one that is due')
+    if (this.isSettled) return
+    try {
+      this.#items.set(key.text, classicItem(reply, from))
+    } catch (error) {
+      this.#failed.set(key.text, error as Error)
+    }
+  }
+}
 
 /**
  * Many commands behind one another. None is quiet: an error line names nobody, and where every command is
@@ -79,44 +160,6 @@ abstract class MetaBatch<Entry, Result> implements Exchange<MetaReply> {
     } catch (error) {
       this.refuse(entry, error as Error)
     }
-  }
-}
-
-export class MetaGetBatch extends MetaBatch<WireKey, CacheBatch> {
-  override readonly idempotent = true
-  override readonly bytes: number
-  #items = new Map<string, CacheItem>()
-  #failed = new Map<string, Error>()
-
-  constructor(
-    keys: readonly WireKey[],
-    resolve: (result: CacheBatch) => void,
-    reject: (error: Error) => void,
-  ) {
-    super(keys, resolve, reject)
-    this.bytes = keys.reduce((sum, key) => sum + key.bytes + OVERHEAD_BYTES, 0)
-  }
-
-  protected override restart(): void {
-    this.#items = new Map()
-    this.#failed = new Map()
-  }
-
-  protected override encodeEntry(out: OutBuffer, key: WireKey, opaque: number): void {
-    encodeMeta(out, 'mg', key.text, key.bytes, ' v f c', opaque, undefined)
-  }
-
-  protected override take(key: WireKey, reply: MetaReply, from: object): void {
-    const item = readItem(reply, from)
-    if (item !== undefined) this.#items.set(key.text, item)
-  }
-
-  protected override refuse(key: WireKey, error: Error): void {
-    this.#failed.set(key.text, error)
-  }
-
-  protected override result(): CacheBatch {
-    return { items: this.#items, failed: this.#failed }
   }
 }
 

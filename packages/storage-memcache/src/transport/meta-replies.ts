@@ -39,6 +39,11 @@ export function readItem(reply: MetaReply, from: object): CacheItem | undefined 
   throw unexpected(reply)
 }
 
+/** For a line of `gets`. */
+export function classicItem(reply: MetaReply, from: object): CacheItem {
+  return { value: reply.value(), flags: reply.flags, cas: casOf(reply, from) }
+}
+
 export function readStored(reply: MetaReply, from: object): CasToken {
   if (reply.code === MetaCode.done) return casOf(reply, from)
   throw unexpected(reply)

@@ -7,7 +7,7 @@ import { CasId } from './cas-id.js'
 import { Channel } from './channel.js'
 import { issue, ownedValue, type CreateExchange } from './issue.js'
 import { LineCommand } from './line-command.js'
-import { MetaGetBatch, MetaSetBatch } from './meta-batch.js'
+import { ClassicGetBatch, MetaSetBatch } from './meta-batch.js'
 import { MetaCommand, type MetaCommandFields } from './meta-command.js'
 import * as replies from './meta-replies.js'
 import type { ChannelOptions } from './options.js'
@@ -44,7 +44,7 @@ export class MetaTransport implements Transport {
   }
 
   getMulti(keys: readonly WireKey[], signal?: AbortSignal): Promise<CacheBatch> {
-    return this.#issue((resolve, reject) => new MetaGetBatch(keys, resolve, reject), signal)
+    return this.#issue((resolve, reject) => new ClassicGetBatch(keys, resolve, reject), signal)
   }
 
   set(item: WireItem, signal?: AbortSignal): Promise<CasToken> {

@@ -41,6 +41,22 @@ export function encodeMeta(
   encodeLine(out, '')
 }
 
+/** A classic command about several keys. */
+export function encodeKeys(
+  out: OutBuffer,
+  verb: string,
+  keys: readonly { readonly text: string; readonly bytes: number }[],
+): void {
+  const keyBytes = keys.reduce((sum, key) => sum + 1 + key.bytes, 0)
+  const start = out.reserve(verb.length + keyBytes + LINE_END.length)
+  let at = writeText(out.bytes, verb, verb.length, start)
+  for (const key of keys) {
+    out.bytes[at++] = 0x20
+    at = writeText(out.bytes, key.text, key.bytes, at)
+  }
+  writeText(out.bytes, LINE_END, 2, at)
+}
+
 /** A line of ASCII as it is, for the classic commands. */
 export function encodeLine(out: OutBuffer, line: string): void {
   const at = out.reserve(line.length + LINE_END.length)

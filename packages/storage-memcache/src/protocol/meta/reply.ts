@@ -30,6 +30,9 @@ export const MetaCode = Object.freeze({
   notFound: codeOf('NF'),
 })
 
+/** The code of a line that begins with `VALUE`, the answer to the classic `gets`. */
+export const CLASSIC_VALUE = 1
+
 /**
  * One reply: a line, and a value behind it where the line begins with `VA`. The receiver fills the same object
  * again and again: read what you need before you return.
@@ -48,6 +51,8 @@ export class MetaReply {
   #lineEnd = 0
   #valueBytes = -1
   #end = 0
+  #keyStart = 0
+  #keyEnd = 0
 
   /** See `Measure`: reads the line, and so learns how much belongs to the reply. */
   measure(bytes: Buffer, offset: number, end: number): number {
@@ -78,6 +83,14 @@ export class MetaReply {
     return ownValue(this.#bytes, this.#end - Math.max(this.#valueBytes, 0), this.#end, this.#isOwn)
   }
 
+  /** Whether it is `key`, whose length in UTF-8 is `keyBytes`, that a `CLASSIC_VALUE` belongs to. */
+  isAbout(key: string, keyBytes: number): boolean {
+    if (this.#keyEnd - this.#keyStart !== keyBytes) return false
+    if (keyBytes !== key.length) return this.#bytes.toString('utf8', this.#keyStart, this.#keyEnd) === key
+    for (let i = 0; i < keyBytes; i++) if (this.#bytes[this.#keyStart + i] !== key.charCodeAt(i)) return false
+    return true
+  }
+
   /** The whole line, without its end. */
   line(): string {
     return this.#bytes.toString('utf8', this.#start, this.#lineEnd)
@@ -91,7 +104,9 @@ export class MetaReply {
     if (lineEnd === start + 2) return
     // A longer word is an error, or the answer to a classic command: `END` is no `EN`.
     if (bytes[start + 2] !== SPACE) {
+      const isValue = this.code === MetaCode.value && bytes[start + 5] === SPACE
       this.code = 0
+      if (isValue) this.#readClassicValue(bytes, start + 6, lineEnd)
       return
     }
     let at = start + 3
@@ -107,6 +122,19 @@ export class MetaReply {
       this.#readFlag(bytes, at, end)
       at = end + 1
     }
+  }
+
+  /** `VALUE key flags bytes cas`, the answer to `gets`. */
+  #readClassicValue(bytes: Buffer, start: number, lineEnd: number): void {
+    const keyEnd = tokenEnd(bytes, start, lineEnd)
+    const flagsEnd = tokenEnd(bytes, keyEnd + 1, lineEnd)
+    const sizeEnd = tokenEnd(bytes, flagsEnd + 1, lineEnd)
+    this.code = CLASSIC_VALUE
+    this.#keyStart = start
+    this.#keyEnd = keyEnd
+    this.flags = readNumber(bytes, keyEnd + 1, flagsEnd)
+    this.#valueBytes = checkSize(readNumber(bytes, flagsEnd + 1, sizeEnd))
+    this.#readCas(bytes, sizeEnd + 1, lineEnd)
   }
 
   #readFlag(bytes: Buffer, at: number, end: number): void {
@@ -127,6 +155,11 @@ export class MetaReply {
       this.casLow = Number(cas & 0xffff_ffffn)
     }
   }
+}
+
+function checkSize(bytes: number): number {
+  if (bytes > MAX_VALUE_BYTES) throw new Error(`The server announced ${bytes} bytes`)
+  return bytes
 }
 
 function tokenEnd(bytes: Buffer, at: number, lineEnd: number): number {
