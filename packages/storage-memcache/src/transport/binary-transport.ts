@@ -41,10 +41,7 @@ export class BinaryTransport implements Transport {
   }
 
   set(item: WireItem, signal?: AbortSignal): Promise<CasToken> {
-    return this.#command(
-      { ...storeFields(item, signal), opcode: Opcode.set, read: replies.readStored },
-      signal,
-    )
+    return this.#store(Opcode.set, item, replies.readStored, signal)
   }
 
   setMulti(items: readonly WireItem[], signal?: AbortSignal): Promise<ReadonlyMap<string, Error>> {
@@ -54,24 +51,17 @@ export class BinaryTransport implements Transport {
   }
 
   add(item: WireItem, signal?: AbortSignal): Promise<CasToken | undefined> {
-    return this.#command(
-      { ...storeFields(item, signal), opcode: Opcode.add, read: replies.readAdded },
-      signal,
-    )
+    return this.#store(Opcode.add, item, replies.readAdded, signal)
   }
 
   replace(item: WireItem, signal?: AbortSignal): Promise<CasToken | undefined> {
-    return this.#command(
-      { ...storeFields(item, signal), opcode: Opcode.replace, read: replies.readReplaced },
-      signal,
-    )
+    return this.#store(Opcode.replace, item, replies.readReplaced, signal)
   }
 
   cas(item: WireItem, token: CasToken, signal?: AbortSignal): Promise<CasResult> {
     // A set with a CAS is the protocol's cas.
     if (!(token instanceof CasId)) return Promise.resolve(EXISTS)
-    const fields = { ...storeFields(item, signal), cas: token, withoutConnection: EXISTS }
-    return this.#command({ ...fields, opcode: Opcode.set, read: replies.readCas }, signal)
+    return this.#store(Opcode.set, item, replies.readCas, signal, token)
   }
 
   append(key: WireKey, value: Uint8Array, signal?: AbortSignal): Promise<boolean> {
@@ -131,6 +121,25 @@ export class BinaryTransport implements Transport {
     this.#channel.close()
   }
 
+  /** With a token, the answer for one whose connection is gone is that of a cas. */
+  #store<T>(
+    opcode: number,
+    item: WireItem,
+    read: BinaryCommandFields<T>['read'],
+    signal: AbortSignal | undefined,
+    token?: CasId<object>,
+  ): Promise<T> {
+    const value = ownedValue(item.value, signal)
+    const extras = [item.flags, item.exptime]
+    // One literal for each shape: a spread would cost as much as the rest of the command.
+    if (token === undefined) return this.#command({ opcode, key: item.key, extras, value, read }, signal)
+    const withoutConnection = EXISTS as T
+    return this.#command(
+      { opcode, key: item.key, extras, value, cas: token, withoutConnection, read },
+      signal,
+    )
+  }
+
   #command<T>(fields: BinaryCommandFields<T>, signal: AbortSignal | undefined): Promise<T> {
     return this.#issue((resolve, reject) => new BinaryCommand(fields, resolve, reject), signal)
   }
@@ -138,10 +147,6 @@ export class BinaryTransport implements Transport {
   #issue<T>(create: CreateExchange<T, BinaryFrame>, signal: AbortSignal | undefined): Promise<T> {
     return issue(this.#channel, create, signal)
   }
-}
-
-function storeFields(item: WireItem, signal: AbortSignal | undefined) {
-  return { key: item.key, extras: [item.flags, item.exptime], value: ownedValue(item.value, signal) }
 }
 
 function halves(value: bigint): [number, number] {
