@@ -13,11 +13,11 @@ export interface NamedTransport {
 /** The servers, and which key is whose. */
 export class ServerSet {
   readonly #servers: readonly NamedTransport[]
-  readonly #route: Router
+  readonly #router: Router
 
-  constructor(servers: readonly NamedTransport[], route: Router) {
+  constructor(servers: readonly NamedTransport[], router: Router) {
     this.#servers = servers
-    this.#route = route
+    this.#router = router
   }
 
   /** Checks the key and asks its server. Bad arguments reject, although what runs here may throw. */
@@ -71,7 +71,7 @@ export class ServerSet {
   }
 
   #serverOf(key: string): Transport {
-    const server = this.#servers[this.#route(key)]
+    const server = this.#servers[this.#router.serverOf(key)]
     if (server === undefined) throw new Error('The router named a server that is not there')
     return server.transport
   }

@@ -1,50 +1,60 @@
+import { adler32 } from './adler32.js'
 import { crc32 } from './crc32.js'
+import { fnv1ax32, fnv1ax64, fnv1x32, fnv1x64 } from './fnv.js'
+import { lookup3 } from './jenkins.js'
 import { md5Word } from './md5.js'
+import { murmur2 } from './murmur.js'
+import { oneAtATime } from './one-at-a-time.js'
 
-/** 32 bits for the first `length` bytes. Must be the same in every process that shares the servers. */
-export type KeyHash = (bytes: Uint8Array, length: number) => number
+/**
+ * The hashes that other clients know. By pylibmc's names for those of libmemcached: `'one-at-a-time'` (pylibmc's
+ * `default`), `'md5'`, `'crc'`, `'fnv1_32'`, `'fnv1a_32'`, `'fnv1_64'`, `'fnv1a_64'`, `'jenkins'`, `'murmur'`.
+ * python-memcached's `serverHashFunction`: `'cmemcache'` (its default), `'crc32'`, `'adler32'`.
+ * `crc` and `cmemcache` have 15 bits, too few for a circle; fnv1a_64 is uneven, as it is in libmemcached.
+ */
+export type KeyHashName = keyof typeof hashFunctions
 
-/** libmemcached's hashes, by the names that pylibmc gives them, but for its `default`. */
-export type KeyHashName = 'one-at-a-time' | 'md5' | 'crc' | 'fnv1_32' | 'fnv1a_32'
+/**
+ * A hash of the user's own: an unsigned integer of 32 bits for the bytes of a key, the same in every process that
+ * shares the servers. The bytes are lent for the call; another answer is a `RangeError` of the command.
+ */
+export type KeyHash = (key: Uint8Array) => number
 
-const FNV_OFFSET = 2166136261
-const FNV_PRIME = 16777619
+/** The first `length` of `bytes` as an unsigned integer of 32 bits. Nothing is allocated. */
+export type HashFunction = (bytes: Uint8Array, length: number) => number
 
-/** Each agrees with libmemcached 1.0.18 bit by bit; see `test/routing/golden`. */
-export const keyHashes: Readonly<Record<KeyHashName, KeyHash>> = Object.freeze({
+/** Each was compared with the client it comes from, key for key: see `test/routing/golden`. */
+const hashFunctions = Object.freeze({
   'one-at-a-time': oneAtATime,
   md5: md5Word,
-  // libmemcached keeps 15 bits, too few for a circle: modulo is what it is for.
-  crc: (bytes: Uint8Array, length: number) => (crc32(bytes, length) >>> 16) & 0x7fff,
-  fnv1_32: fnv1,
-  fnv1a_32: fnv1a,
+  crc: upperCrc,
+  fnv1_32: fnv1x32,
+  fnv1a_32: fnv1ax32,
+  fnv1_64: fnv1x64,
+  fnv1a_64: fnv1ax64,
+  jenkins: lookup3,
+  murmur: murmur2,
+  cmemcache: (bytes: Uint8Array, length: number) => upperCrc(bytes, length) || 1,
+  crc32,
+  adler32,
 })
 
-/** Bob Jenkins's one-at-a-time, as C with signed characters computes it. */
-function oneAtATime(bytes: Uint8Array, length: number): number {
-  let hash = 0
-  for (let i = 0; i < length; i++) {
-    hash = (hash + signed(bytes[i])) | 0
-    hash = (hash + (hash << 10)) | 0
-    hash ^= hash >>> 6
+/** A hash that there is not is a `RangeError`, anything but a name or function a `TypeError`. */
+export function hashFunction(hash: KeyHashName | KeyHash): HashFunction {
+  if (typeof hash === 'function') return checked(hash)
+  if (typeof hash !== 'string') throw new TypeError('A hash must be a name or a function')
+  if (!Object.hasOwn(hashFunctions, hash)) throw new RangeError(`There is no hash ${JSON.stringify(hash)}`)
+  return hashFunctions[hash]
+}
+
+function checked(hash: KeyHash): HashFunction {
+  return (bytes, length) => {
+    const value = hash(bytes.subarray(0, length))
+    if (typeof value === 'number' && value >>> 0 === value) return value
+    throw new RangeError(`A hash must be an unsigned integer of 32 bits, not ${String(value)}`)
   }
-  hash = (hash + (hash << 3)) | 0
-  hash ^= hash >>> 11
-  return (hash + (hash << 15)) >>> 0
 }
 
-function fnv1(bytes: Uint8Array, length: number): number {
-  let hash = FNV_OFFSET
-  for (let i = 0; i < length; i++) hash = Math.imul(hash, FNV_PRIME) ^ signed(bytes[i])
-  return hash >>> 0
-}
-
-function fnv1a(bytes: Uint8Array, length: number): number {
-  let hash = FNV_OFFSET
-  for (let i = 0; i < length; i++) hash = Math.imul(hash ^ signed(bytes[i]), FNV_PRIME)
-  return hash >>> 0
-}
-
-function signed(byte = 0): number {
-  return (byte << 24) >> 24
+function upperCrc(bytes: Uint8Array, length: number): number {
+  return (crc32(bytes, length) >>> 16) & 0x7fff
 }

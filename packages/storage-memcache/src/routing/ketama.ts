@@ -1,79 +1,52 @@
-import { addressText, type ServerAddress } from '../server-address.js'
-import type { KeyHash } from './hashes.js'
+import type { ServerAddress } from '../server-address.js'
+import { ContinuumBuilder, type Continuum } from './continuum.js'
+import type { HashFunction } from './hashes.js'
 import { md5Words } from './md5.js'
 
-const DIGESTS_PER_SERVER = 40
-const PLAIN_POINTS_PER_SERVER = 100
-const DEFAULT_PORT = 11211
+/** libmemcached's MEMCACHED_POINTS_PER_SERVER and MEMCACHED_POINTS_PER_SERVER_KETAMA. */
+const POINTS_PER_SERVER = 100
+const WEIGHTED_POINTS_PER_SERVER = 160
+const POINTS_PER_DIGEST = 4
 
-/** Points of servers on a circle of 32 bits, in ascending order. */
-export interface Continuum {
-  readonly points: Uint32Array
-  /** The index of the server that each point belongs to. */
-  readonly servers: Uint32Array
-}
+type Label = (address: ServerAddress) => string
 
-interface Point {
-  readonly point: number
-  readonly server: number
+/** libmemcached's circle without weights: the points of a server are the hashes of `label-0` to `label-99`. */
+export function plainKetama(
+  addresses: readonly ServerAddress[],
+  labelOf: Label,
+  hash: HashFunction,
+): Continuum {
+  const builder = new ContinuumBuilder()
+  for (const [server, address] of addresses.entries()) {
+    const label = labelOf(address)
+    for (let i = 0; i < POINTS_PER_SERVER; i++) {
+      const bytes = Buffer.from(`${label}-${i}`)
+      builder.add(hash(bytes, bytes.length), server)
+    }
+  }
+  return builder.build()
 }
 
 /**
- * libmemcached's weighted ketama: the four words of each MD5 digest of `label-i` are points, and a server has as
- * many digests as its share of all weights.
+ * libmemcached's weighted circle: the four words of each MD5 digest of `label-i` are points of a server, which has
+ * as many digests as its share of all weights. One with a very small share has none, and so no keys.
  */
-export function weightedContinuum(addresses: readonly ServerAddress[]): Continuum {
-  const total = addresses.reduce((sum, address) => sum + address.weight, 0)
-  const points = addresses.flatMap((address, server) => {
-    // libmemcached computes this in single precision, which decides some roundings.
-    const share = Math.fround(Math.fround(address.weight) / Math.fround(total))
-    const digests = Math.floor(
-      Math.fround(Math.fround(share * DIGESTS_PER_SERVER * addresses.length) + 1e-10),
-    )
-    const words = labels(address, digests).flatMap((label) => md5Words(Buffer.from(label)))
-    return words.map((point) => ({ point, server }))
-  })
-  return continuumOf(points)
-}
-
-/** libmemcached's circle where no server has a weight: 100 points each, by the hash of the keys. */
-export function plainContinuum(addresses: readonly ServerAddress[], hash: KeyHash): Continuum {
-  const points = addresses.flatMap((address, server) =>
-    labels(address, PLAIN_POINTS_PER_SERVER).map((label) => {
-      const bytes = Buffer.from(label)
-      return { point: hash(bytes, bytes.length) >>> 0, server }
-    }),
-  )
-  return continuumOf(points)
-}
-
-/** The server of the first point at or after `hash`, around the circle. */
-export function serverAt({ points, servers }: Continuum, hash: number): number {
-  let low = 0
-  let high = points.length
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if ((points[middle] ?? 0) < hash) low = middle + 1
-    else high = middle
+export function weightedKetama(addresses: readonly ServerAddress[], labelOf: Label): Continuum {
+  const total = addresses.reduce((sum, { weight }) => sum + weight, 0)
+  const builder = new ContinuumBuilder()
+  for (const [server, address] of addresses.entries()) {
+    const label = labelOf(address)
+    const digests = digestsOf(address.weight, total, addresses.length)
+    for (let i = 0; i < digests; i++) {
+      for (const point of md5Words(Buffer.from(`${label}-${i}`))) builder.add(point, server)
+    }
   }
-  return servers[low === points.length ? 0 : low] ?? 0
+  return builder.build()
 }
 
-function continuumOf(points: Point[]): Continuum {
-  points.sort((a, b) => a.point - b.point)
-  return {
-    points: Uint32Array.from(points, ({ point }) => point),
-    servers: Uint32Array.from(points, ({ server }) => server),
-  }
-}
-
-/** A name leaves the port out where it is memcached's own, and says 0 for a socket. */
-function labels(address: ServerAddress, count: number): readonly string[] {
-  const name =
-    address.path !== undefined
-      ? `${address.path}:0`
-      : address.port === DEFAULT_PORT
-        ? address.host
-        : addressText(address)
-  return Array.from({ length: count }, (_, i) => `${name}-${i}`)
+/** Step for step in single precision as in libmemcached, which decides some roundings. */
+function digestsOf(weight: number, total: number, servers: number): number {
+  const share = Math.fround(Math.fround(weight) / Math.fround(total))
+  const ofOne = Math.fround(Math.fround(share * WEIGHTED_POINTS_PER_SERVER) / POINTS_PER_DIGEST)
+  return Math.floor(Math.fround(Math.fround(ofOne * servers) + 1e-10))
 }

@@ -1,43 +1,54 @@
-import { MAX_KEY_BYTES } from '../protocol/key.js'
 import type { ServerAddress } from '../server-address.js'
-import { keyHashes, type KeyHash, type KeyHashName } from './hashes.js'
-import { plainContinuum, serverAt, weightedContinuum } from './ketama.js'
+import { hashFunction, type KeyHash, type KeyHashName } from './hashes.js'
+import { KeyScratch } from './key-scratch.js'
+import { createPlacement, type Distribution } from './placement.js'
 
-/** Answers with the index of the server that a key lives on. The same key, the same server, in every process. */
-export type Router = (key: string) => number
-
+/** Every process that shares the servers must say the same. */
 export interface RoutingOptions {
-  /** Of the keys. Default: MD5. */
+  /** Default: `'ketama_weighted'`. */
+  readonly distribution?: Distribution
+  /** Of the keys. Default: `'md5'`. */
   readonly hash?: KeyHashName | KeyHash
   /**
-   * `'ketama'`, the default: consistent, so that a server more or less moves only its own share of the keys, and
-   * by weight; libmemcached's `ketama_weighted` where the hash is MD5. `'consistent'`: libmemcached's distribution
-   * of that name, whose points are made by the hash of the keys unless a server has a weight. `'modulo'`: a
-   * server more or less moves nearly all keys; weights mean nothing.
+   * Of the points on a circle without weights; default: as `hash`. `'one-at-a-time'` for a pylibmc client that was
+   * given its hash after its distribution, which leaves the points as they were.
    */
-  readonly distribution?: 'ketama' | 'consistent' | 'modulo'
+  readonly pointHash?: KeyHashName | KeyHash
 }
 
-const scratch = Buffer.alloc(MAX_KEY_BYTES)
+export const DEFAULT_ROUTING_OPTIONS = Object.freeze({
+  distribution: 'ketama_weighted',
+  hash: 'md5',
+} satisfies RoutingOptions)
 
-/** Keys must have been checked. Refuses a hash or distribution that there is not with a `RangeError`. */
+/** The index of the server that a key lives on: for the same options and servers the same in every process. */
+export interface Router {
+  /** The key must have been checked. Throws only what a hash of the user's own throws. */
+  serverOf(key: string): number
+  /**
+   * The server of a hash that the caller brings, as the first of python-memcached's pairs: an integer from 0 to
+   * 2^53 - 1, of which a circle takes the lower 32 bits. Anything else is a `RangeError`.
+   */
+  serverOfHash(hash: number): number
+}
+
+/**
+ * For servers that come or go, make another one: that costs about 0.1 ms a server. Bad options are a `RangeError`
+ * or `TypeError`.
+ */
 export function createRouter(addresses: readonly ServerAddress[], options: RoutingOptions = {}): Router {
-  const { distribution = 'ketama' } = options
-  const hash = hashOf(options.hash ?? 'md5')
-  const hashKey = (key: string) => hash(scratch, scratch.write(key)) >>> 0
-  if (!['ketama', 'consistent', 'modulo'].includes(distribution)) {
-    throw new RangeError(`There is no distribution ${distribution}`)
+  const { distribution, hash } = { ...DEFAULT_ROUTING_OPTIONS, ...options }
+  const hashKey = hashFunction(hash)
+  const place = createPlacement(addresses, distribution, hashFunction(options.pointHash ?? hash))
+  const isOne = addresses.length === 1
+  const scratch = new KeyScratch()
+  return {
+    serverOf: (key) => (isOne ? 0 : place(hashKey(scratch.bytes, scratch.write(key)))),
+    serverOfHash(hash) {
+      if (!Number.isSafeInteger(hash) || hash < 0) {
+        throw new RangeError(`A hash must be an integer from 0 to 2^53 - 1, not ${String(hash)}`)
+      }
+      return place(hash)
+    },
   }
-  if (addresses.length === 1) return () => 0
-  if (distribution === 'modulo') return (key) => hashKey(key) % addresses.length
-  const isWeighted = distribution === 'ketama' || addresses.some(({ weight }) => weight !== 1)
-  const continuum = isWeighted ? weightedContinuum(addresses) : plainContinuum(addresses, hash)
-  return (key) => serverAt(continuum, hashKey(key))
-}
-
-function hashOf(hash: KeyHashName | KeyHash): KeyHash {
-  if (typeof hash === 'function') return hash
-  const named = Object.hasOwn(keyHashes, hash) ? keyHashes[hash] : undefined
-  if (named === undefined) throw new RangeError(`There is no hash ${hash}`)
-  return named
 }

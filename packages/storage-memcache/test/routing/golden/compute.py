@@ -1,78 +1,87 @@
 #!/usr/bin/env python3
-"""Asks libmemcached, through Debian's python3-pylibmc, which server it puts each key on.
+"""Where libmemcached (through pylibmc) and python-memcached put keys, written to vectors.json.
 
-Starts memcached on fixed ports (a server's name is part of what is hashed), stores every key once a setting, looks
-on which server it arrived, and prints the answers as JSON. Run it as: /usr/bin/python3 compute.py > vectors.json
+Stores every key once a setting in memcached processes of its own and looks on which of them it arrived. Their
+addresses are fixed, because clients hash them; nothing else may listen there. By hand, with Debian's packages
+memcached, python3-pylibmc and python3-memcache: /usr/bin/python3 compute.py
 """
 
+import binascii
 import json
-import socket
-import subprocess
-import sys
-import time
+import pathlib
+import zlib
 
+import memcache
 import pylibmc
 
-# 11211 is the port that libmemcached leaves out of a server's name.
-PORTS = [11211, 21301, 21302, 21303, 21304]
-KEYS = (
-    [f"key-{i}" for i in range(400)]
-    + [f"user:{i * 7919}:profile/{'x' * (i % 60)}" for i in range(200)]
-    + [f"é-ключ-{i}" for i in range(100)]
-)
-SETTINGS = {
-    f"{distribution} {name}": {"distribution": distribution, "hash": name}
-    for distribution in ["modula", "consistent"]
-    for name in ["default", "md5", "crc", "fnv1_32", "fnv1a_32"]
-}
-SETTINGS["ketama"] = {"ketama": True}
-SETTINGS["ketama_weighted"] = {"ketama_weighted": True}
-WEIGHTS = {"": [1] * len(PORTS), " weights": [1, 2, 3, 1, 5]}
+from keys import COUNT, digest, golden_keys
+from servers import Server, placement
+from settings import SERVER_SETS, for_pylibmc, for_python_memcached, pair_hash
+
+KEYS = golden_keys()
+OUTPUT = pathlib.Path(__file__).with_name("vectors.json")
+serial = 0
 
 
-class Server:
-    def __init__(self, port):
-        self.port = port
-        command = ["memcached", "-l", "127.0.0.1", "-p", str(port), "-U", "0", "-u", "nobody"]
-        self.process = subprocess.Popen(command)
-        self.socket = None
-        for _ in range(100):
-            try:
-                self.socket = socket.create_connection(("127.0.0.1", port))
-                break
-            except OSError:
-                time.sleep(0.05)
-        self.file = self.socket.makefile("rb")
+def next_value():
+    """No two settings store the same value, so that what an earlier one left behind is told apart."""
+    global serial
+    serial += 1
+    return f"value {serial}".encode()
 
-    def ask(self, line):
-        self.socket.sendall(line + b"\r\n")
-        return self.file.readline()
 
-    def has(self, key):
-        return self.ask(b"mg " + key.encode()).startswith(b"HD")
+def by_pylibmc(processes, servers, first, later):
+    """`first` is set before the client has servers, `later` one after the other when it has them."""
+    client = pylibmc.Client(servers, behaviors=first or None)
+    for behaviors in later:
+        client.behaviors.update(behaviors)
+    value = next_value()
+    for key in KEYS:
+        client.set(key.encode(), value)
+    return placement(processes, KEYS, value)
+
+
+def by_python_memcached(processes, servers, name):
+    hashes = {"crc32": binascii.crc32, "adler32": zlib.adler32}
+    memcache.serverHashFunction = hashes.get(name, memcache.cmemcache_hash)
+    # It takes weights beside the address.
+    client = memcache.Client([(server.rsplit(":", 1)[0], int(server.rsplit(":", 1)[1])) for server in servers])
+    value = next_value()
+    for i, key in enumerate(KEYS):
+        client.set((pair_hash(i), key.encode()) if name == "pair" else key.encode(), value)
+    return placement(processes, KEYS, value)
 
 
 def main():
-    servers = [Server(port) for port in PORTS]
-    vectors = {}
+    running = {}
+    vectors = []
+
+    def note(client, servers, setting, digits):
+        # Many settings agree: their digits are kept once.
+        same = next((i for i, vector in enumerate(vectors) if vector.get("placed") == digits), None)
+        entry = {"client": client, "servers": ",".join(servers), **setting}
+        vectors.append({**entry, **({"placed": digits} if same is None else {"sameAs": same})})
+
     try:
-        for suffix, weights in WEIGHTS.items():
-            names = [f"127.0.0.1:{port}:{weight}" for port, weight in zip(PORTS, weights)]
-            for name, behaviors in SETTINGS.items():
-                for server in servers:
-                    server.ask(b"flush_all")
-                client = pylibmc.Client(names, behaviors=behaviors)
-                for key in KEYS:
-                    client.set(key, "v")
-                vectors[name + suffix] = "".join(
-                    str(next(i for i, server in enumerate(servers) if server.has(key))) for key in KEYS
-                )
+        for set_name, servers in SERVER_SETS.items():
+            addresses = [s if s.startswith("/") else s.rsplit(":", 1)[0] for s in servers]
+            for address in addresses:
+                if address not in running:
+                    running[address] = Server(address)
+                    running[address].connect()
+            processes = [running[address] for address in addresses]
+            for setting, first, later in for_pylibmc(set_name):
+                note("pylibmc", servers, setting, by_pylibmc(processes, servers, first, later))
+            for name in for_python_memcached(set_name):
+                digits = by_python_memcached(processes, servers, name)
+                note("python-memcached", servers, {"hash": name}, digits)
     finally:
-        for server in servers:
-            server.process.kill()
-    version = f"pylibmc {pylibmc.__version__}, libmemcached {pylibmc.libmemcached_version}"
-    json.dump({"from": version, "ports": PORTS, "weights": WEIGHTS, "keys": KEYS, "vectors": vectors}, sys.stdout, indent=1, ensure_ascii=False)
-    print()
+        for server in running.values():
+            server.stop()
+    versions = f"pylibmc {pylibmc.__version__}, python-memcached {memcache.__version__}"
+    golden = {"from": versions, "count": COUNT, "sha256": digest(KEYS), "vectors": vectors}
+    OUTPUT.write_text(json.dumps(golden, indent=2, ensure_ascii=False) + "\n")
+    print(f"{len(vectors)} vectors of {COUNT} keys")
 
 
 main()
