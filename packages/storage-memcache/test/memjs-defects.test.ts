@@ -1,41 +1,12 @@
-import { RemoteCache, type RemoteCacheOptions } from '@larder/storage-memcache'
 import { isStorageError } from '@larder/storage-core'
-import { Client, Server } from 'memjs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, test } from 'vitest'
-import { FaultyServer, replyTo, type Script } from './support/faulty-server.js'
+import { DefectServers, settled } from './support/defect-servers.js'
+import { replyTo, type Script } from './support/faulty-server.js'
 
 /** Each defect of memjs 1.3.2 twice: stock memjs shows it, and this cache does not. */
-const cleanups: (() => unknown)[] = []
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup()
-})
-
-async function faulty(script: Script): Promise<FaultyServer> {
-  const server = await FaultyServer.start(script)
-  cleanups.push(() => server.stop())
-  return server
-}
-
-function ours(server: FaultyServer, options: RemoteCacheOptions = {}): RemoteCache {
-  const cache = new RemoteCache(server.address, { transport: 'binary', ...options })
-  cleanups.push(() => cache.close())
-  return cache
-}
-
-function stock(server: FaultyServer, options: object = {}): Client {
-  const logger = { log: () => {} }
-  const client = new Client([new Server('127.0.0.1', server.port, '', '', { timeout: 0.3, ...options })], {
-    retry_delay: 0.01,
-    logger,
-    ...options,
-  })
-  cleanups.push(() => client.close())
-  return client
-}
-
-const settled = async <T>(promise: Promise<T>, withinMs: number): Promise<T | 'open'> =>
-  Promise.race([promise, sleep(withinMs, 'open' as const, { ref: false })])
+const servers = new DefectServers()
+afterEach(() => servers.end())
 
 const code = (error: unknown) => (isStorageError(error) ? error.code : error)
 
@@ -49,15 +20,15 @@ describe('1: half a reply, then a reset', () => {
   }
 
   test('memjs resolves to wrong bytes', async () => {
-    const client = stock(await faulty(script))
+    const client = servers.stock(await servers.faulty(script))
     await client.get('warm')
     const { value } = await client.get('k')
     expect(String(value)).toMatch(/^X{32}/)
   })
 
   test('ours reads again on a fresh connection', async () => {
-    const server = await faulty(script)
-    const cache = ours(server)
+    const server = await servers.faulty(script)
+    const cache = servers.ours(server)
     await cache.get('warm')
     expect(String((await cache.get('k'))?.value)).toBe('right')
     expect(server.connections).toBe(2)
@@ -78,8 +49,8 @@ describe('2: data that comes after the time-out', () => {
   }
 
   test('ours never sees it: the old socket is destroyed', async () => {
-    const server = await faulty(late())
-    const cache = ours(server, { timeoutMs: 200, deadTimeoutMs: 1 })
+    const server = await servers.faulty(late())
+    const cache = servers.ours(server, { timeoutMs: 200, deadTimeoutMs: 1 })
     await expect(cache.get('slow')).rejects.toMatchObject({ code: 'E_TIMEOUT' })
     await sleep(10)
     expect(server.open).toBe(0)
@@ -90,8 +61,8 @@ describe('2: data that comes after the time-out', () => {
   })
 
   test('memjs only half-closes the old socket and goes on parsing what it brings', async () => {
-    const server = await faulty(late())
-    const client = stock(server, { timeout: 0.2, retries: 1 })
+    const server = await servers.faulty(late())
+    const client = servers.stock(server, { timeout: 0.2, retries: 1 })
     await client.get('slow').catch(() => {})
     await sleep(10)
     expect(server.open).toBe(1)
@@ -102,7 +73,7 @@ describe('3: a clean close with a request in flight', () => {
   const script: Script = (_, socket) => void socket.end()
 
   test('memjs never settles it', async () => {
-    const client = stock(await faulty(script))
+    const client = servers.stock(await servers.faulty(script))
     expect(
       await settled(
         client.get('k').catch(() => 'rejected'),
@@ -112,7 +83,7 @@ describe('3: a clean close with a request in flight', () => {
   })
 
   test('ours rejects it', async () => {
-    const cache = ours(await faulty(script))
+    const cache = servers.ours(await servers.faulty(script))
     expect(await settled(cache.get('k').catch(code), 400)).toBe('E_CACHE_UNAVAILABLE')
     expect(await settled(cache.set('k', Buffer.from('v')).catch(code), 400)).toBe('E_CACHE_UNAVAILABLE')
   })
@@ -130,13 +101,13 @@ describe('4: a server that hangs under a steady stream of requests', () => {
   }
 
   test('memjs times none of them out', async () => {
-    const client = stock(await faulty(script), { timeout: 0.15, retries: 1 })
+    const client = servers.stock(await servers.faulty(script), { timeout: 0.15, retries: 1 })
     const results = await stream((i) => client.get(`k${i}`).catch(() => 'rejected'))
     expect(await settled(Promise.race(results), 1)).toBe('open')
   })
 
   test('ours times out each within its deadline', async () => {
-    const cache = ours(await faulty(script), { timeoutMs: 150, deadTimeoutMs: 20 })
+    const cache = servers.ours(await servers.faulty(script), { timeoutMs: 150, deadTimeoutMs: 20 })
     const times = await stream(async (i) => {
       const start = performance.now()
       await expect(cache.get(`k${i}`)).rejects.toThrow()
@@ -148,10 +119,10 @@ describe('4: a server that hangs under a steady stream of requests', () => {
 
 describe('5: the late close of an old socket', () => {
   test('ours leaves one connection, however often the server hangs', async () => {
-    const server = await faulty((request, socket) => {
+    const server = await servers.faulty((request, socket) => {
       if (request.key !== 'slow') socket.write(replyTo(request, { value: 'v' }))
     })
-    const cache = ours(server, { timeoutMs: 30, deadTimeoutMs: 1 })
+    const cache = servers.ours(server, { timeoutMs: 30, deadTimeoutMs: 1 })
     for (let i = 0; i < 5; i++) {
       await cache.get('slow').catch(() => {})
       await sleep(5)
@@ -162,10 +133,10 @@ describe('5: the late close of an old socket', () => {
   })
 
   test('memjs leaves its old connections open', async () => {
-    const server = await faulty((request, socket) => {
+    const server = await servers.faulty((request, socket) => {
       if (request.key !== 'slow') socket.write(replyTo(request, { value: 'v' }))
     })
-    const client = stock(server, { timeout: 0.03, retries: 1 })
+    const client = servers.stock(server, { timeout: 0.03, retries: 1 })
     for (let i = 0; i < 5; i++) {
       await client.get('slow').catch(() => {})
       await client.get('k').catch(() => {})
@@ -181,15 +152,15 @@ describe('6: what is not idempotent is sent once', () => {
     void (request.key === 'warm' ? socket.write(replyTo(request)) : socket.resetAndDestroy())
 
   test('memjs sends an increment and an add twice', async () => {
-    const server = await faulty(script)
-    const client = stock(server)
+    const server = await servers.faulty(script)
+    const client = servers.stock(server)
     await client.increment('n', 1, {}).catch(() => {})
     expect(server.requests.filter(({ key }) => key === 'n').length).toBe(2)
   })
 
   test('ours sends each store once, and a read at most twice', async () => {
-    const server = await faulty(script)
-    const cache = ours(server, { deadTimeoutMs: 1 })
+    const server = await servers.faulty(script)
+    const cache = servers.ours(server, { deadTimeoutMs: 1 })
     const value = Buffer.from('v')
     const stores = {
       set: (key: string) => cache.set(key, value),
@@ -215,28 +186,15 @@ describe('8: prepend', () => {
   const script: Script = (request, socket) => void socket.write(replyTo(request))
 
   test('memjs sends the opcode of append', async () => {
-    const server = await faulty(script)
-    await stock(server).prepend('k', 'v')
+    const server = await servers.faulty(script)
+    await servers.stock(server).prepend('k', 'v')
     expect(server.requests[0]?.opcode).toBe(0x0e)
   })
 
   test('ours sends its own', async () => {
-    const server = await faulty(script)
-    await ours(server).prepend('k', Buffer.from('v'))
+    const server = await servers.faulty(script)
+    await servers.ours(server).prepend('k', Buffer.from('v'))
     expect(server.requests[0]?.opcode).toBe(0x0f)
-  })
-})
-
-describe('13: a small value and the chunk it came in', () => {
-  test('ours keeps no more than a slab of the buffer pool alive', async () => {
-    const server = await faulty((request, socket) => {
-      const isLarge = request.key === 'large'
-      if (isLarge) socket.write(replyTo(request, { value: 'L'.repeat(50_000) }))
-      else socket.write(replyTo(request, { value: 's'.repeat(100) }))
-    })
-    const cache = ours(server)
-    const [, small] = await Promise.all([cache.get('large'), cache.get('small')])
-    expect(small?.value.buffer.byteLength).toBeLessThanOrEqual(8192)
   })
 })
 
@@ -244,7 +202,7 @@ describe('14: close', () => {
   const script: Script = () => {}
 
   test('memjs leaves operations hanging', async () => {
-    const client = stock(await faulty(script), { timeout: 60 })
+    const client = servers.stock(await servers.faulty(script), { timeout: 60 })
     const pending = client.get('k').catch(() => 'rejected')
     await sleep(20)
     client.close()
@@ -252,8 +210,8 @@ describe('14: close', () => {
   })
 
   test('ours settles them and cuts the connection', async () => {
-    const server = await faulty(script)
-    const cache = ours(server, { timeoutMs: 60_000 })
+    const server = await servers.faulty(script)
+    const cache = servers.ours(server, { timeoutMs: 60_000 })
     const pending = [cache.get('k'), cache.set('k', Buffer.from('v')), cache.delete('k')].map((call) =>
       call.catch(code),
     )
@@ -262,5 +220,23 @@ describe('14: close', () => {
     expect(await settled(Promise.all(pending), 50)).toEqual(['E_CLOSED', 'E_CLOSED', 'E_CLOSED'])
     await sleep(20)
     expect(server.open).toBe(0)
+  })
+
+  const closedDoor: Script = (request, socket) =>
+    void socket.write(replyTo(request, request.opcode === 0x20 ? { value: 'PLAIN' } : { status: 0x20 }))
+
+  test('memjs rejects with a string where the server lets it not in', async () => {
+    const client = servers.stock(await servers.faulty(closedDoor), {
+      username: 'u',
+      password: 'p',
+      retries: 1,
+    })
+    expect(typeof (await client.get('k').catch((error: unknown) => error))).toBe('string')
+  })
+
+  test('ours rejects with an error', async () => {
+    const credentials = { username: 'u', password: 'p' }
+    const cache = servers.ours(await servers.faulty(closedDoor), { credentials })
+    await expect(cache.get('k')).rejects.toMatchObject({ code: 'E_CACHE_UNAVAILABLE' })
   })
 })
