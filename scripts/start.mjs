@@ -1,11 +1,25 @@
 // Installs, builds and runs the main example, with the arguments given.
+import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { binary, install, root, runNode, scriptArguments } from './workspace.mjs'
 
 const EXAMPLE = 'examples/content-repository'
 
+/** Runs it to its end, whatever the terminal says to both of us, and ends as it did. */
+async function runExample() {
+  // From the folder where the command was given, so that a path among the arguments means what it says there.
+  const cwd = process.env.INIT_CWD ?? process.cwd()
+  const main = join(root, EXAMPLE, 'dist', 'main.js')
+  const example = spawn(process.execPath, [main, ...scriptArguments], { cwd, stdio: 'inherit' })
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+    // Ctrl-C reaches the example by itself; what is sent to this process alone is handed on.
+    process.on(signal, () => signal !== 'SIGINT' && example.kill(signal))
+  }
+  return new Promise((resolve, reject) => {
+    example.once('error', reject)
+    example.once('exit', (code) => resolve(code ?? 1))
+  })
+}
+
 const ready = install() && runNode(binary('typescript', 'tsc'), ['-b', EXAMPLE])
-// From the folder where the command was given, so that a path among the arguments means what it says there.
-const cwd = process.env.INIT_CWD ?? process.cwd()
-const main = join(root, EXAMPLE, 'dist', 'main.js')
-if (!ready || !runNode(main, scriptArguments, { cwd, stdio: 'inherit' })) process.exitCode = 1
+process.exitCode = ready ? await runExample() : 1

@@ -14,8 +14,6 @@ export interface Row {
 export interface Work<T> {
   readonly result: T
   readonly operations: number
-  /** Reads of the database that the counters of the storages do not show. */
-  readonly uncounted?: number
 }
 
 /** Times steps, and takes the difference of the counters before and after. */
@@ -29,7 +27,7 @@ export class Meter {
   ): Promise<T> {
     const before = sum(clients)
     const startedAt = performance.now()
-    const { result, operations, uncounted = 0 } = await work()
+    const { result, operations } = await work()
     const ms = performance.now() - startedAt
     const after = sum(clients)
     const grown = (...names: (keyof StorageCounters)[]): number =>
@@ -39,7 +37,7 @@ export class Meter {
       operations,
       hits: grown('hits', 'listHits'),
       misses: grown('misses'),
-      databaseReads: grown('durableReads', 'durableListings') + uncounted,
+      databaseReads: grown('durableReads', 'durableListings'),
       ms,
     })
     return result

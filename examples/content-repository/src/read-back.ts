@@ -1,6 +1,5 @@
 import type { Storage, StoredPart } from '@larder/storage-core'
 import { createHash } from 'node:crypto'
-import { MAX_CACHED_BYTES } from './client.js'
 import { digestOf, entryCodec, type FileEntry, STREAM_FROM_BYTES } from './file-entry.js'
 import type { Work } from './meter.js'
 
@@ -14,15 +13,13 @@ export async function readBack(
   files: readonly FileEntry[],
   signal: AbortSignal,
 ): Promise<Work<number>> {
-  let [bytes, uncounted] = [0, 0]
+  let bytes = 0
   for (const group of groupsOf(files)) {
     const infos = group.map(({ name }) => storage.info(collection, name))
     const entries = await storage.getMany(infos, { part: 'metadata', signal })
     const [only] = infos
     if (group.length === 1 && only !== undefined && isLarge(group[0])) {
-      const { stream, version, size } = await storage.openContent(only, { signal })
-      // It comes straight from the database.
-      if (size > MAX_CACHED_BYTES) uncounted++
+      const { stream, version } = await storage.openContent(only, { signal })
       const hash = createHash('sha256')
       for await (const chunk of stream) {
         hash.update(chunk)
@@ -38,7 +35,7 @@ export async function readBack(
       check(file, entries[i], content?.version, content && digestOf(content.bytes))
     }
   }
-  return { result: bytes, operations: 2 * files.length, uncounted }
+  return { result: bytes, operations: 2 * files.length }
 }
 
 function check(

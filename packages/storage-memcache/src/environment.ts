@@ -4,8 +4,10 @@ export interface Environment {
   now(): number
   /** From 0 up to, not including, 1. */
   random(): number
-  /** Resolves after that many milliseconds; does not keep the process alive. */
+  /** Resolves after that many milliseconds: somebody waits for it. */
   sleep(ms: number): Promise<void>
+  /** The same for work that nobody waits for: it does not keep the process alive. */
+  idle(ms: number): Promise<void>
   /** An identifier that nobody else has: letters, digits, `-` and `_`. */
   uniqueId(): string
   /** Calls back once the work at hand has had its turn, so that what comes together can be sent together. */

@@ -6,6 +6,10 @@ export const systemEnvironment: Environment = Object.freeze({
   random: () => Math.random(),
   sleep: (ms: number) =>
     new Promise<void>((resolve) => {
+      setTimeout(resolve, ms)
+    }),
+  idle: (ms: number) =>
+    new Promise<void>((resolve) => {
       setTimeout(resolve, ms).unref()
     }),
   uniqueId: () => randomBytes(12).toString('base64url'),

@@ -53,6 +53,12 @@ describe('checkRegisters lets pass', () => {
     )
   })
 
+  test('an absence that a removal without an answer explains, and not the one that runs meanwhile', () => {
+    const removedUnheard = wrote(3, undefined, undefined)
+    const [removed, next] = [wrote(5, 12, 9), wrote(8, 9, 8, 'b')]
+    assert.deepEqual(kindsOf(wrote(1, 2, 1, 'a'), removedUnheard, removed, read(6, 7), next), [])
+  })
+
   test('keys apart from each other', () => {
     assert.deepEqual(kindsOf(wrote(1, 2, 5, 'a'), { ...read(3, 4), key: 'other' }), [])
   })

@@ -10,7 +10,7 @@ export interface StorageCounters {
   durableReads: number
   /** Queries to the storage behind for parts. */
   durableQueries: number
-  /** Listings read from the storage behind. */
+  /** Listings, and pages of listings, read from the storage behind. */
   durableListings: number
   /** Listings answered from the cache. */
   listHits: number

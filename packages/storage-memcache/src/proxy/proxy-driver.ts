@@ -124,11 +124,14 @@ export class ProxyDriver implements StorageDriver {
   }
 
   async openContent(info: ResourceInfo, call: DriverCall): Promise<PartStream | undefined> {
+    this.#relay.start()
     const { key, inner } = this.#address(info, 'content')
     const known = await untilAborted(this.#reader.peek(key), call.signal)
     if (known === 'missing') return undefined
     if (known === 'unknown') {
       const opened = await openOrUndefined(this.#storage, inner, call)
+      this.#counters.durableReads++
+      this.#counters.durableQueries++
       await this.#reader.help(key, opened)
       if (opened === undefined || opened.size > this.#settings.maxCachedBytes) return opened
       // Small enough to be cached: read the usual way, which fills.
@@ -139,6 +142,7 @@ export class ProxyDriver implements StorageDriver {
   }
 
   async exists(info: ResourceInfo, part: PartName | undefined, call: DriverCall): Promise<boolean> {
+    this.#relay.start()
     const asked = part === undefined ? PART_NAMES : [part]
     const looks = asked.map((name) => this.#reader.peek(this.#address(info, name).key))
     const known = await untilAborted(Promise.all(looks), call.signal)
@@ -148,6 +152,8 @@ export class ProxyDriver implements StorageDriver {
   }
 
   async list(request: ListRequest, call: DriverCall): Promise<ListRows> {
+    this.#relay.start()
+    this.#counters.durableListings++
     const { entries, next } = await this.#storage.page(request.collection, { ...request, ...call })
     return { rows: entries, next }
   }
@@ -156,6 +162,7 @@ export class ProxyDriver implements StorageDriver {
     { collection, ext }: Pick<ListRequest, 'collection' | 'ext'>,
     call: DriverCall,
   ): AsyncIterable<readonly string[]> {
+    this.#relay.start()
     return this.#listing.names(this.#headKey(collection), collection, ext, call.signal)
   }
 
@@ -262,7 +269,11 @@ export class ProxyDriver implements StorageDriver {
   ): Promise<WriteResult> {
     try {
       const result = await forward(this.#storage, request, recorder, { ...call, transaction })
-      if (!result.changed) await guard.rollBack(undefined)
+      if (!result.changed) {
+        await guard.rollBack(undefined)
+        // It tells of an absence, as a read past the cache does.
+        await Promise.all(this.#changedKeys(request).map((key) => this.#reader.help(key, undefined)))
+      }
       return result
     } catch (error) {
       await guard.rollBack(error)

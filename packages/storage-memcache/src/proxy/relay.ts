@@ -55,7 +55,7 @@ export class Relay {
   async #run(): Promise<void> {
     for (;;) {
       // Not all processes at once.
-      await this.#env.sleep(this.#settings.relayIntervalMs * (0.75 + this.#env.random() / 2))
+      await this.#env.idle(this.#settings.relayIntervalMs * (0.75 + this.#env.random() / 2))
       if (this.#state !== 'running') return
       // What fails now is tried again next time.
       this.#pass = this.#settleAll().catch(() => undefined)

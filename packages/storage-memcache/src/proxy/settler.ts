@@ -21,7 +21,7 @@ export class Settler {
     this.#waiting.push(journalId)
     if (this.#gathering) return
     this.#gathering = true
-    void this.#env.sleep(GATHER_MS).then(() => {
+    void this.#env.idle(GATHER_MS).then(() => {
       this.#gathering = false
       return this.flush()
     })

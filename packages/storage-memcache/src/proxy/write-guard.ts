@@ -145,7 +145,8 @@ export class WriteGuard {
       } catch (cause) {
         this.#counters.cacheErrors++
         if (whenCacheFails === 'bypass') {
-          if (attempt >= BYPASS_ATTEMPTS) return false
+          // A server that is known to be dead will not answer a moment later.
+          if (attempt >= BYPASS_ATTEMPTS || isStorageError(cause, 'E_CACHE_UNAVAILABLE')) return false
         } else if (this.#env.now() >= giveUpAt) {
           const told = 'The write is committed, but whether the cache still holds what was before is unknown'
           throw new OutcomeUnknownError(told, { key, cause })

@@ -22,8 +22,8 @@ class Process {
   constructor(server: CacheServer, durable: Storage, options: ProtocolOptions = {}) {
     const environment: Environment = {
       ...systemEnvironment,
-      sleep: (ms) =>
-        ms > NEVER_MS / 2 ? new Promise((resolve) => (this.#wake = resolve)) : systemEnvironment.sleep(ms),
+      idle: (ms) =>
+        ms > NEVER_MS / 2 ? new Promise((resolve) => (this.#wake = resolve)) : systemEnvironment.idle(ms),
     }
     this.cache = server.client()
     const relay = { relayIntervalMs: NEVER_MS, relayAfterMs: 0 }

@@ -89,18 +89,22 @@ export class Scheduler {
       now: () => this.#nowMs,
       random: () => this.#die(),
       sleep: (ms) => this.sleep(ms, process),
+      idle: (ms) => this.sleep(ms, process),
       uniqueId: () => `id${++this.#ids}`,
       defer: (callback) => queueMicrotask(callback),
     }
   }
 
-  /** Runs until nothing waits any more. Throws after `maxSteps`, which a protocol that gets nowhere would take. */
-  async run(maxSteps = 20_000): Promise<void> {
+  /** Runs until `goal` is reached. Throws after `maxSteps`, which a protocol that gets nowhere would take. */
+  async run(goal: Promise<unknown>, maxSteps = 50_000): Promise<void> {
+    let reached = false
+    void goal.then(() => (reached = true))
     for (let count = 0; count < maxSteps; count++) {
       await quiescence()
+      if (reached) return
       this.#steps = this.#steps.filter(({ process }) => process?.isDead !== true)
       this.#timers = this.#timers.filter(({ process }) => !process.isDead)
-      if (this.#steps.length === 0 && this.#timers.length === 0) return
+      if (this.#steps.length === 0 && this.#timers.length === 0) throw new Error('Nothing is left to happen')
       // Time passes when nothing else can happen, and now and then while something could.
       if (this.#steps.length === 0 || (this.#timers.length > 0 && this.chance(0.05))) this.#passTime()
       else this.#runStep()

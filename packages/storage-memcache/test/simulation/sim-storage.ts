@@ -56,6 +56,7 @@ export class SimStorage extends ForwardingStorage {
   ): Promise<WriteResult> {
     await this.#step('db: begin')
     const transaction = {
+      journal: options?.transaction?.journal,
       beforeCommit: async (...args: Parameters<NonNullable<WriteOptions['transaction']>['beforeCommit']>) => {
         const terms = await this.#orDead(options?.transaction?.beforeCommit(...args))
         // A database rolls back what a process leaves open when it dies.

@@ -82,7 +82,7 @@ export class FaultyServer {
 }
 
 function parse(bytes: Buffer): Response | undefined {
-  return (Utils.parseMessage(bytes)) || undefined
+  return Utils.parseMessage(bytes) || undefined
 }
 
 function requestOf({ header, key, val, extras }: Response): Request {

@@ -103,8 +103,11 @@ export class Register {
         .filter((change) => change.start <= end)
         .map((change) => change.version ?? 0),
     ]
-    const place = places.find((one) => one >= seen) ?? this.#placeBetween(saw, end, seen)
-    if (place !== undefined) return place
+    const place = Math.min(
+      places.find((one) => one >= seen) ?? Infinity,
+      this.#placeBetween(saw, end, seen) ?? Infinity,
+    )
+    if (place !== Infinity) return place
     const newest = places.at(-1)
     const when = `the read from ${start} to ${end} shows ${said}`
     if (newest === undefined) this.#report('unwritten', `${when}, which nobody had written`)
