@@ -38,7 +38,8 @@ export function weightedKetama(addresses: readonly ServerAddress[], labelOf: Lab
     const label = labelOf(address)
     const digests = digestsOf(address.weight, total, addresses.length)
     for (let i = 0; i < digests; i++) {
-      for (const point of md5Words(Buffer.from(`${label}-${i}`))) builder.add(point, server)
+      const bytes = Buffer.from(`${label}-${i}`)
+      for (const point of md5Words(bytes, bytes.length)) builder.add(point, server)
     }
   }
   return builder.build()

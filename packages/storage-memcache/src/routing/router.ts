@@ -33,7 +33,7 @@ export interface Router {
 }
 
 /**
- * For servers that come or go, make another one: that costs about 0.1 ms a server. Bad options are a `RangeError`
+ * For servers that come or go, make another one: that takes less than 0.1 ms a server. Bad options are a `RangeError`
  * or `TypeError`.
  */
 export function createRouter(addresses: readonly ServerAddress[], options: RoutingOptions = {}): Router {

@@ -53,8 +53,8 @@ test('no setting was left out', () => {
   expect(expected.filter((setting) => !asked.has(setting))).toEqual([])
 })
 
-function nameOf({ client, servers, distribution = '', hash, pointHash }: Vector): string {
-  return `${client} ${distribution} ${hash}${pointHash === undefined ? '' : ` on ${String(pointHash)}`}: ${servers}`
+function nameOf({ client, servers, distribution, hash, pointHash }: Vector): string {
+  return `${client} ${distribution ?? 'buckets'} ${hash}${pointHash === undefined ? '' : ` on ${String(pointHash)}`}: ${servers}`
 }
 
 function optionsOf({ client, distribution, hash, pointHash }: Vector): RoutingOptions {
