@@ -58,9 +58,12 @@ test('the largest hash goes round to the first point', () => {
 test('a hash that the caller brings takes the place of that of a key', () => {
   const modula = createRouter(three, { distribution: 'modula' })
   expect([0, 1, 2, 3, 2 ** 53 - 1].map((hash) => modula.serverOfHash(hash))).toEqual([0, 1, 2, 0, 1])
-  const circle = createRouter(three, { hash: () => 123_456_789 })
-  expect(circle.serverOfHash(123_456_789)).toBe(circle.serverOf('key'))
-  expect(circle.serverOfHash(2 ** 32 + 123_456_789)).toBe(circle.serverOf('key'))
+  for (const hash of [0, 123_456_789, 2_000_000_000, 3_000_000_000, 4_000_000_000]) {
+    const own = createRouter(three, { hash: () => hash })
+    expect(own.serverOfHash(hash)).toBe(own.serverOf('key'))
+    expect(own.serverOfHash(2 ** 32 + hash)).toBe(own.serverOf('key'))
+  }
+  const circle = createRouter(three)
   for (const bad of [-1, 0.5, 2 ** 53, Number.NaN, '1']) {
     expect(() => circle.serverOfHash(bad as never)).toThrow(RangeError)
   }
