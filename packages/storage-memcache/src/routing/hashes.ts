@@ -10,7 +10,8 @@ import { oneAtATime } from './one-at-a-time.js'
  * The hashes that other clients know. By pylibmc's names for those of libmemcached: `'one-at-a-time'` (pylibmc's
  * `default`), `'md5'`, `'crc'`, `'fnv1_32'`, `'fnv1a_32'`, `'fnv1_64'`, `'fnv1a_64'`, `'jenkins'`, `'murmur'`.
  * python-memcached's `serverHashFunction`: `'cmemcache'` (its default), `'crc32'`, `'adler32'`.
- * `crc` and `cmemcache` have 15 bits, too few for a circle; fnv1a_64 is uneven, as it is in libmemcached.
+ * `crc` and `cmemcache` have 15 bits, too few for a circle. FNV makes points that lie together: with `'ketama'` and
+ * fnv1_64, one of three servers had 97 % of the keys, here as in libmemcached.
  */
 export type KeyHashName = keyof typeof hashFunctions
 
