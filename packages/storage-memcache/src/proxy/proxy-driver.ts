@@ -130,10 +130,12 @@ export class ProxyDriver implements StorageDriver {
     if (known === 'missing') return undefined
     if (known === 'unknown') {
       const opened = await openOrUndefined(this.#storage, inner, call)
-      this.#counters.durableReads++
-      this.#counters.durableQueries++
       await this.#reader.help(key, opened)
-      if (opened === undefined || opened.size > this.#settings.maxCachedBytes) return opened
+      if (opened === undefined || opened.size > this.#settings.maxCachedBytes) {
+        this.#counters.durableReads++
+        this.#counters.durableQueries++
+        return opened
+      }
       // Small enough to be cached: read the usual way, which fills.
       await opened.stream[Symbol.asyncIterator]().return?.()
     }
