@@ -71,6 +71,17 @@ export class PartCache {
     return looks
   }
 
+  /** Whether a writer's mark stands there, for all that the cache tells: true where it does not answer. */
+  async isMarked(key: string): Promise<boolean> {
+    try {
+      const item = await this.#cache.get(key)
+      return item !== undefined && entry.kindOf(item) === 'mark'
+    } catch {
+      this.#counters.cacheErrors++
+      return true
+    }
+  }
+
   /** Undefined: somebody else's item is there. Rejects where the server did not answer. */
   lease(key: string): Promise<CasToken | undefined> {
     return this.#cache.add(key, entry.EMPTY, {

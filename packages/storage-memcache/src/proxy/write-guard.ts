@@ -51,8 +51,8 @@ export class WriteGuard {
    * of it. So may one that the cache does not tell of.
    */
   async isContested(keys: readonly string[]): Promise<boolean> {
-    const looks = await Promise.all(keys.map((key) => this.#cache.look(key)))
-    return looks.some(({ kind }) => kind === 'mark' || kind === 'down')
+    const marked = await Promise.all(keys.map((key) => this.#cache.isMarked(key)))
+    return marked.includes(true)
   }
 
   /**

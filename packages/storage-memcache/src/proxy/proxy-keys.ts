@@ -1,0 +1,30 @@
+import {
+  type KeyGenerator,
+  PART_NAMES,
+  type PartName,
+  type ResourceInfo,
+  type WriteRequest,
+} from '@larder/storage-core'
+
+const LISTING_SUFFIX = ':l'
+const PART_SUFFIX: Readonly<Record<PartName, string>> = Object.freeze({ content: ':c', metadata: ':m' })
+
+/** Where a part of a resource is cached. */
+export function partKey({ key }: ResourceInfo, part: PartName): string {
+  return key + PART_SUFFIX[part]
+}
+
+/** Where the parts are cached that a write is about. */
+export function changedKeys({ info, changes }: WriteRequest): string[] {
+  return PART_NAMES.filter((part) => changes[part] !== undefined).map((part) => partKey(info, part))
+}
+
+/** Where the head of a collection's listing is cached. */
+export function headKey(keyOf: KeyGenerator, collection: string): string {
+  return keyOf(collection, undefined) + LISTING_SUFFIX
+}
+
+/** Whether a key that a journal names is the head of a listing rather than a part. */
+export function isHeadKey(key: string): boolean {
+  return key.endsWith(LISTING_SUFFIX)
+}
