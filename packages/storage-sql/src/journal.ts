@@ -8,12 +8,19 @@ import {
   type Row,
   type Statement,
   statement,
+  type Value,
 } from './dialects/statement.js'
 import type { TablePaths } from './tables.js'
 
 const IDS_IN_A_STATEMENT = 1_000
 /** How long a relay may take for the rows it has at hand, in milliseconds; then others may have them. */
 const CLAIM_MS = 30_000
+
+/** Rows at hand, and what marks them as this relay's. */
+interface Claim {
+  readonly rows: readonly JournalRow[]
+  readonly claimedUntilMs: number
+}
 
 /** The rows that name the cache keys of writes whose caches are not known to be right yet. */
 export class Journal {
@@ -51,7 +58,7 @@ export class Journal {
     work: (rows: readonly JournalRow[]) => Promise<readonly string[]>,
     signal: AbortSignal | undefined,
   ): Promise<number> {
-    const rows = await this.#source.write((connection) => this.#claim(connection, request), signal)
+    const { rows, claimedUntilMs } = await this.#claimUsable(request, signal)
     if (rows.length === 0) return 0
     const left = new Set(rows.map(({ id }) => id))
     try {
@@ -60,34 +67,52 @@ export class Journal {
       for (const id of settled) left.delete(id)
       return rows.length
     } finally {
-      const sql = `UPDATE ${this.#table} SET claimed_until_ms = 0 WHERE id IN`
-      await this.#forEach(sql, [...left].map(numberOf)).catch(() => undefined)
+      await this.#release([...left].map(numberOf), claimedUntilMs).catch(() => undefined)
     }
   }
 
-  async #claim(
-    connection: Connection,
-    { olderThanMs, keyPrefix, limit }: UnsettledRequest,
-  ): Promise<readonly JournalRow[]> {
-    const { nowMs, forUpdate } = connection.dialect
+  /** Rows behind those that have not been handed out yet, unless another has them by now. */
+  #release(ids: readonly number[], claimedUntilMs: number): Promise<void> {
+    const { nowMs } = this.#source.dialect
+    const sql = `UPDATE ${this.#table} SET claimed_until_ms = ${nowMs} WHERE claimed_until_ms = ? AND id IN`
+    return this.#forEach(sql, ids, claimedUntilMs)
+  }
+
+  /** What cannot be read as keys stays claimed, so that what comes after it is found. */
+  async #claimUsable(request: UnsettledRequest, signal: AbortSignal | undefined): Promise<Claim> {
+    for (;;) {
+      const claim = await this.#source.write((connection) => this.#claim(connection, request), signal)
+      const rows = claim.rows.filter(({ keys }) => keys.some((key) => key.startsWith(request.keyPrefix)))
+      if (rows.length > 0 || claim.rows.length === 0) return { ...claim, rows }
+    }
+  }
+
+  async #claim(connection: Connection, { olderThanMs, keyPrefix, limit }: UnsettledRequest): Promise<Claim> {
+    const { nowMs, forUpdate, position } = connection.dialect
     const skipLocked = forUpdate === '' ? '' : `${forUpdate} SKIP LOCKED`
     const select =
-      `SELECT id, version, cache_keys FROM ${this.#table} WHERE created_ms <= ${nowMs} - ? ` +
-      `AND claimed_until_ms <= ${nowMs} AND cache_keys LIKE ? ESCAPE '!' ORDER BY id LIMIT ${limit} ${skipLocked}`
-    const begins = `%"${asciiJson(keyPrefix).slice(1, -1).replace(/[!%_]/g, '!$&')}%`
+      `SELECT id, version, cache_keys, ${nowMs} AS now_ms FROM ${this.#table} ` +
+      `WHERE created_ms <= ${nowMs} - ? AND claimed_until_ms <= ${nowMs} ` +
+      `AND (${position('cache_keys')} = 1 OR ${position('cache_keys')} > 0) ` +
+      // Those that were never tried come first: many that cannot be settled must not keep others from it.
+      `ORDER BY claimed_until_ms, id LIMIT ${limit} ${skipLocked}`
+    // A quote inside of a key has a backslash before it.
+    const begins = asciiJson(keyPrefix).slice(0, -1)
     try {
-      const [outcome] = await connection.begin(statement(select, Math.ceil(olderThanMs), begins))
-      // LIKE may ignore case.
-      const rows = (outcome?.rows ?? []).map(journalRow).filter((row) => names(row, keyPrefix))
-      if (rows.length === 0) {
+      const [outcome] = await connection.begin(
+        statement(select, Math.ceil(olderThanMs), `[${begins}`, `",${begins}`),
+      )
+      const found = outcome?.rows ?? []
+      if (found.length === 0) {
         await connection.rollback()
-        return []
+        return { rows: [], claimedUntilMs: 0 }
       }
-      const ids = rows.map(({ id }) => numberOf(id))
-      const claim = `UPDATE ${this.#table} SET claimed_until_ms = ${nowMs} + ${CLAIM_MS} WHERE id IN`
-      await connection.run(statement(`${claim} (${ids.map(() => '?').join(', ')})`, ...ids))
+      const claimedUntilMs = numberOf(found[0]?.['now_ms']) + CLAIM_MS
+      const ids = found.map((row) => numberOf(row['id']))
+      const claim = `UPDATE ${this.#table} SET claimed_until_ms = ? WHERE id IN`
+      await connection.run(statement(`${claim} (${ids.map(() => '?').join(', ')})`, claimedUntilMs, ...ids))
       await connection.commit()
-      return rows
+      return { rows: found.map(journalRow), claimedUntilMs }
     } catch (error) {
       await connection.rollback()
       throw error
@@ -100,20 +125,26 @@ export class Journal {
     await this.#forEach(`DELETE FROM ${this.#table} WHERE id IN`, numbers)
   }
 
-  async #forEach(sql: string, ids: readonly number[]): Promise<void> {
+  async #forEach(sql: string, ids: readonly number[], ...values: readonly Value[]): Promise<void> {
     for (let start = 0; start < ids.length; start += IDS_IN_A_STATEMENT) {
       const some = ids.slice(start, start + IDS_IN_A_STATEMENT)
-      const listed = statement(`${sql} (${some.map(() => '?').join(', ')})`, ...some)
+      const listed = statement(`${sql} (${some.map(() => '?').join(', ')})`, ...values, ...some)
       await this.#source.write((connection) => connection.run(listed), undefined)
     }
   }
 }
 
 function journalRow(row: Row): JournalRow {
-  const keys = JSON.parse(String(row['cache_keys'])) as string[]
+  const keys = keysOf(String(row['cache_keys']))
   return { id: String(numberOf(row['id'])), version: numberOf(row['version']), keys }
 }
 
-function names({ keys }: JournalRow, prefix: string): boolean {
-  return keys.some((key) => key.startsWith(prefix))
+/** None where it is not what `insert` writes. */
+function keysOf(json: string): string[] {
+  try {
+    const keys: unknown = JSON.parse(json)
+    return Array.isArray(keys) ? keys.filter((key) => typeof key === 'string') : []
+  } catch {
+    return []
+  }
 }

@@ -28,6 +28,8 @@ export interface Dialect {
   readonly bind: (value: Value) => unknown
   /** A name as it was stored. */
   name(value: unknown): string
+  /** Where in `column` the text of one `?` begins, compared by bytes and counted from 1; 0 where it is not in it. */
+  position(column: string): string
   endsWith(column: string, ext: string): Statement
   anyOf(column: string, names: readonly string[]): Statement
   /** Begins a transaction that can neither wait for a lock nor stay open for longer than `limits` say. */

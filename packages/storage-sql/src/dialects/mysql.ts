@@ -47,6 +47,8 @@ export function mysqlDialect(shared: boolean): Dialect {
     // Binary strings are sent as digits, so that neither sql_mode nor a character set can change their meaning.
     bind: (value) => (typeof value === 'string' ? Buffer.from(value) : bytesOrSame(value)),
     name: (value) => (Buffer.isBuffer(value) ? value.toString() : String(value)),
+    // Strings are bound as binary ones, which LOCATE compares by bytes where the column is one as well.
+    position: (column) => `LOCATE(?, CAST(${column} AS BINARY))`,
     endsWith: (column, ext) => statement(`RIGHT(${column}, LENGTH(?)) = ?`, ext, ext),
     anyOf: (column, names) => statement(`${column} IN (${names.map(() => '?').join(', ')})`, ...names),
     begin: (limits, runner) => [

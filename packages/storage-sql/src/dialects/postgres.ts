@@ -33,6 +33,7 @@ export const postgres: Dialect = Object.freeze({
   forUpdate: 'FOR UPDATE',
   bind: (value) => (value instanceof Uint8Array ? asBuffer(value) : value),
   name: String,
+  position: (column) => `strpos(${column}, ?)`,
   endsWith: (column, ext) => statement(`right(${column}, length(?)) = ?`, ext, ext),
   anyOf: (column, names) => statement(`${column} = ANY(?)`, names),
   begin: ({ statementTimeoutMs, lockTimeoutMs, transactionTimeoutMs }) => [

@@ -12,6 +12,7 @@ export const sqlite: Dialect = Object.freeze({
   bind: (value) =>
     value instanceof Uint8Array ? asBuffer(value) : Array.isArray(value) ? JSON.stringify(value) : value,
   name: String,
+  position: (column) => `instr(${column}, ?)`,
   endsWith: (column, ext) => statement(`substr(${column}, -length(?)) = ?`, ext, ext),
   anyOf: (column, names) => statement(`${column} IN (SELECT value FROM json_each(?))`, names),
   begin: () => [statement('BEGIN IMMEDIATE')],

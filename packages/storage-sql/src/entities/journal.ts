@@ -4,7 +4,7 @@ import { COLUMN_TYPES, type Family } from './family.js'
 
 /**
  * A write whose caches are not known to be right yet: inserted with the write, dropped when it is settled. Rows that
- * stay are a dead writer's. Ids grow, so that the oldest rows are found by the primary key alone.
+ * stay are a dead writer's. There is no index, which every write would pay for: the table is all but empty.
  */
 export function journalEntity(family: Family, prefix: string): EntityClass {
   const types = COLUMN_TYPES[family]

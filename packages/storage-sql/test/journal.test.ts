@@ -1,0 +1,101 @@
+import type { JournalRow } from '@larder/storage-core'
+import assert from 'node:assert/strict'
+import { describe, test } from 'vitest'
+import { DATABASE_NAMES, gate, openFresh, type OpenPlace } from './databases.js'
+
+async function journaled({ storage }: OpenPlace, ...keys: readonly string[]): Promise<string> {
+  const transaction = { journal: keys, beforeCommit: async () => undefined }
+  const { journalId } = await storage.putContent(storage.info('c', 'r'), 'x', { transaction })
+  assert.ok(journalId !== undefined)
+  return journalId
+}
+
+const none = async () => []
+
+describe.each(DATABASE_NAMES)('the journal on %s', (name) => {
+  test('rows that cannot be settled do not keep others from it', async () => {
+    await using opened = await openFresh(name)
+    for (let i = 0; i < 5; i++) await journaled(opened, `k:dead ${i}`)
+    const alive = await journaled(opened, 'k:alive')
+    const seen: string[] = []
+    const work = async (rows: readonly JournalRow[]) => {
+      seen.push(...rows.map(({ id }) => id))
+      return rows.flatMap(({ id }) => (id === alive ? [id] : []))
+    }
+    const request = { olderThanMs: 0, keyPrefix: 'k:', limit: 3 }
+    for (let i = 0; i < 2; i++) await opened.storage.unsettled(request, work)
+    assert.ok(seen.includes(alive), seen.join())
+    // And those are tried again.
+    for (let i = 0; i < 2; i++) await opened.storage.unsettled(request, work)
+    assert.equal(new Set(seen).size, 6)
+    assert.ok(seen.length > 6)
+  })
+
+  test('a relay that took too long does not take the rows from the one that has them now', async () => {
+    await using opened = await openFresh(name)
+    const { storage } = opened
+    await journaled(opened, 'k')
+    const request = { olderThanMs: 0 }
+    const slow = gate()
+    const slowHas = gate()
+    const next = gate()
+    const nextHas = gate()
+    const first = storage.unsettled(request, async () => {
+      slowHas.open()
+      await slow.opened
+      return []
+    })
+    await slowHas.opened
+    // As if the time of the claim had passed.
+    await opened.query('UPDATE larder_journal SET claimed_until_ms = 1')
+    const second = storage.unsettled(request, async () => {
+      nextHas.open()
+      await next.opened
+      return []
+    })
+    await nextHas.opened
+    slow.open()
+    await first
+    assert.equal(await storage.unsettled(request, none), 0)
+    next.open()
+    await second
+    assert.equal(await storage.unsettled(request, none), 1)
+  })
+
+  test('keys that only look like those asked for take no place of theirs', async () => {
+    await using opened = await openFresh(name)
+    for (const other of ['K:1', 'a"k:', 'a","k:', ',k:', '[k:', '"k:', '\\"k:', 'k\\:', 'a,"k:']) {
+      await journaled(opened, other)
+    }
+    const mine = [await journaled(opened, 'other', 'k:2'), await journaled(opened, 'k:3', 'other')]
+    const seen: string[] = []
+    for (let i = 0; i < 2; i++) {
+      await opened.storage.unsettled({ olderThanMs: 0, keyPrefix: 'k:', limit: 1 }, async (rows) => {
+        seen.push(...rows.map(({ id }) => id))
+        return []
+      })
+    }
+    assert.deepEqual(seen, mine)
+  })
+
+  test.each(['["k:1"', '["k:1",2', '"k:', '{"a":1,"k:":2}'])(
+    'a row with %s for keys is left',
+    async (keys) => {
+      await using opened = await openFresh(name)
+      await journaled(opened, 'k:0')
+      await opened.query(`UPDATE larder_journal SET cache_keys = '${keys}'`)
+      const mine = await journaled(opened, 'k:2')
+      const seen: string[] = []
+      const count = await opened.storage.unsettled(
+        { olderThanMs: 0, keyPrefix: 'k:', limit: 1 },
+        async (rows) => {
+          seen.push(...rows.map(({ id }) => id))
+          return seen
+        },
+      )
+      assert.equal(count, 1)
+      assert.deepEqual(seen, [mine])
+      assert.equal(await opened.count('journal'), 1)
+    },
+  )
+})
