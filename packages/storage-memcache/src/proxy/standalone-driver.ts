@@ -17,6 +17,7 @@ import {
   type StorageFeatures,
   type StoredPart,
   throwIfAborted,
+  untilAborted,
   type WriteRequest,
   type WriteResult,
 } from '@larder/storage-core'
@@ -26,7 +27,6 @@ import { cacheKey } from './cache-key.js'
 import { loadChunks, storeChunks } from './chunks.js'
 import { flagsOf, kindOf, storedPart } from './entry.js'
 import { NameSet } from './name-set.js'
-import { untilAborted } from './promises.js'
 import { decodeRecord, encodeRecord, type RecordPart, type ResourceRecord } from './record.js'
 
 /** How long a removed resource's version is remembered, in milliseconds; after that the clock keeps versions growing. */
@@ -67,12 +67,12 @@ export class StandaloneDriver implements StorageDriver {
     this.#names = new NameSet(cache)
   }
 
-  async createContainer(collection: string): Promise<void> {
-    await this.#names.create(this.keyOf(collection, undefined))
+  async createContainer(collection: string, { signal }: DriverCall): Promise<void> {
+    await untilAborted(this.#names.create(this.keyOf(collection, undefined)), signal)
   }
 
-  containerExists(collection: string): Promise<boolean> {
-    return this.#names.exists(this.keyOf(collection, undefined))
+  containerExists(collection: string, { signal }: DriverCall): Promise<boolean> {
+    return untilAborted(this.#names.exists(this.keyOf(collection, undefined)), signal)
   }
 
   async read(
@@ -88,8 +88,8 @@ export class StandaloneDriver implements StorageDriver {
     return found && { ...found, stream: once(found.bytes) }
   }
 
-  async exists(info: ResourceInfo, part: PartName | undefined): Promise<boolean> {
-    const parts = recordOf(await this.#cache.get(info.key))?.parts
+  async exists(info: ResourceInfo, part: PartName | undefined, { signal }: DriverCall): Promise<boolean> {
+    const parts = recordOf(await untilAborted(this.#cache.get(info.key), signal))?.parts
     if (parts === undefined) return false
     return part === undefined ? !isEmpty(parts) : parts[part] !== undefined
   }
@@ -113,11 +113,26 @@ export class StandaloneDriver implements StorageDriver {
     }
   }
 
-  async list(request: ListRequest): Promise<ListRows> {
-    const { collection, ext, order, limit, after } = request
-    if (order !== 'name') {
+  async list(request: ListRequest, { signal }: DriverCall): Promise<ListRows> {
+    if (request.order !== 'name') {
       throw new StorageError('E_UNSUPPORTED', 'A cache without a storage behind it lists by name only')
     }
+    return untilAborted(this.#list(request), signal)
+  }
+
+  async *listAll(
+    { collection, ext }: Pick<ListRequest, 'collection' | 'ext'>,
+    { signal }: DriverCall,
+  ): AsyncGenerator<string[], void, undefined> {
+    const names = await untilAborted(this.#names.read(this.keyOf(collection, undefined)), signal)
+    yield ext === undefined ? names : names.filter((name) => name.endsWith(ext))
+  }
+
+  async close(): Promise<void> {
+    for (const owned of this.#owned) await owned.close()
+  }
+
+  async #list({ collection, ext, limit, after }: ListRequest): Promise<ListRows> {
     const names = (await this.#names.read(this.keyOf(collection, undefined)))
       .filter(
         (name) =>
@@ -125,7 +140,9 @@ export class StandaloneDriver implements StorageDriver {
       )
       .sort(compareNames)
     const page = names.slice(0, limit)
-    const { items } = await this.#cache.getMulti(page.map((name) => this.keyOf(collection, name)))
+    const { items, failed } = await this.#cache.getMulti(page.map((name) => this.keyOf(collection, name)))
+    // Without this a name would be missing that only could not be asked for.
+    for (const error of failed.values()) throw error
     const rows = page.flatMap((name) => {
       const record = recordOf(items.get(this.keyOf(collection, name)))
       // Evicted, or removed a moment ago.
@@ -133,18 +150,6 @@ export class StandaloneDriver implements StorageDriver {
       return [{ name, version: record.version, modifiedAt: new Date(record.modifiedAtMs) }]
     })
     return { rows, next: names.length > limit ? page.at(-1) : undefined }
-  }
-
-  async *listAll({
-    collection,
-    ext,
-  }: Pick<ListRequest, 'collection' | 'ext'>): AsyncGenerator<string[], void, undefined> {
-    const names = await this.#names.read(this.keyOf(collection, undefined))
-    yield ext === undefined ? names : names.filter((name) => name.endsWith(ext))
-  }
-
-  async close(): Promise<void> {
-    for (const owned of this.#owned) await owned.close()
   }
 
   async #read(infos: readonly ResourceInfo[], part: PartName): Promise<(StoredPart | undefined)[]> {
