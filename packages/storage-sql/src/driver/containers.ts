@@ -1,42 +1,48 @@
 import type { ConnectionSource } from '../connections/source.js'
-import { numberOf, statement } from '../dialects/statement.js'
+import { type Statement, statement } from '../dialects/statement.js'
 import type { TablePaths } from '../tables.js'
 
-/** The ids of collections. They are remembered, since a collection is never removed. */
+/**
+ * The condition for the rows of a collection. By name in every statement: a remembered id could be another
+ * collection's once the database was restored from a backup or emptied.
+ */
+export function inCollection(tables: TablePaths, name: string): Statement {
+  return statement(`container_id = (SELECT id FROM ${tables.container} WHERE name = ?)`, name)
+}
+
+/** The rows of collections. Which are there is remembered, since a collection is not removed in the usual course. */
 export class Containers {
   readonly #source: ConnectionSource
   readonly #table: string
-  readonly #ids = new Map<string, number>()
+  readonly #made = new Set<string>()
 
   constructor(source: ConnectionSource, tables: TablePaths) {
     this.#source = source
     this.#table = tables.container
   }
 
-  /** Undefined where the collection has not been made. */
-  async find(name: string, signal: AbortSignal | undefined): Promise<number | undefined> {
-    const known = this.#ids.get(name)
-    if (known !== undefined) return known
-    const select = statement(`SELECT id FROM ${this.#table} WHERE name = ?`, name)
+  async exists(name: string, signal: AbortSignal | undefined): Promise<boolean> {
+    const select = statement(`SELECT 1 AS found FROM ${this.#table} WHERE name = ?`, name)
     const { rows } = await this.#source.read((connection) => connection.run(select), signal)
-    const [row] = rows
-    if (row === undefined) return undefined
-    const id = numberOf(row['id'])
-    this.#ids.set(name, id)
-    return id
+    return rows.length > 0
   }
 
   /** Makes it where it is missing; any number of processes may do so at once. */
-  async make(name: string, signal: AbortSignal | undefined): Promise<number> {
-    const found = await this.find(name, signal)
-    if (found !== undefined) return found
-    const insert = statement(
-      `INSERT INTO ${this.#table} (name) VALUES (?) ${this.#source.dialect.orKeep}`,
-      name,
-    )
-    await this.#source.write((connection) => connection.run(insert), signal)
-    const made = await this.find(name, signal)
-    if (made === undefined) throw new Error(`The collection ${JSON.stringify(name)} vanished as it was made`)
-    return made
+  async make(name: string, signal: AbortSignal | undefined): Promise<void> {
+    if (this.#made.has(name)) return
+    if (!(await this.exists(name, signal))) {
+      const insert = statement(
+        `INSERT INTO ${this.#table} (name) VALUES (?) ${this.#source.dialect.orKeep}`,
+        name,
+      )
+      await this.#source.write((connection) => connection.run(insert), signal)
+    }
+    this.#made.add(name)
+  }
+
+  /** As `make`, where it may be gone although it was made. */
+  async makeAgain(name: string, signal: AbortSignal | undefined): Promise<void> {
+    this.#made.delete(name)
+    await this.make(name, signal)
   }
 }

@@ -1,6 +1,6 @@
 import type { ListRequest, ListRow, ListRows } from '@larder/storage-core'
 import type { ConnectionSource } from '../connections/source.js'
-import type { Containers } from './containers.js'
+import { type Containers, inCollection } from './containers.js'
 import { joinSql, numberOf, type Row, type Statement, statement } from '../dialects/statement.js'
 import { dateOf } from './resource-row.js'
 import type { TablePaths } from '../tables.js'
@@ -30,20 +30,21 @@ export class Listing {
   async page(request: ListRequest, signal: Signal): Promise<ListRows> {
     const { collection, ext, order, limit } = request
     const after = request.after === undefined ? undefined : parsePosition(request.after)
-    const container = await this.#containers.make(collection, signal)
+    await this.#containers.make(collection, signal)
     const behind =
       after && (order === 'name' ? statement('AND name > ?', after.name) : behindTime(order, after))
     const direction = order === 'newest' ? 'DESC' : 'ASC'
     const by = order === 'name' ? 'name' : `modified_us ${direction}, name ${direction}`
     const rows = await this.#select(
       'name, version, modified_us',
-      container,
+      collection,
       ext,
       behind,
       by,
       limit + 1,
       signal,
     )
+    if (rows.length === 0) await this.#containers.makeAgain(collection, signal)
     const page = rows.slice(0, limit)
     const last = page.at(-1)
     return {
@@ -57,10 +58,11 @@ export class Listing {
     { collection, ext }: Pick<ListRequest, 'collection' | 'ext'>,
     signal: Signal,
   ): AsyncGenerator<readonly string[], void, undefined> {
-    const container = await this.#containers.make(collection, signal)
+    await this.#containers.make(collection, signal)
     let behind: Statement | undefined
     for (;;) {
-      const rows = await this.#select('name', container, ext, behind, 'name', NAMES_IN_A_BATCH, signal)
+      const rows = await this.#select('name', collection, ext, behind, 'name', NAMES_IN_A_BATCH, signal)
+      if (rows.length === 0) await this.#containers.makeAgain(collection, signal)
       const names = rows.map((row) => this.#source.dialect.name(row['name']))
       if (names.length > 0) yield names
       const last = names.at(-1)
@@ -71,7 +73,7 @@ export class Listing {
 
   async #select(
     columns: string,
-    container: number,
+    collection: string,
     ext: string | undefined,
     behind: Statement | undefined,
     by: string,
@@ -79,10 +81,9 @@ export class Listing {
     signal: Signal,
   ): Promise<readonly Row[]> {
     const select = joinSql([
-      statement(
-        `SELECT ${columns} FROM ${this.#tables.resource} WHERE container_id = ? AND live = 1`,
-        container,
-      ),
+      statement(`SELECT ${columns} FROM ${this.#tables.resource} WHERE`),
+      inCollection(this.#tables, collection),
+      statement('AND live = 1'),
       behind,
       ext === undefined ? undefined : joinSql([statement('AND'), this.#source.dialect.endsWith('name', ext)]),
       statement(`ORDER BY ${by} LIMIT ${limit}`),

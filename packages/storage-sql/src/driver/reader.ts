@@ -7,7 +7,7 @@ import {
 } from '@larder/storage-core'
 import type { Bodies } from './bodies.js'
 import type { ConnectionSource } from '../connections/source.js'
-import type { Containers } from './containers.js'
+import { inCollection } from './containers.js'
 import { asBuffer, joinSql, optionalNumber, type Row, statement } from '../dialects/statement.js'
 import { partInfoOf } from './resource-row.js'
 import type { TablePaths } from '../tables.js'
@@ -29,13 +29,11 @@ type Signal = AbortSignal | undefined
 export class Reader {
   readonly #source: ConnectionSource
   readonly #tables: TablePaths
-  readonly #containers: Containers
   readonly #bodies: Bodies
 
-  constructor(source: ConnectionSource, tables: TablePaths, containers: Containers, bodies: Bodies) {
+  constructor(source: ConnectionSource, tables: TablePaths, bodies: Bodies) {
     this.#source = source
     this.#tables = tables
-    this.#containers = containers
     this.#bodies = bodies
   }
 
@@ -46,14 +44,12 @@ export class Reader {
   ): Promise<(StoredPart | undefined)[]> {
     const found: (StoredPart | undefined)[] = infos.map(() => undefined)
     for (const [collection, members] of byCollection(infos)) {
-      const container = await this.#containers.find(collection, signal)
-      if (container === undefined) continue
       const names = [...members.keys()]
       for (let start = 0; start < names.length; start += NAMES_IN_A_QUERY) {
         const some = names.slice(start, start + NAMES_IN_A_QUERY)
-        for (const [name, row] of await this.#rows(container, some, part, signal)) {
+        for (const [name, row] of await this.#rows(collection, some, part, signal)) {
           for (const index of members.get(name) ?? []) {
-            found[index] = await this.#part(container, name, row, part, signal)
+            found[index] = await this.#part(collection, name, row, part, signal)
           }
         }
       }
@@ -62,9 +58,7 @@ export class Reader {
   }
 
   async open({ collection, resource = '' }: ResourceInfo, signal: Signal): Promise<PartStream | undefined> {
-    const container = await this.#containers.find(collection, signal)
-    if (container === undefined) return undefined
-    const row = (await this.#rows(container, [resource], 'content', signal)).get(resource)
+    const row = (await this.#rows(collection, [resource], 'content', signal)).get(resource)
     if (row === undefined) return undefined
     const info = partInfoOf(row)
     const body = optionalNumber(row['body'])
@@ -77,31 +71,27 @@ export class Reader {
     part: PartName | undefined,
     signal: Signal,
   ): Promise<boolean> {
-    const container = await this.#containers.find(collection, signal)
-    if (container === undefined) return false
     const condition = part === undefined ? 'live = 1' : `${part}_version IS NOT NULL`
-    const select = statement(
-      `SELECT 1 AS found FROM ${this.#tables.resource} WHERE container_id = ? AND name = ? AND ${condition}`,
-      container,
-      resource,
-    )
+    const select = joinSql([
+      statement(`SELECT 1 AS found FROM ${this.#tables.resource} WHERE`),
+      inCollection(this.#tables, collection),
+      statement(`AND name = ? AND ${condition}`, resource),
+    ])
     const { rows } = await this.#source.read((connection) => connection.run(select), signal)
     return rows.length > 0
   }
 
   async #rows(
-    container: number,
+    collection: string,
     names: readonly string[],
     part: PartName,
     signal: Signal,
   ): Promise<Map<string, Row>> {
     const { dialect } = this.#source
     const select = joinSql([
-      statement(
-        `SELECT name, ${COLUMNS[part]} FROM ${this.#tables.resource} ` +
-          `WHERE container_id = ? AND ${part}_version IS NOT NULL AND`,
-        container,
-      ),
+      statement(`SELECT name, ${COLUMNS[part]} FROM ${this.#tables.resource} WHERE`),
+      inCollection(this.#tables, collection),
+      statement(`AND ${part}_version IS NOT NULL AND`),
       dialect.anyOf('name', names),
     ])
     const { rows } = await this.#source.read((connection) => connection.run(select), signal)
@@ -109,7 +99,7 @@ export class Reader {
   }
 
   async #part(
-    container: number,
+    collection: string,
     name: string,
     first: Row,
     part: PartName,
@@ -128,7 +118,7 @@ export class Reader {
         // Replaced meanwhile: what replaced it can be read.
         if (attempt === READS_OF_A_BODY || !isStorageError(error, 'E_CONFLICT')) throw error
       }
-      row = (await this.#rows(container, [name], part, signal)).get(name)
+      row = (await this.#rows(collection, [name], part, signal)).get(name)
     }
     return undefined
   }

@@ -1,5 +1,6 @@
 import { etagOf, type PartInfo, type PartName } from '@larder/storage-core'
 import {
+  joinSql,
   numberOf,
   optionalNumber,
   type Row,
@@ -7,6 +8,7 @@ import {
   statement,
   type Value,
 } from '../dialects/statement.js'
+import { inCollection } from './containers.js'
 import type { TakenContent } from './content-intake.js'
 import type { TablePaths } from '../tables.js'
 
@@ -23,16 +25,17 @@ export type Changes = ReadonlyMap<string, Value>
 
 export function selectForWrite(
   tables: TablePaths,
-  container: number,
+  collection: string,
   name: string,
   forUpdate: string,
 ): Statement {
-  return statement(
-    `SELECT version, modified_us, content_version, metadata_version, content_body ` +
-      `FROM ${tables.resource} WHERE container_id = ? AND name = ? ${forUpdate}`,
-    container,
-    name,
-  )
+  return joinSql([
+    statement(
+      `SELECT version, modified_us, content_version, metadata_version, content_body FROM ${tables.resource} WHERE`,
+    ),
+    inCollection(tables, collection),
+    statement(`AND name = ? ${forUpdate}`, name),
+  ])
 }
 
 export function lockedRow(row: Row): LockedRow {
@@ -76,31 +79,35 @@ export function metadataColumns(
   ]
 }
 
+/** Inserts nothing where the collection is not there. */
 export function insertRow(
   tables: TablePaths,
   orCollide: string,
-  container: number,
+  collection: string,
   name: string,
   changes: Changes,
 ): Statement {
   const columns = ['container_id', 'name', ...changes.keys()]
-  const marks = columns.map(() => '?').join(', ')
+  const marks = columns
+    .slice(1)
+    .map(() => '?')
+    .join(', ')
   return statement(
-    `INSERT INTO ${tables.resource} (${columns.join(', ')}) VALUES (${marks}) ${orCollide}`,
-    container,
+    `INSERT INTO ${tables.resource} (${columns.join(', ')}) ` +
+      `SELECT id, ${marks} FROM ${tables.container} WHERE name = ? ${orCollide}`,
     name,
     ...changes.values(),
+    collection,
   )
 }
 
-export function updateRow(tables: TablePaths, container: number, name: string, changes: Changes): Statement {
+export function updateRow(tables: TablePaths, collection: string, name: string, changes: Changes): Statement {
   const sets = [...changes.keys()].map((column) => `${column} = ?`).join(', ')
-  return statement(
-    `UPDATE ${tables.resource} SET ${sets} WHERE container_id = ? AND name = ?`,
-    ...changes.values(),
-    container,
-    name,
-  )
+  return joinSql([
+    statement(`UPDATE ${tables.resource} SET ${sets} WHERE`, ...changes.values()),
+    inCollection(tables, collection),
+    statement('AND name = ?', name),
+  ])
 }
 
 /** Of a row's `version`, `modified_us` and `size`. */

@@ -1,5 +1,4 @@
 import {
-  assertConditions,
   defaultKeyGenerator,
   type DriverCall,
   isStorageError,
@@ -32,7 +31,7 @@ import type { Settings, SqlOptions } from '../options.js'
 import { Reader } from './reader.js'
 import { isCollision } from '../sql-errors.js'
 import type { TablePaths } from '../tables.js'
-import { unchanged, type WriteJob, Writer } from './writer.js'
+import { type WriteJob, Writer } from './writer.js'
 
 const FIRST_PAUSE_MS = 2
 const LONGEST_PAUSE_MS = 100
@@ -73,7 +72,7 @@ export class SqlDriver implements StorageDriver {
     this.#journal = new Journal(source, tables)
     this.#bodies = new Bodies(source, tables, settings)
     this.#sweeper = new BodySweeper(source, tables, settings)
-    this.#reader = new Reader(source, tables, this.#containers, this.#bodies)
+    this.#reader = new Reader(source, tables, this.#bodies)
     this.#listing = new Listing(source, tables, this.#containers)
     this.#writer = new Writer(tables, this.#journal, this.#bodies, this.#clock, settings)
   }
@@ -95,20 +94,13 @@ export class SqlDriver implements StorageDriver {
   }
 
   async write(request: WriteRequest, { signal }: DriverCall): Promise<WriteResult> {
-    const { info, changes, conditions } = request
-    const removesOnly = Object.values(changes).every((change) => change === 'remove')
-    const container = removesOnly
-      ? await this.#containers.find(info.collection, signal)
-      : await this.#containers.make(info.collection, signal)
-    if (container === undefined) {
-      assertConditions(info, conditions, () => undefined)
-      return unchanged(this.#clock())
-    }
+    const { info, changes } = request
+    if (!removesOnly(request)) await this.#containers.make(info.collection, signal)
     const content =
       changes.content && (await takeContent(changes.content, this.#bodies, this.#settings, signal))
     try {
       const metadata = changes.metadata && (await takeMetadata(changes.metadata, this.#settings, signal))
-      const result = await this.#writeRepeatedly({ request, container, content, metadata, signal })
+      const result = await this.#writeRepeatedly({ request, content, metadata, signal })
       this.#sweeper.poke()
       return result
     } catch (error) {
@@ -123,8 +115,8 @@ export class SqlDriver implements StorageDriver {
     }
   }
 
-  async containerExists(collection: string, { signal }: DriverCall): Promise<boolean> {
-    return (await this.#containers.find(collection, signal)) !== undefined
+  containerExists(collection: string, { signal }: DriverCall): Promise<boolean> {
+    return this.#containers.exists(collection, signal)
   }
 
   exists(info: ResourceInfo, part: PartName | undefined, { signal }: DriverCall): Promise<boolean> {
@@ -160,7 +152,7 @@ export class SqlDriver implements StorageDriver {
   }
 
   async #writeRepeatedly(job: WriteJob): Promise<WriteResult> {
-    const { key } = job.request.info
+    const { key, collection } = job.request.info
     for (let attempt = 1; ; attempt++) {
       try {
         return await this.#source.write((connection) => this.#writer.run(connection, job), job.signal)
@@ -173,6 +165,11 @@ export class SqlDriver implements StorageDriver {
       }
       await sleep(Math.min(FIRST_PAUSE_MS * 2 ** attempt, LONGEST_PAUSE_MS) * Math.random())
       throwIfAborted(job.signal, key)
+      if (!removesOnly(job.request)) await this.#containers.makeAgain(collection, job.signal)
     }
   }
+}
+
+function removesOnly({ changes }: WriteRequest): boolean {
+  return Object.values(changes).every((change) => change === 'remove')
 }

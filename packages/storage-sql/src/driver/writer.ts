@@ -35,7 +35,6 @@ import type { TablePaths } from '../tables.js'
 /** What a write does, once its streams have been read. */
 export interface WriteJob {
   readonly request: WriteRequest
-  readonly container: number
   readonly content: TakenContent | undefined
   readonly metadata: 'remove' | Uint8Array | undefined
   readonly signal: AbortSignal | undefined
@@ -84,9 +83,9 @@ export class Writer {
     }
   }
 
-  async #lock(connection: Connection, { request, container }: WriteJob): Promise<LockedRow | undefined> {
-    const name = nameOf(request)
-    const select = selectForWrite(this.#tables, container, name, connection.dialect.forUpdate)
+  async #lock(connection: Connection, { request }: WriteJob): Promise<LockedRow | undefined> {
+    const { collection } = request.info
+    const select = selectForWrite(this.#tables, collection, nameOf(request), connection.dialect.forUpdate)
     try {
       const [outcome] = await connection.begin(select)
       const row = outcome?.rows[0]
@@ -111,8 +110,8 @@ export class Writer {
     const columns = this.#columns(job, version, modifiedUs, live)
     const change =
       before === undefined
-        ? insertRow(this.#tables, connection.dialect.orCollide, job.container, nameOf(job.request), columns)
-        : updateRow(this.#tables, job.container, nameOf(job.request), columns)
+        ? insertRow(this.#tables, connection.dialect.orCollide, info.collection, nameOf(job.request), columns)
+        : updateRow(this.#tables, info.collection, nameOf(job.request), columns)
     const pending = { info, version, written, removed, created: !wasLive, emptied: wasLive && !live }
     return { pending, modifiedUs, change }
   }
@@ -142,7 +141,7 @@ export class Writer {
     const statements = keys === undefined ? [change] : [change, this.#journal.insert(pending, keys)]
     const [changed, journaled] = await connection.runAll(statements)
     if (changed?.affected !== 1) {
-      throw collision('Another writer made the resource at the same time')
+      throw collision('Another writer made the resource at the same time, or the collection is gone')
     }
     if (typeof content === 'object' && content.body !== undefined) {
       await this.#bodies.adopt(connection, content.body)
@@ -204,7 +203,7 @@ function tooLate(key: string): StorageError {
 }
 
 /** What removing nothing resolves to. */
-export function unchanged(atMicros: number): WriteResult {
+function unchanged(atMicros: number): WriteResult {
   const modifiedAt = new Date(Math.floor(atMicros / 1_000))
   return { changed: false, version: 0, etag: etagOf(0), modifiedAt, created: false, emptied: false }
 }
