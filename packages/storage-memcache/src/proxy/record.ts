@@ -15,6 +15,14 @@ export interface RecordPart {
   readonly body: Uint8Array | { readonly bodyId: string; readonly chunkBytes: number }
 }
 
+/**
+ * Where a resource lies, below it its chunks. Key generators need only give different keys, so that one of them may
+ * well look like the bucket or the chunk of another: suffixes that nobody else uses keep them apart.
+ */
+export function recordKey(key: string): string {
+  return `${key}:r`
+}
+
 /** JSON for everything but the bytes, its length in front, the bytes behind in the order of the parts. */
 export function encodeRecord({ version, modifiedAtMs, parts }: ResourceRecord): Buffer {
   const inline: Uint8Array[] = []

@@ -27,7 +27,8 @@ import { cacheKey } from './cache-key.js'
 import { loadChunks, storeChunks } from './chunks.js'
 import { flagsOf, kindOf, storedPart } from './entry.js'
 import { NameSet } from './name-set.js'
-import { decodeRecord, encodeRecord, type RecordPart, type ResourceRecord } from './record.js'
+import { headKey } from './proxy-keys.js'
+import { decodeRecord, encodeRecord, recordKey, type RecordPart, type ResourceRecord } from './record.js'
 
 /** How long a removed resource's version is remembered, in milliseconds; after that the clock keeps versions growing. */
 const TOMBSTONE_TTL_MS = 24 * 3_600_000
@@ -68,11 +69,11 @@ export class StandaloneDriver implements StorageDriver {
   }
 
   async createContainer(collection: string, { signal }: DriverCall): Promise<void> {
-    await untilAborted(this.#names.create(this.keyOf(collection, undefined)), signal)
+    await untilAborted(this.#names.create(headKey(this.keyOf, collection)), signal)
   }
 
   containerExists(collection: string, { signal }: DriverCall): Promise<boolean> {
-    return untilAborted(this.#names.exists(this.keyOf(collection, undefined)), signal)
+    return untilAborted(this.#names.exists(headKey(this.keyOf, collection)), signal)
   }
 
   async read(
@@ -89,7 +90,7 @@ export class StandaloneDriver implements StorageDriver {
   }
 
   async exists(info: ResourceInfo, part: PartName | undefined, { signal }: DriverCall): Promise<boolean> {
-    const parts = recordOf(await untilAborted(this.#cache.get(info.key), signal))?.parts
+    const parts = recordOf(await untilAborted(this.#cache.get(recordKey(info.key)), signal))?.parts
     if (parts === undefined) return false
     return part === undefined ? !isEmpty(parts) : parts[part] !== undefined
   }
@@ -105,7 +106,7 @@ export class StandaloneDriver implements StorageDriver {
       }
       if (result.created || result.emptied) {
         const entry = { name: info.resource ?? '', version: result.version, present: result.created }
-        await this.#names.record(this.keyOf(info.collection, undefined), entry)
+        await this.#names.record(headKey(this.keyOf, info.collection), entry)
       }
       return result
     } finally {
@@ -124,7 +125,7 @@ export class StandaloneDriver implements StorageDriver {
     { collection, ext }: Pick<ListRequest, 'collection' | 'ext'>,
     { signal }: DriverCall,
   ): AsyncGenerator<string[], void, undefined> {
-    const names = await untilAborted(this.#names.read(this.keyOf(collection, undefined)), signal)
+    const names = await untilAborted(this.#names.read(headKey(this.keyOf, collection)), signal)
     yield ext === undefined ? names : names.filter((name) => name.endsWith(ext))
   }
 
@@ -133,18 +134,20 @@ export class StandaloneDriver implements StorageDriver {
   }
 
   async #list({ collection, ext, limit, after }: ListRequest): Promise<ListRows> {
-    const names = (await this.#names.read(this.keyOf(collection, undefined)))
+    const names = (await this.#names.read(headKey(this.keyOf, collection)))
       .filter(
         (name) =>
           (ext === undefined || name.endsWith(ext)) && (after === undefined || compareNames(name, after) > 0),
       )
       .sort(compareNames)
     const page = names.slice(0, limit)
-    const { items, failed } = await this.#cache.getMulti(page.map((name) => this.keyOf(collection, name)))
+    const { items, failed } = await this.#cache.getMulti(
+      page.map((name) => recordKey(this.keyOf(collection, name))),
+    )
     // Without this a name would be missing that only could not be asked for.
     for (const error of failed.values()) throw error
     const rows = page.flatMap((name) => {
-      const record = recordOf(items.get(this.keyOf(collection, name)))
+      const record = recordOf(items.get(recordKey(this.keyOf(collection, name))))
       // Evicted, or removed a moment ago.
       if (record === undefined || isEmpty(record.parts)) return []
       return [{ name, version: record.version, modifiedAt: new Date(record.modifiedAtMs) }]
@@ -153,10 +156,11 @@ export class StandaloneDriver implements StorageDriver {
   }
 
   async #read(infos: readonly ResourceInfo[], part: PartName): Promise<(StoredPart | undefined)[]> {
-    const { items, failed } = await this.#cache.getMulti(infos.map(({ key }) => key))
+    const { items, failed } = await this.#cache.getMulti(infos.map((info) => recordKey(info.key)))
     for (const error of failed.values()) throw error
     return Promise.all(
-      infos.map(async ({ key }) => {
+      infos.map(async (info) => {
+        const key = recordKey(info.key)
         const found = recordOf(items.get(key))?.parts[part]
         const bytes = found && (await this.#bodyOf(key, found))
         return found && bytes && storedPart(found.version, found.modifiedAtMs, bytes)
@@ -171,7 +175,7 @@ export class StandaloneDriver implements StorageDriver {
 
   /** Undefined: another writer was faster. */
   async #tryWrite({ info, changes, conditions }: WriteRequest): Promise<WriteResult | undefined> {
-    const item = await this.#cache.get(info.key)
+    const item = await this.#cache.get(recordKey(info.key))
     const before = recordOf(item)
     const had = before?.parts ?? {}
     assertConditions(info, conditions, (part) => had[part]?.version)
@@ -197,7 +201,7 @@ export class StandaloneDriver implements StorageDriver {
       if (change === 'remove') delete parts[part]
       else if (change !== undefined) parts[part] = recordPart(change, version, modifiedAtMs)
     }
-    if (!(await this.#store(info.key, item, { version, modifiedAtMs, parts }))) return undefined
+    if (!(await this.#store(recordKey(info.key), item, { version, modifiedAtMs, parts }))) return undefined
     return {
       changed: true,
       version,

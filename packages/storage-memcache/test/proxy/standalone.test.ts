@@ -49,3 +49,25 @@ for (const [name, [operation, start]] of Object.entries(waits)) {
     gate.open()
   })
 }
+
+test('a key generator may give keys that look like those of buckets', async () => {
+  const keyGenerator = (collection: string, resource?: string) =>
+    resource === undefined ? collection : `${collection}/${resource}`
+  const storage = new MemcacheStorage({ cache: server().client(), keyGenerator })
+  const numbers = Array.from({ length: 40 }, (_, i) => String(i)).sort()
+  for (const name of numbers) await storage.putContent(storage.info('films', name), name)
+  expect(await names(storage)).toEqual(numbers)
+  for (const name of numbers) expect(await text(storage, storage.info('films', name))).toBe(name)
+})
+
+test('keys fit into memcached with every suffix', async () => {
+  const cache = server().client()
+  const keyGenerator = (collection: string, resource?: string) =>
+    `${collection}/${resource ?? ''}`.padEnd(210, 'k')
+  const storage = new MemcacheStorage({ cache, keyGenerator, namespace: '' })
+  const info = storage.info('films', 'long')
+  await storage.putContent(info, Buffer.alloc(4 << 20))
+  expect((await storage.getContent(info)).size).toBe(4 << 20)
+  expect(cache.calls.flatMap(({ key }) => key.split(' ')).every((key) => key.length <= 250)).toBe(true)
+  expect(info.key).toHaveLength(210)
+})
