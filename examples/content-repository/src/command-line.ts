@@ -27,7 +27,7 @@ Environment:
   MEMCACHE_SERVERS  memcached servers, as host:port separated by commas; default: a private memcached
                     if the program is installed, else a cache inside of this process
 
-Exit code: 0 done, 1 failed, 2 wrong arguments, 130 stopped by Ctrl-C
+Exit code: 0 done, 1 failed, 2 wrong arguments, 130 stopped by Ctrl-C, 141 the output was closed
 `
 
 export function parseCommand(args: readonly string[], env: NodeJS.ProcessEnv): Command {

@@ -3,15 +3,28 @@ import { run } from './run.js'
 
 const SIGNALS = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const
 
+/** As of a program that SIGPIPE has ended, which Node turns into an error: nobody reads on. */
+const OUTPUT_CLOSED = 141
+
 /** Resolves to the exit code, once everything that was opened is closed. */
 async function main(): Promise<number> {
   const { env, stdout: output, stderr } = process
   const stop = new AbortController()
   let stoppedWith = 0
-  for (const [name, code] of Object.entries(SIGNALS)) {
-    process.once(name, () => {
-      stoppedWith = code
-      stop.abort()
+  const stopWith = (code: number): void => {
+    stoppedWith ||= code
+    stop.abort()
+  }
+  // Only once: whoever asks for a second time does not want to wait for the tidying up.
+  for (const [name, code] of Object.entries(SIGNALS)) process.once(name, () => stopWith(code))
+  for (const stream of [output, stderr]) {
+    stream.on('error', ({ code, message }: NodeJS.ErrnoException) => {
+      if (stoppedWith === 0 && stream === output && code !== 'EPIPE') {
+        stderr.write(`The output cannot be written: ${message}\n`)
+      }
+      stopWith(code === 'EPIPE' ? OUTPUT_CLOSED : 1)
+      // The news may come after the last line of this function.
+      process.exitCode = stoppedWith
     })
   }
   try {
@@ -19,15 +32,19 @@ async function main(): Promise<number> {
     const say = (step: string, text: string): void => void output.write(`${step.padEnd(10)} ${text}\n`)
     if (command.help) output.write(HELP)
     else await run(command, { env, output, signal: stop.signal, say })
-    return 0
+    return stoppedWith
   } catch (error) {
-    if (stoppedWith > 0) {
-      stderr.write('Stopped. What was stored until then is stored.\n')
-      return stoppedWith
+    if (stoppedWith === 0) {
+      stderr.write(`${messageOf(error)}\n`)
+      return error instanceof UsageError ? 2 : 1
     }
-    stderr.write(`${messageOf(error)}\n`)
-    return error instanceof UsageError ? 2 : 1
+    if (isSignal(stoppedWith)) stderr.write('Stopped. What was stored until then is stored.\n')
+    return stoppedWith
   }
+}
+
+function isSignal(code: number): boolean {
+  return Object.values<number>(SIGNALS).includes(code)
 }
 
 /** With its causes, since the first says what was wanted, and the last what went wrong. */

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
+import { closeSync, existsSync, openSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -8,7 +9,7 @@ import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Storage } from '@larder/storage-core'
 import { SqlStorage } from '@larder/storage-sql'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import {
   type Example,
   outcomeOf,
@@ -64,6 +65,14 @@ async function digestOfStored(storage: Storage, collection: string, name: string
   return createHash('sha256').update(bytes).digest('hex')
 }
 
+async function expectNoTemporaryFolder(lines: readonly string[]): Promise<void> {
+  const place = /SQLite, .*\/(?<name>[^/]+)\/repository\.sqlite \(removed/.exec(lines.join('\n'))?.groups?.[
+    'name'
+  ]
+  expect(place).toBeDefined()
+  expect(await readdir(tmpdir())).not.toContain(place)
+}
+
 test('an import that is killed has stored what it said that it had, each file as a whole', async () => {
   const [folder, data] = [await newManyFiles(COUNT), await newFolder()]
   const example = startExample([folder, '--data', data, '--verbose'], WITHOUT_MEMCACHED)
@@ -102,10 +111,26 @@ test.each([
   const outcome = await ended
   expect(outcome).toMatchObject({ code, stderr: 'Stopped. What was stored until then is stored.\n' })
   expect(await isOpen(port)).toBe(false)
-  const place = /SQLite, .*\/(?<name>[^/]+)\/repository\.sqlite \(removed/.exec(lines.join('\n'))?.groups?.[
-    'name'
-  ]
-  expect(await readdir(tmpdir())).not.toContain(place)
+  await expectNoTemporaryFolder(lines)
+})
+
+test('a closed pipe stops it as quietly, and as clean', async () => {
+  const example = startExample([await newManyFiles(COUNT), '--verbose'])
+  const lines = await linesUntilStored(example, 20)
+  const ended = outcomeOf(example)
+  example.stdout.destroy()
+  expect(await ended).toMatchObject({ code: 141, stderr: '' })
+  expect(await isOpen(portOf(lines))).toBe(false)
+  await expectNoTemporaryFolder(lines)
+})
+
+test.runIf(existsSync('/dev/full'))('a full disk under the output is told of', async () => {
+  const full = openSync('/dev/full', 'w')
+  onTestFinished(() => closeSync(full))
+  const folder = await newManyFiles(COUNT)
+  const outcome = await outcomeOf(startExample([folder, '--verbose'], WITHOUT_MEMCACHED, full))
+  expect(outcome.code).toBe(1)
+  expect(outcome.stderr).toMatch(/^The output cannot be written: .*ENOSPC.*\n$/)
 })
 
 test('the memcached ends with a program that is killed', async () => {

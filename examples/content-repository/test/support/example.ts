@@ -23,12 +23,20 @@ export interface Outcome {
 }
 
 export type Example = ChildProcessByStdio<null, Readable, Readable>
+/** The standard output is a file of the caller's. */
+export type ExampleIntoFile = ChildProcessByStdio<null, null, Readable>
 
-export function startExample(args: readonly string[], env: ExampleEnv = {}): Example {
+export function startExample(args: readonly string[], env?: ExampleEnv): Example
+export function startExample(args: readonly string[], env: ExampleEnv, file: number): ExampleIntoFile
+export function startExample(
+  args: readonly string[],
+  env: ExampleEnv = {},
+  output: 'pipe' | number = 'pipe',
+) {
   const { PATH = [process.env['PATH'], '/usr/bin'].join(delimiter), ...rest } = env
   return spawn(process.execPath, [MAIN, ...args], {
     env: { TMPDIR: process.env['TMPDIR'], PATH, ...rest },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', output, 'pipe'],
     cwd: dirname(MAIN),
   })
 }
@@ -37,15 +45,15 @@ export async function runExample(args: readonly string[], env?: ExampleEnv): Pro
   return outcomeOf(startExample(args, env))
 }
 
-export async function outcomeOf(example: Example): Promise<Outcome> {
+export async function outcomeOf(example: Example | ExampleIntoFile): Promise<Outcome> {
   const [stdout, stderr] = [collect(example.stdout), collect(example.stderr)]
   const [code] = (await once(example, 'close')) as [number | null]
   return { code, stdout: stdout(), stderr: stderr() }
 }
 
-function collect(stream: Readable): () => string {
+function collect(stream: Readable | null): () => string {
   const chunks: Buffer[] = []
-  stream.on('data', (chunk: Buffer) => chunks.push(chunk))
+  stream?.on('data', (chunk: Buffer) => chunks.push(chunk))
   return () => Buffer.concat(chunks).toString()
 }
 
