@@ -3,10 +3,12 @@ import { SqlStorage } from '@larder/storage-sql'
 import { createHash, randomUUID } from 'node:crypto'
 import { mkdir, mkdtemp, realpath, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { type Command, UsageError } from './command-line.js'
 
 const FILE_NAME = 'repository.sqlite'
+const SQLITE = 'sqlite:'
+const EXAMPLE = 'postgres://user:password@host:5432/database'
 
 /** The durable home of the resources. */
 export interface Database extends AsyncDisposable {
@@ -14,26 +16,30 @@ export interface Database extends AsyncDisposable {
   readonly description: string
   /** Tells this database from every other, and is the same for all who use this one. */
   readonly identity: string
-  /** Of an SQLite database that this program has made. */
+  /** Of an SQLite database, by its real path. */
   readonly file: string | undefined
   /** Opens connections of the caller's own. */
   connect(): Promise<Storage>
 }
 
 /** The database that `DATABASE_URL` names, or a file in the data folder, or one in a temporary folder. */
-export async function openDatabase({ dataFolder }: Command, env: NodeJS.ProcessEnv): Promise<Database> {
+export async function openDatabase(
+  { dataFolder }: Command,
+  env: NodeJS.ProcessEnv,
+  signal: AbortSignal,
+): Promise<Database> {
   const url = env['DATABASE_URL']
-  if (url) return describeDatabase(url, undefined, checkUrl(url))
+  if (url) return describeDatabase(url, describeUrl(url), signal)
   if (dataFolder !== undefined) {
     await mkdir(dataFolder, { recursive: true })
     const file = join(await realpath(dataFolder), FILE_NAME)
-    return describeDatabase(`sqlite:${file}`, file, `SQLite, ${file}`)
+    return describeDatabase(`sqlite:${file}`, `SQLite, ${file}`, signal)
   }
   const folder = await mkdtemp(join(await realpath(tmpdir()), 'larder-content-repository-'))
   const remove = (): Promise<void> => rm(folder, { recursive: true, force: true })
   const file = join(folder, FILE_NAME)
   try {
-    return await describeDatabase(`sqlite:${file}`, file, `SQLite, ${file} (removed at the end)`, remove)
+    return await describeDatabase(`sqlite:${file}`, `SQLite, ${file} (removed at the end)`, signal, remove)
   } catch (error) {
     await remove()
     throw error
@@ -42,13 +48,15 @@ export async function openDatabase({ dataFolder }: Command, env: NodeJS.ProcessE
 
 async function describeDatabase(
   url: string,
-  file: string | undefined,
   description: string,
+  signal: AbortSignal,
   remove: () => Promise<void> = () => Promise.resolve(),
 ): Promise<Database> {
-  const connect = (): Promise<Storage> => connectTo(url, description)
+  const connect = (): Promise<Storage> => untilStopped(connectTo(url, description), signal)
   await using storage = await connect()
-  const identity = await identityOf(storage, url)
+  // Now it exists, and a link to it leads to the same path as the file itself.
+  const file = url.startsWith(SQLITE) ? await realpath(pathOf(url)) : undefined
+  const identity = await identityOf(storage, file, signal)
   return { description, identity, file, connect, [Symbol.asyncDispose]: remove }
 }
 
@@ -56,8 +64,30 @@ async function connectTo(url: string, description: string): Promise<Storage> {
   try {
     return await SqlStorage.open({ url })
   } catch (cause) {
-    if (!isStorageError(cause, 'E_STORAGE_UNAVAILABLE')) throw cause
-    throw new Error(`The database cannot be reached: ${description}`, { cause })
+    if (isStorageError(cause, 'E_STORAGE_UNAVAILABLE'))
+      throw new Error(`The database cannot be reached: ${description}`, { cause })
+    throw cause
+  }
+}
+
+/** A storage that connects too late is closed, since nobody else will. */
+async function untilStopped(connecting: Promise<Storage>, signal: AbortSignal): Promise<Storage> {
+  let giveUp: () => void = () => undefined
+  const stopped = new Promise<never>((_, reject) => {
+    giveUp = () => reject(new Error('Stopped while connecting to the database'))
+    signal.addEventListener('abort', giveUp)
+  })
+  try {
+    if (signal.aborted) giveUp()
+    return await Promise.race([stopped, connecting])
+  } catch (error) {
+    void connecting.then(
+      (storage) => storage.shutdown(),
+      () => undefined,
+    )
+    throw error
+  } finally {
+    signal.removeEventListener('abort', giveUp)
   }
 }
 
@@ -65,16 +95,18 @@ async function connectTo(url: string, description: string): Promise<Storage> {
  * A name that the first user writes into the database, and that everybody after finds there. An SQLite file can be
  * copied, name and all, so its path is a part of the identity.
  */
-async function identityOf(storage: Storage, url: string): Promise<string> {
+async function identityOf(storage: Storage, file: string | undefined, signal: AbortSignal): Promise<string> {
   const info = storage.info('larder.example', 'identity')
   try {
-    await storage.putContent(info, randomUUID(), { ifNoneMatch: '*' })
+    await storage.putContent(info, randomUUID(), { ifNoneMatch: '*', signal })
   } catch (error) {
     if (!isStorageError(error, 'E_PRECONDITION_FAILED')) throw error
   }
-  const { bytes } = await storage.getContent(info)
-  const path = url.startsWith('sqlite:') ? resolve(url.slice('sqlite:'.length)) : ''
-  return createHash('sha256').update(`${bytes.toString()} ${path}`).digest('base64url').slice(0, 22)
+  const { bytes } = await storage.getContent(info, { signal })
+  return createHash('sha256')
+    .update(`${bytes.toString()} ${file ?? ''}`)
+    .digest('base64url')
+    .slice(0, 22)
 }
 
 const SCHEMES: Readonly<Record<string, string>> = Object.freeze({
@@ -84,15 +116,37 @@ const SCHEMES: Readonly<Record<string, string>> = Object.freeze({
   'mariadb:': 'MariaDB',
 })
 
-function checkUrl(url: string): string {
-  // Each connection would see a database of its own.
-  if (url === 'sqlite::memory:')
-    throw new UsageError('DATABASE_URL: a database in memory has room for one client only')
-  if (url.startsWith('sqlite:')) return `SQLite, ${url.slice('sqlite:'.length)}`
-  const parsed = URL.canParse(url) ? new URL(url) : undefined
-  const kind = parsed && SCHEMES[parsed.protocol]
-  if (parsed === undefined || kind === undefined) {
-    throw new UsageError('DATABASE_URL must begin with postgres://, mysql://, mariadb:// or sqlite:')
+/** For people, without the password. Throws for what is no URL of a database. */
+function describeUrl(url: string): string {
+  if (url.startsWith(SQLITE)) {
+    const path = pathOf(url)
+    if (path === '') throw new UsageError('DATABASE_URL: the path of the SQLite file is missing')
+    // Each connection would see a database of its own.
+    if (path === ':memory:')
+      throw new UsageError('DATABASE_URL: a database in memory has room for one client only')
+    return `SQLite, ${path}`
   }
+  const kind = SCHEMES[/^([a-z]+:)\/\//i.exec(url)?.[1]?.toLowerCase() ?? '']
+  if (kind === undefined)
+    throw new UsageError('DATABASE_URL must begin with postgres://, mysql://, mariadb:// or sqlite:')
+  // Without the error itself: it would tell the password.
+  const parsed = parseUrl(url)
+  if (parsed === undefined)
+    throw new UsageError(`DATABASE_URL is malformed: it should look like ${EXAMPLE}, with % itself as %25`)
   return `${kind}, ${parsed.host}${parsed.pathname}`
+}
+
+function parseUrl(url: string): URL | undefined {
+  try {
+    const parsed = new URL(url)
+    decodeURIComponent(`${parsed.username}${parsed.password}${parsed.pathname}`)
+    return parsed
+  } catch {
+    return undefined
+  }
+}
+
+/** As the driver takes it, which trims it. */
+function pathOf(url: string): string {
+  return url.slice(SQLITE.length).trim()
 }

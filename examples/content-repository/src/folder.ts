@@ -8,6 +8,9 @@ const REPOSITORY = fileURLToPath(new URL('../../..', import.meta.url))
 /** What a tool has made or keeps in this repository. */
 const NOT_OURS: ReadonlySet<string> = new Set(['.git', 'node_modules', 'dist', 'coverage', '.tmp'])
 
+/** What SQLite keeps beside a database, and the database itself. */
+const SQLITE_FILES = ['', '-wal', '-shm', '-journal']
+
 /** The folder's real path. */
 export async function checkFolder(given: string = REPOSITORY): Promise<string> {
   try {
@@ -25,9 +28,10 @@ export function filesOf(
   given: string | undefined,
   database: string | undefined,
 ): Promise<Findings> {
+  // The folder may be the one where the database lies, which would then store itself while it grows.
+  const kept = new Set(database === undefined ? [] : SQLITE_FILES.map((ending) => `${database}${ending}`))
   return findFiles(folder, ({ path, name }) => {
-    // The folder may be the one where the database lies, with the files that SQLite keeps beside its own.
-    if (database !== undefined && path.startsWith(database)) return true
+    if (kept.has(path)) return true
     return given === undefined && NOT_OURS.has(name.slice(name.lastIndexOf('/') + 1))
   })
 }

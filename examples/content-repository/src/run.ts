@@ -16,7 +16,7 @@ import { bytesText, countText } from './text.js'
 export async function run(command: Command, surroundings: Surroundings): Promise<void> {
   const { env, output, signal, say } = surroundings
   const folder = await checkFolder(command.folder)
-  await using database = await openDatabase(command, env)
+  await using database = await openDatabase(command, env, signal)
   await using cache = await chooseCache(env)
   say('folder', folder)
   say('database', database.description)

@@ -112,6 +112,20 @@ describe('what is no plain file', () => {
   })
 })
 
+test('a database in the folder is not stored in itself, but its namesakes are', async () => {
+  const folder = await newFiles({
+    ...FILES,
+    'kept.sqlite-notes.txt': 'notes\n',
+    'notes/kept.sqlite': 'four\n',
+  })
+  const env = { ...WITHOUT_MEMCACHED, DATABASE_URL: `sqlite:${join(folder, 'kept.sqlite')}` }
+  for (const time of ['first', 'second']) {
+    const outcome = await runExample([folder], env)
+    expect(outcome, time).toMatchObject({ code: 0, stderr: '' })
+    expect(rowOf('import', outcome).operations, time).toBe(COUNT + 2)
+  }
+})
+
 describe('servers that outlive a run', () => {
   test('never give the items of one database to users of another', async () => {
     const env = { MEMCACHE_SERVERS: servers.memcached.servers }
@@ -128,5 +142,14 @@ describe('servers that outlive a run', () => {
     await writeFile(join(folder, 'README.md'), '# Another\n')
     // The listing of the first run is still there, and has followed what was written since.
     expectWholeJob(await runExample([folder, '--data', data], env), 0)
+  })
+
+  test('are told of what is changed through a link to the same database', async () => {
+    const env = { MEMCACHE_SERVERS: servers.memcached.servers }
+    const [folder, data] = [await newFiles(FILES), await newFolder()]
+    const [file, link] = [join(data, 'kept.sqlite'), join(data, 'link.sqlite')]
+    await symlink(file, link)
+    expectWholeJob(await runExample([folder], { ...env, DATABASE_URL: `sqlite:${file}` }))
+    expectWholeJob(await runExample([folder], { ...env, DATABASE_URL: `sqlite:${link}` }), 0)
   })
 })
