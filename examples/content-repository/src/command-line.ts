@@ -23,7 +23,7 @@ export const HELP = `Stores the files of a folder in a database, and reads them 
   --help      prints this
 
 Environment:
-  DATABASE_URL      another database: postgres://, mysql://, mariadb:// or sqlite:
+  DATABASE_URL      another database: postgres://, mysql://, mariadb:// or sqlite:PATH
   MEMCACHE_SERVERS  memcached servers, as host:port separated by commas; default: a private memcached
                     if the program is installed, else a cache inside of this process
 

@@ -6,6 +6,9 @@ const SIGNALS = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const
 /** As of a program that SIGPIPE has ended, which Node turns into an error: nobody reads on. */
 const OUTPUT_CLOSED = 141
 
+/** How long after the end a connection may hang that was given up. */
+const HANG_MS = 200
+
 /** Resolves to the exit code, once everything that was opened is closed. */
 async function main(): Promise<number> {
   const { env, stdout: output, stderr } = process
@@ -50,7 +53,11 @@ function isSignal(code: number): boolean {
 /** With its causes, since the first says what was wanted, and the last what went wrong. */
 function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
+  // It says itself what is wrong with which argument.
+  if (error instanceof UsageError) return error.message
   return error.cause instanceof Error ? `${error.message}\n  ${messageOf(error.cause)}` : error.message
 }
 
 process.exitCode = await main()
+// Everything is closed, but for an attempt to connect that was given up and cannot be called back.
+setTimeout(() => process.exit(), HANG_MS).unref()

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { closeSync, existsSync, openSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
-import { connect } from 'node:net'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -131,6 +131,26 @@ test.runIf(existsSync('/dev/full'))('a full disk under the output is told of', a
   const outcome = await outcomeOf(startExample([folder, '--verbose'], WITHOUT_MEMCACHED, full))
   expect(outcome.code).toBe(1)
   expect(outcome.stderr).toMatch(/^The output cannot be written: .*ENOSPC.*\n$/)
+})
+
+test.each(['postgres', 'mysql'])('SIGINT ends the wait for a %s that never answers', async (kind) => {
+  const sockets: Socket[] = []
+  const silent = createServer((socket) => void sockets.push(socket)).listen(0, '127.0.0.1')
+  await once(silent, 'listening')
+  onTestFinished(() => {
+    for (const socket of sockets) socket.destroy()
+    silent.close()
+  })
+  const { port } = silent.address() as AddressInfo
+  const DATABASE_URL = `${kind}://user:secret@127.0.0.1:${port}/larder`
+  const example = startExample([await newFolder()], { ...WITHOUT_MEMCACHED, DATABASE_URL })
+  const ended = outcomeOf(example)
+  await once(silent, 'connection')
+  const stoppedAt = performance.now()
+  example.kill('SIGINT')
+  expect(await ended).toMatchObject({ code: 130, stdout: '' })
+  // The database's own deadline is five seconds.
+  expect(performance.now() - stoppedAt).toBeLessThan(4_000)
 })
 
 test('the memcached ends with a program that is killed', async () => {

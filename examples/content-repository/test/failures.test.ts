@@ -36,6 +36,25 @@ describe('arguments that make no sense end with exit code 2', () => {
       'DATABASE_URL must begin with postgres://, mysql://, mariadb:// or sqlite:\n',
     )
   })
+
+  test.each([
+    ['sqlite:', 'DATABASE_URL: the path of the SQLite file is missing'],
+    ['sqlite: ', 'DATABASE_URL: the path of the SQLite file is missing'],
+    ['postgres://user:secret%zz@host/larder', 'DATABASE_URL is malformed'],
+    ['postgres://user:secret@host:port/larder', 'DATABASE_URL is malformed'],
+    ['postgres:host', 'DATABASE_URL must begin with postgres://'],
+  ])('DATABASE_URL=%s, in one line without the password', async (DATABASE_URL, message) => {
+    const outcome = await runExample([await newFolder()], { ...WITHOUT_MEMCACHED, DATABASE_URL })
+    expect(outcome).toMatchObject({ code: 2, stdout: '' })
+    expect(outcome.stderr).toMatch(/^.+\n$/)
+    expect(outcome.stderr).toContain(message)
+    expect(outcome.stderr).not.toContain('secret')
+  })
+
+  test('servers that are none, in one line', async () => {
+    const outcome = await runExample([await newFolder()], { PATH: '', MEMCACHE_SERVERS: 'http://somewhere' })
+    expect(outcome.stderr).toMatch(/^MEMCACHE_SERVERS: .+\n$/)
+  })
 })
 
 test('--help says how it is used', async () => {
