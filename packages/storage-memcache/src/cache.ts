@@ -13,6 +13,12 @@ export interface ItemOptions {
 export interface CallOptions {
   /** Settles the call with `E_ABORTED`. A command that was already sent may still be executed by the server. */
   readonly signal?: AbortSignal | undefined
+  /**
+   * Chooses the server in place of the key: text as a key of that name would, a number (an integer from 0 to
+   * 2^53 - 1) as the hash itself. Whoever else uses the key must say the same. Means nothing where all is in one
+   * place.
+   */
+  readonly routeBy?: string | number | undefined
 }
 
 /**
@@ -32,6 +38,19 @@ export interface CacheItem {
   readonly value: Buffer
   readonly flags: number
   readonly cas: CasToken
+}
+
+/** An item, and what its cache knows of it. */
+export interface PeekedItem extends CacheItem {
+  /** What is left of its time to live, in milliseconds; a server counts whole seconds. Undefined: it stays. */
+  readonly ttlMs: number | undefined
+  /**
+   * How long ago it was stored or read, in milliseconds. memcached writes down one read a minute (items.h,
+   * ITEM_UPDATE_INTERVAL), so that this may be up to a minute more than it was.
+   */
+  readonly idleMs: number
+  /** Whether it was read since it was stored. */
+  readonly wasRead: boolean
 }
 
 /** Answers under the keys that were asked; a key in neither map is a miss. */

@@ -1,4 +1,4 @@
-import type { Cache, CacheItem, CallOptions } from './cache.js'
+import type { Cache, CacheItem, CallOptions, PeekedItem } from './cache.js'
 
 export interface ArithmeticOptions extends CallOptions {
   /** What a counter that is not there is taken to hold. Without it, such a counter stays away. */
@@ -18,6 +18,11 @@ export interface CommandCache extends Cache {
   /** Reads an item and sets a new time to live, in one step. */
   getAndTouch(key: string, ttlMs: number | undefined, options?: CallOptions): Promise<CacheItem | undefined>
   /**
+   * Reads an item without a trace: it counts as no use, and an item that nobody reads is evicted as early as
+   * before. `E_UNSUPPORTED` over the binary protocol, which has no such command.
+   */
+  peek(key: string, options?: CallOptions): Promise<PeekedItem | undefined>
+  /**
    * Adds `delta` to the decimal number that an item holds, and resolves to the sum; `undefined`: no such item.
    * Numbers have 64 bits: they wrap around at 2^64 and stop at 0. A counter that is created holds
    * `initial + delta` and has flags of 0. What is no number stays as it was: `E_SERVER`.
@@ -28,4 +33,11 @@ export interface CommandCache extends Cache {
   /** What each server says of itself; `topic` as in memcached's `stats`: `settings`, `items`, `slabs`. */
   stats(topic?: string, options?: CallOptions): Promise<ServerAnswers<ReadonlyMap<string, string>>>
   version(options?: CallOptions): Promise<ServerAnswers<string>>
+  /**
+   * Cuts all connections and forgets which servers were dead; the next command connects anew. Reads in flight are
+   * asked again, stores in flight reject with `E_CACHE_UNAVAILABLE`, tokens match no more.
+   */
+  disconnectAll(): void
+  /** Another cache of the same items, with connections of its own; each is closed by itself. */
+  clone(): CommandCache
 }

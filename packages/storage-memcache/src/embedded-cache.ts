@@ -8,6 +8,7 @@ import type {
   CasResult,
   CasToken,
   ItemOptions,
+  PeekedItem,
 } from './cache.js'
 import type { ArithmeticOptions, CommandCache, ServerAnswers } from './command-cache.js'
 import { addToCounter, checkCounter } from './protocol/counter.js'
@@ -46,19 +47,29 @@ interface Entry {
   readonly cas: CasId<object>
   /** On this cache's clock. */
   readonly expiresAt: number
+  /** When it was stored or read. */
+  usedAt: number
+  wasRead: boolean
+}
+
+/** What a cache and its clones have in common. */
+interface Shared {
+  readonly entries: LRUCache<string, Entry>
+  stores: number
+  users: number
 }
 
 type StoreOptions = ItemOptions & CallOptions
 
 /**
  * The contract of memcached within this process: least recently used items go first. Bytes are copied in and
- * out, so that a caller's change is never seen by another. Each instance is a cache of its own.
+ * out, so that a caller's change is never seen by another. Each instance is a cache of its own, but for clones.
  */
 export class EmbeddedCache implements CommandCache {
   readonly maxItemBytes: number
   readonly #now: () => number
-  readonly #entries: LRUCache<string, Entry>
-  #stores = 0
+  readonly #options: EmbeddedCacheOptions
+  #shared: Shared
   #isClosed = false
 
   constructor(options: EmbeddedCacheOptions = {}) {
@@ -69,16 +80,18 @@ export class EmbeddedCache implements CommandCache {
     // An item that is larger than the whole cache would be dropped without a word.
     this.maxItemBytes = Math.min(maxItemBytes, maxBytes - entrySize('x'.repeat(250), 0))
     this.#now = now
-    this.#entries = new LRUCache<string, Entry>({
+    this.#options = options
+    const entries = new LRUCache<string, Entry>({
       maxSize: maxBytes,
       sizeCalculation: (entry, key) => entrySize(key, entry.value.length),
     })
+    this.#shared = { entries, stores: 0, users: 1 }
   }
 
   async get(key: string, options?: CallOptions): Promise<CacheItem | undefined> {
     this.#check(key, options)
     const entry = this.#find(key)
-    return entry && itemOf(entry)
+    return entry && this.#read(entry)
   }
 
   async getMulti(keys: readonly string[], options?: CallOptions): Promise<CacheBatch> {
@@ -87,7 +100,7 @@ export class EmbeddedCache implements CommandCache {
     const items = new Map<string, CacheItem>()
     for (const key of keys) {
       const entry = this.#find(key)
-      if (entry !== undefined) items.set(key, itemOf(entry))
+      if (entry !== undefined) items.set(key, this.#read(entry))
     }
     return { items, failed: new Map() }
   }
@@ -143,7 +156,7 @@ export class EmbeddedCache implements CommandCache {
     const entry = this.#find(key)
     if (entry === undefined) return 'not-found'
     if (token !== undefined && !entry.cas.equals(token)) return 'exists'
-    this.#entries.delete(key)
+    this.#shared.entries.delete(key)
     return 'deleted'
   }
 
@@ -153,8 +166,17 @@ export class EmbeddedCache implements CommandCache {
     const expiresAt = this.#expiresAt(ttlMs)
     const entry = this.#find(key)
     if (entry === undefined) return false
-    this.#entries.set(key, { ...entry, expiresAt })
+    this.#shared.entries.set(key, { ...entry, expiresAt })
     return true
+  }
+
+  async peek(key: string, options?: CallOptions): Promise<PeekedItem | undefined> {
+    this.#check(key, options)
+    const entry = this.#shared.entries.peek(key)
+    const now = this.#now()
+    if (entry === undefined || now >= entry.expiresAt) return undefined
+    const ttlMs = entry.expiresAt === Infinity ? undefined : entry.expiresAt - now
+    return { ...itemOf(entry), ttlMs, idleMs: now - entry.usedAt, wasRead: entry.wasRead }
   }
 
   async getAndTouch(
@@ -175,21 +197,21 @@ export class EmbeddedCache implements CommandCache {
     if (entry === undefined && initial === undefined) return undefined
     const sum = addToCounter(entry === undefined ? (initial ?? 0n) : numberIn(entry, key), delta)
     if (entry === undefined) this.#store(key, Buffer.from(String(sum)), { ttlMs })
-    else this.#entries.set(key, { ...entry, value: Buffer.from(String(sum)), cas: this.#nextCas() })
+    else this.#shared.entries.set(key, { ...entry, value: Buffer.from(String(sum)), cas: this.#nextCas() })
     return sum
   }
 
   async flushAll(delayMs = 0, options?: CallOptions): Promise<ServerAnswers<true>> {
     this.#checkCall(options)
     if (delayMs !== 0) throw new StorageError('E_UNSUPPORTED', 'An embedded cache cannot be flushed later')
-    this.#entries.clear()
+    this.#shared.entries.clear()
     return answer(true)
   }
 
   async stats(topic = '', options?: CallOptions): Promise<ServerAnswers<ReadonlyMap<string, string>>> {
     this.#checkCall(options)
     if (topic !== '') throw new StorageError('E_UNSUPPORTED', 'An embedded cache has no statistics by topic')
-    const lines = { curr_items: this.#entries.size, bytes: this.#entries.calculatedSize }
+    const lines = { curr_items: this.#shared.entries.size, bytes: this.#shared.entries.calculatedSize }
     return answer(new Map(Object.entries(lines).map(([name, value]) => [name, String(value)])))
   }
 
@@ -198,9 +220,21 @@ export class EmbeddedCache implements CommandCache {
     return answer('embedded')
   }
 
+  /** There are none to cut. */
+  disconnectAll(): void {}
+
+  /** The same items; they stay until the last of all clones is closed. */
+  clone(): EmbeddedCache {
+    const clone = new EmbeddedCache(this.#options)
+    clone.#shared = this.#shared
+    this.#shared.users++
+    return clone
+  }
+
   async close(): Promise<void> {
+    if (this.#isClosed) return
     this.#isClosed = true
-    this.#entries.clear()
+    if (--this.#shared.users === 0) this.#shared.entries.clear()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -208,16 +242,24 @@ export class EmbeddedCache implements CommandCache {
   }
 
   #find(key: string): Entry | undefined {
-    const entry = this.#entries.get(key)
+    const entry = this.#shared.entries.get(key)
     if (entry === undefined || this.#now() < entry.expiresAt) return entry
-    this.#entries.delete(key)
+    this.#shared.entries.delete(key)
     return undefined
+  }
+
+  #read(entry: Entry): CacheItem {
+    entry.usedAt = this.#now()
+    entry.wasRead = true
+    return itemOf(entry)
   }
 
   #store(key: string, value: Uint8Array, options: ItemOptions | undefined): CasToken {
     const cas = this.#nextCas()
     const expiresAt = this.#expiresAt(options?.ttlMs)
-    this.#entries.set(key, { value: Buffer.from(value), flags: options?.flags ?? 0, cas, expiresAt })
+    const flags = options?.flags ?? 0
+    const used = { usedAt: this.#now(), wasRead: false }
+    this.#shared.entries.set(key, { value: Buffer.from(value), flags, cas, expiresAt, ...used })
     return cas
   }
 
@@ -228,17 +270,17 @@ export class EmbeddedCache implements CommandCache {
     if (value.length > this.maxItemBytes) {
       throw new StorageError('E_TOO_LARGE', `An item may have ${this.maxItemBytes} bytes`, { key })
     }
-    this.#entries.set(key, { ...entry, value, cas: this.#nextCas() })
+    this.#shared.entries.set(key, { ...entry, value, cas: this.#nextCas() })
     return true
   }
 
   #nextCas(): CasId<object> {
-    const id = ++this.#stores
-    return new CasId(Math.floor(id / 2 ** 32), id >>> 0, this)
+    const id = ++this.#shared.stores
+    return new CasId(Math.floor(id / 2 ** 32), id >>> 0, this.#shared)
   }
 
   #isOurs(token: CasToken): boolean {
-    return token instanceof CasId && token.origin === this
+    return token instanceof CasId && token.origin === this.#shared
   }
 
   #expiresAt(ttlMs: number | undefined): number {

@@ -7,6 +7,7 @@ export type {
   CasResult,
   CasToken,
   ItemOptions,
+  PeekedItem,
 } from './cache.js'
 export { COMMAND_CHANNEL } from './client/client-core.js'
 export type { CommandEvent } from './client/client-core.js'
@@ -18,6 +19,7 @@ export type {
   CounterOptions,
   DeleteCallOptions,
   MemcacheClientOptions,
+  PeekedValue,
   StoreCallOptions,
   VersionedValue,
 } from './client/client-options.js'

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { cacheContract } from './contract/cache-contract.js'
 import { commandContract } from './contract/command-contract.js'
 
-commandContract('embedded', { create: async () => new EmbeddedCache() })
+commandContract('embedded', { create: async () => new EmbeddedCache(), peeks: true })
 cacheContract('embedded', { create: async () => new EmbeddedCache() })
 
 const value = Buffer.from('v')

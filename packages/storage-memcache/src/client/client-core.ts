@@ -1,6 +1,6 @@
 import { isStorageError, type StorageError, type StorageErrorCode } from '@larder/storage-core'
 import { channel } from 'node:diagnostics_channel'
-import type { CacheItem, CallOptions, ItemOptions } from '../cache.js'
+import type { CacheItem, CallOptions, ItemOptions, PeekedItem } from '../cache.js'
 import type { CommandCache } from '../command-cache.js'
 import { addToCounter, checkCounter } from '../protocol/counter.js'
 import { checkValue } from '../protocol/limits.js'
@@ -10,6 +10,7 @@ import {
   type CounterOptions,
   type DeleteCallOptions,
   type MemcacheClientOptions,
+  type PeekedValue,
   type StoreCallOptions,
   type VersionedValue,
 } from './client-options.js'
@@ -105,13 +106,30 @@ export class ClientCore {
     const { bytes, flags } = this.#coder.encode(value)
     checkValue(bytes, this.cache.maxItemBytes)
     const ttlMs = options !== undefined && 'ttlMs' in options ? options.ttlMs : this.options.ttlMs
-    return { bytes, options: { flags, ttlMs, signal: options?.signal } }
+    return { bytes, options: { flags, ttlMs, signal: options?.signal, routeBy: options?.routeBy } }
   }
 
   decode<T>(key: string, item: CacheItem | undefined): VersionedValue<T> | undefined {
     if (item === undefined) return undefined
     const value = this.#coder.decode(item.value, item.flags, key)
     return value === TREAT_AS_MISS ? undefined : { value: value as T, cas: item.cas }
+  }
+
+  decodePeeked<T>(key: string, item: PeekedItem | undefined): PeekedValue<T> | undefined {
+    if (item === undefined) return undefined
+    const { cas, ttlMs, idleMs, wasRead } = item
+    const lockMs = isLock(item) ? ttlMs : undefined
+    return { value: this.decode<T>(key, item)?.value, cas, ttlMs, idleMs, wasRead, lockMs }
+  }
+
+  /** Changes an item where there is one; a lock that a deletion left stays as it is. */
+  async change(
+    key: string,
+    options: CallOptions | undefined,
+    change: () => Promise<boolean>,
+  ): Promise<boolean> {
+    const found = await this.cache.get(key, options)
+    return found !== undefined && !isLock(found) && change()
   }
 
   async add(key: string, item: EncodedItem): Promise<boolean> {
@@ -140,31 +158,31 @@ export class ClientCore {
     lockMs: number,
     options: DeleteCallOptions,
   ): Promise<'deleted' | 'exists' | 'not-found'> {
-    const { cas, signal } = options
-    const lock = { flags: ValueFlag.deletionLock, ttlMs: lockMs, signal }
+    const { cas, signal, routeBy } = options
+    const lock = { flags: ValueFlag.deletionLock, ttlMs: lockMs, signal, routeBy }
     if (cas !== undefined) {
       const { status } = await this.cache.cas(key, NO_VALUE, cas, lock)
       return status === 'stored' ? 'deleted' : status
     }
-    const item = await this.cache.get(key, { signal })
+    const item = await this.cache.get(key, { signal, routeBy })
     await this.cache.set(key, NO_VALUE, lock)
     return item === undefined || isLock(item) ? 'not-found' : 'deleted'
   }
 
   /** A lock reads as a counter that is not there; an initial value takes its place. */
   async count(key: string, delta: bigint, options: CounterOptions = {}): Promise<bigint | undefined> {
-    const { ttlMs = this.options.ttlMs, signal } = options
+    const { ttlMs = this.options.ttlMs, signal, routeBy } = options
     const initial =
       options.initial === undefined ? undefined : checkCounter(BigInt(options.initial), 'initial')
     try {
-      return await this.cache.arithmetic(key, delta, { initial, ttlMs, signal })
+      return await this.cache.arithmetic(key, delta, { initial, ttlMs, signal, routeBy })
     } catch (error) {
       if (!isStorageError(error, 'E_SERVER')) throw error
-      const item = await this.cache.get(key, { signal })
+      const item = await this.cache.get(key, { signal, routeBy })
       if (item === undefined || !isLock(item)) throw error
       if (initial === undefined) return undefined
       const sum = addToCounter(initial, delta)
-      const result = await this.cache.cas(key, Buffer.from(String(sum)), item.cas, { ttlMs, signal })
+      const result = await this.cache.cas(key, Buffer.from(String(sum)), item.cas, { ttlMs, signal, routeBy })
       return result.status === 'stored' ? sum : this.count(key, delta, options)
     }
   }

@@ -1,7 +1,10 @@
 import { createHash } from 'node:crypto'
 import { keyBytes } from '../protocol/key.js'
 
-/** A key as users write it. Of a pair only the second counts; the first is for clients that route by it. */
+/**
+ * A key as users write it. Of a pair the second is the key; the first chooses the server, a number as the hash
+ * itself (as in python-memcached), text as a key would. What was stored under a pair is found under the same pair.
+ */
 export type ClientKey = string | Uint8Array | readonly [hash: string | number, key: string | Uint8Array]
 
 /** `'refuse'`: a `RangeError`. `'hash'`: SHA-256 of prefix and key together takes the place of both. */
@@ -27,6 +30,11 @@ export function wireKeyText(key: ClientKey, prefix: string, unfit: UnfitKeys): s
     // Text and bytes are the same key where they are the same bytes.
     return HASHED_PREFIX + hash.update(typeof own === 'string' ? Buffer.from(own) : own).digest('hex')
   }
+}
+
+/** What chooses the server in place of the key: the first of a pair. */
+export function routeOf(key: ClientKey): string | number | undefined {
+  return Array.isArray(key) ? (key as readonly [string | number, unknown])[0] : undefined
 }
 
 function plainKey(key: ClientKey): string | Uint8Array {

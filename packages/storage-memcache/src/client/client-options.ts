@@ -58,6 +58,20 @@ export interface VersionedValue<T> {
   readonly cas: CasToken
 }
 
+/** What `peek` sees. */
+export interface PeekedValue<T> {
+  /** Undefined where it is no value, but the lock that a deletion left. */
+  readonly value: T | undefined
+  readonly cas: CasToken
+  /** What is left of its time to live, in milliseconds of whole seconds; undefined: it stays. */
+  readonly ttlMs: number | undefined
+  /** How long ago it was stored or read; memcached writes down one read a minute. */
+  readonly idleMs: number
+  readonly wasRead: boolean
+  /** How long a deletion's lock still holds; undefined: it is no lock. */
+  readonly lockMs: number | undefined
+}
+
 /** Answers under the caller's own keys. A key in neither map is a miss. */
 export interface BatchAnswers<Key, Value> {
   readonly values: ReadonlyMap<Key, Value>

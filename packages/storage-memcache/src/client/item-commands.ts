@@ -1,11 +1,12 @@
 import type { CallOptions, CasResult, CasToken } from '../cache.js'
 import type { CommandCache } from '../command-cache.js'
 import { ClientCore } from './client-core.js'
-import type { ClientKey } from './client-keys.js'
+import { routeOf, type ClientKey } from './client-keys.js'
 import type {
   CounterOptions,
   DeleteCallOptions,
   MemcacheClientOptions,
+  PeekedValue,
   StoreCallOptions,
   VersionedValue,
 } from './client-options.js'
@@ -26,40 +27,43 @@ export abstract class ItemCommands {
 
   /** Resolves to the value as the type that went in, null included; `undefined`: there is none. */
   get<T = PlainValue>(key: ClientKey, options?: CallOptions): Promise<T | undefined> {
-    return this.#run(
-      'get',
-      undefined,
-      key,
-      async (wireKey) => this.core.decode<T>(wireKey, await this.core.cache.get(wireKey, options))?.value,
-    )
+    return this.#run('get', undefined, key, options, async (wireKey, routed) => {
+      const item = await this.core.cache.get(wireKey, routed)
+      return this.core.decode<T>(wireKey, item)?.value
+    })
   }
 
   /** As `get`, with the token for `cas`. */
   gets<T = PlainValue>(key: ClientKey, options?: CallOptions): Promise<VersionedValue<T> | undefined> {
-    return this.#run('gets', undefined, key, async (wireKey) =>
-      this.core.decode<T>(wireKey, await this.core.cache.get(wireKey, options)),
+    return this.#run('gets', undefined, key, options, async (wireKey, routed) =>
+      this.core.decode<T>(wireKey, await this.core.cache.get(wireKey, routed)),
     )
   }
 
-  /** As `get`, and sets a new time to live. */
+  /** Looks without a trace, at locks too; rejects with `E_UNSUPPORTED` over the binary protocol. */
+  peek<T = PlainValue>(key: ClientKey, options?: CallOptions): Promise<PeekedValue<T> | undefined> {
+    return this.#run('peek', undefined, key, options, async (wireKey, routed) =>
+      this.core.decodePeeked<T>(wireKey, await this.core.cache.peek(wireKey, routed)),
+    )
+  }
+
+  /** As `get`, and sets a new time to live. Two round trips, since a lock that `delete` left must stay as it is. */
   getAndTouch<T = PlainValue>(
     key: ClientKey,
     ttlMs: number | undefined,
     options?: CallOptions,
   ): Promise<T | undefined> {
-    return this.#run(
-      'getAndTouch',
-      undefined,
-      key,
-      async (wireKey) =>
-        this.core.decode<T>(wireKey, await this.core.cache.getAndTouch(wireKey, ttlMs, options))?.value,
-    )
+    return this.#run('getAndTouch', undefined, key, options, async (wireKey, routed) => {
+      const found = this.core.decode<T>(wireKey, await this.core.cache.get(wireKey, routed))
+      if (found === undefined) return undefined
+      return (await this.core.cache.touch(wireKey, ttlMs, routed)) ? found.value : undefined
+    })
   }
 
   /** `true`: stored. */
   set(key: ClientKey, value: unknown, options?: StoreCallOptions): Promise<boolean> {
-    return this.#run('set', false, key, async (wireKey) => {
-      const item = this.core.encode(value, options)
+    return this.#run('set', false, key, options, async (wireKey, routed) => {
+      const item = this.core.encode(value, routed)
       await this.core.cache.set(wireKey, item.bytes, item.options)
       return true
     })
@@ -67,66 +71,90 @@ export abstract class ItemCommands {
 
   /** Stores only where nothing is; `false`: there is something, a lock that `delete` left included. */
   add(key: ClientKey, value: unknown, options?: StoreCallOptions): Promise<boolean> {
-    return this.#run('add', false, key, (wireKey) => this.core.add(wireKey, this.core.encode(value, options)))
+    return this.#run('add', false, key, options, (wireKey, routed) =>
+      this.core.add(wireKey, this.core.encode(value, routed)),
+    )
   }
 
   /** Stores only where something is. Two round trips, since a lock that `delete` left must not be replaced. */
   replace(key: ClientKey, value: unknown, options?: StoreCallOptions): Promise<boolean> {
-    return this.#run('replace', false, key, (wireKey) =>
-      this.core.replace(wireKey, this.core.encode(value, options)),
+    return this.#run('replace', false, key, options, (wireKey, routed) =>
+      this.core.replace(wireKey, this.core.encode(value, routed)),
     )
   }
 
   /** Stores over the state that the token stands for. */
   cas(key: ClientKey, value: unknown, token: CasToken, options?: StoreCallOptions): Promise<CasResult> {
-    return this.#run('cas', NOT_STORED, key, (wireKey) => {
-      const item = this.core.encode(value, options)
+    return this.#run('cas', NOT_STORED, key, options, (wireKey, routed) => {
+      const item = this.core.encode(value, routed)
       return this.core.cache.cas(wireKey, item.bytes, token, item.options)
     })
   }
 
-  /** For text and bytes that are stored uncompressed. `false`: no such item. */
+  /** For text and bytes that are stored uncompressed. `false`: no such item. Two round trips, as `getAndTouch`. */
   append(key: ClientKey, value: string | Uint8Array, options?: CallOptions): Promise<boolean> {
-    return this.#run('append', false, key, (wireKey) =>
-      this.core.cache.append(wireKey, Buffer.from(value), options),
+    return this.#run('append', false, key, options, (wireKey, routed) =>
+      this.core.change(wireKey, routed, () => this.core.cache.append(wireKey, Buffer.from(value), routed)),
     )
   }
 
-  /** For text and bytes that are stored uncompressed. `false`: no such item. */
+  /** For text and bytes that are stored uncompressed. `false`: no such item. Two round trips, as `getAndTouch`. */
   prepend(key: ClientKey, value: string | Uint8Array, options?: CallOptions): Promise<boolean> {
-    return this.#run('prepend', false, key, (wireKey) =>
-      this.core.cache.prepend(wireKey, Buffer.from(value), options),
+    return this.#run('prepend', false, key, options, (wireKey, routed) =>
+      this.core.change(wireKey, routed, () => this.core.cache.prepend(wireKey, Buffer.from(value), routed)),
     )
   }
 
   /** `'exists'`: the token stands for another state, or the server did not answer and the options forgive that. */
   delete(key: ClientKey, options: DeleteCallOptions = {}): Promise<'deleted' | 'exists' | 'not-found'> {
-    return this.#run('delete', 'exists', key, (wireKey) => this.core.delete(wireKey, options))
+    return this.#run('delete', 'exists', key, options, (wireKey, routed) => this.core.delete(wireKey, routed))
   }
 
-  /** Sets a new time to live; `false`: no such item. */
+  /** Sets a new time to live; `false`: no such item. Two round trips, as `getAndTouch`. */
   touch(key: ClientKey, ttlMs: number | undefined, options?: CallOptions): Promise<boolean> {
-    return this.#run('touch', false, key, (wireKey) => this.core.cache.touch(wireKey, ttlMs, options))
+    return this.#run('touch', false, key, options, (wireKey, routed) =>
+      this.core.change(wireKey, routed, () => this.core.cache.touch(wireKey, ttlMs, routed)),
+    )
   }
 
   /** Counts up, around at 2^64; `undefined`: no such counter, and no initial value for it. */
-  incr(key: ClientKey, delta: bigint | number = 1n, options?: CounterOptions): Promise<bigint | undefined> {
-    return this.#run('incr', undefined, key, (wireKey) => this.core.count(wireKey, step(delta), options))
+  incr(
+    key: ClientKey,
+    delta: bigint | number = 1n,
+    options: CounterOptions = {},
+  ): Promise<bigint | undefined> {
+    return this.#run('incr', undefined, key, options, (wireKey, routed) =>
+      this.core.count(wireKey, step(delta), routed),
+    )
   }
 
   /** Counts down, and stops at 0; `undefined`: as `incr`. */
-  decr(key: ClientKey, delta: bigint | number = 1n, options?: CounterOptions): Promise<bigint | undefined> {
-    return this.#run('decr', undefined, key, (wireKey) => this.core.count(wireKey, -step(delta), options))
+  decr(
+    key: ClientKey,
+    delta: bigint | number = 1n,
+    options: CounterOptions = {},
+  ): Promise<bigint | undefined> {
+    return this.#run('decr', undefined, key, options, (wireKey, routed) =>
+      this.core.count(wireKey, -step(delta), routed),
+    )
   }
 
-  #run<T>(command: string, otherwise: T, key: ClientKey, ask: (wireKey: string) => Promise<T>): Promise<T> {
+  #run<T, Options extends CallOptions | undefined>(
+    command: string,
+    otherwise: T,
+    key: ClientKey,
+    options: Options,
+    ask: (wireKey: string, options: Options) => Promise<T>,
+  ): Promise<T> {
     return this.core.run(
       command,
       1,
       () => otherwise,
       async () => {
         const wireKey = this.core.key(key)
-        return ask(typeof wireKey === 'string' ? wireKey : await wireKey)
+        const routeBy = routeOf(key)
+        const routed = routeBy === undefined ? options : { ...options, routeBy }
+        return ask(typeof wireKey === 'string' ? wireKey : await wireKey, routed)
       },
     )
   }

@@ -20,6 +20,11 @@ export class Namespace {
     this.#stampKey = `${name}#`
   }
 
+  /** The same namespace over another cache. */
+  over(cache: Cache): Namespace {
+    return new Namespace(cache, this.#name)
+  }
+
   /** What goes before each key. Asks the cache once for all calls that come before the question is sent. */
   prefix(): Promise<string> {
     this.#asking ??= Promise.resolve().then(() => {

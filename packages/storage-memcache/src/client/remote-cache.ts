@@ -7,15 +7,21 @@ import type {
   CasResult,
   CasToken,
   ItemOptions,
+  PeekedItem,
 } from '../cache.js'
-import type { ArithmeticOptions, CommandCache, ServerAnswers } from '../command-cache.js'
+import type { ArithmeticOptions, CommandCache } from '../command-cache.js'
 import { addToCounter, checkCounter } from '../protocol/counter.js'
 import { exptimeOf } from '../protocol/expiry.js'
-import { checkFlags, checkValue, maxItemBytesFor } from '../protocol/limits.js'
-import { createRouter } from '../routing/router.js'
+import {
+  checkFlags,
+  checkValue,
+  DEFAULT_SERVER_ITEM_LIMIT_BYTES,
+  maxItemBytesFor,
+} from '../protocol/limits.js'
 import type { Transport, WireItem, WireKey } from '../transport/transport.js'
-import { createServers, resolveRemoteOptions, type RemoteCacheOptions } from './remote-options.js'
-import { ServerSet, wireKeyOf } from './server-set.js'
+import type { RemoteCacheOptions } from './remote-options.js'
+import { ServerCommands } from './server-commands.js'
+import { wireKeyOf } from './server-set.js'
 
 type StoreOptions = ItemOptions & CallOptions
 
@@ -24,28 +30,31 @@ type StoreOptions = ItemOptions & CallOptions
  * that server is dead its keys fail at once with `E_CACHE_UNAVAILABLE` and never move to another one, where they
  * would be found again in an old state.
  */
-export class RemoteCache implements CommandCache {
+export class RemoteCache extends ServerCommands implements CommandCache {
   readonly maxItemBytes: number
-  readonly #servers: ServerSet
-  #isClosed = false
 
   /**
    * `servers`: `host:port`, `host:port:weight`, `[v6]:port` or `/path.sock`, as a list or separated by commas.
    * Connects with the first command, and not before. Bad arguments are a `TypeError` or `RangeError`.
    */
   constructor(servers: string | readonly string[], options: RemoteCacheOptions = {}) {
-    const resolved = resolveRemoteOptions(servers, options)
-    this.maxItemBytes = maxItemBytesFor(resolved.serverItemLimitBytes)
-    this.#servers = new ServerSet(createServers(resolved), createRouter(resolved.addresses, resolved.routing))
+    super(servers, options)
+    this.maxItemBytes = maxItemBytesFor(options.serverItemLimitBytes ?? DEFAULT_SERVER_ITEM_LIMIT_BYTES)
   }
 
   get(key: string, options?: CallOptions): Promise<CacheItem | undefined> {
-    return this.#servers.on(key, (server, wireKey) => server.get(wireKey, options?.signal))
+    return this.serverSet.on(key, options?.routeBy, (server, wireKey) => server.get(wireKey, options?.signal))
   }
 
   getAndTouch(key: string, ttlMs: number | undefined, options?: CallOptions): Promise<CacheItem | undefined> {
-    return this.#servers.on(key, (server, wireKey) =>
+    return this.serverSet.on(key, options?.routeBy, (server, wireKey) =>
       server.getAndTouch(wireKey, exptimeOf(ttlMs), options?.signal),
+    )
+  }
+
+  peek(key: string, options?: CallOptions): Promise<PeekedItem | undefined> {
+    return this.serverSet.on(key, options?.routeBy, (server, wireKey) =>
+      server.peek(wireKey, options?.signal),
     )
   }
 
@@ -77,17 +86,19 @@ export class RemoteCache implements CommandCache {
     key: string,
     options?: CallOptions & { readonly cas?: CasToken },
   ): Promise<'deleted' | 'exists' | 'not-found'> {
-    return this.#servers.on(key, (server, wireKey) => server.delete(wireKey, options?.cas, options?.signal))
+    return this.serverSet.on(key, options?.routeBy, (server, wireKey) =>
+      server.delete(wireKey, options?.cas, options?.signal),
+    )
   }
 
   touch(key: string, ttlMs: number | undefined, options?: CallOptions): Promise<boolean> {
-    return this.#servers.on(key, (server, wireKey) =>
+    return this.serverSet.on(key, options?.routeBy, (server, wireKey) =>
       server.touch(wireKey, exptimeOf(ttlMs), options?.signal),
     )
   }
 
   arithmetic(key: string, delta: bigint, options: ArithmeticOptions = {}): Promise<bigint | undefined> {
-    return this.#servers.on(key, (server, wireKey) => {
+    return this.serverSet.on(key, options.routeBy, (server, wireKey) => {
       checkCounter(delta < 0n ? -delta : delta, 'A delta')
       const { initial, ttlMs, signal } = options
       // The protocols store the initial value itself; here it is where the counting starts.
@@ -98,7 +109,7 @@ export class RemoteCache implements CommandCache {
   }
 
   async getMulti(keys: readonly string[], options?: CallOptions): Promise<CacheBatch> {
-    this.#checkOpen()
+    this.checkOpen()
     const items = new Map<string, CacheItem>()
     const failed = new Map<string, Error>()
     const ask = async (server: Transport, group: readonly WireKey[]) => {
@@ -106,9 +117,10 @@ export class RemoteCache implements CommandCache {
       for (const [key, item] of batch.items) items.set(key, item)
       for (const [key, error] of batch.failed) failed.set(key, error)
     }
-    await this.#servers.each(
+    await this.serverSet.each(
       keys.map(wireKeyOf),
       (key) => key,
+      options?.routeBy,
       ask,
       (key, error) => failed.set(key.text, error),
     )
@@ -116,47 +128,24 @@ export class RemoteCache implements CommandCache {
   }
 
   async setMulti(entries: readonly CacheEntry[], options?: CallOptions): Promise<ReadonlyMap<string, Error>> {
-    this.#checkOpen()
+    this.checkOpen()
     const items = entries.map((entry) => this.#item(wireKeyOf(entry.key), entry.value, entry))
     const failed = new Map<string, Error>()
     const store = async (server: Transport, group: readonly WireItem[]) => {
       for (const [key, error] of await server.setMulti(group, options?.signal)) failed.set(key, error)
     }
-    await this.#servers.each(
+    await this.serverSet.each(
       items,
       (item) => item.key,
+      options?.routeBy,
       store,
       (item, error) => failed.set(item.key.text, error),
     )
     return failed
   }
 
-  async flushAll(delayMs = 0, options?: CallOptions): Promise<ServerAnswers<true>> {
-    this.#checkOpen()
-    if (!(delayMs >= 0)) throw new RangeError(`delayMs must be 0 or more, not ${String(delayMs)}`)
-    return this.#servers.all((server) => server.flushAll(Math.ceil(delayMs / 1000), options?.signal))
-  }
-
-  async stats(topic = '', options?: CallOptions): Promise<ServerAnswers<ReadonlyMap<string, string>>> {
-    this.#checkOpen()
-    if (!/^[a-z_]{0,50}$/.test(topic)) throw new RangeError(`${JSON.stringify(topic)} is no topic`)
-    return this.#servers.all((server) => server.stats(topic, options?.signal))
-  }
-
-  async version(options?: CallOptions): Promise<ServerAnswers<string>> {
-    this.#checkOpen()
-    return this.#servers.all((server) => server.version(options?.signal))
-  }
-
-  async close(): Promise<void> {
-    this.#isClosed = true
-    this.#servers.close()
-    // The sockets let go of the event loop in its closing phase.
-    await new Promise((resolve) => setImmediate(resolve))
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.close()
+  clone(): RemoteCache {
+    return new RemoteCache(this.list, this.options)
   }
 
   #store<T>(
@@ -165,7 +154,9 @@ export class RemoteCache implements CommandCache {
     options: StoreOptions | undefined,
     run: (server: Transport, item: WireItem) => Promise<T>,
   ): Promise<T> {
-    return this.#servers.on(key, (server, wireKey) => run(server, this.#item(wireKey, value, options)))
+    return this.serverSet.on(key, options?.routeBy, (server, wireKey) =>
+      run(server, this.#item(wireKey, value, options)),
+    )
   }
 
   async #join(
@@ -176,7 +167,7 @@ export class RemoteCache implements CommandCache {
   ): Promise<boolean> {
     checkValue(value, this.maxItemBytes)
     const run = (server: Transport, wireKey: WireKey) => server[how](wireKey, value, options?.signal)
-    if (await this.#servers.on(key, run)) return true
+    if (await this.serverSet.on(key, options?.routeBy, run)) return true
     // memcached 1.6.18 answers "not stored" for an item that would grow too large, as for one that is not there.
     const item = await this.get(key, options)
     if (item === undefined || item.value.length + value.length <= this.maxItemBytes) return false
@@ -186,9 +177,5 @@ export class RemoteCache implements CommandCache {
   #item(key: WireKey, value: Uint8Array, options: ItemOptions | undefined): WireItem {
     checkValue(value, this.maxItemBytes)
     return { key, value, flags: checkFlags(options?.flags), exptime: exptimeOf(options?.ttlMs) }
-  }
-
-  #checkOpen(): void {
-    if (this.#isClosed) throw new StorageError('E_CLOSED', 'The cache was closed')
   }
 }

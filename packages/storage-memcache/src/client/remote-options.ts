@@ -7,8 +7,9 @@ import type { Credentials } from '../transport/credentials.js'
 import { MetaTransport } from '../transport/meta-transport.js'
 import { NegotiatedTransport } from '../transport/negotiated-transport.js'
 import { resolveChannelOptions, type ChannelOptions } from '../transport/options.js'
+import { ServerHealth } from '../transport/server-health.js'
 import type { Transport } from '../transport/transport.js'
-import type { NamedTransport } from './server-set.js'
+import type { NamedServer } from './server-set.js'
 
 const MIN_SERVER_ITEM_LIMIT_BYTES = 1024
 
@@ -77,18 +78,37 @@ export function resolveRemoteOptions(
   }
 }
 
-/** The servers in the order of their addresses. No I/O. */
-export function createServers(options: ResolvedRemoteOptions): readonly NamedTransport[] {
-  return options.addresses.map((address) => ({
-    name: addressText(address),
-    transport: createTransport(address, options),
-  }))
+/** The servers in the order of their addresses; those of `known` that are among them stay what they are. No I/O. */
+export function createServers(
+  options: ResolvedRemoteOptions,
+  known: readonly NamedServer[],
+): readonly NamedServer[] {
+  return options.addresses.map((address) => {
+    const name = addressText(address)
+    const found = known.find((server) => server.name === name)
+    return found ?? { name, transports: createTransports(address, options) }
+  })
 }
 
-function createTransport(address: ServerAddress, options: ResolvedRemoteOptions): Transport {
+/** One for each connection; the limits of a server are shared among them, and so is what they learn of its health. */
+function createTransports(
+  address: ServerAddress,
+  options: ResolvedRemoteOptions,
+): readonly [Transport, ...Transport[]] {
   const { channel, transport, credentials, tls } = options
-  const binary = () => new BinaryTransport(address, channel, credentials)
-  const meta = () => new MetaTransport(address, channel, { credentials, tls })
-  if (transport === 'binary' || (transport === 'auto' && credentials !== undefined)) return binary()
-  return transport === 'meta' ? meta() : new NegotiatedTransport(meta(), binary)
+  const count = channel.connectionsPerServer
+  const share = {
+    ...channel,
+    maxQueuedCommands: Math.ceil(channel.maxQueuedCommands / count),
+    maxQueuedBytes: Math.ceil(channel.maxQueuedBytes / count),
+  }
+  // A server that refuses one protocol may be well in the other.
+  const [textHealth, binaryHealth] = [new ServerHealth(channel), new ServerHealth(channel)]
+  const binary = () => new BinaryTransport(address, share, binaryHealth, credentials)
+  const meta = () => new MetaTransport(address, share, textHealth, { credentials, tls })
+  const create = () => {
+    if (transport === 'binary' || (transport === 'auto' && credentials !== undefined)) return binary()
+    return transport === 'meta' ? meta() : new NegotiatedTransport(meta(), binary)
+  }
+  return [create(), ...Array.from({ length: count - 1 }, create)]
 }

@@ -5,26 +5,42 @@ import type { Router } from '../routing/router.js'
 import type { Transport, WireKey } from '../transport/transport.js'
 
 /** One server of several, with the name that reports call it by. */
-export interface NamedTransport {
+export interface NamedServer {
   readonly name: string
-  readonly transport: Transport
+  /** One for each connection. A key always goes by the same one, and so do its tokens. */
+  readonly transports: readonly [Transport, ...Transport[]]
 }
+
+/** What stands for the key where servers are chosen; undefined: itself. */
+export type RouteBy = string | number | undefined
 
 /** The servers, and which key is whose. */
 export class ServerSet {
-  readonly #servers: readonly NamedTransport[]
-  readonly #router: Router
+  #servers: readonly NamedServer[]
+  #router: Router
+  readonly #leaving = new Map<NamedServer, NodeJS.Timeout>()
 
-  constructor(servers: readonly NamedTransport[], router: Router) {
+  constructor(servers: readonly NamedServer[], router: Router) {
+    this.#servers = servers
+    this.#router = router
+  }
+
+  get servers(): readonly NamedServer[] {
+    return this.#servers
+  }
+
+  /** From the next command on. Servers that are not among the new ones have `graceMs` to answer what they were asked. */
+  replace(servers: readonly NamedServer[], router: Router, graceMs: number): void {
+    for (const server of this.#servers) if (!servers.includes(server)) this.#dismiss(server, graceMs)
     this.#servers = servers
     this.#router = router
   }
 
   /** Checks the key and asks its server. Bad arguments reject, although what runs here may throw. */
-  on<T>(key: string, run: (server: Transport, key: WireKey) => Promise<T>): Promise<T> {
+  on<T>(key: string, routeBy: RouteBy, run: (server: Transport, key: WireKey) => Promise<T>): Promise<T> {
     try {
       const wireKey = wireKeyOf(key)
-      return run(this.#serverOf(key), wireKey)
+      return run(this.#serverOf(key, routeBy), wireKey)
     } catch (error) {
       const reason = error as Error
       return Promise.reject(reason)
@@ -38,10 +54,11 @@ export class ServerSet {
   async each<T>(
     members: readonly T[],
     keyOf: (member: T) => WireKey,
+    routeBy: RouteBy,
     run: (server: Transport, group: readonly T[]) => Promise<void>,
     onFailed: (member: T, error: Error) => void,
   ): Promise<void> {
-    const runs = Array.from(this.#group(members, keyOf), async ([server, group]) => {
+    const runs = Array.from(this.#group(members, keyOf, routeBy), async ([server, group]) => {
       try {
         await run(server, group)
       } catch (error) {
@@ -56,8 +73,9 @@ export class ServerSet {
   async all<T>(run: (server: Transport) => Promise<T>): Promise<ServerAnswers<T>> {
     const answers = new Map<string, T>()
     const failed = new Map<string, Error>()
-    const settled = await Promise.allSettled(this.#servers.map(({ transport }) => run(transport)))
-    for (const [i, { name }] of this.#servers.entries()) {
+    const servers = this.#servers
+    const settled = await Promise.allSettled(servers.map(({ transports: [transport] }) => run(transport)))
+    for (const [i, { name }] of servers.entries()) {
       const result = settled[i]
       if (result?.status === 'fulfilled') answers.set(name, result.value)
       else if (isStorageError(result?.reason, 'E_ABORTED')) throw result.reason
@@ -66,20 +84,48 @@ export class ServerSet {
     return { answers, failed }
   }
 
+  disconnect(): void {
+    for (const { transports } of this.#servers) for (const transport of transports) transport.disconnect()
+  }
+
   close(): void {
-    for (const { transport } of this.#servers) transport.close()
+    for (const timer of this.#leaving.values()) clearTimeout(timer)
+    for (const server of [...this.#leaving.keys(), ...this.#servers]) closeAll(server)
+    this.#leaving.clear()
   }
 
-  #serverOf(key: string): Transport {
-    const server = this.#servers[this.#router.serverOf(key)]
+  #dismiss(server: NamedServer, graceMs: number): void {
+    const timer = setTimeout(() => {
+      this.#leaving.delete(server)
+      closeAll(server)
+    }, graceMs)
+    this.#leaving.set(server, timer.unref())
+  }
+
+  #serverOf(key: string, routeBy: RouteBy): Transport {
+    const server = this.#servers[this.#indexOf(key, routeBy)]
     if (server === undefined) throw new Error('The router named a server that is not there')
-    return server.transport
+    const { transports } = server
+    return transports.length === 1
+      ? transports[0]
+      : (transports[spread(key) % transports.length] as Transport)
   }
 
-  #group<T>(members: readonly T[], keyOf: (member: T) => WireKey): ReadonlyMap<Transport, T[]> {
+  #indexOf(key: string, routeBy: RouteBy): number {
+    if (routeBy === undefined) return this.#router.serverOf(key)
+    if (typeof routeBy === 'number') return this.#router.serverOfHash(routeBy)
+    keyBytes(routeBy)
+    return this.#router.serverOf(routeBy)
+  }
+
+  #group<T>(
+    members: readonly T[],
+    keyOf: (member: T) => WireKey,
+    routeBy: RouteBy,
+  ): ReadonlyMap<Transport, T[]> {
     const groups = new Map<Transport, T[]>()
     for (const member of members) {
-      const server = this.#serverOf(keyOf(member).text)
+      const server = this.#serverOf(keyOf(member).text, routeBy)
       const group = groups.get(server)
       if (group === undefined) groups.set(server, [member])
       else group.push(member)
@@ -90,4 +136,15 @@ export class ServerSet {
 
 export function wireKeyOf(key: string): WireKey {
   return { text: key, bytes: keyBytes(key) }
+}
+
+function closeAll({ transports }: NamedServer): void {
+  for (const transport of transports) transport.close()
+}
+
+/** FNV-1a over the code units: other than what chose the server, since its keys have that in common. */
+function spread(key: string): number {
+  let hash = 0x811c_9dc5
+  for (let i = 0; i < key.length; i++) hash = Math.imul(hash ^ key.charCodeAt(i), 0x0100_0193)
+  return (hash ^ (hash >>> 16)) >>> 0
 }

@@ -1,4 +1,5 @@
-import type { CacheBatch, CacheItem, CasResult, CasToken } from '../cache.js'
+import { StorageError } from '@larder/storage-core'
+import type { CacheBatch, CacheItem, CasResult, CasToken, PeekedItem } from '../cache.js'
 import { Opcode } from '../protocol/binary/codes.js'
 import type { BinaryFrame } from '../protocol/binary/frame.js'
 import { BinaryReceiver } from '../protocol/binary/receiver.js'
@@ -13,6 +14,7 @@ import { Channel } from './channel.js'
 import { issue, ownedValue, type CreateExchange } from './issue.js'
 import { memjsDial } from './memjs-link.js'
 import type { ChannelOptions } from './options.js'
+import type { ServerHealth } from './server-health.js'
 import type { Transport, WireItem, WireKey, WireStep } from './transport.js'
 
 const NO_KEY: WireKey = Object.freeze({ text: '', bytes: 0 })
@@ -24,12 +26,18 @@ const EXISTS: CasResult = Object.freeze({ status: 'exists' })
 export class BinaryTransport implements Transport {
   readonly #channel: Channel<BinaryFrame>
 
-  constructor(address: ServerAddress, options: ChannelOptions, credentials?: Credentials) {
+  /** `health` is shared by all connections to the server. */
+  constructor(
+    address: ServerAddress,
+    options: ChannelOptions,
+    health: ServerHealth,
+    credentials?: Credentials,
+  ) {
     const wire = {
       dial: memjsDial(address, credentials),
       createReceiver: (onFrame: (frame: BinaryFrame) => void) => new BinaryReceiver(onFrame),
     }
-    this.#channel = new Channel(addressText(address), wire, options)
+    this.#channel = new Channel(addressText(address), wire, options, health)
   }
 
   get(key: WireKey, signal?: AbortSignal): Promise<CacheItem | undefined> {
@@ -93,6 +101,12 @@ export class BinaryTransport implements Transport {
     )
   }
 
+  peek(key: WireKey): Promise<PeekedItem | undefined> {
+    const { text } = key
+    const error = new StorageError('E_UNSUPPORTED', 'The binary protocol cannot peek', { key: text })
+    return Promise.reject(error)
+  }
+
   arithmetic(key: WireKey, step: WireStep, signal?: AbortSignal): Promise<bigint | undefined> {
     const opcode = step.delta < 0n ? Opcode.decrement : Opcode.increment
     const delta = step.delta < 0n ? -step.delta : step.delta
@@ -115,6 +129,10 @@ export class BinaryTransport implements Transport {
       { opcode: Opcode.version, key: NO_KEY, idempotent: true, read: replies.readText },
       signal,
     )
+  }
+
+  disconnect(): void {
+    this.#channel.disconnect()
   }
 
   close(): void {

@@ -3,6 +3,7 @@ import { Connection, type Loss, type Receiver } from './connection.js'
 import type { Exchange } from './exchange.js'
 import type { Dial } from './link.js'
 import type { ChannelOptions } from './options.js'
+import type { ServerHealth } from './server-health.js'
 
 /** A read is sent once more after a lost connection, and never a third time. */
 const MAX_ATTEMPTS = 2
@@ -14,25 +15,28 @@ export interface Wire<Frame> {
 }
 
 /**
- * One server: opens a connection when a command needs one, and knows when to leave the server alone. A server
- * that lets a time-out pass, refuses connections or drops them without an answer is dead: commands fail at once
- * until the dead time-out has passed, and then a single one is let through to see.
+ * One connection to a server: opened when a command needs one, and again after a loss. A server that lets a
+ * time-out pass, refuses connections or drops them without an answer is dead, and its commands fail at once.
  */
 export class Channel<Frame> {
   readonly #name: string
   readonly #wire: Wire<Frame>
   readonly #options: ChannelOptions
+  readonly #health: ServerHealth
   #connection: Connection<Frame> | undefined
-  #health: 'well' | 'dead' | 'probing' = 'well'
-  #deadUntil = 0
-  #lastError: Error | undefined
   #isClosed = false
 
   /** `name` appears in messages. No I/O before the first command. */
-  constructor(name: string, wire: Wire<Frame>, options: ChannelOptions) {
+  constructor(name: string, wire: Wire<Frame>, options: ChannelOptions, health: ServerHealth) {
     this.#name = name
     this.#wire = wire
     this.#options = options
+    this.#health = health
+  }
+
+  /** Undefined where nothing is connected. */
+  get queuedCommands(): number | undefined {
+    return this.#connection?.queuedCommands
   }
 
   /** Settles the exchange sooner or later, whatever happens; never throws. */
@@ -41,7 +45,10 @@ export class Channel<Frame> {
     exchange.deadline = now + this.#options.timeoutMs
     if (this.#isClosed) return exchange.fail(closedError())
     if (exchange.boundTo !== undefined && exchange.boundTo !== this.#connection) return exchange.unbind()
-    if (this.#health !== 'well' && !this.#mayProbe(now)) return exchange.fail(this.#unavailable())
+    if (!this.#health.isWell) {
+      if (!this.#health.mayProbe(this, now)) return exchange.fail(this.#unavailable())
+      this.#connection?.doubt()
+    }
     const connection = this.#connection
     if (connection !== undefined && this.#isFull(connection, exchange)) {
       const waiting = `${connection.queuedCommands} commands, ${connection.queuedBytes} bytes`
@@ -50,18 +57,16 @@ export class Channel<Frame> {
     this.#send([exchange])
   }
 
+  /** Cuts the connection, which the next command opens anew, and takes the server for well. */
+  disconnect(): void {
+    this.#health.recover()
+    this.#connection?.destroy(new Error('Disconnected'))
+  }
+
   /** Settles everything in flight with `E_CLOSED`. Idempotent. */
   close(): void {
     this.#isClosed = true
     this.#connection?.destroy(closedError())
-  }
-
-  #mayProbe(now: number): boolean {
-    // A probe that was given up before it was sent has told nothing: the next command takes its place.
-    const isProbing = this.#health === 'probing' && this.#connection?.queuedCommands !== 0
-    if (isProbing || now < this.#deadUntil) return false
-    this.#health = 'probing'
-    return true
   }
 
   #isFull(connection: Connection<Frame>, exchange: Exchange<Frame>): boolean {
@@ -77,7 +82,7 @@ export class Channel<Frame> {
       const connection = (this.#connection ??= this.#open())
       for (const exchange of exchanges) connection.submit(exchange)
     } catch (error) {
-      this.#giveUp(error as Error)
+      this.#health.giveUp(error as Error, this.#options.now())
       for (const exchange of exchanges) exchange.fail(this.#unavailable())
     }
   }
@@ -85,9 +90,7 @@ export class Channel<Frame> {
   #open(): Connection<Frame> {
     const { dial, createReceiver } = this.#wire
     const owner = {
-      answered: () => {
-        this.#health = 'well'
-      },
+      answered: () => this.#health.recover(),
       lost: (loss: Loss, sent: Exchange<Frame>[], unsent: Exchange<Frame>[]) =>
         this.#onLost(loss, sent, unsent),
     }
@@ -97,7 +100,8 @@ export class Channel<Frame> {
   #onLost(loss: Loss, sent: readonly Exchange<Frame>[], unsent: readonly Exchange<Frame>[]): void {
     this.#connection = undefined
     const now = this.#options.now()
-    if (!this.#isClosed && (loss.kind === 'timed-out' || !loss.answered)) this.#giveUp(loss.error)
+    const isItsFault = loss.kind === 'timed-out' || (loss.kind === 'lost' && !loss.answered)
+    if (isItsFault) this.#health.giveUp(loss.error, now)
     const again: Exchange<Frame>[] = []
     for (const exchange of sent) {
       if (this.#mayRetry(exchange, now)) again.push(exchange)
@@ -105,21 +109,15 @@ export class Channel<Frame> {
     }
     for (const exchange of unsent) {
       if (exchange.boundTo !== undefined && !this.#isClosed) exchange.unbind()
-      else if (this.#health === 'well' && !this.#isClosed) again.push(exchange)
+      else if (this.#health.isWell && !this.#isClosed) again.push(exchange)
       else exchange.fail(this.#lossError(exchange, loss, now))
     }
     this.#send(again)
   }
 
   #mayRetry(exchange: Exchange<Frame>, now: number): boolean {
-    if (this.#isClosed || this.#health !== 'well' || exchange.isSettled) return false
+    if (this.#isClosed || !this.#health.isWell || exchange.isSettled) return false
     return exchange.idempotent && exchange.attempts < MAX_ATTEMPTS && exchange.deadline > now
-  }
-
-  #giveUp(error: Error): void {
-    this.#health = 'dead'
-    this.#deadUntil = this.#options.now() + this.#options.deadTimeoutMs
-    this.#lastError = error
   }
 
   #lossError(exchange: Exchange<Frame>, loss: Loss, now: number): StorageError {
@@ -131,8 +129,9 @@ export class Channel<Frame> {
   }
 
   #unavailable(): StorageError {
-    const reason = this.#lastError?.message ?? 'being probed'
-    return new CacheUnavailableError(`${this.#name} is left alone: ${reason}`, { cause: this.#lastError })
+    const { lastError } = this.#health
+    const reason = lastError?.message ?? 'being probed'
+    return new CacheUnavailableError(`${this.#name} is left alone: ${reason}`, { cause: lastError })
   }
 }
 

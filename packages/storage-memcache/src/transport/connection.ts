@@ -13,16 +13,16 @@ export interface Receiver {
   push(chunk: Buffer): void
 }
 
-/** Why a connection ended. `timed-out`: to connect, or to answer. */
+/** Why a connection ended. `timed-out`: to connect, or to answer. `ended`: from this side, and no fault of the server. */
 export interface Loss {
-  readonly kind: 'timed-out' | 'lost'
+  readonly kind: 'timed-out' | 'lost' | 'ended'
   readonly error: Error
-  /** Whether it ever answered a command. */
+  /** Whether it ever answered a command, or did since `doubt`. */
   readonly answered: boolean
 }
 
 export interface ConnectionOwner<Frame> {
-  /** The first reply came. */
+  /** The first reply came, or the first since `doubt`. */
   answered(): void
   /** Nothing is called afterwards. `sent` and `unsent` are in the order of their calls and are the owner's to settle. */
   lost(loss: Loss, sent: Exchange<Frame>[], unsent: Exchange<Frame>[]): void
@@ -86,9 +86,14 @@ export class Connection<Frame> implements LinkEvents {
     if (this.#timer === undefined) this.#startTimer()
   }
 
+  /** Counts as one that never answered until its next reply. */
+  doubt(): void {
+    this.#answered = false
+  }
+
   /** Ends it from this side: the owner gets everything that is not settled, once. */
   destroy(error: Error): void {
-    this.#lose('lost', error)
+    this.#lose('ended', error)
   }
 
   ready(): void {

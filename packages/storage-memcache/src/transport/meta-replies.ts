@@ -1,5 +1,5 @@
 import { StorageError } from '@larder/storage-core'
-import type { CacheItem, CasResult, CasToken } from '../cache.js'
+import type { CacheItem, CasResult, CasToken, PeekedItem } from '../cache.js'
 import { MetaCode, type MetaReply } from '../protocol/meta/reply.js'
 import { CasId } from './cas-id.js'
 
@@ -37,6 +37,16 @@ export function readItem(reply: MetaReply, from: object): CacheItem | undefined 
     return { value: reply.value(), flags: reply.flags, cas: casOf(reply, from) }
   if (reply.code === MetaCode.miss) return undefined
   throw unexpected(reply)
+}
+
+export function readPeeked(reply: MetaReply, from: object): PeekedItem | undefined {
+  const item = readItem(reply, from)
+  if (item === undefined) return undefined
+  // Read from the text: a field of the reply would cost every other command its reset.
+  const [, ttl, idle, hit] = / t(-1|\d+) l(\d+) h(\d+)(?: |$)/.exec(reply.line()) ?? []
+  if (ttl === undefined) throw unexpected(reply)
+  const ttlMs = ttl === '-1' ? undefined : Number(ttl) * 1000
+  return { ...item, ttlMs, idleMs: Number(idle) * 1000, wasRead: hit !== '0' }
 }
 
 /** For a line of `gets`. */

@@ -1,4 +1,4 @@
-import type { CacheBatch, CacheItem, CasResult, CasToken } from '../cache.js'
+import type { CacheBatch, CacheItem, CasResult, CasToken, PeekedItem } from '../cache.js'
 import { casText } from '../protocol/meta/encode.js'
 import { MetaReceiver } from '../protocol/meta/receiver.js'
 import type { MetaReply } from '../protocol/meta/reply.js'
@@ -11,22 +11,31 @@ import { ClassicGetBatch, MetaSetBatch } from './meta-batch.js'
 import { MetaCommand, type MetaCommandFields } from './meta-command.js'
 import * as replies from './meta-replies.js'
 import type { ChannelOptions } from './options.js'
+import type { ServerHealth } from './server-health.js'
 import { textDial, type TextLinkOptions } from './text-link.js'
 import type { Transport, WireItem, WireKey, WireStep } from './transport.js'
 
 const EXISTS: CasResult = Object.freeze({ status: 'exists' })
 const READ_FLAGS = ' v f c'
+/** Time left, time since the last use, whether it was ever read; `u`: without a trace (protocol.txt, "Meta Get"). */
+const PEEK_FLAGS = `${READ_FLAGS} t l h u`
 
 /** The meta commands, memcached's own choice for new clients since 1.6. */
 export class MetaTransport implements Transport {
   readonly #channel: Channel<MetaReply>
 
-  constructor(address: ServerAddress, options: ChannelOptions, link: TextLinkOptions = {}) {
+  /** `health` is shared by all connections to the server. */
+  constructor(
+    address: ServerAddress,
+    options: ChannelOptions,
+    health: ServerHealth,
+    link: TextLinkOptions = {},
+  ) {
     const wire = {
       dial: textDial(address, link),
       createReceiver: (onReply: (reply: MetaReply) => void) => new MetaReceiver(onReply),
     }
-    this.#channel = new Channel(addressText(address), wire, options)
+    this.#channel = new Channel(addressText(address), wire, options, health)
   }
 
   get(key: WireKey, signal?: AbortSignal): Promise<CacheItem | undefined> {
@@ -91,6 +100,13 @@ export class MetaTransport implements Transport {
     return this.#command({ verb: 'mg', key, flags: ` T${exptime}`, read: replies.readTouched }, signal)
   }
 
+  peek(key: WireKey, signal?: AbortSignal): Promise<PeekedItem | undefined> {
+    return this.#command(
+      { verb: 'mg', key, flags: PEEK_FLAGS, idempotent: true, read: replies.readPeeked },
+      signal,
+    )
+  }
+
   arithmetic(key: WireKey, step: WireStep, signal?: AbortSignal): Promise<bigint | undefined> {
     const { delta, initial, exptime } = step
     const create = initial === undefined ? '' : ` N${exptime} J${initial}`
@@ -119,6 +135,10 @@ export class MetaTransport implements Transport {
       ([line = '']) => line.replace(/^VERSION /, ''),
       signal,
     )
+  }
+
+  disconnect(): void {
+    this.#channel.disconnect()
   }
 
   close(): void {

@@ -1,10 +1,10 @@
-import type { CacheBatch, CacheItem, CasResult, CasToken } from '../cache.js'
-import { NoMetaError } from './text-link.js'
+import type { CacheBatch, CacheItem, CasResult, CasToken, PeekedItem } from '../cache.js'
+import { NoAnswerError, NoMetaError } from './text-link.js'
 import type { Transport, WireItem, WireKey, WireStep } from './transport.js'
 
 /**
  * Meta where the server knows it, else binary: asked once, with the first command. A server that is silent or
- * cannot be reached decides nothing.
+ * cannot be reached decides nothing; one that hangs up on the question has to answer in the binary protocol.
  */
 export class NegotiatedTransport implements Transport {
   readonly #createBinary: () => Transport
@@ -68,6 +68,10 @@ export class NegotiatedTransport implements Transport {
     return this.#ask((server) => server.touch(key, exptime, signal))
   }
 
+  peek(key: WireKey, signal?: AbortSignal): Promise<PeekedItem | undefined> {
+    return this.#ask((server) => server.peek(key, signal))
+  }
+
   arithmetic(key: WireKey, step: WireStep, signal?: AbortSignal): Promise<bigint | undefined> {
     return this.#ask((server) => server.arithmetic(key, step, signal))
   }
@@ -82,6 +86,10 @@ export class NegotiatedTransport implements Transport {
 
   version(signal?: AbortSignal): Promise<string> {
     return this.#ask((server) => server.version(signal))
+  }
+
+  disconnect(): void {
+    this.#chosen.disconnect()
   }
 
   close(): void {
@@ -103,12 +111,28 @@ export class NegotiatedTransport implements Transport {
     try {
       await this.#chosen.version()
     } catch (error) {
-      if (this.#isClosed || !(error instanceof Error && error.cause instanceof NoMetaError)) {
+      const reason = error instanceof Error ? error.cause : undefined
+      const binary = this.#isClosed ? undefined : await this.#tryBinary(reason)
+      if (binary === undefined) {
         this.#deciding = undefined
         throw error
       }
       this.#chosen.close()
-      this.#chosen = this.#createBinary()
+      this.#chosen = binary
+      if (this.#isClosed) binary.close()
+    }
+  }
+
+  async #tryBinary(reason: unknown): Promise<Transport | undefined> {
+    if (!(reason instanceof NoMetaError || reason instanceof NoAnswerError)) return undefined
+    const binary = this.#createBinary()
+    if (reason instanceof NoMetaError) return binary
+    try {
+      await binary.version()
+      return binary
+    } catch {
+      binary.close()
+      return undefined
     }
   }
 }

@@ -6,6 +6,8 @@ export interface ChannelOptions {
   readonly connectTimeoutMs: number
   /** How long a server that does not answer is left alone; then one command probes it. */
   readonly deadTimeoutMs: number
+  /** Keys are shared among them: a key always goes by the same one. Default: 1. */
+  readonly connectionsPerServer: number
   /** Commands that may wait for one server; a batch counts as one. Further ones reject with `E_OVERLOADED`. */
   readonly maxQueuedCommands: number
   /** Bytes of keys and values that may wait for one server. A command larger than this waits alone. */
@@ -14,10 +16,14 @@ export interface ChannelOptions {
   readonly now: () => number
 }
 
+/** More would only wait for one another: a server has a handful of threads. */
+const MAX_CONNECTIONS_PER_SERVER = 100
+
 export const DEFAULT_CHANNEL_OPTIONS: ChannelOptions = Object.freeze({
   timeoutMs: 500,
   connectTimeoutMs: 1000,
   deadTimeoutMs: 2000,
+  connectionsPerServer: 1,
   maxQueuedCommands: 10_000,
   maxQueuedBytes: 64 * 1024 * 1024,
   now: () => performance.now(),
@@ -29,6 +35,7 @@ export function resolveChannelOptions(options: Partial<ChannelOptions>): Channel
     timeoutMs: options.timeoutMs ?? DEFAULT_CHANNEL_OPTIONS.timeoutMs,
     connectTimeoutMs: options.connectTimeoutMs ?? DEFAULT_CHANNEL_OPTIONS.connectTimeoutMs,
     deadTimeoutMs: options.deadTimeoutMs ?? DEFAULT_CHANNEL_OPTIONS.deadTimeoutMs,
+    connectionsPerServer: options.connectionsPerServer ?? DEFAULT_CHANNEL_OPTIONS.connectionsPerServer,
     maxQueuedCommands: options.maxQueuedCommands ?? DEFAULT_CHANNEL_OPTIONS.maxQueuedCommands,
     maxQueuedBytes: options.maxQueuedBytes ?? DEFAULT_CHANNEL_OPTIONS.maxQueuedBytes,
   }
@@ -36,6 +43,10 @@ export function resolveChannelOptions(options: Partial<ChannelOptions>): Channel
     // Timers hold 31 bits; more would fire at once.
     if (!(value > 0) || value > 0x7fff_ffff)
       throw new RangeError(`${name} must be more than 0, not ${String(value)}`)
+  }
+  const { connectionsPerServer } = resolved
+  if (!Number.isInteger(connectionsPerServer) || connectionsPerServer > MAX_CONNECTIONS_PER_SERVER) {
+    throw new RangeError(`connectionsPerServer must be an integer of 1 to ${MAX_CONNECTIONS_PER_SERVER}`)
   }
   return { ...resolved, now: options.now ?? DEFAULT_CHANNEL_OPTIONS.now }
 }

@@ -15,19 +15,33 @@ export interface TextLinkOptions {
 }
 
 /**
+ * As long as the header of a binary request: a server that speaks nothing else would wait for the rest of a shorter
+ * question, and takes this one for garbage at once. Spaces behind a command mean nothing to the others.
+ */
+const QUESTION = `${'mn'.padEnd(22)}\r\n`
+
+/**
  * Connects over TCP, TLS or a UNIX socket, and asks `mn` before anything else: only a server that knows the meta
  * commands answers `MN`.
  */
 export function textDial(address: ServerAddress, options: TextLinkOptions = {}): Dial {
   return (events) => {
     const socket = open(address, options.tls)
-    const link = new SocketLink(socket, events)
+    const link = new SocketLink(socket, {
+      ready: () => events.ready(),
+      data: (chunk) => events.data(chunk),
+      drain: () => events.drain(),
+      lost: (error) => events.lost(handshake?.isUnanswered === true ? new NoAnswerError(error) : error),
+    })
     let handshake: Handshake | undefined = new Handshake(options.credentials)
     socket.once(options.tls === undefined ? 'connect' : 'secureConnect', () => {
-      if (handshake !== undefined) link.write([handshake.question])
+      if (handshake === undefined) return
+      link.write([handshake.question])
+      handshake.isUnanswered = true
     })
     socket.on('data', (chunk: Buffer) => {
       if (handshake === undefined) return link.receive(chunk)
+      handshake.isUnanswered = false
       const result = handshake.read(chunk)
       if (result === 'more') return
       handshake = undefined
@@ -48,7 +62,16 @@ function open(address: ServerAddress, tls: ConnectionOptions | undefined) {
 /** The server answered, but not as one that knows the meta commands does. */
 export class NoMetaError extends Error {}
 
+/** The server hung up on the question: it may speak the binary protocol alone, or nothing at all. */
+export class NoAnswerError extends Error {
+  constructor(cause: Error) {
+    super(cause.message, { cause })
+  }
+}
+
 class Handshake {
+  /** Asked, and without a byte of an answer. */
+  isUnanswered = false
   readonly question: Buffer
   readonly #expected: string
   #answer = ''
@@ -57,7 +80,7 @@ class Handshake {
     const login = credentials === undefined ? '' : `${credentials.username} ${credentials.password}`
     // The server takes them as the value of any set that comes first (protocol.txt, "Authentication").
     const auth = credentials === undefined ? '' : `set auth 0 0 ${Buffer.byteLength(login)}\r\n${login}\r\n`
-    this.question = Buffer.from(`${auth}mn\r\n`)
+    this.question = Buffer.from(auth + QUESTION)
     this.#expected = credentials === undefined ? 'MN\r\n' : 'STORED\r\nMN\r\n'
   }
 

@@ -1,4 +1,4 @@
-import type { CacheBatch, CacheItem, CasResult, CasToken } from '../cache.js'
+import type { CacheBatch, CacheItem, CasResult, CasToken, PeekedItem } from '../cache.js'
 
 /** A key that was checked: its text, and its length in bytes of UTF-8. */
 export interface WireKey {
@@ -40,10 +40,14 @@ export interface Transport {
   delete(key: WireKey, token?: CasToken, signal?: AbortSignal): Promise<'deleted' | 'exists' | 'not-found'>
   touch(key: WireKey, exptime: number, signal?: AbortSignal): Promise<boolean>
   getAndTouch(key: WireKey, exptime: number, signal?: AbortSignal): Promise<CacheItem | undefined>
+  /** Rejects with `E_UNSUPPORTED` where the protocol has no such command. */
+  peek(key: WireKey, signal?: AbortSignal): Promise<PeekedItem | undefined>
   arithmetic(key: WireKey, step: WireStep, signal?: AbortSignal): Promise<bigint | undefined>
   flushAll(delaySeconds: number, signal?: AbortSignal): Promise<true>
   stats(topic: string, signal?: AbortSignal): Promise<ReadonlyMap<string, string>>
   version(signal?: AbortSignal): Promise<string>
+  /** Cuts the connection: reads in flight go over the next one, stores in flight reject. */
+  disconnect(): void
   /** Settles everything in flight with `E_CLOSED` and cuts the connection. Idempotent. */
   close(): void
 }

@@ -4,6 +4,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 export interface CommandFixture {
   create(): Promise<CommandCache>
   stop?(): Promise<void>
+  /** Whether it can peek; where it cannot it says so. */
+  readonly peeks: boolean
 }
 
 /** What every `CommandCache` must do beyond the cache contract. */
@@ -77,6 +79,54 @@ export function commandContract(name: string, fixture: CommandFixture): void {
       expect(item).toMatchObject({ value: Buffer.from('v'), flags: 7 })
       expect(item?.cas.equals(token)).toBe(true)
       expect(await cache.getAndTouch(key, undefined)).toBeDefined()
+    })
+
+    test('a peek sees an item and leaves no trace', async () => {
+      const key = fresh()
+      if (!fixture.peeks) {
+        return await expect(cache.peek(key)).rejects.toMatchObject({ code: 'E_UNSUPPORTED', key })
+      }
+      expect(await cache.peek(key)).toBeUndefined()
+      await cache.set(key, Buffer.from('v'), { flags: 7, ttlMs: 60_000 })
+      await cache.peek(key)
+      const unread = await cache.peek(key)
+      expect(unread).toMatchObject({ value: Buffer.from('v'), flags: 7, wasRead: false })
+      expect(unread?.ttlMs).toBeGreaterThan(50_000)
+      expect(unread?.ttlMs).toBeLessThanOrEqual(61_000)
+      expect(unread?.idleMs).toBeLessThan(10_000)
+      const read = await cache.get(key)
+      expect(unread?.cas.equals(read!.cas)).toBe(true)
+      expect(await cache.peek(key)).toMatchObject({ wasRead: true })
+      await cache.set(key, Buffer.from('v'))
+      expect((await cache.peek(key))?.ttlMs).toBeUndefined()
+    })
+
+    test('a clone has the same items, and lives on when the first is closed', async () => {
+      const key = fresh()
+      const first = cache.clone()
+      const second = first.clone()
+      await first.set(key, Buffer.from('v'))
+      await first.close()
+      await expect(first.get(key)).rejects.toMatchObject({ code: 'E_CLOSED' })
+      expect((await second.get(key))?.value.toString()).toBe('v')
+      expect((await cache.get(key))?.value.toString()).toBe('v')
+      await second.close()
+      await second.close()
+      expect(await cache.get(key)).toBeDefined()
+    })
+
+    test('what was disconnected connects again with the next command', async () => {
+      const key = fresh()
+      const token = await cache.set(key, Buffer.from('v'))
+      cache.disconnectAll()
+      const item = await cache.get(key)
+      expect(item?.value.toString()).toBe('v')
+      // Embedded there is nothing to cut; over a wire a token ends with its connection.
+      const { status } = await cache.cas(key, Buffer.from('w'), token)
+      expect(status).toBe(item?.cas.equals(token) === true ? 'stored' : 'exists')
+      const reading = cache.get(key)
+      cache.disconnectAll()
+      expect(await reading).toBeDefined()
     })
 
     test('every server says its version and statistics', async () => {

@@ -26,7 +26,7 @@ export class TextServer {
           const total = end + 2 + (size === undefined ? 0 : Number(size) + 2)
           if (held.length < total) return
           held = held.slice(total)
-          if (line === 'mn') socket.write(answerToMn)
+          if (line.trimEnd() === 'mn') socket.write(answerToMn)
           else {
             this.lines.push(line)
             script(line, socket, connection)
