@@ -1,35 +1,43 @@
+import { isStorageError } from '@larder/storage-core'
 import type { Cache, CacheItem } from '../cache.js'
 import { EMPTY, flagsOf } from './entry.js'
-import { bucketOf, decodeEntries, encodeEntries, type MemberEntry } from './member-log.js'
+import { bucketOf, decodeEntries, encodeEntries, entryBytes, type MemberEntry } from './member-log.js'
 
 /** Enough for some hundred thousand names before an item's limit is met. */
 const BUCKETS = 16
-/** A log is rewritten when it has more superseded entries than this, and than it has names. */
-const SUPERSEDED_ALLOWED = 100
+/** A log is rewritten when it has more useless entries than this, and than it has others. */
+const USELESS_ALLOWED = 100
+/** In a log that is rewritten, absences fill an item up to this share at most; names that are there always stay. */
+const ABSENCE_SHARE = 0.5
+/** Other writers may fill what was freed, but not for ever. */
+const MAX_COMPACTIONS = 10
 
 /**
  * The names of a collection that lives in the cache alone. There is nothing to build it from: an evicted bucket
- * takes its names along, until each is written again.
+ * takes its names along, until each is removed and written again.
  */
 export class NameSet {
   readonly #cache: Cache
+  readonly #absenceTtlMs: number
 
-  constructor(cache: Cache) {
+  /** An absence is kept for `absenceTtlMs`, while an older entry of the same name may still arrive. */
+  constructor(cache: Cache, absenceTtlMs: number) {
     this.#cache = cache
+    this.#absenceTtlMs = absenceTtlMs
   }
 
-  async create(key: string): Promise<void> {
-    await this.#cache.add(key, EMPTY, { flags: flagsOf('head') })
+  async create(headKey: string): Promise<void> {
+    await this.#cache.add(headKey, EMPTY, { flags: flagsOf('head') })
   }
 
-  async exists(key: string): Promise<boolean> {
-    return (await this.#cache.get(key)) !== undefined
+  async exists(headKey: string): Promise<boolean> {
+    return (await this.#cache.get(headKey)) !== undefined
   }
 
   /** Makes the collection where it is missing. */
-  async read(key: string): Promise<string[]> {
-    await this.create(key)
-    const { items, failed } = await this.#cache.getMulti(bucketKeys(key))
+  async read(headKey: string): Promise<string[]> {
+    await this.create(headKey)
+    const { items, failed } = await this.#cache.getMulti(bucketKeys(headKey))
     for (const error of failed.values()) throw error
     return [...items.values()].flatMap((item) =>
       membersOf(item)
@@ -38,26 +46,58 @@ export class NameSet {
     )
   }
 
-  async record(key: string, entry: MemberEntry): Promise<void> {
-    await this.create(key)
-    const bucket = `${key}/${bucketOf(entry.name, BUCKETS)}`
-    const bytes = encodeEntries([entry])
-    for (;;) {
-      if (await this.#cache.append(bucket, bytes)) break
-      if ((await this.#cache.add(bucket, bytes, { flags: flagsOf('bucket') })) !== undefined) break
+  /** Versions are in microseconds since 1970. Rejects where a server does not answer; may be repeated. */
+  async record(headKey: string, entry: MemberEntry): Promise<void> {
+    await this.create(headKey)
+    const bucket = `${headKey}/${bucketOf(entry.name, BUCKETS)}`
+    for (let compactions = 0; ; compactions++) {
+      try {
+        await this.#append(bucket, encodeEntries([entry]))
+        break
+      } catch (error) {
+        if (!isStorageError(error, 'E_TOO_LARGE') || compactions >= MAX_COMPACTIONS) throw error
+        if (!(await this.#compact(bucket, entryBytes(entry.name)))) throw error
+      }
     }
-    if (!entry.present) await this.#compact(bucket)
+    // The name is on record: what fails from here on is no failure of the caller's.
+    if (!entry.present) await this.#compact(bucket).catch(() => undefined)
   }
 
-  /** Best effort: whoever is faster wins, and the next removal tries again. */
-  async #compact(bucket: string): Promise<void> {
+  async #append(bucket: string, bytes: Buffer): Promise<void> {
+    for (;;) {
+      if (await this.#cache.append(bucket, bytes)) return
+      if ((await this.#cache.add(bucket, bytes, { flags: flagsOf('bucket') })) !== undefined) return
+    }
+  }
+
+  /**
+   * Rewrites a log that is mostly useless, or to get `needed` bytes if there is any way. Resolves to whether there
+   * may be room for them. Whoever is faster wins, and the next removal tries again.
+   */
+  async #compact(bucket: string, needed?: number): Promise<boolean> {
     const item = await this.#cache.get(bucket)
     const log = item && decodeEntries(item.value)
-    if (item === undefined || log === undefined) return
-    // A removal stays while an older entry of the same name may still arrive.
-    const members = [...log.members.values()]
-    if (log.entries - members.length <= Math.max(SUPERSEDED_ALLOWED, members.length)) return
-    await this.#cache.cas(bucket, encodeEntries(members), item.cas, { flags: flagsOf('bucket') })
+    if (item === undefined || log === undefined) return item === undefined
+    const kept = this.#worthKeeping([...log.members.values()])
+    const useless = log.entries - kept.length
+    if (needed === undefined && useless <= Math.max(USELESS_ALLOWED, kept.length)) return true
+    const bytes = encodeEntries(kept)
+    if (needed !== undefined && bytes.length + needed > this.#cache.maxItemBytes) return false
+    await this.#cache.cas(bucket, bytes, item.cas, { flags: flagsOf('bucket') })
+    return true
+  }
+
+  /** The newest absences are the likeliest to meet an older entry that is still on its way. */
+  #worthKeeping(members: readonly MemberEntry[]): MemberEntry[] {
+    const oldest = (Date.now() - this.#absenceTtlMs) * 1_000
+    const there = members.filter(({ present }) => present)
+    const thereBytes = there.reduce((sum, { name }) => sum + entryBytes(name), 0)
+    let room = this.#cache.maxItemBytes * ABSENCE_SHARE - thereBytes
+    const absences = members
+      .filter(({ present, version }) => !present && version > oldest)
+      .sort((a, b) => b.version - a.version)
+      .filter(({ name }) => (room -= entryBytes(name)) >= 0)
+    return [...there, ...absences]
   }
 }
 
@@ -65,6 +105,6 @@ function membersOf(item: CacheItem): MemberEntry[] {
   return [...(decodeEntries(item.value)?.members.values() ?? [])]
 }
 
-function bucketKeys(key: string): string[] {
-  return Array.from({ length: BUCKETS }, (_, i) => `${key}/${i}`)
+function bucketKeys(headKey: string): string[] {
+  return Array.from({ length: BUCKETS }, (_, i) => `${headKey}/${i}`)
 }

@@ -65,7 +65,7 @@ export class StandaloneDriver implements StorageDriver {
     this.#cache = cache
     this.#env = env
     this.#owned = owned
-    this.#names = new NameSet(cache)
+    this.#names = new NameSet(cache, TOMBSTONE_TTL_MS)
   }
 
   async createContainer(collection: string, { signal }: DriverCall): Promise<void> {

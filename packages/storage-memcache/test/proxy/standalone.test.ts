@@ -1,6 +1,6 @@
 import type { CallOptions, ResourceInfo, Storage } from '@larder/storage-core'
 import { MemcacheStorage } from '@larder/storage-memcache'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { type CacheOperation, CacheServer } from '../support/faulty-cache.js'
 
 const server = () => new CacheServer()
@@ -70,4 +70,50 @@ test('keys fit into memcached with every suffix', async () => {
   expect((await storage.getContent(info)).size).toBe(4 << 20)
   expect(cache.calls.flatMap(({ key }) => key.split(' ')).every((key) => key.length <= 250)).toBe(true)
   expect(info.key).toHaveLength(210)
+})
+
+test('names that come and go do not fill the listing', async () => {
+  const small = new CacheServer({ maxItemBytes: 4096 })
+  const storage = new MemcacheStorage({ cache: small.client() })
+  await storage.putContent(storage.info('films', 'stays'), 'x')
+  for (let i = 0; i < 4_000; i++) {
+    const info = storage.info('films', `temporary ${i}`)
+    await storage.putContent(info, 'x')
+    await storage.remove(info)
+  }
+  expect(await names(storage)).toEqual(['stays'])
+})
+
+test('the listing forgets absences when nothing older can arrive any more', async () => {
+  const behind = server()
+  const storage = new MemcacheStorage({ cache: behind.client() })
+  const bytes = async () => {
+    const keys = Array.from({ length: 16 }, (_, i) => `${storage.info('films').key}:l/${i}`)
+    const { items } = await behind.cache.getMulti(keys)
+    return [...items.values()].reduce((sum, { value }) => sum + value.length, 0)
+  }
+  const comeAndGo = async (count: number) => {
+    for (let i = 0; i < count; i++) {
+      const info = storage.info('films', `${Date.now()} ${i}`)
+      await storage.putContent(info, 'x')
+      await storage.remove(info)
+    }
+  }
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() - 48 * 3_600_000 })
+  try {
+    await comeAndGo(4_000)
+  } finally {
+    vi.useRealTimers()
+  }
+  const before = await bytes()
+  await comeAndGo(300)
+  expect(await bytes()).toBeLessThan(before / 2)
+})
+
+test('a listing that is full of names says so', async () => {
+  const storage = new MemcacheStorage({ cache: new CacheServer({ maxItemBytes: 1024 }).client() })
+  const fill = async () => {
+    for (let i = 0; i < 2_000; i++) await storage.putContent(storage.info('films', `film ${i}`), 'x')
+  }
+  await expect(fill()).rejects.toThrow('An item may have')
 })
