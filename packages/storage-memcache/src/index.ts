@@ -26,14 +26,10 @@ export type {
 export { MemcacheClient } from './client/memcache-client.js'
 export { RemoteCache } from './client/remote-cache.js'
 export type { RemoteCacheOptions } from './client/remote-options.js'
-export { plainSerializer, TREAT_AS_MISS, ValueFlag } from './client/values.js'
-export type {
-  CompressionOptions,
-  JsonValue,
-  PlainValue,
-  SerializedValue,
-  ValueSerializer,
-} from './client/values.js'
+export type { CompressionAlgorithm, CompressionOptions } from './client/compression.js'
+export { ValueFlag } from './client/value-flags.js'
+export { plainSerializer, TREAT_AS_MISS } from './client/values.js'
+export type { JsonValue, PlainValue, SerializedValue, ValueSerializer } from './client/values.js'
 export type { ArithmeticOptions, CommandCache, ServerAnswers } from './command-cache.js'
 export { DEFAULT_EMBEDDED_CACHE_OPTIONS, EmbeddedCache } from './embedded-cache.js'
 export type { EmbeddedCacheOptions } from './embedded-cache.js'

@@ -15,7 +15,8 @@ import {
   type VersionedValue,
 } from './client-options.js'
 import type { Namespace } from './namespace.js'
-import { TREAT_AS_MISS, ValueCoder, ValueFlag } from './values.js'
+import { ValueFlag } from './value-flags.js'
+import { TREAT_AS_MISS, ValueCoder } from './values.js'
 
 /** What is published for each command where somebody listens. */
 export interface CommandEvent {

@@ -1,6 +1,7 @@
 import type { CallOptions, CasToken } from '../cache.js'
 import type { UnfitKeys } from './client-keys.js'
-import { plainSerializer, type CompressionOptions, type ValueSerializer } from './values.js'
+import type { CompressionOptions } from './compression.js'
+import { plainSerializer, type ValueSerializer } from './values.js'
 
 export interface MemcacheClientOptions {
   /** Goes before every key. Default: none. */
@@ -10,7 +11,7 @@ export interface MemcacheClientOptions {
   /** What becomes of keys that memcached cannot take. Default: refused. */
   readonly unfitKeys?: UnfitKeys
   readonly serializer?: ValueSerializer
-  /** zlib, as other clients read it. Default: none. */
+  /** Default: none. */
   readonly compression?: CompressionOptions | undefined
   /**
    * `'reject'`: a server that does not answer is told from a miss. `'miss'`: reads miss and stores answer `false`,

@@ -1,5 +1,6 @@
 import { StorageError } from '@larder/storage-core'
-import { deflateSync, inflateSync } from 'node:zlib'
+import { Compressor, type CompressionOptions } from './compression.js'
+import { CLIENT_FLAGS, ValueFlag } from './value-flags.js'
 
 /**
  * What the client's own serializer writes and reads back as the type that went in. JSON values lose what JSON
@@ -9,29 +10,12 @@ export type PlainValue = Uint8Array | bigint | JsonValue
 export type JsonValue =
   null | string | number | boolean | readonly JsonValue[] | { readonly [name: string]: JsonValue | undefined }
 
-/**
- * Client flags. The first five are those of pylibmc and python-memcached, which read and write the same bytes
- * under them; pickles are recognized and refused. The others are our own.
- */
-export const ValueFlag = Object.freeze({
-  pickle: 1,
-  integer: 2,
-  long: 4,
-  zlib: 8,
-  text: 16,
-  boolean: 1 << 8,
-  float: 1 << 9,
-  json: 1 << 10,
-  /** No value, but the lock that a deletion left behind. */
-  deletionLock: 1 << 15,
-})
-
 /** What a `deserialize` returns for an item that is to count as not there. */
 export const TREAT_AS_MISS: unique symbol = Symbol('treat as a miss')
 
 export interface SerializedValue {
   readonly bytes: Uint8Array
-  /** Neither `ValueFlag.zlib` nor `ValueFlag.deletionLock`, which the client sets itself. */
+  /** None of `zlib`, `brotli`, `zstd` and `deletionLock`, which the client sets itself. */
   readonly flags: number
 }
 
@@ -96,53 +80,33 @@ function deserialize(bytes: Buffer, flags: number): unknown {
   }
 }
 
-export interface CompressionOptions {
-  /** Values from this length on are compressed, and kept so where that made them smaller. */
-  readonly minBytes: number
-  /** zlib's level, 1 to 9; 0 turns it off. Default: zlib's own. */
-  readonly level?: number
-}
-
-/** A bound on what a small item may grow to when it is read. */
-const MAX_INFLATED_BYTES = 256 * 1024 * 1024
-
 /** Serializer and compression in one: what is stored for a value, and what a stored item stands for. */
 export class ValueCoder {
   readonly #serializer: ValueSerializer
-  readonly #minBytes: number
-  readonly #level: number | undefined
+  readonly #compressor: Compressor
 
   constructor(serializer: ValueSerializer, compression: CompressionOptions | undefined) {
     this.#serializer = serializer
-    const level = compression?.level
-    if (level !== undefined && !(Number.isInteger(level) && level >= 0 && level <= 9)) {
-      throw new RangeError(`The compression level must be within 0 and 9, not ${String(level)}`)
-    }
-    if (compression !== undefined && !(compression.minBytes >= 0))
-      throw new RangeError('minBytes must be 0 or more')
-    this.#minBytes = compression === undefined || level === 0 ? Infinity : compression.minBytes
-    this.#level = level
+    this.#compressor = new Compressor(compression)
   }
 
   encode(value: unknown): SerializedValue {
     const plain = this.#serializer.serialize(value)
-    if (plain.bytes.byteLength < this.#minBytes) return plain
-    const bytes = deflateSync(plain.bytes, this.#level === undefined ? {} : { level: this.#level })
-    return bytes.length < plain.bytes.byteLength ? { bytes, flags: plain.flags | ValueFlag.zlib } : plain
+    if ((plain.flags & CLIENT_FLAGS) !== 0)
+      throw new RangeError(`A serializer must not set the flags ${plain.flags & CLIENT_FLAGS}`)
+    const smaller = this.#compressor.compress(plain.bytes)
+    return smaller === undefined ? plain : { bytes: smaller.bytes, flags: plain.flags | smaller.flag }
   }
 
   /** Throws `E_CORRUPT` for what cannot be read; may answer with `TREAT_AS_MISS`. */
   decode(bytes: Buffer, flags: number, key: string): unknown {
     if ((flags & ValueFlag.deletionLock) !== 0) return TREAT_AS_MISS
     try {
-      if ((flags & ValueFlag.zlib) === 0) return this.#serializer.deserialize(bytes, flags)
-      const inflated = inflateSync(bytes, { maxOutputLength: MAX_INFLATED_BYTES })
-      return this.#serializer.deserialize(inflated, flags & ~ValueFlag.zlib)
+      const plain = this.#compressor.decompress(bytes, flags)
+      return this.#serializer.deserialize(plain, flags & ~CLIENT_FLAGS)
     } catch (cause) {
-      throw new StorageError('E_CORRUPT', `The item cannot be read: ${(cause as Error).message}`, {
-        key,
-        cause,
-      })
+      const message = `The item cannot be read: ${(cause as Error).message}`
+      throw new StorageError('E_CORRUPT', message, { key, cause })
     }
   }
 }

@@ -11,7 +11,7 @@ import {
 } from '@larder/storage-memcache'
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { randomBytes } from 'node:crypto'
-import { deflateSync } from 'node:zlib'
+import * as zlib from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { addressOf, freePort, startMemcached, type MemcachedServer } from '../support/memcached.js'
 
@@ -72,6 +72,45 @@ describe.each(kinds)('client over %s', (_, create) => {
     expect(await client.get<Buffer>(key)).toEqual(Buffer.from([0, 255, 13, 10]))
   })
 
+  const hasZstd = 'zstdCompressSync' in zlib
+  test.each(['zlib', 'brotli', ...(hasZstd ? (['zstd'] as const) : [])] as const)(
+    '%s packs at every level, and any client unpacks it',
+    async (algorithm) => {
+      const key = fresh()
+      const text = 'x'.repeat(5000)
+      for (const level of [undefined, 1, 9]) {
+        const options = level === undefined ? {} : { level }
+        const packing = new MemcacheClient(cache, { compression: { algorithm, minBytes: 100, ...options } })
+        await packing.set(key, text)
+        const item = await cache.get(key)
+        expect(item?.flags).toBe(ValueFlag.text | ValueFlag[algorithm])
+        expect(item?.value.length).toBeLessThan(100)
+        expect(await client.get(key)).toBe(text)
+      }
+      const off = new MemcacheClient(cache, { compression: { algorithm, minBytes: 1, level: 0 } })
+      await off.set(key, text)
+      expect((await cache.get(key))?.flags).toBe(ValueFlag.text)
+      await cache.set(key, Buffer.from('not packed'), { flags: ValueFlag[algorithm] })
+      await expect(client.get(key)).rejects.toMatchObject({ code: 'E_CORRUPT' })
+    },
+  )
+
+  test('what no compression can do is refused', async () => {
+    const create = (compression: object) => () =>
+      new MemcacheClient(cache, { compression: { minBytes: 1, ...compression } })
+    expect(create({ algorithm: 'brotli', level: 12 })).toThrow(RangeError)
+    expect(create({ algorithm: 'lzma' })).toThrow(RangeError)
+    expect(create({ algorithm: 'toString' })).toThrow(RangeError)
+    expect(create({ minBytes: -1 })).toThrow(RangeError)
+    if (!hasZstd) expect(create({ algorithm: 'zstd' })).toThrow(/22\.15/)
+    const key = fresh()
+    await cache.set(key, Buffer.from('v'), { flags: ValueFlag.zlib | ValueFlag.brotli })
+    await expect(client.get(key)).rejects.toMatchObject({ code: 'E_CORRUPT' })
+    const serializer = { serialize: () => ({ bytes: Buffer.from('v'), flags: 8 }), deserialize: () => 1 }
+    const wrong = new MemcacheClient(cache, { serializer })
+    await expect(wrong.set(key, 'v')).rejects.toBeInstanceOf(RangeError)
+  })
+
   test('a lock that a deletion left stays as it is, whatever is done to it', async () => {
     const key = fresh()
     await client.set(key, 'old')
@@ -128,7 +167,7 @@ describe.each(kinds)('client over %s', (_, create) => {
     expect(await read('123456789012345678901', ValueFlag.integer)).toBe(123456789012345678901n)
     expect(await read('12', ValueFlag.long)).toBe(12n)
     expect(await read('text', ValueFlag.text)).toBe('text')
-    expect(await read(deflateSync('packed'), ValueFlag.text | ValueFlag.zlib)).toBe('packed')
+    expect(await read(zlib.deflateSync('packed'), ValueFlag.text | ValueFlag.zlib)).toBe('packed')
     await expect(read('(dp0', ValueFlag.pickle)).rejects.toMatchObject({ code: 'E_CORRUPT', key })
     await expect(read('no zlib', ValueFlag.zlib)).rejects.toMatchObject({ code: 'E_CORRUPT' })
     await expect(read('{', ValueFlag.json)).rejects.toMatchObject({ code: 'E_CORRUPT' })
