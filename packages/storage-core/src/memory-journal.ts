@@ -43,7 +43,14 @@ export class MemoryJournal {
       this.settle((await work(rows)).filter((id) => handed.has(id)))
       return rows.length
     } finally {
-      for (const { id } of rows) this.#atHand.delete(id)
+      for (const { id } of rows) {
+        this.#atHand.delete(id)
+        // What could not be settled goes behind what has not been tried.
+        const row = this.#rows.get(id)
+        if (row === undefined) continue
+        this.#rows.delete(id)
+        this.#rows.set(id, row)
+      }
     }
   }
 }

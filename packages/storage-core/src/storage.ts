@@ -1,6 +1,6 @@
 import type { ListEntry, PartName, PartStream, ResourceInfo, StoredPart } from './resource.js'
 
-/** Bytes to store: a string is stored as UTF-8; a stream is read once, to its end. */
+/** Bytes to store, not to be changed before the promise settles: a string is stored as UTF-8, a stream read once. */
 export type ByteSource = Uint8Array | string | AsyncIterable<Uint8Array> | ReadableStream<Uint8Array>
 
 /** What a storage can do beyond the minimum. The contract suite asserts both answers. */
@@ -210,7 +210,7 @@ export interface Storage extends AsyncDisposable {
 
   /**
    * Hands the oldest unsettled rows to `work`, which resolves to the ids of those that are settled now; these are
-   * dropped, and the others stay. Rows that one caller has at hand are passed over by others, where the storage can
+   * dropped, and the others stay, behind those that have not been handed out yet. Rows that one caller has at hand are passed over by others, where the storage can
    * tell. Resolves to the number of rows handed over, 0 where no journal is kept. Should `work` reject, nothing is
    * dropped and the call rejects with the same error.
    */

@@ -6,7 +6,7 @@ import type { Environment } from './environment.js'
 import { checkNamespace } from './proxy/cache-key.js'
 import { newCounters, type StorageCounters } from './proxy/counters.js'
 import { ProxyDriver } from './proxy/proxy-driver.js'
-import { type ProtocolOptions, resolveSettings } from './proxy/settings.js'
+import { PROTOCOL_OPTIONS, type ProtocolOptions, resolveSettings } from './proxy/settings.js'
 import { StandaloneDriver } from './proxy/standalone-driver.js'
 import { systemEnvironment } from './system-environment.js'
 
@@ -37,6 +37,7 @@ export class MemcacheStorage extends DrivenStorage {
   /** Connects to nothing yet. Throws `TypeError` or `RangeError` for options that make no sense. */
   constructor(options: MemcacheStorageOptions) {
     const settings = resolveSettings(options)
+    if (options.storage === undefined) refuseProtocolOptions(options)
     const namespace = checkNamespace(options.namespace ?? 'larder:')
     const { keyGenerator = defaultKeyGenerator, environment: env = systemEnvironment, storage } = options
     const { cache, owned } = cacheOf(options)
@@ -60,8 +61,16 @@ function cacheOf({ cache, servers, client }: MemcacheStorageOptions): {
   owned: readonly Cache[]
 } {
   if (cache !== undefined && servers !== undefined) throw new TypeError('Give servers or a cache, not both')
+  if (client !== undefined && servers === undefined)
+    throw new TypeError('client says how to talk to servers, which are not given')
   if (cache !== undefined) return { cache, owned: [] }
   if (servers === undefined) throw new TypeError('MemcacheStorage needs servers or a cache')
   const own = new RemoteCache(servers, client)
   return { cache: own, owned: [own] }
+}
+
+function refuseProtocolOptions(options: ProtocolOptions): void {
+  const given = PROTOCOL_OPTIONS.filter((name) => options[name] !== undefined)
+  if (given.length > 0)
+    throw new TypeError(`Without a storage behind the cache, ${given.join(', ')} would have no effect`)
 }

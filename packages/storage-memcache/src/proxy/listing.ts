@@ -1,8 +1,7 @@
-import { isStorageError, type Storage } from '@larder/storage-core'
+import { isStorageError, type Storage, untilAborted } from '@larder/storage-core'
 import type { StorageCounters } from './counters.js'
 import type { Environment } from '../environment.js'
 import type { MemberSet } from './member-set.js'
-import { untilAborted } from './promises.js'
 import type { Settings } from './settings.js'
 
 /** How many members a query of the storage behind brings. */
@@ -14,6 +13,7 @@ const CACHE_TROUBLE: ReadonlySet<string> = new Set([
   'E_TIMEOUT',
   'E_OVERLOADED',
   'E_SERVER',
+  'E_CLOSED',
 ])
 
 /** Lists a collection from its member set, or from the storage behind while there is none. */
@@ -23,6 +23,7 @@ export class Listing {
   readonly #settings: Settings
   readonly #env: Environment
   readonly #counters: StorageCounters
+  readonly #builds = new Map<string, Promise<readonly string[] | undefined>>()
 
   constructor(
     storage: Storage,
@@ -63,9 +64,7 @@ export class Listing {
           return names
         }
         if (names === undefined) {
-          const built = await this.#members.build(headKey, () =>
-            this.#behind(collection, undefined, undefined),
-          )
+          const built = await this.#build(headKey, collection)
           if (built !== undefined) return built
         }
         if (this.#env.now() >= giveUpAt) return undefined
@@ -75,6 +74,22 @@ export class Listing {
       if (!isStorageError(error) || !CACHE_TROUBLE.has(error.code)) throw error
       this.#counters.cacheErrors++
       return undefined
+    }
+  }
+
+  /** Those who come before the storage behind is asked share what it says. */
+  async #build(headKey: string, collection: string): Promise<readonly string[] | undefined> {
+    const open = this.#builds.get(headKey)
+    if (open !== undefined) return open
+    const build = this.#members.build(headKey, () => {
+      this.#builds.delete(headKey)
+      return this.#behind(collection, undefined, undefined)
+    })
+    this.#builds.set(headKey, build)
+    try {
+      return await build
+    } finally {
+      if (this.#builds.get(headKey) === build) this.#builds.delete(headKey)
     }
   }
 

@@ -29,6 +29,10 @@ const SUPERSEDED_ALLOWED = 1_000
 /** Buckets outlive their head, lest a head lead to nothing. */
 const BUCKET_EXTRA_MS = 60_000
 const MAX_REBUILDS = 3
+/** How long a build waits at most for the writers that were under way before it. */
+const MAX_DRAIN_MS = 640
+/** Bases are sent a few at a time: a cache may refuse more bytes than its queue takes. */
+const BASES_AT_ONCE = 4
 
 /**
  * One set-tracking key a collection. Writers add their change to the log of the generation that they saw while they
@@ -40,6 +44,8 @@ export class MemberSet {
   readonly #env: Environment
   readonly #ttlMs: number
   readonly #leaseTtlMs: number
+  /** Grows while builds are refused because of writers that began before them. */
+  #drainMs = 0
 
   constructor(cache: Cache, env: Environment, ttlMs: number, leaseTtlMs: number) {
     this.#cache = cache
@@ -98,6 +104,8 @@ export class MemberSet {
         ttlMs: this.#leaseTtlMs,
       })
       if (lease === undefined) return undefined
+      // Writers that locked their row before the lease do no harm if they finish while it stands.
+      if (this.#drainMs > 0) await this.#env.sleep(this.#drainMs)
       const built = await this.#buildUnderLease(
         headKey,
         { generation, buckets, state: 'building' },
@@ -127,6 +135,9 @@ export class MemberSet {
       if (token !== undefined && needed > head.buckets) return needed
       published =
         token !== undefined && (await this.#publish(headKey, head, token, entries).catch(() => false))
+      this.#drainMs = published
+        ? Math.floor(this.#drainMs / 2)
+        : Math.min(MAX_DRAIN_MS, this.#drainMs * 2 + 10)
       return entries.map(({ name }) => name)
     } finally {
       // Nobody else may build before this is gone.
@@ -170,13 +181,16 @@ export class MemberSet {
     const bases: MemberEntry[][] = Array.from({ length: head.buckets }, () => [])
     for (const member of entries) bases[bucketOf(member.name, head.buckets)]?.push(member)
     const keys = bucketKeys(headKey, head)
-    const prepended = await Promise.all(
-      keys.map(async (key, i) => {
-        const base = bases[i] ?? []
-        return base.length === 0 || this.#cache.prepend(key, encodeEntries(base))
-      }),
-    )
-    if (prepended.includes(false)) return false
+    for (let start = 0; start < keys.length; start += BASES_AT_ONCE) {
+      const some = keys.slice(start, start + BASES_AT_ONCE)
+      const prepended = await Promise.all(
+        some.map(async (key, i) => {
+          const base = bases[start + i] ?? []
+          return base.length === 0 || this.#cache.prepend(key, encodeEntries(base))
+        }),
+      )
+      if (prepended.includes(false)) return false
+    }
     const options = { flags: flagsOf('head'), ttlMs: this.#ttlMs }
     const result = await this.#cache.cas(headKey, encodeHead({ ...head, state: 'ready' }), token, options)
     return result.status === 'stored'

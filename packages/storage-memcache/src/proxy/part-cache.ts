@@ -71,14 +71,14 @@ export class PartCache {
     return looks
   }
 
-  /** Whether a writer's mark stands there, for all that the cache tells: true where it does not answer. */
-  async isMarked(key: string): Promise<boolean> {
+  /** What stands there, without the pieces of a split value. */
+  async kindOf(key: string): Promise<entry.EntryKind | 'foreign' | 'none' | 'down'> {
     try {
       const item = await this.#cache.get(key)
-      return item !== undefined && entry.kindOf(item) === 'mark'
+      return item === undefined ? 'none' : entry.kindOf(item)
     } catch {
       this.#counters.cacheErrors++
-      return true
+      return 'down'
     }
   }
 
@@ -99,13 +99,21 @@ export class PartCache {
   }
 
   /** As `mark`, but only where no other writer's mark stands. Undefined: one does, or somebody was faster. */
-  async markIfFree(key: string): Promise<CasToken | undefined> {
+  async markIfFree(key: string, owner: Uint8Array): Promise<CasToken | undefined> {
     const options = { flags: entry.flagsOf('mark'), ttlMs: this.#settings.markTtlMs }
     const item = await this.#cache.get(key)
-    if (item === undefined) return this.#cache.add(key, entry.EMPTY, options)
+    if (item === undefined) return this.#cache.add(key, owner, options)
     if (entry.kindOf(item) === 'mark') return undefined
-    const result = await this.#cache.cas(key, entry.EMPTY, item.cas, options)
+    const result = await this.#cache.cas(key, owner, item.cas, options)
     return result.status === 'stored' ? result.cas : undefined
+  }
+
+  /** The token of a mark that `owner` has set by `markIfFree`, if it stands there. */
+  async ownMark(key: string, owner: Uint8Array): Promise<CasToken | undefined> {
+    const item = await this.#cache.get(key)
+    return item !== undefined && entry.kindOf(item) === 'mark' && item.value.equals(owner)
+      ? item.cas
+      : undefined
   }
 
   /** Puts content in the place of a mark or lease, if that still stands there. Rejects where that is unknown. */

@@ -31,6 +31,8 @@ type Mutable<T> = { -readonly [name in keyof T]: T[name] }
 
 interface DurableBatch {
   readonly infos: ResourceInfo[]
+  /** Where in `infos` each key is. */
+  readonly indexes: Map<string, number>
   readonly result: Promise<(StoredPart | undefined)[]>
 }
 
@@ -95,10 +97,17 @@ export class PartReader {
     return this.#miss(address, look, startedAt)
   }
 
-  /** What the cache knows of a part, without asking the storage behind. */
+  /** What the cache knows of a part, without its bytes and without asking the storage behind. */
   async peek(key: string): Promise<'exists' | 'missing' | 'unknown'> {
-    const { kind } = await this.#cache.look(key)
-    return kind === 'value' ? 'exists' : kind === 'absent' ? 'missing' : 'unknown'
+    const kind = await this.#cache.kindOf(key)
+    return kind === 'value' || kind === 'split' ? 'exists' : kind === 'absent' ? 'missing' : 'unknown'
+  }
+
+  /** The part if the cache has it, without asking the storage behind. */
+  async cached(key: string): Promise<StoredPart | 'missing' | 'unknown'> {
+    const look = await this.#cache.look(key)
+    if (look.kind === 'value' || look.kind === 'absent') this.#counters.hits++
+    return look.kind === 'value' ? look.part : look.kind === 'absent' ? 'missing' : 'unknown'
   }
 
   /** What was read past the cache must not be followed by something older out of it. Never rejects. */
@@ -120,7 +129,8 @@ export class PartReader {
       if (found.kind === 'down') return this.#readBehind(address)
       const load = this.#loads.get(address.key)
       if (load !== undefined && maySee(load, found, startedAt)) {
-        const result = await load.result
+        const result = await this.#join(load, giveUpAt)
+        if (result === 'late') return this.#bypass(address)
         if (result !== 'taken') return copyOf(result)
       } else if (found.kind === 'none') {
         const result = await this.#load(address)
@@ -132,6 +142,13 @@ export class PartReader {
       }
       found = await this.#cache.look(address.key)
     }
+  }
+
+  /** What another reader's load brings. `'late'`: not in time. One that fails is no answer: the next look decides. */
+  async #join(load: Load, giveUpAt: number): Promise<StoredPart | undefined | 'taken' | 'late'> {
+    const leftMs = Math.max(0, giveUpAt - this.#env.now())
+    const late = this.#env.idle(leftMs).then(() => 'late' as const)
+    return Promise.race([load.result.catch(() => 'taken' as const), late])
   }
 
   /** Reads the storage behind under a lease and fills, once for all who may share it. */
@@ -202,21 +219,33 @@ export class PartReader {
     return this.#durable(address)
   }
 
-  /** All reads of the storage behind of one turn go out in one query. */
-  async #durable(address: PartAddress): Promise<StoredPart | undefined> {
-    let batch = this.#batches.get(address.part)
-    if (batch === undefined) {
-      const infos: ResourceInfo[] = []
-      const result = new Promise<void>((resolve) => this.#env.defer(resolve)).then(() => {
-        this.#batches.delete(address.part)
-        this.#counters.durableQueries++
-        this.#counters.durableReads += infos.length
-        return this.#readDurable(infos, address.part)
-      })
-      this.#batches.set(address.part, (batch = { infos, result }))
+  /** All reads of the storage behind of one turn go out in one query, each part once. */
+  async #durable({ key, inner, part }: PartAddress): Promise<StoredPart | undefined> {
+    const batch = this.#batches.get(part) ?? this.#openBatch(part)
+    const known = batch.indexes.get(key)
+    const index = known ?? batch.infos.push(inner) - 1
+    if (known === undefined) batch.indexes.set(key, index)
+    try {
+      const found = (await batch.result)[index]
+      return known === undefined ? found : copyOf(found)
+    } catch (error) {
+      if (batch.infos.length === 1) throw error
+      // What one part is to blame for must not be told of the others.
+      return (await this.#readDurable([inner], part))[0]
     }
-    const index = batch.infos.push(address.inner) - 1
-    return (await batch.result)[index]
+  }
+
+  #openBatch(part: PartName): DurableBatch {
+    const infos: ResourceInfo[] = []
+    const result = new Promise<void>((resolve) => this.#env.defer(resolve)).then(() => {
+      this.#batches.delete(part)
+      this.#counters.durableQueries++
+      this.#counters.durableReads += infos.length
+      return this.#readDurable(infos, part)
+    })
+    const batch = { infos, indexes: new Map<string, number>(), result }
+    this.#batches.set(part, batch)
+    return batch
   }
 }
 

@@ -15,6 +15,7 @@ import {
   type StorageFeatures,
   type StoredPart,
   type UnsettledRequest,
+  untilAborted,
   type WriteRequest,
   type WriteResult,
 } from '@larder/storage-core'
@@ -26,11 +27,10 @@ import { Listing } from './listing.js'
 import { MemberSet } from './member-set.js'
 import { PartCache } from './part-cache.js'
 import { PartReader } from './part-reader.js'
-import { headKey, isHeadKey, partKey } from './proxy-keys.js'
+import { headKey, isHeadKey, NEWEST, partKey } from './proxy-keys.js'
 import { ProxyWriter } from './proxy-writer.js'
-import { untilAborted } from './promises.js'
 import type { Settings } from './settings.js'
-import { Relay } from './relay.js'
+import { guestPrefix, Relay } from './relay.js'
 import { Settler } from './settler.js'
 
 export interface ProxyParts {
@@ -79,7 +79,7 @@ export class ProxyDriver implements StorageDriver {
     this.#settler = new Settler((ids) => storage.settle(ids), env)
     this.#writer = new ProxyWriter({
       ...{ storage, settings, env, counters, members },
-      ...{ cache: parts, reader: this.#reader, settler: this.#settler, keyOf: this.keyOf },
+      ...{ cache: parts, reader: this.#reader, settler: this.#settler, keyOf: this.keyOf, namespace },
     })
   }
 
@@ -113,31 +113,37 @@ export class ProxyDriver implements StorageDriver {
   async openContent(info: ResourceInfo, call: DriverCall): Promise<PartStream | undefined> {
     this.#relay.start()
     const { key, inner } = this.#address(info, 'content')
-    const known = await untilAborted(this.#reader.peek(key), call.signal)
-    if (known === 'missing') return undefined
-    if (known === 'unknown') {
-      const opened = await openOrUndefined(this.#storage, inner, call)
-      await this.#reader.help(key, opened)
-      if (opened === undefined || opened.size > this.#settings.maxCachedBytes) {
-        this.#counters.durableReads++
-        this.#counters.durableQueries++
-        return opened
-      }
-      // Small enough to be cached: read the usual way, which fills.
-      await opened.stream[Symbol.asyncIterator]().return?.()
+    const cached = await untilAborted(this.#reader.cached(key), call.signal)
+    if (cached === 'missing') return undefined
+    if (cached !== 'unknown') return streamOf(cached)
+    const opened = await openOrUndefined(this.#storage, inner, call)
+    await untilAborted(this.#reader.help(key, opened), call.signal)
+    if (opened === undefined || opened.size > this.#settings.maxCachedBytes) {
+      this.#counters.durableReads++
+      this.#counters.durableQueries++
+      return opened
     }
+    // Small enough to be cached: read the usual way, which fills.
+    await opened.stream[Symbol.asyncIterator]().return?.()
     const found = await this.readOne(info, 'content', call)
-    return found && { ...found, stream: chunk(found.bytes) }
+    return found && streamOf(found)
   }
 
   async exists(info: ResourceInfo, part: PartName | undefined, call: DriverCall): Promise<boolean> {
     this.#relay.start()
     const asked = part === undefined ? PART_NAMES : [part]
-    const looks = asked.map((name) => this.#reader.peek(this.#address(info, name).key))
-    const known = await untilAborted(Promise.all(looks), call.signal)
+    const keys = asked.map((name) => partKey(info, name))
+    const known = await untilAborted(Promise.all(keys.map((key) => this.#reader.peek(key))), call.signal)
     if (known.includes('exists')) return true
     if (!known.includes('unknown')) return false
-    return this.#storage.exists(info.inner ?? info, { ...call, part })
+    const exists = await this.#storage.exists(info.inner ?? info, { ...call, part })
+    // As behind any read past the cache: what stands there must not say otherwise to the next reader.
+    const unknown = keys.filter((_, i) => known[i] === 'unknown')
+    await untilAborted(
+      Promise.all(unknown.map((key) => this.#reader.help(key, exists ? NEWEST : undefined))),
+      call.signal,
+    )
+    return exists
   }
 
   async list(request: ListRequest, call: DriverCall): Promise<ListRows> {
@@ -187,7 +193,7 @@ export class ProxyDriver implements StorageDriver {
     work: (rows: readonly JournalRow[]) => Promise<readonly string[]>,
     call: DriverCall,
   ): Promise<number> {
-    const options = { ...request, ...call }
+    const options = { ...request, ...call, keyPrefix: guestPrefix(request.keyPrefix) }
     return this.#storage.unsettled(options, async (rows) => work(await this.#relay.repair(rows)))
   }
 
@@ -217,6 +223,10 @@ async function openOrUndefined(
     if (isStorageError(error, 'E_NOT_FOUND')) return undefined
     throw error
   }
+}
+
+function streamOf({ bytes, ...info }: StoredPart): PartStream {
+  return { ...info, stream: chunk(bytes) }
 }
 
 async function* chunk(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {

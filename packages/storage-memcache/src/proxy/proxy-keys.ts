@@ -28,3 +28,6 @@ export function headKey(keyOf: KeyGenerator, collection: string): string {
 export function isHeadKey(key: string): boolean {
   return key.endsWith(LISTING_SUFFIX)
 }
+
+/** For a help that takes away whatever stands in the cache: newer than anything that can. */
+export const NEWEST = Object.freeze({ version: Infinity })

@@ -1,6 +1,8 @@
 import {
+  CacheUnavailableError,
   type CommitTerms,
   type DriverCall,
+  isStorageError,
   type KeyGenerator,
   PART_NAMES,
   type PartName,
@@ -17,8 +19,9 @@ import { forward } from './forward.js'
 import type { MemberSet } from './member-set.js'
 import type { PartCache } from './part-cache.js'
 import type { PartReader } from './part-reader.js'
-import { settleAll } from './promises.js'
-import { changedKeys, headKey, partKey } from './proxy-keys.js'
+import { settleAll, settleBoth } from './promises.js'
+import { changedKeys, headKey, NEWEST, partKey } from './proxy-keys.js'
+import { journalKeys } from './relay.js'
 import type { Settings } from './settings.js'
 import type { Settler } from './settler.js'
 import { Recorder } from './stream-recorder.js'
@@ -34,6 +37,7 @@ export interface WriterParts {
   readonly env: Environment
   readonly counters: StorageCounters
   readonly keyOf: KeyGenerator
+  readonly namespace: string
 }
 
 interface ListingView {
@@ -66,15 +70,15 @@ export class ProxyWriter {
       const outer = await transaction?.beforeCommit({ ...pending, info })
       const changed = [...pending.written, ...pending.removed]
       // Commands to one server are executed in this order: the look comes before the mark.
-      const [seen, commitBefore] = await Promise.all([
-        this.#viewListing(head, guard, info, PART_NAMES),
+      const [seen, commitBefore] = await settleBoth(
+        this.#viewListing(head, guard, info, PART_NAMES, pending.created || pending.emptied),
         guard.mark(changed.map((part) => partKey(info, part))),
-      ])
+      )
       listing = seen
       return { commitBefore: Math.min(commitBefore, outer?.commitBefore ?? Infinity) }
     }
     const journal = this.#it.storage.supports.journal
-      ? [...changedKeys(request), head, ...(transaction?.journal ?? [])]
+      ? journalKeys(this.#it.namespace, [...changedKeys(request), head], transaction?.journal)
       : undefined
     const recorder = new Recorder(request.changes, this.#it.settings.maxCachedBytes)
     const result = await this.#apply(request, recorder, guard, call, { journal, beforeCommit })
@@ -100,7 +104,13 @@ export class ProxyWriter {
       throw error
     }
     const unlocked = PART_NAMES.filter((part) => request.changes[part] === undefined)
-    const listing = await this.#viewListing(headKey(this.#it.keyOf, info.collection), guard, info, unlocked)
+    let listing: ListingView
+    try {
+      listing = await this.#viewListing(headKey(this.#it.keyOf, info.collection), guard, info, unlocked, true)
+    } catch (error) {
+      await guard.rollBack(error)
+      throw error
+    }
     const result = await this.#apply(request, recorder, guard, call, undefined)
     if (result.changed) await this.#confirm(request, recorder, result, guard, listing)
     return result
@@ -115,15 +125,33 @@ export class ProxyWriter {
   ): Promise<WriteResult> {
     try {
       const result = await forward(this.#it.storage, request, recorder, { ...call, transaction })
-      if (!result.changed) {
-        await guard.rollBack(undefined)
-        // It tells of an absence, as a read past the cache does.
-        await Promise.all(changedKeys(request).map((key) => this.#it.reader.help(key, undefined)))
-      }
+      if (!result.changed) await this.#foundNothing(request, guard)
       return result
     } catch (error) {
       await guard.rollBack(error)
+      await this.#tellOfFailure(request, error)
       throw error
+    }
+  }
+
+  /** A removal of nothing tells of an absence, as a read past the cache does. */
+  async #foundNothing(request: WriteRequest, guard: WriteGuard): Promise<void> {
+    await guard.rollBack(undefined)
+    const { info } = request
+    if (await guard.isContested(PART_NAMES.map((part) => partKey(info, part)))) {
+      // Whoever removed it may not have told the listing yet.
+      await this.#it.members.drop(headKey(this.#it.keyOf, info.collection)).catch(() => undefined)
+    }
+    await Promise.all(changedKeys(request).map((key) => this.#it.reader.help(key, undefined)))
+  }
+
+  async #tellOfFailure({ info, conditions }: WriteRequest, error: unknown): Promise<void> {
+    if (isStorageError(error, 'E_PRECONDITION_FAILED')) {
+      // The caller will read anew, and must not be given what has just been refused.
+      const parts = PART_NAMES.filter((part) => conditions[part] !== undefined)
+      await Promise.all(parts.map((part) => this.#it.reader.help(partKey(info, part), NEWEST)))
+    } else if (isStorageError(error, 'E_OUTCOME_UNKNOWN') && !this.#it.storage.supports.journal) {
+      await this.#it.members.drop(headKey(this.#it.keyOf, info.collection)).catch(() => undefined)
     }
   }
 
@@ -163,15 +191,20 @@ export class ProxyWriter {
     guard: WriteGuard,
     info: ResourceInfo,
     parts: readonly PartName[],
+    isNeeded: boolean,
   ): Promise<ListingView> {
-    const [generation, isContested] = await Promise.all([
-      this.#it.members.generation(head).catch(() => {
-        // A set that is found later is then not trusted.
+    const [generation, isContested] = await settleBoth(
+      this.#it.members.generation(head).catch((cause: unknown) => {
         this.#it.counters.cacheErrors++
+        if (isNeeded && this.#it.settings.whenCacheFails === 'reject') {
+          const told = 'The listing could not be told of the write; nothing was written'
+          throw new CacheUnavailableError(told, { key: head, cause })
+        }
+        // A set that is found later is then not trusted.
         return undefined
       }),
       guard.isContested(parts.map((part) => partKey(info, part))),
-    ])
+    )
     return { generation, isContested }
   }
 

@@ -5,6 +5,8 @@ import type { Settings } from './settings.js'
 
 /** How many rows of the journal are taken at a time. */
 const BATCH = 100
+/** How many rows are remembered as waiting for somebody else. */
+const MAX_WAITING = 10_000
 
 /** Makes sure that nothing older than `version` stands under a key. Rejects where a server does not answer. */
 export type Repair = (key: string, version: number) => Promise<void>
@@ -20,6 +22,8 @@ export class Relay {
   readonly #settings: Settings
   readonly #env: Environment
   readonly #counters: StorageCounters
+  /** Rows of which this proxy's keys are right, and which somebody else must settle. */
+  readonly #waiting = new Set<string>()
   #state: 'idle' | 'running' | 'stopped' = 'idle'
   #pass: Promise<void> = Promise.resolve()
 
@@ -64,13 +68,23 @@ export class Relay {
   }
 
   async #settleAll(): Promise<void> {
-    const wanted = { olderThanMs: this.#settings.relayAfterMs, keyPrefix: this.#namespace, limit: BATCH }
-    let settled = BATCH
-    while (settled === BATCH) {
-      settled = 0
-      await this.#storage.unsettled(wanted, async (rows) => {
-        const done = (await this.repair(rows)).filter(({ keys }) => keys.length === 0)
-        settled = done.length
+    const wanted = {
+      olderThanMs: this.#settings.relayAfterMs,
+      keyPrefix: tagOf(this.#namespace),
+      limit: BATCH,
+    }
+    const seen = new Set<string>()
+    let handed = BATCH
+    let isNew = true
+    // Rows that could not be settled come again behind the others: then everybody has had a turn.
+    while (handed === BATCH && isNew && this.#state === 'running') {
+      handed = await this.#storage.unsettled(wanted, async (rows) => {
+        isNew = rows.some(({ id }) => !seen.has(id))
+        const untried = rows.filter(({ id }) => !seen.has(id) && !this.#waiting.has(id))
+        for (const { id } of rows) seen.add(id)
+        const repaired = await this.repair(untried)
+        const done = repaired.filter(({ keys }) => keys.length === 0)
+        for (const { id, keys } of repaired) if (keys.length > 0) this.#remember(id)
         this.#counters.relayed += done.length
         return done.map(({ id }) => id)
       })
@@ -87,13 +101,46 @@ export class Relay {
   }
 
   async #repairRow({ id, keys, version }: JournalRow): Promise<JournalRow | undefined> {
-    const own = keys.filter((key) => key.startsWith(this.#namespace))
+    const tag = tagOf(this.#namespace)
+    const own = keys.filter((key) => key.startsWith(tag)).map((key) => key.slice(tag.length))
     try {
       await Promise.all(own.map((key) => this.#repair(key, version)))
     } catch {
       this.#counters.cacheErrors++
       return undefined
     }
-    return { id, version, keys: keys.filter((key) => !key.startsWith(this.#namespace)) }
+    return {
+      id,
+      version,
+      keys: keys.filter((key) => key.startsWith(GUEST)).map((key) => key.slice(GUEST.length)),
+    }
   }
+
+  #remember(id: string): void {
+    this.#waiting.add(id)
+    const [oldest] = this.#waiting
+    if (this.#waiting.size > MAX_WAITING && oldest !== undefined) this.#waiting.delete(oldest)
+  }
+}
+
+/** Before the keys that another proxy, or the caller, has put into the same row. No namespace contains it. */
+const GUEST = '> '
+
+/** How a proxy's own keys are told from all others in the journal: a namespace has no space. */
+function tagOf(namespace: string): string {
+  return `${namespace} `
+}
+
+/** What a row of the journal names: the proxy's own keys, and those of whoever takes part in its transaction. */
+export function journalKeys(
+  namespace: string,
+  own: readonly string[],
+  guests: readonly string[] | undefined,
+): readonly string[] {
+  return [...own.map((key) => tagOf(namespace) + key), ...(guests ?? []).map((key) => GUEST + key)]
+}
+
+/** Finds the rows of guests whose keys begin so. */
+export function guestPrefix(keyPrefix: string): string {
+  return keyPrefix === '' ? '' : GUEST + keyPrefix
 }

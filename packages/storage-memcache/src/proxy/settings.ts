@@ -60,6 +60,9 @@ const DEFAULTS: Settings = Object.freeze({
   whenCacheFails: 'bypass',
 })
 
+/** The names of all options. */
+export const PROTOCOL_OPTIONS = Object.freeze(Object.keys(DEFAULTS) as (keyof Settings)[])
+
 const ZERO_ALLOWED: ReadonlySet<string> = new Set([
   'ttlJitter',
   'fillWaitMs',
@@ -70,7 +73,7 @@ const ZERO_ALLOWED: ReadonlySet<string> = new Set([
 /** Fills in the defaults. Throws `RangeError` for numbers that make no sense. */
 export function resolveSettings(options: ProtocolOptions): Settings {
   const settings: Record<string, unknown> = { ...DEFAULTS }
-  for (const name of Object.keys(DEFAULTS) as (keyof Settings)[]) {
+  for (const name of PROTOCOL_OPTIONS) {
     const given = options[name]
     if (given === undefined) continue
     if (typeof DEFAULTS[name] === 'number') checkNumber(name, given)

@@ -23,13 +23,18 @@ export class WriteGuard {
   readonly #settings: Settings
   readonly #env: Environment
   readonly #counters: StorageCounters
+  readonly #id: Uint8Array
   readonly #marks = new Map<string, CasToken | undefined>()
+  /** Marks on their way: one that arrives after the write was given up must still be taken away. */
+  #marking: Promise<void> = Promise.resolve()
+  #isMarking = false
 
   constructor(cache: PartCache, settings: Settings, env: Environment, counters: StorageCounters) {
     this.#cache = cache
     this.#settings = settings
     this.#env = env
     this.#counters = counters
+    this.#id = Buffer.from(env.uniqueId())
   }
 
   /**
@@ -38,9 +43,16 @@ export class WriteGuard {
    */
   async mark(keys: readonly string[]): Promise<number> {
     const startedAt = this.#env.now()
-    await settleAll(
+    const marking = settleAll(
       keys.map(async (key) => this.#marks.set(key, await this.#attempt(key, this.#cache.mark(key)))),
     )
+    this.#isMarking = true
+    this.#marking = marking
+      .catch(() => undefined)
+      .then(() => {
+        this.#isMarking = false
+      })
+    await marking
     // memcached may end an item early: half of the time is the margin where the whole is short.
     const { markTtlMs } = this.#settings
     return startedAt + Math.max(markTtlMs - COMMIT_MARGIN_MS, markTtlMs / 2)
@@ -51,8 +63,8 @@ export class WriteGuard {
    * of it. So may one that the cache does not tell of.
    */
   async isContested(keys: readonly string[]): Promise<boolean> {
-    const marked = await Promise.all(keys.map((key) => this.#cache.isMarked(key)))
-    return marked.includes(true)
+    const kinds = await Promise.all(keys.map((key) => this.#cache.kindOf(key)))
+    return kinds.some((kind) => kind === 'mark' || kind === 'down')
   }
 
   /**
@@ -71,8 +83,16 @@ export class WriteGuard {
   ): Promise<CasToken | undefined> {
     for (let pauseMs = 1; ; pauseMs = Math.min(pauseMs * 2, 50)) {
       throwIfAborted(signal, key)
-      const attempt = this.#cache.markIfFree(key).then((token) => token ?? ('taken' as const))
-      const token = await this.#attempt(key, attempt)
+      const attempt = this.#cache.markIfFree(key, this.#id).then((token) => token ?? ('taken' as const))
+      // The lock may have been taken although the answer was lost: it would keep everybody out until it expires.
+      const token = await this.#attempt(
+        key,
+        attempt.catch(async (error: unknown) => {
+          const own = await this.#cache.ownMark(key, this.#id)
+          if (own === undefined) throw error
+          return own
+        }),
+      )
       if (token !== 'taken') return token
       if (this.#env.now() >= giveUpAt) {
         const { lockTimeoutMs } = this.#settings
@@ -99,6 +119,11 @@ export class WriteGuard {
   /** After a write that did not happen. Where that is unknown, the marks stay until they expire. */
   async rollBack(error: unknown): Promise<void> {
     if (isStorageError(error, 'E_OUTCOME_UNKNOWN')) return
+    if (this.#isMarking) void this.#marking.then(() => this.#releaseAll())
+    else await this.#releaseAll()
+  }
+
+  async #releaseAll(): Promise<void> {
     await Promise.all(
       [...this.#marks].map(async ([key, token]) => token && (await this.#cache.release(key, token))),
     )
@@ -114,7 +139,9 @@ export class WriteGuard {
     return this.confirm(key, async () => {
       // Not found and exists leave the new value out, which is safe; what else stands there must not be older.
       if (token !== undefined && (await this.#cache.replace(key, token, content)) === 'stored') return
-      await this.#cache.clearOlder(key, version)
+      // A mark that this write's own did not void may belong to an older write that is yet to install.
+      if (token === undefined) await this.#cache.repair(key, version)
+      else await this.#cache.clearOlder(key, version)
     })
   }
 

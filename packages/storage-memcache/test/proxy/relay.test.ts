@@ -19,7 +19,11 @@ class Process {
   readonly storage: MemcacheStorage
   #wake: (() => void) | undefined
 
-  constructor(server: CacheServer, durable: Storage, options: ProtocolOptions = {}) {
+  constructor(
+    server: CacheServer,
+    durable: Storage,
+    options: ProtocolOptions & { readonly namespace?: string } = {},
+  ) {
     const environment: Environment = {
       ...systemEnvironment,
       idle: (ms) =>
@@ -188,13 +192,83 @@ test('a write whose cache is right drops its own row', async () => {
   expect(await rowsOf(durable)).toEqual([])
 })
 
-test('a proxy in front of a proxy has both settled', async () => {
+test('rows that cannot be settled do not keep the others waiting', async () => {
+  const { durable, writer, reader, info } = setUp()
+  const dead = (key: string) => key.includes('larder:dead')
+  for (let i = 0; i < 250; i++) {
+    const name = writer.storage.info('dead', `${i}`)
+    await durable.putContent(name, 'x', {
+      transaction: { journal: [`larder: ${name.key}:c`], beforeCommit: async () => undefined },
+    })
+  }
+  await durable.putContent(info, 'old')
+  await reader.storage.getContent(info)
+  writer.cache.isDown = true
+  await writer.storage.putContent(info, 'new')
+  reader.cache.failNext('get', 100_000, { key: dead })
+  await reader.relay()
+  expect(await textOf(reader.storage, info)).toBe('new')
+  let left = 0
+  await durable.unsettled({ olderThanMs: 0, limit: 1_000 }, async (rows) => {
+    left = rows.length
+    return []
+  })
+  expect(left).toBe(250)
+})
+
+test('a row that waits for the caller is set right once, not in every pass', async () => {
+  const { durable, writer, reader, info } = setUp()
+  await writer.storage.putContent(info, 'x', {
+    transaction: { journal: ['mine'], beforeCommit: async () => undefined },
+  })
+  await reader.storage.ls('films')
+  await reader.relay()
+  await reader.storage.ls('films')
+  const { listHits } = reader.storage.counters()
+  for (let pass = 0; pass < 3; pass++) await reader.relay()
+  await reader.storage.ls('films')
+  expect(reader.storage.counters().listHits).toBe(listHits + 1)
+  expect(await rowsOf(durable)).toHaveLength(1)
+})
+
+test("keys of the caller are the caller's, whatever they look like", async () => {
+  const { durable, writer, reader, info } = setUp()
+  const journal = ['larder: my own key', '> guest', `${info.key}:c`]
+  await writer.storage.putContent(info, 'x', {
+    transaction: { journal, beforeCommit: async () => undefined },
+  })
+  await reader.relay()
+  let rows: readonly JournalRow[] = []
+  await writer.storage.unsettled({ olderThanMs: 0, keyPrefix: 'larder: my' }, async (found) => {
+    rows = found
+    return found.map(({ id }) => id)
+  })
+  expect(rows.map(({ keys }) => keys)).toEqual([journal])
+  expect(await rowsOf(durable)).toEqual([])
+})
+
+for (const [inner, outer] of [
+  ['inner:', 'outer:'],
+  ['larder:', 'larder:'],
+  ['app', 'app-l1:'],
+  ['', ''],
+] as const) {
+  test(`a proxy in front of a proxy has both settled, with the namespaces '${inner}' and '${outer}'`, async () => {
+    await bothSettled(inner, outer)
+  })
+}
+
+async function bothSettled(innerNamespace: string, namespace: string): Promise<void> {
   const server = new CacheServer()
   const outerServer = new CacheServer()
   const durable = new MemoryStorage()
   const inner = new Process(server, durable, {})
-  const innerStorage = new MemcacheStorage({ storage: durable, cache: inner.cache, namespace: 'inner:' })
-  const outer = new Process(outerServer, innerStorage)
+  const innerStorage = new MemcacheStorage({
+    storage: durable,
+    cache: inner.cache,
+    namespace: innerNamespace,
+  })
+  const outer = new Process(outerServer, innerStorage, { namespace })
   const info = outer.storage.info(...FILM)
   await outer.storage.putContent(info, 'old')
   await outer.storage.getContent(info)
@@ -210,4 +284,4 @@ test('a proxy in front of a proxy has both settled', async () => {
   await outer.storage.shutdown()
   await innerStorage.shutdown()
   expect(await rowsOf(durable)).toEqual([])
-})
+}
