@@ -118,7 +118,7 @@ describe('a mark that could not be set', () => {
     })
     return {
       journal: hook?.journal,
-      beforeCommit: (pending) => Promise.race([hook?.beforeCommit(pending), aborted]) as Promise<void>,
+      beforeCommit: (pending) => Promise.race([hook?.beforeCommit(pending), aborted]),
     }
   }
 
