@@ -19,7 +19,7 @@ import {
   maxItemBytesFor,
 } from '../protocol/limits.js'
 import type { Transport, WireItem, WireKey } from '../transport/transport.js'
-import type { RemoteCacheOptions } from './remote-options.js'
+import type { RemoteCacheOptions, Servers } from './remote-options.js'
 import { ServerCommands } from './server-commands.js'
 import { wireKeyOf } from './server-set.js'
 
@@ -34,10 +34,10 @@ export class RemoteCache extends ServerCommands implements CommandCache {
   readonly maxItemBytes: number
 
   /**
-   * `servers`: `host:port`, `host:port:weight`, `[v6]:port` or `/path.sock`, as a list or separated by commas.
+   * For what `servers` may be see `Servers`.
    * Connects with the first command, and not before. Bad arguments are a `TypeError` or `RangeError`.
    */
-  constructor(servers: string | readonly string[], options: RemoteCacheOptions = {}) {
+  constructor(servers: Servers, options: RemoteCacheOptions = {}) {
     super(servers, options)
     this.maxItemBytes = maxItemBytesFor(options.serverItemLimitBytes ?? DEFAULT_SERVER_ITEM_LIMIT_BYTES)
   }

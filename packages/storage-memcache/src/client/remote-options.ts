@@ -1,9 +1,10 @@
 import type { ConnectionOptions } from 'node:tls'
 import { DEFAULT_SERVER_ITEM_LIMIT_BYTES } from '../protocol/limits.js'
-import type { RoutingOptions } from '../routing/router.js'
+import { createRouter, type Router, type RoutingOptions } from '../routing/router.js'
 import { addressText, parseServers, type ServerAddress } from '../server-address.js'
 import { BinaryTransport } from '../transport/binary-transport.js'
 import type { Credentials } from '../transport/credentials.js'
+import { memjsServer, type MemjsClient, type MemjsServer } from '../transport/memjs-link.js'
 import { MetaTransport } from '../transport/meta-transport.js'
 import { NegotiatedTransport } from '../transport/negotiated-transport.js'
 import { resolveChannelOptions, type ChannelOptions } from '../transport/options.js'
@@ -12,6 +13,13 @@ import type { Transport } from '../transport/transport.js'
 import type { NamedServer } from './server-set.js'
 
 const MIN_SERVER_ITEM_LIMIT_BYTES = 1024
+
+/**
+ * `host:port`, `host:port:weight`, `[v6]:port` or `/path.sock`, as a list or separated by commas. Or a memjs client:
+ * its servers with their credentials and options, and its keys where it looks for them, but connections of our own,
+ * since memjs's outlive their sockets.
+ */
+export type Servers = string | readonly string[] | MemjsClient
 
 export interface RemoteCacheOptions extends Partial<ChannelOptions> {
   /** Which key lives on which server. Every process that shares the servers must say the same. */
@@ -32,7 +40,11 @@ export interface RemoteCacheOptions extends Partial<ChannelOptions> {
 
 export interface ResolvedRemoteOptions {
   readonly addresses: readonly ServerAddress[]
+  /** In the order of the addresses, where a memjs client was given. */
+  readonly memjs: readonly MemjsServer[] | undefined
   readonly routing: RoutingOptions
+  /** Whether the caller said something of routing. */
+  readonly isRouted: boolean
   readonly channel: ChannelOptions
   readonly transport: 'auto' | 'meta' | 'binary'
   readonly credentials: Credentials | undefined
@@ -41,10 +53,7 @@ export interface ResolvedRemoteOptions {
 }
 
 /** Checks everything before any I/O. */
-export function resolveRemoteOptions(
-  servers: string | readonly string[],
-  options: RemoteCacheOptions,
-): ResolvedRemoteOptions {
+export function resolveRemoteOptions(servers: Servers, options: RemoteCacheOptions): ResolvedRemoteOptions {
   const {
     credentials,
     tls,
@@ -65,11 +74,18 @@ export function resolveRemoteOptions(
   if (tls !== undefined && (transport === 'binary' || (transport === 'auto' && credentials !== undefined))) {
     throw new RangeError('TLS needs the meta transport')
   }
-  const addresses = parseServers(servers)
+  const memjs = isMemjsClient(servers) ? servers.servers : undefined
+  if (memjs !== undefined && (transport === 'meta' || credentials !== undefined || tls !== undefined)) {
+    throw new RangeError('A memjs client says itself how to talk to its servers')
+  }
+  const addresses = isMemjsClient(servers) ? servers.servers.map(addressOf) : parseServers(servers)
+  if (addresses.length === 0) throw new RangeError('At least one server is needed')
   const channel = resolveChannelOptions(options)
   return {
     addresses,
+    memjs,
     routing: options.routing ?? {},
+    isRouted: options.routing !== undefined,
     channel,
     transport,
     credentials,
@@ -83,10 +99,10 @@ export function createServers(
   options: ResolvedRemoteOptions,
   known: readonly NamedServer[],
 ): readonly NamedServer[] {
-  return options.addresses.map((address) => {
+  return options.addresses.map((address, i) => {
     const name = addressText(address)
     const found = known.find((server) => server.name === name)
-    return found ?? { name, transports: createTransports(address, options) }
+    return found ?? { name, transports: createTransports(address, options, options.memjs?.[i]) }
   })
 }
 
@@ -94,6 +110,7 @@ export function createServers(
 function createTransports(
   address: ServerAddress,
   options: ResolvedRemoteOptions,
+  memjs: MemjsServer | undefined,
 ): readonly [Transport, ...Transport[]] {
   const { channel, transport, credentials, tls } = options
   const count = channel.connectionsPerServer
@@ -104,11 +121,34 @@ function createTransports(
   }
   // A server that refuses one protocol may be well in the other.
   const [textHealth, binaryHealth] = [new ServerHealth(channel), new ServerHealth(channel)]
-  const binary = () => new BinaryTransport(address, share, binaryHealth, credentials)
+  const server = memjs ?? memjsServer(address, credentials)
+  const binary = () => new BinaryTransport(addressText(address), server, share, binaryHealth)
   const meta = () => new MetaTransport(address, share, textHealth, { credentials, tls })
   const create = () => {
-    if (transport === 'binary' || (transport === 'auto' && credentials !== undefined)) return binary()
+    const hasSasl = transport === 'auto' && credentials !== undefined
+    if (memjs !== undefined || transport === 'binary' || hasSasl) return binary()
     return transport === 'meta' ? meta() : new NegotiatedTransport(meta(), binary)
   }
   return [create(), ...Array.from({ length: count - 1 }, create)]
+}
+
+/** A memjs client's own way, unless the options name another. */
+export function routerOf(servers: Servers, options: ResolvedRemoteOptions): Router {
+  if (!isMemjsClient(servers) || options.isRouted) return createRouter(options.addresses, options.routing)
+  const count = options.addresses.length
+  const byRemainder = createRouter(options.addresses, { distribution: 'modula' })
+  return {
+    serverOf: (key) => (count === 1 ? 0 : Number(servers.getServer(key))),
+    serverOfHash: (hash) => byRemainder.serverOfHash(hash),
+  }
+}
+
+function isMemjsClient(servers: Servers): servers is MemjsClient {
+  return typeof servers === 'object' && !Array.isArray(servers)
+}
+
+function addressOf({ host, port }: MemjsServer): ServerAddress {
+  return typeof port === 'string' && Number.isNaN(Number(port))
+    ? { path: port, weight: 1 }
+    : { host, port: Number(port), weight: 1 }
 }

@@ -1,8 +1,13 @@
 import { StorageError } from '@larder/storage-core'
 import type { CallOptions } from '../cache.js'
 import type { ServerAnswers } from '../command-cache.js'
-import { createRouter } from '../routing/router.js'
-import { createServers, resolveRemoteOptions, type RemoteCacheOptions } from './remote-options.js'
+import {
+  createServers,
+  resolveRemoteOptions,
+  routerOf,
+  type RemoteCacheOptions,
+  type Servers,
+} from './remote-options.js'
 import { ServerSet } from './server-set.js'
 
 /** The servers of a cache, and the commands to the servers themselves. */
@@ -10,17 +15,14 @@ export abstract class ServerCommands implements AsyncDisposable {
   protected readonly serverSet: ServerSet
   /** As they were given. */
   protected readonly options: RemoteCacheOptions
-  #list: string | readonly string[]
+  #list: Servers
   #isClosed = false
 
-  protected constructor(servers: string | readonly string[], options: RemoteCacheOptions) {
+  protected constructor(servers: Servers, options: RemoteCacheOptions) {
     const resolved = resolveRemoteOptions(servers, options)
     this.options = options
     this.#list = servers
-    this.serverSet = new ServerSet(
-      createServers(resolved, []),
-      createRouter(resolved.addresses, resolved.routing),
-    )
+    this.serverSet = new ServerSet(createServers(resolved, []), routerOf(servers, resolved))
   }
 
   /** The addresses, in the order of the list: `host:port`, or the path of a socket. */
@@ -31,12 +33,15 @@ export abstract class ServerCommands implements AsyncDisposable {
   /**
    * Goes over to another list of servers. Those in both keep their connections; those that leave answer what they
    * were asked, and are closed then. Keys move as the distribution says, and a server that comes back still holds
-   * what it held: flush it first. A bad list is a `TypeError` or `RangeError` and changes nothing.
+   * what it held: flush it first. Not for those of a memjs client (`E_UNSUPPORTED`). A bad list is a `TypeError` or `RangeError` and changes nothing.
    */
   setServers(servers: string | readonly string[]): void {
     this.checkOpen()
+    if (typeof this.#list === 'object' && 'getServer' in this.#list) {
+      throw new StorageError('E_UNSUPPORTED', 'The servers of a memjs client stay what they are')
+    }
     const resolved = resolveRemoteOptions(servers, this.options)
-    const router = createRouter(resolved.addresses, resolved.routing)
+    const router = routerOf(servers, resolved)
     const { timeoutMs, connectTimeoutMs } = resolved.channel
     this.serverSet.replace(
       createServers(resolved, this.serverSet.servers),
@@ -79,7 +84,7 @@ export abstract class ServerCommands implements AsyncDisposable {
   }
 
   /** The list as it was given, with its weights. */
-  protected get list(): string | readonly string[] {
+  protected get list(): Servers {
     return this.#list
   }
 

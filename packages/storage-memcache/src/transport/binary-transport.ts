@@ -3,16 +3,14 @@ import type { CacheBatch, CacheItem, CasResult, CasToken, PeekedItem } from '../
 import { Opcode } from '../protocol/binary/codes.js'
 import type { BinaryFrame } from '../protocol/binary/frame.js'
 import { BinaryReceiver } from '../protocol/binary/receiver.js'
-import { addressText, type ServerAddress } from '../server-address.js'
 import { BinaryGetBatch, BinarySetBatch } from './binary-batch.js'
 import { BinaryCommand, type BinaryCommandFields } from './binary-command.js'
 import * as replies from './binary-replies.js'
 import { BinaryStats } from './binary-stats.js'
 import { CasId } from './cas-id.js'
-import type { Credentials } from './credentials.js'
 import { Channel } from './channel.js'
 import { issue, ownedValue, type CreateExchange } from './issue.js'
-import { memjsDial } from './memjs-link.js'
+import { memjsDial, type MemjsServer } from './memjs-link.js'
 import type { ChannelOptions } from './options.js'
 import type { ServerHealth } from './server-health.js'
 import type { Transport, WireItem, WireKey, WireStep } from './transport.js'
@@ -26,18 +24,13 @@ const EXISTS: CasResult = Object.freeze({ status: 'exists' })
 export class BinaryTransport implements Transport {
   readonly #channel: Channel<BinaryFrame>
 
-  /** `health` is shared by all connections to the server. */
-  constructor(
-    address: ServerAddress,
-    options: ChannelOptions,
-    health: ServerHealth,
-    credentials?: Credentials,
-  ) {
+  /** `name` appears in messages; `health` is shared by all connections to the server. */
+  constructor(name: string, server: MemjsServer, options: ChannelOptions, health: ServerHealth) {
     const wire = {
-      dial: memjsDial(address, credentials),
+      dial: memjsDial(server),
       createReceiver: (onFrame: (frame: BinaryFrame) => void) => new BinaryReceiver(onFrame),
     }
-    this.#channel = new Channel(addressText(address), wire, options, health)
+    this.#channel = new Channel(name, wire, options, health)
   }
 
   get(key: WireKey, signal?: AbortSignal): Promise<CacheItem | undefined> {
