@@ -1,5 +1,6 @@
 import { HELP, parseCommand, UsageError } from './command-line.js'
 import { run } from './run.js'
+import { lineOf } from './text.js'
 
 const SIGNALS = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const
 
@@ -32,7 +33,7 @@ async function main(): Promise<number> {
   }
   try {
     const command = parseCommand(process.argv.slice(2), env)
-    const say = (step: string, text: string): void => void output.write(`${step.padEnd(10)} ${text}\n`)
+    const say = (step: string, text: string): void => void output.write(`${lineOf(step, text)}\n`)
     if (command.help) output.write(HELP)
     else await run(command, { env, output, signal: stop.signal, say })
     return stoppedWith
@@ -41,7 +42,7 @@ async function main(): Promise<number> {
       stderr.write(`${messageOf(error)}\n`)
       return error instanceof UsageError ? 2 : 1
     }
-    if (isSignal(stoppedWith)) stderr.write('Stopped. What was stored until then is stored.\n')
+    if (isSignal(stoppedWith)) stderr.write('Stopped.\n')
     return stoppedWith
   }
 }
@@ -55,7 +56,10 @@ function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   // It says itself what is wrong with which argument.
   if (error instanceof UsageError) return error.message
-  return error.cause instanceof Error ? `${error.message}\n  ${messageOf(error.cause)}` : error.message
+  if (!(error.cause instanceof Error)) return error.message
+  const cause = messageOf(error.cause)
+  // Some quote their cause.
+  return error.message.endsWith(cause) ? error.message : `${error.message}\n  ${cause}`
 }
 
 process.exitCode = await main()

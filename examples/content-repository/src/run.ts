@@ -18,7 +18,7 @@ export async function run(command: Command, surroundings: Surroundings): Promise
   const folder = await checkFolder(command.folder)
   await using database = await openDatabase(command, env, signal)
   await using cache = await chooseCache(env)
-  say('folder', folder)
+  say('folder', `${folder} (its files are only read)`)
   say('database', database.description)
   say('cache', cache.description)
   for (const complaint of cache.complaints) say('', `${complaint}; the database is asked in its place`)
@@ -46,12 +46,13 @@ async function show(stage: Stage, files: readonly FileEntry[], meter: Meter): Pr
   const { first, second, collection, signal, say } = stage
   for (const step of ['cold read', 'warm read']) {
     const bytes = await meter.measure(step, [first], () => readBack(first, collection, files, signal))
-    const reads = meter.rows.at(-1)?.databaseReads ?? 0
+    const { databaseReads = 0, operations = 0 } = meter.rows.at(-1) ?? {}
     say(step, `${countText(files.length)} files, ${bytesText(bytes)}, every digest right`)
-    say('', `content and entries came with ${countText(reads)} reads of the database`)
+    // A content and an entry for each file, many of them in one query.
+    say('', `${countText(databaseReads)} of their ${countText(operations)} parts came from the database`)
   }
-  await meter.measure('listing', [first], () => showListing(stage))
-  await meter.measure('listing again', [first], () => showListing(stage))
+  for (const step of ['listing', 'listing again'])
+    await meter.measure(step, [first], () => showListing(stage, step))
   const edited = pickForEdit(files)
   if (edited !== undefined) await meter.measure('edit', [first, second], () => showEdit(stage, edited))
   const removed = files.at(-1)

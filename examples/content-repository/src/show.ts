@@ -20,10 +20,13 @@ export function pickForEdit(files: readonly FileEntry[]): FileEntry | undefined 
   return small.find(({ name }) => name.endsWith('.md')) ?? small.find(isText) ?? small[0] ?? files[0]
 }
 
-export async function showListing({ first, collection, signal, say }: Stage): Promise<Work<void>> {
+export async function showListing(
+  { first, collection, signal, say }: Stage,
+  step: string,
+): Promise<Work<void>> {
   const names = [...(await first.ls(collection, { signal })).keys()]
   const [sample = ''] = names
-  say('listing', `${countText(names.length)} resources; the first one is ${nameText(sample)}`)
+  say(step, `${countText(names.length)} resources; the first one is ${nameText(sample)}`)
   return { result: undefined, operations: 1 }
 }
 
@@ -44,7 +47,7 @@ export async function showEdit(stage: Stage, { name }: FileEntry): Promise<Work<
   const ms = performance.now() - writtenAt
   if (after.version !== written.version || !after.bytes.equals(content))
     throw new Error('The edit was not seen')
-  say('edit', `${nameText(name)}: the second client wrote version ${written.version}`)
+  say('edit', `${nameText(name)}, as stored: the second client wrote version ${written.version}`)
   say('', `${timeText(ms)} later the first one had read version ${after.version}`)
   say(
     '',
@@ -75,7 +78,7 @@ export async function showRemoval(stage: Stage, { name }: FileEntry): Promise<Wo
   const [content] = await first.getMany([info], { signal })
   const names = await first.ls(collection, { signal })
   if (content !== undefined || names.has(name)) throw new Error('The removal was not seen')
-  say('removal', `${nameText(name)}: removed by the second client, gone for the first`)
+  say('removal', `${nameText(name)}, as stored: removed by the second client, gone for the first`)
   say('', `listed are ${countText(names.size)} resources`)
   return { result: undefined, operations: 3 }
 }

@@ -11,6 +11,11 @@ export function bytesText(bytes: number): string {
   return unit === 'bytes' ? `${bytes} bytes` : `${size.toFixed(1)} ${unit}`
 }
 
+/** Steps stand in a column of their own; `listing again` is the longest. */
+export function lineOf(step: string, text: string): string {
+  return `${step.padEnd(13)}  ${text}`
+}
+
 export function countText(count: number): string {
   return count.toLocaleString('en-US')
 }
