@@ -14,20 +14,26 @@ export interface Command {
 export class UsageError extends Error {}
 
 export const HELP = `Stores the files of a folder in a database, and reads them back through a cache.
+Your files are only read: what is edited or removed for show is what was stored.
 
   npx pnpm@12 start [FOLDER] [--data DIR] [--verbose]
 
-  FOLDER      the files to store; default: the documentation and sources of this repository
-  --data DIR  keeps the SQLite file in DIR; default: a temporary folder, removed at the end
+  FOLDER      the files to store;
+              default: the documentation and sources of this repository
+  --data DIR  keeps the SQLite file in DIR;
+              default: a temporary folder, removed at the end
   --verbose   prints a line for each file once it is stored
-  --help      prints this
+  --help, -h  prints this
 
 Environment:
-  DATABASE_URL      another database: postgres://, mysql://, mariadb:// or sqlite:PATH
-  MEMCACHE_SERVERS  memcached servers, as host:port separated by commas; default: a private memcached
-                    if the program is installed, else a cache inside of this process
+  DATABASE_URL      another database: postgres://, mysql://, mariadb:// or
+                    sqlite:PATH
+  MEMCACHE_SERVERS  memcached servers, as host:port separated by commas;
+                    default: a private memcached if the program is installed,
+                    else a cache inside of this process
 
-Exit code: 0 done, 1 failed, 2 wrong arguments, 130 stopped by Ctrl-C, 141 the output was closed
+Exit code: 0 done, 1 failed, 2 wrong arguments, 130 stopped by Ctrl-C,
+           141 the output was closed
 `
 
 export function parseCommand(args: readonly string[], env: NodeJS.ProcessEnv): Command {
@@ -57,6 +63,8 @@ function parse(args: readonly string[]) {
       },
     })
   } catch (cause) {
-    throw new UsageError((cause as Error).message, { cause })
+    // Node goes on with advice on how to quote what begins with a dash.
+    const [problem = ''] = (cause as Error).message.split('. ')
+    throw new UsageError(`${problem}; --help lists the options`, { cause })
   }
 }

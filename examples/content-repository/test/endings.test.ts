@@ -109,7 +109,7 @@ test.each([
   const ended = outcomeOf(example)
   example.kill(signal)
   const outcome = await ended
-  expect(outcome).toMatchObject({ code, stderr: 'Stopped. What was stored until then is stored.\n' })
+  expect(outcome).toMatchObject({ code, stderr: 'Stopped.\n' })
   expect(await isOpen(port)).toBe(false)
   await expectNoTemporaryFolder(lines)
 })

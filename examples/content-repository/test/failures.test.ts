@@ -32,6 +32,7 @@ describe('arguments that make no sense end with exit code 2', () => {
       runExample(['.'], { ...WITHOUT_MEMCACHED, MEMCACHE_SERVERS: 'http://somewhere' }),
     ])
     expect(outcomes.map(({ code }) => code)).toEqual([2, 2, 2, 2, 2, 2])
+    expect(outcomes[0].stderr).toBe("Unknown option '--wrong'; --help lists the options\n")
     expect(outcomes[3].stderr).toBe(
       'DATABASE_URL must begin with postgres://, mysql://, mariadb:// or sqlite:\n',
     )
@@ -61,6 +62,7 @@ test('--help says how it is used', async () => {
   const outcome = await runExample(['--help'])
   expect(outcome).toMatchObject({ code: 0, stderr: '' })
   expect(outcome.stdout).toContain('MEMCACHE_SERVERS')
+  expect(outcome.stdout).not.toMatch(/^.{81}/m)
 })
 
 test.each([
@@ -72,6 +74,7 @@ test.each([
   expect(outcome.stderr).toContain('The database cannot be reached')
   expect(outcome.stderr).toContain(NOBODY)
   expect(outcome.stderr).not.toContain('secret')
+  expect(outcome.stderr.match(/ECONNREFUSED/g), outcome.stderr).toHaveLength(1)
 })
 
 test('a memcached that cannot be reached is told of, and done without', async () => {

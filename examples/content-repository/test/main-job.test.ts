@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { chmod, symlink, writeFile } from 'node:fs/promises'
+import { chmod, readFile, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { servers } from '@larder/dev-servers/vitest'
 import { describe, expect, onTestFinished, test } from 'vitest'
@@ -47,7 +47,13 @@ describe('the main job', () => {
     ['MariaDB and memcached', () => withDatabase(servers.mariadb)],
   ]
   test.each(homes)('runs on %s', async (_, envOf) => {
-    expectWholeJob(await runExample([await newFiles(FILES)], await envOf()))
+    const folder = await newFiles(FILES)
+    const outcome = await runExample([folder], await envOf())
+    expectWholeJob(outcome)
+    expect(outcome.stdout).toContain(`0 of their ${2 * COUNT} parts came from the database`)
+    // What is edited and removed for show is what was stored.
+    for (const [name, content] of Object.entries(FILES))
+      expect(Buffer.from(content).equals(await readFile(join(folder, name))), name).toBe(true)
   })
 
   test('runs on a memcached that it starts, and that is gone afterwards', async () => {
