@@ -1,7 +1,7 @@
 import type { DataSource } from 'typeorm'
 import { entitiesOf } from './entities/entities.js'
 import { familyOf } from './entities/family.js'
-import { type TableName, TABLES } from './entities/tables.js'
+import { COLUMNS, type TableName, TABLES } from './entities/tables.js'
 
 /** The tables' names as they are written in SQL, schema and quotes included. */
 export type TablePaths = Readonly<Record<TableName, string>>
@@ -18,14 +18,16 @@ export function tablePathsOf(dataSource: DataSource, prefix: string): TablePaths
     )
   }
   const paths = TABLES.map((table) => {
-    const { tablePath } = dataSource.getMetadata(entities[table])
-    return [
-      table,
-      tablePath
-        .split('.')
-        .map((name) => dataSource.driver.escape(name))
-        .join('.'),
-    ]
+    const { tableName, schema, columns } = dataSource.getMetadata(entities[table])
+    const found = columns.map(({ databaseName }) => databaseName)
+    if (tableName !== prefix + table || !COLUMNS[table].every((column) => found.includes(column))) {
+      throw new TypeError(
+        `The data source names the table ${prefix + table} or its columns ${tableName} (${found.join(', ')}): ` +
+          'it must have no entityPrefix and no namingStrategy; use tablePrefix instead',
+      )
+    }
+    const names = type === 'postgres' && schema !== undefined ? [schema, tableName] : [tableName]
+    return [table, names.map((name) => dataSource.driver.escape(name)).join('.')]
   })
   return Object.fromEntries(paths) as TablePaths
 }

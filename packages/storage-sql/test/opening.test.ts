@@ -1,12 +1,19 @@
 import { larderEntities, larderMigrations, SqlStorage } from '@larder/storage-sql'
+import { startProxy } from '@larder/dev-servers'
 import assert from 'node:assert/strict'
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
-import { DataSource } from 'typeorm'
+import { DataSource, type DataSourceOptions, DefaultNamingStrategy } from 'typeorm'
 import { describe, test } from 'vitest'
-import { DATABASE_NAMES, DATABASES, errorOf, type Place, rawDatabase } from './databases.js'
+import { DATABASE_NAMES, DATABASES, errorOf, type Place, rawDatabase, SERVER_NAMES } from './databases.js'
 
 const OPEN_WITHOUT_DRIVERS = new URL('fixtures/open-without-drivers.mjs', import.meta.url)
+class Shouting extends DefaultNamingStrategy {
+  override columnName(property: string, custom: string | undefined, prefixes: string[]): string {
+    return super.columnName(property, custom as string, prefixes).toUpperCase()
+  }
+}
+
 const OPEN_AND_WRITE = new URL('fixtures/open-and-write.mjs', import.meta.url)
 
 describe.each(DATABASE_NAMES)('opening %s', (name) => {
@@ -76,6 +83,51 @@ describe.each(DATABASE_NAMES)('opening %s', (name) => {
     assert.ok(!dataSource.isInitialized)
   })
 
+  test('a data source that is opened twice at once is destroyed with the last storage', async () => {
+    await using place = await DATABASES[name]()
+    const dataSource = dataSourceOf(place, {})
+    const open = () => SqlStorage.open({ dataSource, migrate: true })
+    const [one, two] = await Promise.all([open(), open()])
+    await one.shutdown()
+    await checkWriting(two)
+    await two.shutdown()
+    assert.ok(!dataSource.isInitialized)
+  })
+
+  test('names that a data source of its own would change are left alone', async () => {
+    await using place = await DATABASES[name]()
+    const options = { ...place.typeorm, entityPrefix: 'app_', namingStrategy: new Shouting() }
+    await using storage = await SqlStorage.open({ typeorm: options })
+    await checkWriting(storage)
+    await using raw = await rawDatabase(place)
+    await raw.query('SELECT container_id FROM larder_resource')
+  })
+
+  test.each([{ entityPrefix: 'app_' }, { namingStrategy: new Shouting() }])(
+    'a data source that names the tables in its own way is refused: %o',
+    async (options) => {
+      await using place = await DATABASES[name]()
+      const dataSource = dataSourceOf(place, options)
+      await assert.rejects(SqlStorage.open({ dataSource, migrate: true }), (error) => {
+        assert.ok(error instanceof TypeError)
+        assert.match(error.message, /entityPrefix/)
+        return true
+      })
+      assert.ok(!dataSource.isInitialized)
+    },
+  )
+
+  test.each(['chunk', 'journal'])('tables of which %s lacks a column are told of', async (table) => {
+    await using place = await DATABASES[name]()
+    await (await SqlStorage.open({ url: place.url })).shutdown()
+    await using raw = await rawDatabase(place)
+    const column = table === 'chunk' ? 'data' : 'claimed_until_ms'
+    await raw.query(`ALTER TABLE larder_${table} DROP COLUMN ${column}`)
+    const error = await errorOf(SqlStorage.open({ url: place.url, migrate: false }))
+    assert.equal(error.code, 'E_STORAGE_UNAVAILABLE')
+    assert.match(error.message, /of another version/)
+  })
+
   test('TypeORM options, and two prefixes in one database', async () => {
     await using place = await DATABASES[name]()
     await using one = await SqlStorage.open({ typeorm: place.typeorm, tablePrefix: 'one_' })
@@ -97,6 +149,45 @@ describe.each(DATABASE_NAMES)('opening %s', (name) => {
   })
 })
 
+describe('schemas', () => {
+  test.each(['My app', 'a?b'])('%s', async (schema) => {
+    await using place = await DATABASES.postgres()
+    await using raw = await rawDatabase(place)
+    await raw.query(`CREATE SCHEMA "${schema}"`)
+    await using storage = await SqlStorage.open({
+      typeorm: { ...place.typeorm, schema } as typeof place.typeorm,
+    })
+    await checkWriting(storage)
+    await storage.putContent(storage.info('collection', 'large'), Buffer.alloc(1_000_000))
+  })
+})
+
+describe.each(SERVER_NAMES)('%s that stops answering', (name) => {
+  test.each(['looks', 'migrations', 'nothing else'])('is waited for within limits: %s', async (when) => {
+    await using place = await DATABASES[name]()
+    if (when !== 'migrations') await (await SqlStorage.open({ url: place.url })).shutdown()
+    const url = new URL(place.url)
+    const proxy = await startProxy({ host: url.hostname, port: Number(url.port) })
+    url.host = proxy.address
+    const dataSource = dataSourceOf(place, { url: url.href })
+    const limits = { connectTimeoutMs: 500, statementTimeoutMs: 300 }
+    if (when !== 'nothing else') {
+      await dataSource.initialize()
+      proxy.blackhole()
+    } else {
+      // As soon as it is connected.
+      const timer = setInterval(() => proxy.connections > 0 && proxy.blackhole(), 0)
+      setTimeout(() => clearInterval(timer), 1_000)
+    }
+    const start = performance.now()
+    const error = await errorOf(SqlStorage.open({ dataSource, migrate: when === 'migrations', ...limits }))
+    assert.match(String(error.code), /^(E_TIMEOUT|E_STORAGE_UNAVAILABLE)$/)
+    assert.ok(performance.now() - start < 5_000, `after ${performance.now() - start} ms`)
+    await proxy.stop()
+    if (dataSource.isInitialized) await dataSource.destroy().catch(() => undefined)
+  })
+})
+
 describe('bad options', () => {
   test('a URL of another kind, without its password in the message', async () => {
     await assert.rejects(SqlStorage.open({ url: 'oracle://user:secret@host/db' }), (error) => {
@@ -104,7 +195,20 @@ describe('bad options', () => {
       assert.doesNotMatch(error.message, /secret/)
       return true
     })
-    await assert.rejects(SqlStorage.open({ url: 'sqlite:' }), TypeError)
+    for (const url of [
+      'sqlite:',
+      'sqlite://x/y.sqlite',
+      'sqlite://:memory:',
+      'postgres://user:secret@host:99999/db',
+      'postgres://user:secret%zz@host/db',
+      'mysql://user:secret@ho st/db',
+    ]) {
+      await assert.rejects(SqlStorage.open({ url }), (error) => {
+        assert.ok(error instanceof TypeError, url)
+        assert.doesNotMatch(error.message, /secret/)
+        return true
+      })
+    }
   })
 
   test('no target, and two of them', async () => {
@@ -142,19 +246,21 @@ describe('bad options', () => {
     { inlineMaxBytes: 1_000, chunkBytes: 999 },
     { tablePrefix: 'a"; --' },
     { tablePrefix: '' },
+    { tablePrefix: 'App_' },
   ])('%o', async (options) => {
     await assert.rejects(SqlStorage.open({ url: 'sqlite::memory:', ...options }), RangeError)
   })
 })
 
-function dataSourceOf(place: Place, options: { readonly synchronize?: boolean }): DataSource {
+function dataSourceOf(place: Place, options: object): DataSource {
   const type = place.typeorm.type as 'postgres'
-  return new DataSource({
+  const all = {
     ...place.typeorm,
     ...options,
     entities: larderEntities(type),
     migrations: larderMigrations(type),
-  })
+  }
+  return new DataSource(all as DataSourceOptions)
 }
 
 async function usingDataSource(

@@ -2,10 +2,11 @@ import { isStorageError, StorageError, throwIfAborted, untilAborted } from '@lar
 import type { QueryRunner } from 'typeorm'
 import type { Dialect, Limits } from '../dialects/dialect.js'
 import type { Outcome, Statement } from '../dialects/statement.js'
-import { isConnectionLost, isInDoubt, noAnswer, toStorageError } from '../sql-errors.js'
+import { isConnectionLost, isInDoubt, toStorageError } from '../sql-errors.js'
+import { within } from './within.js'
 
 // The server's own time-outs come first: they leave the connection usable.
-const SERVER_ANSWERS_WITHIN_MS = 1_000
+export const SERVER_ANSWERS_WITHIN_MS = 1_000
 
 /** A connection for one piece of work. It rejects with nothing but `StorageError`s. */
 export interface Connection {
@@ -123,21 +124,5 @@ export class PooledConnection implements Connection {
     if (this.#discarded) return
     this.#discarded = true
     await this.dialect.discard(this.#runner).catch(() => undefined)
-  }
-}
-
-async function within<T>(work: Promise<T>, limitMs: number, what: string): Promise<T> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      reject(noAnswer(`${what} took longer than ${limitMs} ms`))
-    }, limitMs)
-  })
-  try {
-    return await Promise.race([work, late])
-  } finally {
-    clearTimeout(timer)
-    // What comes after its time has no listener left.
-    work.catch(() => undefined)
   }
 }

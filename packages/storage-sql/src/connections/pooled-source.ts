@@ -12,16 +12,22 @@ export class PooledSource implements ConnectionSource {
   readonly dialect: Dialect
   readonly #dataSource: DataSource
   readonly #limits: Limits
-  readonly #owned: boolean
+  readonly #close: () => Promise<void>
   readonly #size: number
   readonly #slots: Slots
 
-  /** `size`: how many connections the pool has. `owned`: it is closed with the source. */
-  constructor(dialect: Dialect, dataSource: DataSource, limits: Limits, size: number, owned: boolean) {
+  /** `size`: how many connections the pool has. `close`: what is to be closed with the source. */
+  constructor(
+    dialect: Dialect,
+    dataSource: DataSource,
+    limits: Limits,
+    size: number,
+    close: () => Promise<void>,
+  ) {
     this.dialect = dialect
     this.#dataSource = dataSource
     this.#limits = limits
-    this.#owned = owned
+    this.#close = close
     this.#size = size
     this.#slots = new Slots(size)
   }
@@ -49,8 +55,8 @@ export class PooledSource implements ConnectionSource {
     }
   }
 
-  async close(): Promise<void> {
-    if (this.#owned && this.#dataSource.isInitialized) await this.#dataSource.destroy()
+  close(): Promise<void> {
+    return this.#close()
   }
 
   async #connected<T>(work: Work<T>, signal: AbortSignal | undefined): Promise<T> {

@@ -15,7 +15,8 @@ export interface SqliteParts {
   readonly writer: DataSource
   /** A second connection to the file; undefined for a database in memory, which cannot have one. */
   readonly reader: DataSource | undefined
-  readonly owned: readonly DataSource[]
+  /** Closes what is to be closed with the source. */
+  readonly close: () => Promise<void>
 }
 
 /**
@@ -50,9 +51,7 @@ export class SqliteSource implements ConnectionSource {
   async close(): Promise<void> {
     const entry = writers.get(this.#parts.id)
     if (entry !== undefined && --entry.users === 0) writers.delete(this.#parts.id)
-    for (const dataSource of this.#parts.owned) {
-      if (dataSource.isInitialized) await dataSource.destroy()
-    }
+    await this.#parts.close()
   }
 
   #connection(dataSource: DataSource, signal: AbortSignal | undefined): SqliteConnection {

@@ -64,9 +64,14 @@ export const postgres: Dialect = Object.freeze({
   },
 } satisfies Dialect)
 
+/** Not those in the name of a schema. */
+function replaceMarks(sql: string, by: () => string): string {
+  return sql.replace(/"[^"]*"|\?/g, (found) => (found === '?' ? by() : found))
+}
+
 function numbered(sql: string): string {
   let count = 0
-  return sql.replace(/\?/g, () => `$${++count}`)
+  return replaceMarks(sql, () => `$${++count}`)
 }
 
 /** Several statements travel as one text, which takes no parameters: the values become literals of digits. */
@@ -74,7 +79,7 @@ async function runJoined(runner: QueryRunner, statements: readonly Statement[]):
   const client = (await runner.connect()) as PostgresClient
   const { sql, values } = joinSql(statements, '; ')
   let next = 0
-  const text = sql.replace(/\?/g, () => literal(values[next++] ?? null))
+  const text = replaceMarks(sql, () => literal(values[next++] ?? null))
   runner.dataSource.logger.logQuery(sql, [...values], runner)
   const results = await client.query(text)
   return (results as readonly PostgresResult[]).map(({ rows, rowCount }) => ({

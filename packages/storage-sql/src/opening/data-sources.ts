@@ -1,5 +1,5 @@
 import { StorageError } from '@larder/storage-core'
-import { DataSource, type DataSourceOptions } from 'typeorm'
+import { DataSource, DefaultNamingStrategy, type DataSourceOptions } from 'typeorm'
 import { larderEntities } from '../entities/entities.js'
 import { type DatabaseType, type Family, familyOf } from '../entities/family.js'
 import { larderMigrations } from '../migrations/migrations.js'
@@ -17,9 +17,11 @@ export function optionsOfUrl(url: string): DataSourceOptions {
   switch (scheme) {
     case 'postgres':
     case 'postgresql':
+      checkUrl(url)
       return { type: 'postgres', url, applicationName: 'larder' }
     case 'mysql':
     case 'mariadb':
+      checkUrl(url)
       return { type: scheme, url }
     case 'sqlite':
       return { type: 'better-sqlite3', database: sqlitePath(url) }
@@ -32,7 +34,19 @@ export function optionsOfUrl(url: string): DataSourceOptions {
   }
 }
 
+/** The errors of what reads it later are of many kinds, and may hold the password. */
+function checkUrl(url: string): void {
+  try {
+    const { username, password, pathname } = new URL(url)
+    for (const part of [username, password, pathname]) decodeURIComponent(part)
+  } catch {
+    throw new TypeError('The URL is malformed; write what is special in a name or password as %XX')
+  }
+}
+
 function sqlitePath(url: string): string {
+  // What comes after two slashes is a host, and would become a folder in the root.
+  if (/^sqlite:\/\/(?!\/)/i.test(url)) throw new TypeError('A sqlite: URL has no host: write sqlite:path')
   const path = url.slice('sqlite:'.length).replace(/^\/\/(?=\/)/, '')
   if (path === '') throw new TypeError('A sqlite: URL needs a path, or :memory:')
   return path
@@ -52,6 +66,8 @@ export async function ownDataSource(
     migrations: larderMigrations(type, { tablePrefix: prefix }),
     migrationsTableName: `${prefix}migration`,
     subscribers: [],
+    entityPrefix: '',
+    namingStrategy: new DefaultNamingStrategy(),
     synchronize: false,
     migrationsRun: false,
     dropSchema: false,

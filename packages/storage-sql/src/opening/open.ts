@@ -2,6 +2,7 @@ import { StorageError } from '@larder/storage-core'
 import { realpathSync } from 'node:fs'
 import type { DataSource, DataSourceOptions } from 'typeorm'
 import { ClosableSource } from '../connections/closable-source.js'
+import { SERVER_ANSWERS_WITHIN_MS } from '../connections/connection.js'
 import { PooledSource } from '../connections/pooled-source.js'
 import type { ConnectionSource } from '../connections/source.js'
 import { whileBusy } from '../connections/sqlite-connection.js'
@@ -10,8 +11,10 @@ import { optionsOfUrl, ownDataSource } from './data-sources.js'
 import { mysqlDialect } from '../dialects/mysql.js'
 import { postgres } from '../dialects/postgres.js'
 import { familyOf } from '../entities/family.js'
-import { tablePrefixOf } from '../entities/tables.js'
-import { migrate } from './migrate.js'
+import { COLUMNS, tablePrefixOf, TABLES } from '../entities/tables.js'
+import { look, withRunner } from './looks.js'
+import { LONGEST_MIGRATION_MS, migrate } from './migrate.js'
+import { Opened } from './opened.js'
 import { type Settings, settingsOf, type SqlStorageOptions } from '../options.js'
 import { SqlDriver } from '../driver/sql-driver.js'
 import { toStorageError } from '../sql-errors.js'
@@ -22,21 +25,22 @@ export async function openDriver(options: SqlStorageOptions): Promise<SqlDriver>
   const settings = settingsOf(options)
   const prefix = tablePrefixOf(options)
   const { dataSource: given, targetOptions } = targetOf(options)
-  const opened: DataSource[] = []
+  const opened = new Opened()
   try {
     const dataSource = given ?? (await ownDataSource(targetOptions, prefix, settings))
-    const tables = await initialised(dataSource, prefix, opened)
+    const tables = await initialised(dataSource, prefix, settings, opened)
     const family = familyOf(dataSource.options.type)
     if (family === 'sqlite') await useWal(dataSource)
-    if (options.migrate ?? given === undefined) await migrate(dataSource, prefix)
-    else await checkTables(dataSource, tables)
+    if (options.migrate ?? given === undefined)
+      await migrate(dataSource, prefix, settings, given !== undefined)
+    else await checkTables(dataSource, tables, settings)
     const source =
       family === 'sqlite'
         ? await sqliteSource(dataSource, given !== undefined, prefix, settings, opened)
-        : pooledSource(dataSource, given !== undefined, opened.includes(dataSource), settings)
+        : pooledSource(dataSource, given !== undefined, opened, settings)
     return new SqlDriver(new ClosableSource(source), tables, settings, options)
   } catch (error) {
-    for (const dataSource of opened) if (dataSource.isInitialized) await dataSource.destroy()
+    await opened.abandon()
     if (error instanceof TypeError || error instanceof RangeError) throw error
     throw toStorageError(error)
   }
@@ -57,24 +61,27 @@ function targetOf(
 async function initialised(
   dataSource: DataSource,
   prefix: string,
-  opened: DataSource[],
+  { connectTimeoutMs, statementTimeoutMs }: Settings,
+  opened: Opened,
 ): Promise<TablePaths> {
-  familyOf(dataSource.options.type)
-  if (!dataSource.isInitialized) {
-    opened.push(dataSource)
-    await dataSource.initialize()
-  }
+  const { type, synchronize, migrationsRun, dropSchema } = dataSource.options
+  familyOf(type)
+  const changesTables = synchronize === true || migrationsRun === true || dropSchema === true
+  const limitMs = connectTimeoutMs + statementTimeoutMs + SERVER_ANSWERS_WITHIN_MS
+  await opened.use(dataSource, changesTables ? LONGEST_MIGRATION_MS : limitMs)
   return tablePathsOf(dataSource, prefix)
 }
 
 function pooledSource(
   dataSource: DataSource,
   shared: boolean,
-  owned: boolean,
+  opened: Opened,
   settings: Settings,
 ): ConnectionSource {
   const dialect = familyOf(dataSource.options.type) === 'postgres' ? postgres : mysqlDialect(shared)
-  return new PooledSource(dialect, dataSource, settings, poolSizeOf(dataSource, settings), owned)
+  return new PooledSource(dialect, dataSource, settings, poolSizeOf(dataSource, settings), () =>
+    opened.close(),
+  )
 }
 
 function poolSizeOf({ options }: DataSource, settings: Settings): number {
@@ -96,24 +103,25 @@ async function sqliteSource(
   shared: boolean,
   prefix: string,
   settings: Settings,
-  opened: DataSource[],
+  opened: Opened,
 ): Promise<ConnectionSource> {
   const path = databasePath(dataSource)
+  const close = () => opened.close()
   if (path === undefined) {
     const id = memoryIds.get(dataSource) ?? `memory ${++memoryDatabases}`
     memoryIds.set(dataSource, id)
-    return new SqliteSource({ id, writer: dataSource, reader: undefined, owned: opened }, settings)
+    return new SqliteSource({ id, writer: dataSource, reader: undefined, close }, settings)
   }
   const another = async () => {
     const own = await ownDataSource(dataSource.options, prefix, settings)
-    await initialised(own, prefix, opened)
+    await initialised(own, prefix, settings, opened)
     await setBusyTimeout(own, 0)
     return own
   }
   const writer = shared ? await another() : dataSource
   await setBusyTimeout(writer, 0)
   const reader = await another()
-  return new SqliteSource({ id: realpathSync(path), writer, reader, owned: opened }, settings)
+  return new SqliteSource({ id: realpathSync(path), writer, reader, close }, settings)
 }
 
 /** Undefined for a database in memory. */
@@ -132,13 +140,20 @@ async function setBusyTimeout(dataSource: DataSource, ms: number): Promise<void>
   await dataSource.query(`PRAGMA busy_timeout = ${ms}`)
 }
 
-async function checkTables(dataSource: DataSource, tables: TablePaths): Promise<void> {
+async function checkTables(dataSource: DataSource, tables: TablePaths, limits: Settings): Promise<void> {
   try {
-    await dataSource.query(`SELECT 1 FROM ${tables.journal} WHERE id = 0`)
+    await withRunner(dataSource, async (runner) => {
+      for (const table of TABLES) {
+        const columns = COLUMNS[table].join(', ')
+        await look(runner.query(`SELECT ${columns} FROM ${tables[table]} WHERE 1 = 0`), limits)
+      }
+    })
   } catch (error) {
     const { code, cause } = toStorageError(error)
     if (code !== 'E_SERVER') throw error
-    const message = 'The tables are missing: run larderMigrations() on the data source, or pass migrate: true'
+    const message =
+      'The tables are missing or of another version: ' +
+      'run larderMigrations() on the data source, or pass migrate: true'
     throw new StorageError('E_STORAGE_UNAVAILABLE', message, { cause })
   }
 }
