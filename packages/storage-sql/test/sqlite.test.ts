@@ -6,6 +6,16 @@ import { DataSource } from 'typeorm'
 import { describe, test } from 'vitest'
 import { DATABASES, errorOf, gate, openFresh, rawDatabase } from './databases.js'
 
+/** The little of `better-sqlite3`'s connection that is used. */
+interface SqliteConnection {
+  readonly inTransaction: boolean
+  pragma(name: string, options: { readonly simple: true }): unknown
+}
+
+function connectionOf({ driver }: DataSource): SqliteConnection {
+  return (driver as unknown as { readonly databaseConnection: SqliteConnection }).databaseConnection
+}
+
 const INCREMENT = new URL('fixtures/increment.mjs', import.meta.url)
 
 describe('SQLite', () => {
@@ -45,6 +55,33 @@ describe('SQLite', () => {
     assert.equal((await storage.getContent(info)).bytes.toString(), 'before')
     await storage.shutdown()
     await dataSource.destroy()
+  })
+
+  test('what is acknowledged is on the disk: the writing connection syncs each commit', async () => {
+    await using place = await DATABASES.sqlite()
+    const seen = new Set<DataSource>()
+    const { createQueryRunner } = DataSource.prototype
+    DataSource.prototype.createQueryRunner = function (this: DataSource, mode) {
+      seen.add(this)
+      return createQueryRunner.call(this, mode)
+    }
+    try {
+      await using storage = await SqlStorage.open({ url: place.url })
+      await storage.putContent(storage.info('c', 'r'), 'x', {
+        transaction: {
+          beforeCommit: async () => {
+            const writers = [...seen].filter((each) => connectionOf(each).inTransaction)
+            assert.equal(writers.length, 1)
+            for (const each of writers) {
+              assert.equal(connectionOf(each).pragma('synchronous', { simple: true }), 2)
+              assert.equal(connectionOf(each).pragma('journal_mode', { simple: true }), 'wal')
+            }
+          },
+        },
+      })
+    } finally {
+      DataSource.prototype.createQueryRunner = createQueryRunner
+    }
   })
 
   test('while another process holds the file, this one goes on with other things and gives up in time', async () => {

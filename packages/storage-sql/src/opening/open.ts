@@ -120,6 +120,7 @@ async function sqliteSource(
   }
   const writer = shared ? await another() : dataSource
   await setBusyTimeout(writer, 0)
+  await useFullSync(writer)
   const reader = await another()
   return new SqliteSource({ id: realpathSync(path), writer, reader, close }, settings)
 }
@@ -134,6 +135,14 @@ function databasePath({ options }: DataSource): string | undefined {
 async function useWal(dataSource: DataSource): Promise<void> {
   if (databasePath(dataSource) === undefined) return
   await whileBusy(() => dataSource.query('PRAGMA journal_mode = WAL'), 10_000, undefined)
+}
+
+/**
+ * In WAL mode the default forgets the last commits when the power fails. What was acknowledged would be gone, and its
+ * versions be given a second time.
+ */
+async function useFullSync(dataSource: DataSource): Promise<void> {
+  await dataSource.query('PRAGMA synchronous = FULL')
 }
 
 async function setBusyTimeout(dataSource: DataSource, ms: number): Promise<void> {
