@@ -23,6 +23,8 @@ export type {
   StoreCallOptions,
   VersionedValue,
 } from './client/client-options.js'
+export { DEFAULT_DISCOVERY_OPTIONS, DISCOVERY_CHANNEL } from './client/cluster-watch.js'
+export type { DiscoveryEvent, DiscoveryOptions } from './client/cluster-watch.js'
 export { MemcacheClient } from './client/memcache-client.js'
 export { RemoteCache } from './client/remote-cache.js'
 export type { RemoteCacheOptions, Servers } from './client/remote-options.js'
@@ -41,5 +43,6 @@ export type { ProtocolOptions, WhenCacheFails } from './proxy/settings.js'
 export type { KeyHash, KeyHashName } from './routing/hashes.js'
 export type { Distribution } from './routing/placement.js'
 export type { RoutingOptions } from './routing/router.js'
+export type { ClusterConfig } from './transport/cluster-config.js'
 export type { MemjsClient, MemjsServer } from './transport/memjs-link.js'
 export { systemEnvironment } from './system-environment.js'

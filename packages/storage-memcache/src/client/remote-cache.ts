@@ -19,7 +19,8 @@ import {
   maxItemBytesFor,
 } from '../protocol/limits.js'
 import type { Transport, WireItem, WireKey } from '../transport/transport.js'
-import type { RemoteCacheOptions, Servers } from './remote-options.js'
+import { ClusterWatch, type DiscoveryOptions } from './cluster-watch.js'
+import { resolveRemoteOptions, type RemoteCacheOptions, type Servers } from './remote-options.js'
 import { ServerCommands } from './server-commands.js'
 import { wireKeyOf } from './server-set.js'
 
@@ -32,6 +33,7 @@ type StoreOptions = ItemOptions & CallOptions
  */
 export class RemoteCache extends ServerCommands implements CommandCache {
   readonly maxItemBytes: number
+  #watch: ClusterWatch | undefined
 
   /**
    * For what `servers` may be see `Servers`.
@@ -144,8 +146,36 @@ export class RemoteCache extends ServerCommands implements CommandCache {
     return failed
   }
 
+  /**
+   * A cache of the servers that a cluster's configuration endpoint names (`config get cluster`, as in Amazon
+   * ElastiCache), which it goes on asking until it is closed: servers come and go as by `setServers`, and stay what
+   * they are while the endpoint is silent. `options.tls` is for the endpoint as well. Rejects where the first question
+   * is not answered: `E_CACHE_UNAVAILABLE`, `E_TIMEOUT`, `E_SERVER`.
+   */
+  static async discover(
+    endpoint: string,
+    options: RemoteCacheOptions = {},
+    discovery: DiscoveryOptions = {},
+  ): Promise<RemoteCache> {
+    resolveRemoteOptions(endpoint, options)
+    const watch = new ClusterWatch(endpoint, discovery, options.tls)
+    return new RemoteCache(await watch.first(), options).#follow(watch)
+  }
+
   clone(): RemoteCache {
-    return new RemoteCache(this.list, this.options)
+    const clone = new RemoteCache(this.list, this.options)
+    return this.#watch === undefined ? clone : clone.#follow(this.#watch.clone())
+  }
+
+  override async close(): Promise<void> {
+    this.#watch?.stop()
+    await super.close()
+  }
+
+  #follow(watch: ClusterWatch): this {
+    this.#watch = watch
+    watch.start((servers) => this.setServers(servers))
+    return this
   }
 
   #store<T>(

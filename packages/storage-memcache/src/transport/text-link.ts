@@ -1,4 +1,4 @@
-import { connect } from 'node:net'
+import { connect, type Socket } from 'node:net'
 import { connect as connectTls, type ConnectionOptions } from 'node:tls'
 import type { ServerAddress } from '../server-address.js'
 import type { Credentials } from './credentials.js'
@@ -26,7 +26,7 @@ const QUESTION = `${'mn'.padEnd(22)}\r\n`
  */
 export function textDial(address: ServerAddress, options: TextLinkOptions = {}): Dial {
   return (events) => {
-    const socket = open(address, options.tls)
+    const socket = openSocket(address, options.tls)
     const link = new SocketLink(socket, {
       ready: () => events.ready(),
       data: (chunk) => events.data(chunk),
@@ -53,7 +53,8 @@ export function textDial(address: ServerAddress, options: TextLinkOptions = {}):
   }
 }
 
-function open(address: ServerAddress, tls: ConnectionOptions | undefined) {
+/** Starts to connect over TCP, TLS or a UNIX socket. */
+export function openSocket(address: ServerAddress, tls: ConnectionOptions | undefined): Socket {
   const target =
     address.path === undefined ? { host: address.host, port: address.port } : { path: address.path }
   return tls === undefined ? connect(target) : connectTls({ ...tls, ...target })
