@@ -7,8 +7,8 @@ import {
   type KeyGenerator,
   type ListRequest,
   type ListRows,
+  OutcomeUnknownError,
   PART_NAMES,
-  type PartChange,
   type PartName,
   type PartStream,
   type ResourceInfo,
@@ -21,22 +21,19 @@ import {
   type WriteRequest,
   type WriteResult,
 } from '@larder/storage-core'
-import type { Cache, CacheItem } from '../cache.js'
+import type { Cache } from '../cache.js'
 import type { Environment } from '../environment.js'
 import { cacheKey } from './cache-key.js'
-import { loadChunks, storeChunks } from './chunks.js'
-import { flagsOf, kindOf, storedPart } from './entry.js'
+import { storedPart } from './entry.js'
 import { NameSet } from './name-set.js'
 import { headKey } from './proxy-keys.js'
-import { decodeRecord, encodeRecord, recordKey, type RecordPart, type ResourceRecord } from './record.js'
-
-/** How long a removed resource's version is remembered, in milliseconds; after that the clock keeps versions growing. */
-const TOMBSTONE_TTL_MS = 24 * 3_600_000
+import { isEmpty, recordKey, recordPart, type RecordPart, type ResourceRecord } from './record.js'
+import { type Held, RecordStore, TOMBSTONE_TTL_MS } from './record-store.js'
 
 /**
  * The cache as the only home of resources, as amplee allows it. What the server evicts is gone. A resource is one
- * item that changes by CAS, so that each is linearizable while it lasts; the listing is kept beside, and a process
- * that dies between the two leaves a resource unlisted, or a name without one.
+ * item that changes by CAS, so that each is linearizable while it lasts; the listing is kept beside, and told before
+ * a write resolves. Where a process dies between the two, the next write of the resource tells it.
  */
 export class StandaloneDriver implements StorageDriver {
   readonly supports: StorageFeatures = Object.freeze({
@@ -48,11 +45,12 @@ export class StandaloneDriver implements StorageDriver {
     orderByModified: false,
   })
   readonly keyOf: KeyGenerator
-  readonly #cache: Cache
-  readonly #env: Environment
   readonly #owned: readonly { close(): Promise<void> }[]
+  readonly #records: RecordStore
   readonly #names: NameSet
   readonly #writers = new KeyedMutex()
+  /** The newest version that was given out here, or seen by a writer. */
+  #newest = 0
 
   constructor(
     cache: Cache,
@@ -62,9 +60,8 @@ export class StandaloneDriver implements StorageDriver {
     owned: readonly { close(): Promise<void> }[],
   ) {
     this.keyOf = (collection, resource) => cacheKey(namespace, keyGenerator(collection, resource))
-    this.#cache = cache
-    this.#env = env
     this.#owned = owned
+    this.#records = new RecordStore(cache, env)
     this.#names = new NameSet(cache, TOMBSTONE_TTL_MS)
   }
 
@@ -90,25 +87,20 @@ export class StandaloneDriver implements StorageDriver {
   }
 
   async exists(info: ResourceInfo, part: PartName | undefined, { signal }: DriverCall): Promise<boolean> {
-    const parts = recordOf(await untilAborted(this.#cache.get(recordKey(info.key)), signal))?.parts
+    const parts = (await untilAborted(this.#records.get(recordKey(info.key)), signal))?.record?.parts
     if (parts === undefined) return false
     return part === undefined ? !isEmpty(parts) : parts[part] !== undefined
   }
 
   async write(request: WriteRequest, call: DriverCall): Promise<WriteResult> {
-    const { info } = request
-    const release = await this.#writers.acquire(info.key, call.signal)
+    const { key } = request.info
+    const release = await this.#writers.acquire(key, call.signal)
     try {
-      let result: WriteResult | undefined
-      while (result === undefined) {
-        throwIfAborted(call.signal, info.key)
-        result = await this.#tryWrite(request)
+      for (;;) {
+        throwIfAborted(call.signal, key)
+        const result = await this.#tryWrite(request, call)
+        if (result !== undefined) return result
       }
-      if (result.created || result.emptied) {
-        const entry = { name: info.resource ?? '', version: result.version, present: result.created }
-        await this.#names.record(headKey(this.keyOf, info.collection), entry)
-      }
-      return result
     } finally {
       release()
     }
@@ -141,13 +133,9 @@ export class StandaloneDriver implements StorageDriver {
       )
       .sort(compareNames)
     const page = names.slice(0, limit)
-    const { items, failed } = await this.#cache.getMulti(
-      page.map((name) => recordKey(this.keyOf(collection, name))),
-    )
-    // Without this a name would be missing that only could not be asked for.
-    for (const error of failed.values()) throw error
+    const records = await this.#records.getMany(page.map((name) => recordKey(this.keyOf(collection, name))))
     const rows = page.flatMap((name) => {
-      const record = recordOf(items.get(recordKey(this.keyOf(collection, name))))
+      const record = records.get(recordKey(this.keyOf(collection, name)))
       // Evicted, or removed a moment ago.
       if (record === undefined || isEmpty(record.parts)) return []
       return [{ name, version: record.version, modifiedAt: new Date(record.modifiedAtMs) }]
@@ -156,105 +144,104 @@ export class StandaloneDriver implements StorageDriver {
   }
 
   async #read(infos: readonly ResourceInfo[], part: PartName): Promise<(StoredPart | undefined)[]> {
-    const { items, failed } = await this.#cache.getMulti(infos.map((info) => recordKey(info.key)))
-    for (const error of failed.values()) throw error
+    const records = await this.#records.getMany(infos.map(({ key }) => recordKey(key)))
     return Promise.all(
       infos.map(async (info) => {
         const key = recordKey(info.key)
-        const found = recordOf(items.get(key))?.parts[part]
-        const bytes = found && (await this.#bodyOf(key, found))
+        const found = records.get(key)?.parts[part]
+        const bytes = found && (await this.#records.bodyOf(key, found))
         return found && bytes && storedPart(found.version, found.modifiedAtMs, bytes)
       }),
     )
   }
 
-  async #bodyOf(key: string, { size, body }: RecordPart): Promise<Buffer | undefined> {
-    if (body instanceof Uint8Array) return Buffer.from(body)
-    return loadChunks(this.#cache, key, { ...body, size })
-  }
-
   /** Undefined: another writer was faster. */
-  async #tryWrite({ info, changes, conditions }: WriteRequest): Promise<WriteResult | undefined> {
-    const item = await this.#cache.get(recordKey(info.key))
-    const before = recordOf(item)
+  async #tryWrite(
+    { info, changes, conditions }: WriteRequest,
+    call: DriverCall,
+  ): Promise<WriteResult | undefined> {
+    const key = recordKey(info.key)
+    const held = await untilAborted(this.#records.get(key), call.signal, info.key)
+    const before = held?.record
     const had = before?.parts ?? {}
     assertConditions(info, conditions, (part) => had[part]?.version)
-    const modifiedAtMs = Date.now()
     const touched = PART_NAMES.some((part) => {
       const change = changes[part]
       return change !== undefined && (change !== 'remove' || had[part] !== undefined)
     })
     if (!touched) {
-      return {
-        changed: false,
-        version: 0,
-        etag: etagOf(0),
-        modifiedAt: new Date(modifiedAtMs),
-        created: false,
-        emptied: false,
-      }
+      if (before?.listed === false) await this.#announce(info, held)
+      return unchanged()
     }
-    const version = Math.max((before?.version ?? 0) + 1, modifiedAtMs * 1_000)
+    // The clock of the world, not of the environment: versions outlive the process, and are compared among several.
+    const modifiedAtMs = Date.now()
+    const version = Math.max(this.#newest + 1, (before?.version ?? 0) + 1, modifiedAtMs * 1_000)
+    this.#newest = version
     const parts: { [part in PartName]?: RecordPart } = { ...had }
     for (const part of PART_NAMES) {
       const change = changes[part]
       if (change === 'remove') delete parts[part]
       else if (change !== undefined) parts[part] = recordPart(change, version, modifiedAtMs)
     }
-    if (!(await this.#store(recordKey(info.key), item, { version, modifiedAtMs, parts }))) return undefined
+    const created = isEmpty(had) && !isEmpty(parts)
+    const emptied = isEmpty(parts)
+    const changesListing = created || emptied
+    // The resource is in the listing before this write resolves, whoever made it.
+    if (before?.listed === false && !changesListing) await this.#tell(info, before)
+    const stored = await this.#records.replace(key, held, {
+      version,
+      modifiedAtMs,
+      listed: !changesListing,
+      parts,
+    })
+    if (stored === undefined) return undefined
+    if (changesListing) await this.#announceOwn(info, stored)
     return {
       changed: true,
       version,
       etag: etagOf(version),
       modifiedAt: new Date(modifiedAtMs),
-      created: isEmpty(had) && !isEmpty(parts),
-      emptied: isEmpty(parts),
+      created,
+      emptied,
     }
   }
 
-  async #store(key: string, item: CacheItem | undefined, record: ResourceRecord): Promise<boolean> {
-    let encoded = encodeRecord(record)
-    if (encoded.length > this.#cache.maxItemBytes) encoded = encodeRecord(await this.#split(key, record))
-    const ttlMs = isEmpty(record.parts) ? TOMBSTONE_TTL_MS : undefined
-    const options = { flags: flagsOf('record'), ttlMs }
-    if (item === undefined) return (await this.#cache.add(key, encoded, options)) !== undefined
-    return (await this.#cache.cas(key, encoded, item.cas, options)).status === 'stored'
-  }
-
-  async #split(key: string, record: ResourceRecord): Promise<ResourceRecord> {
-    const parts: { [part in PartName]?: RecordPart } = {}
-    for (const name of PART_NAMES) {
-      const part = record.parts[name]
-      if (part === undefined) continue
-      if (!(part.body instanceof Uint8Array)) {
-        parts[name] = part
-        continue
-      }
-      const body = { bodyId: this.#env.uniqueId(), chunkBytes: this.#cache.maxItemBytes }
-      if (!(await storeChunks(this.#cache, key, { ...body, size: part.size }, part.body, undefined))) {
-        throw new StorageError('E_CACHE_UNAVAILABLE', `The ${name} could not be stored`, { key })
-      }
-      parts[name] = { ...part, body }
+  async #announceOwn(info: ResourceInfo, stored: Held): Promise<void> {
+    try {
+      await this.#announce(info, stored)
+    } catch (cause) {
+      const told = 'The write was stored, but whether listings know of it is unknown'
+      throw new OutcomeUnknownError(told, { key: info.key, cause })
     }
-    return { ...record, parts }
+  }
+
+  /** Rejects where the listing could not be told. */
+  async #announce(info: ResourceInfo, held: Held | undefined): Promise<void> {
+    let current = held
+    while (current?.record !== undefined) {
+      const { listed, version } = current.record
+      await this.#tell(info, current.record)
+      const next = await this.#settle(recordKey(info.key), current, listed).catch(() => undefined)
+      // A listing that is short of room forgets absences: it must not be left with what was told late.
+      current = next?.record?.version === version ? undefined : next
+    }
+  }
+
+  /** What has come since the listing was told; undefined: nothing. */
+  async #settle(key: string, held: Held, listed: boolean): Promise<Held | undefined> {
+    if (!listed && (await this.#records.markListed(key, held))) return undefined
+    return this.#records.get(key)
+  }
+
+  #tell(info: ResourceInfo, { version, parts }: ResourceRecord): Promise<void> {
+    const entry = { name: info.resource ?? '', version, present: !isEmpty(parts) }
+    return this.#names.record(headKey(this.keyOf, info.collection), entry)
   }
 }
 
-function recordOf(item: CacheItem | undefined): ResourceRecord | undefined {
-  return item !== undefined && kindOf(item) === 'record' ? decodeRecord(item.value) : undefined
-}
-
-function recordPart(
-  change: Exclude<PartChange, 'remove'>,
-  version: number,
-  modifiedAtMs: number,
-): RecordPart {
-  if (!('bytes' in change)) throw new StorageError('E_UNSUPPORTED', 'This storage takes no streams')
-  return { version, modifiedAtMs, size: change.bytes.length, body: change.bytes }
-}
-
-function isEmpty(parts: ResourceRecord['parts']): boolean {
-  return parts.content === undefined && parts.metadata === undefined
+function unchanged(): WriteResult {
+  const modifiedAt = new Date()
+  return { changed: false, version: 0, etag: etagOf(0), modifiedAt, created: false, emptied: false }
 }
 
 async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
