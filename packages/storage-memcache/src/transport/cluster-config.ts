@@ -30,7 +30,7 @@ export function askCluster(
   tls: ConnectionOptions | undefined,
 ): Promise<ClusterConfig> {
   const name = addressText(endpoint)
-  return new Promise<ClusterConfig>((resolve, reject) => {
+  return new Promise<string>((resolve, reject) => {
     const socket = openSocket(endpoint, tls)
     let answer = ''
     const end = (settle: () => void) => {
@@ -49,16 +49,9 @@ export function askCluster(
     socket.once(tls === undefined ? 'connect' : 'secureConnect', () => socket.write(QUESTION))
     socket.on('data', (chunk: Buffer) => {
       answer += chunk.toString('latin1')
-      if (!isWhole(answer)) return
-      end(() => {
-        try {
-          resolve(readConfig(answer))
-        } catch (error) {
-          reject(error)
-        }
-      })
+      if (isWhole(answer)) end(() => resolve(answer))
     })
-  })
+  }).then(readConfig)
 }
 
 function isWhole(answer: string): boolean {
