@@ -158,6 +158,8 @@ describe.each(DATABASE_NAMES)('writes on %s', (name) => {
     const info = storage.info('c', 'r')
     const late = { beforeCommit: async () => ({ commitBefore: performance.now() - 1 }) }
     assert.equal((await errorOf(storage.putContent(info, 'x', { transaction: late }))).code, 'E_TIMEOUT')
+    const never = { beforeCommit: async () => ({ commitBefore: NaN }) }
+    assert.equal((await errorOf(storage.putContent(info, 'x', { transaction: never }))).code, 'E_TIMEOUT')
     const endless = { beforeCommit: () => new Promise<void>(() => undefined) }
     const start = performance.now()
     assert.equal((await errorOf(storage.putContent(info, 'x', { transaction: endless }))).code, 'E_TIMEOUT')

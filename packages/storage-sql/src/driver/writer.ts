@@ -163,7 +163,8 @@ export class Writer {
   async #commit(connection: Connection, { request, signal }: WriteJob, before: number): Promise<void> {
     const { key } = request.info
     throwIfAborted(signal, key)
-    if (performance.now() >= before) throw tooLate(key)
+    // Not the other way round: a hook's NaN is no deadline that is never reached.
+    if (!(performance.now() < before)) throw tooLate(key)
     try {
       await connection.commit()
     } catch (error) {
