@@ -194,6 +194,58 @@ describe.each(DATABASE_NAMES)('large contents on %s', (name) => {
     assert.equal(await opened.count('chunk'), 0)
   })
 
+  test('a stream that never pauses for long may be slow', async () => {
+    await using opened = await openFresh(name, { ...SMALL, streamPauseMs: 400, bodyGraceMs: 1 })
+    const { storage } = opened
+    const slow = async function* () {
+      yield* noise(2_500)
+      for (let i = 0; i < 15; i++) {
+        await sleep(100)
+        yield Buffer.alloc(1)
+        // Whatever has expired is removed meanwhile.
+        await storage.putContent(storage.info('c', 'other'), 'x')
+      }
+    }
+    await storage.putContent(storage.info('c', 'r'), slow())
+    assert.equal((await storage.getContent(storage.info('c', 'r'))).size, 2_515)
+  })
+
+  test.each(['body', 'chunk'])('the source is closed where no %s can be stored', async (table) => {
+    await using opened = await openFresh(name, SMALL)
+    const { storage } = opened
+    await storage.createContainer('c')
+    if (table === 'body') await opened.query('ALTER TABLE larder_body RENAME TO gone')
+    else await opened.query('ALTER TABLE larder_chunk RENAME TO gone')
+    let closed = false
+    const source = async function* () {
+      try {
+        for (;;) yield Buffer.alloc(3_000)
+      } finally {
+        closed = true
+      }
+    }
+    await errorOf(storage.putContent(storage.info('c', 'r'), source()))
+    assert.ok(closed)
+  })
+
+  test('a stream is not begun where the condition does not hold anyway', async () => {
+    await using opened = await openFresh(name, SMALL)
+    const { storage } = opened
+    const info = storage.info('c', 'r')
+    await storage.putContent(info, 'x')
+    let begun = false
+    const source = async function* () {
+      begun = true
+      yield* noise(10_000)
+    }
+    for (const conditions of [{ ifNoneMatch: '*' as const }, { ifMatch: '"7"' }]) {
+      const error = await errorOf(storage.putContent(info, source(), conditions))
+      assert.equal(error.code, 'E_PRECONDITION_FAILED')
+    }
+    assert.equal(begun, false)
+    await storage.putContent(info, source(), { ifMatch: '"1"' })
+  })
+
   test('metadata over its limit is E_TOO_LARGE', async () => {
     await using opened = await openFresh(name, { metadataMaxBytes: 1_000 })
     const { storage } = opened

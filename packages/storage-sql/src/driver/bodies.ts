@@ -6,6 +6,9 @@ import type { Settings } from '../options.js'
 import { isOrphan } from '../sql-errors.js'
 import type { TablePaths } from '../tables.js'
 
+/** After which part of the longest pause a body that grows is kept again. */
+export const KEPT_AFTER = 1 / 4
+
 /** Contents in chunks. A body is complete before a resource's row names it, and is never changed afterwards. */
 export class Bodies {
   readonly #source: ConnectionSource
@@ -23,7 +26,7 @@ export class Bodies {
     const { nowMs, returningId } = this.#source.dialect
     const insert = statement(
       `INSERT INTO ${this.#tables.body} (doomed, expires_ms) VALUES (0, ${nowMs} + ?) ${returningId}`,
-      this.#settings.streamPauseMs,
+      this.#pauseMs(),
     )
     const { rows, insertId } = await this.#source.write((connection) => connection.run(insert), signal)
     return numberOf(rows[0]?.['id'] ?? insertId)
@@ -50,7 +53,7 @@ export class Bodies {
 
   /** Puts off the expiry of a body that is being written; rejects with `E_TIMEOUT` if it has come. */
   async keep(body: number, signal: AbortSignal | undefined): Promise<void> {
-    const update = this.#expiry(body, this.#settings.streamPauseMs)
+    const update = this.#expiry(body, this.#pauseMs())
     const { affected } = await this.#source.write((connection) => connection.run(update), signal)
     if (affected === 0) throw expired(this.#settings.streamPauseMs)
   }
@@ -101,6 +104,11 @@ export class Bodies {
       yield asBuffer(data)
     }
     if (left < 0) throw new StorageError('E_CORRUPT', 'The content is longer than its size says')
+  }
+
+  /** The pause may begin when the body was kept last some time ago. */
+  #pauseMs(): number {
+    return Math.ceil(this.#settings.streamPauseMs * (1 + KEPT_AFTER))
   }
 
   #expiry(body: number, afterMs: number): Statement {

@@ -1,5 +1,5 @@
 import { abortable, type PartChange, StorageError } from '@larder/storage-core'
-import type { Bodies } from './bodies.js'
+import { type Bodies, KEPT_AFTER } from './bodies.js'
 import type { Settings } from '../options.js'
 
 /** Content on its way into a row: the bytes themselves, or the body that holds them by now. */
@@ -20,13 +20,31 @@ export async function takeContent(
     // A transaction that is repeated must not write what the caller has changed since.
     return { bytes: Buffer.from(change.bytes), size: change.bytes.length }
   }
-  const pieces = piecesOf(change, settings, signal)
+  const upload = new Upload(bodies, settings, signal)
+  const pieces = piecesOf(change, settings, () => upload.keep(), signal)
+  try {
+    return await takePieces(pieces, upload, settings)
+  } catch (error) {
+    // Whatever failed: the caller's stream is begun, and nobody else closes it.
+    await pieces.return().catch(() => undefined)
+    await upload.discard()
+    throw error
+  }
+}
+
+async function takePieces(
+  pieces: AsyncGenerator<Uint8Array, void, undefined>,
+  upload: Upload,
+  settings: Settings,
+): Promise<TakenContent> {
   const first = await pieces.next()
   if (first.done === true) return { bytes: new Uint8Array(), size: 0 }
   const second = first.value.length <= settings.inlineMaxBytes ? await pieces.next() : undefined
   if (second?.done === true) return { bytes: first.value, size: first.value.length }
-  const head = second === undefined ? [first.value] : [first.value, second.value]
-  return storeBody(head, pieces, bodies, settings, signal)
+  await upload.store(first.value)
+  if (second !== undefined) await upload.store(second.value)
+  for await (const piece of pieces) await upload.store(piece)
+  return upload.taken()
 }
 
 /** All of the metadata, which is stored in the row whatever its size. */
@@ -50,31 +68,47 @@ export async function takeMetadata(
   return Buffer.concat(chunks)
 }
 
-async function storeBody(
-  head: readonly Uint8Array[],
-  rest: AsyncIterable<Uint8Array>,
-  bodies: Bodies,
-  { streamPauseMs }: Settings,
-  signal: AbortSignal | undefined,
-): Promise<TakenContent> {
-  const body = await bodies.begin(signal)
-  let seq = 0
-  let size = 0
-  let keptAt = performance.now()
-  const store = async (piece: Uint8Array): Promise<void> => {
-    await bodies.append(body, seq++, piece, signal)
-    size += piece.length
-    if (performance.now() - keptAt < streamPauseMs / 4) return
-    await bodies.keep(body, signal)
-    keptAt = performance.now()
+/** A body that is being stored; there is none before the first piece. */
+class Upload {
+  readonly #bodies: Bodies
+  readonly #keepEveryMs: number
+  readonly #signal: AbortSignal | undefined
+  #body: number | undefined
+  #seq = 0
+  #size = 0
+  #keptAt = 0
+
+  constructor(bodies: Bodies, { streamPauseMs }: Settings, signal: AbortSignal | undefined) {
+    this.#bodies = bodies
+    this.#keepEveryMs = streamPauseMs * KEPT_AFTER
+    this.#signal = signal
   }
-  try {
-    for (const piece of head) await store(piece)
-    for await (const piece of rest) await store(piece)
-    return { body, size }
-  } catch (error) {
-    await bodies.discard(body)
-    throw error
+
+  async store(piece: Uint8Array): Promise<void> {
+    if (this.#body === undefined) {
+      this.#keptAt = performance.now()
+      this.#body = await this.#bodies.begin(this.#signal)
+    }
+    await this.#bodies.append(this.#body, this.#seq++, piece, this.#signal)
+    this.#size += piece.length
+    await this.keep()
+  }
+
+  /** Puts off the expiry, now and then. A stream that is slow may take long to fill a piece. */
+  async keep(): Promise<void> {
+    const now = performance.now()
+    if (this.#body === undefined || now - this.#keptAt < this.#keepEveryMs) return
+    await this.#bodies.keep(this.#body, this.#signal)
+    this.#keptAt = now
+  }
+
+  taken(): TakenContent {
+    if (this.#body === undefined) throw new Error('Nothing was stored')
+    return { body: this.#body, size: this.#size }
+  }
+
+  async discard(): Promise<void> {
+    if (this.#body !== undefined) await this.#bodies.discard(this.#body)
   }
 }
 
@@ -82,6 +116,7 @@ async function storeBody(
 async function* piecesOf(
   change: Exclude<PartChange, 'remove'>,
   { chunkBytes }: Settings,
+  arrived: () => Promise<void>,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   if ('bytes' in change) {
@@ -92,6 +127,7 @@ async function* piecesOf(
   let piece = Buffer.allocUnsafe(chunkBytes)
   let filled = 0
   for await (const chunk of abortable(change.stream, signal)) {
+    await arrived()
     for (let at = 0; at < chunk.length;) {
       const taken = Math.min(chunk.length - at, chunkBytes - filled)
       piece.set(chunk.subarray(at, at + taken), filled)

@@ -9,7 +9,7 @@ import type { Bodies } from './bodies.js'
 import type { ConnectionSource } from '../connections/source.js'
 import { inCollection } from './containers.js'
 import { asBuffer, joinSql, optionalNumber, type Row, statement } from '../dialects/statement.js'
-import { partInfoOf } from './resource-row.js'
+import { type LockedRow, lockedRow, partInfoOf, selectForWrite } from './resource-row.js'
 import type { TablePaths } from '../tables.js'
 
 // Each row may be as large as the inline limit.
@@ -79,6 +79,16 @@ export class Reader {
     ])
     const { rows } = await this.#source.read((connection) => connection.run(select), signal)
     return rows.length > 0
+  }
+
+  /** The versions of the parts as they are committed, of which nothing is locked. */
+  async versions(
+    { collection, resource = '' }: ResourceInfo,
+    signal: Signal,
+  ): Promise<LockedRow['versions']> {
+    const select = selectForWrite(this.#tables, collection, resource, '')
+    const { rows } = await this.#source.read((connection) => connection.run(select), signal)
+    return rows[0] === undefined ? { content: undefined, metadata: undefined } : lockedRow(rows[0]).versions
   }
 
   async #rows(

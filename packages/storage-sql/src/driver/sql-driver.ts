@@ -1,4 +1,5 @@
 import {
+  assertConditions,
   defaultKeyGenerator,
   type DriverCall,
   isStorageError,
@@ -6,6 +7,7 @@ import {
   type KeyGenerator,
   type ListRequest,
   type ListRows,
+  PART_NAMES,
   type PartName,
   type PartStream,
   type ResourceInfo,
@@ -94,7 +96,12 @@ export class SqlDriver implements StorageDriver {
   }
 
   async write(request: WriteRequest, { signal }: DriverCall): Promise<WriteResult> {
-    const { info, changes } = request
+    const { info, changes, conditions } = request
+    if (streams(request) && PART_NAMES.some((part) => conditions[part] !== undefined)) {
+      // Decided with the row locked; but what cannot come to be need not be stored before.
+      const versions = await this.#reader.versions(info, signal)
+      assertConditions(info, conditions, (part) => versions[part])
+    }
     if (!removesOnly(request)) await this.#containers.make(info.collection, signal)
     const content =
       changes.content && (await takeContent(changes.content, this.#bodies, this.#settings, signal))
@@ -168,6 +175,13 @@ export class SqlDriver implements StorageDriver {
       if (!removesOnly(job.request)) await this.#containers.makeAgain(collection, job.signal)
     }
   }
+}
+
+function streams({ changes }: WriteRequest): boolean {
+  return PART_NAMES.some((part) => {
+    const change = changes[part]
+    return typeof change === 'object' && 'stream' in change
+  })
 }
 
 function removesOnly({ changes }: WriteRequest): boolean {
