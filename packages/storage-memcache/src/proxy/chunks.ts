@@ -1,4 +1,5 @@
 import type { Cache } from '../cache.js'
+import { settleAll } from './promises.js'
 
 /** Where the pieces of a body over the item limit lie: keys that are written once and never used again. */
 export interface SplitBody {
@@ -41,4 +42,15 @@ export async function loadChunks(cache: Cache, key: string, body: SplitBody): Pr
     size += chunk.length
   }
   return size === body.size ? Buffer.concat(chunks, size) : undefined
+}
+
+/** Whether every piece is there, without reading any. Rejects where a server does not answer. */
+export async function hasChunks(cache: Cache, key: string, body: SplitBody): Promise<boolean> {
+  const found = await settleAll(chunkKeys(key, body).map((chunkKey) => cache.touch(chunkKey, undefined)))
+  return !found.includes(false)
+}
+
+/** Best effort: what stays is evicted one day, but takes the room of what is used until then. */
+export async function dropChunks(cache: Cache, key: string, body: SplitBody): Promise<void> {
+  await Promise.allSettled(chunkKeys(key, body).map((chunkKey) => cache.delete(chunkKey)))
 }

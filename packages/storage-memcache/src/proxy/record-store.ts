@@ -1,8 +1,15 @@
-import { isStorageError, OutcomeUnknownError, PART_NAMES, StorageError } from '@larder/storage-core'
+import {
+  isStorageError,
+  OutcomeUnknownError,
+  PART_NAMES,
+  type PartName,
+  StorageError,
+  type StoredPart,
+} from '@larder/storage-core'
 import type { Cache, CacheItem, CasToken } from '../cache.js'
 import type { Environment } from '../environment.js'
-import { loadChunks, storeChunks } from './chunks.js'
-import { flagsOf, kindOf } from './entry.js'
+import { dropChunks, hasChunks, loadChunks, type SplitBody, storeChunks } from './chunks.js'
+import { flagsOf, kindOf, storedPart } from './entry.js'
 import { decodeRecord, encodeRecord, isEmpty, type RecordPart, type ResourceRecord } from './record.js'
 
 /** How long a removed resource's version is remembered, in milliseconds; after that the clock keeps versions growing. */
@@ -42,10 +49,50 @@ export class RecordStore {
     return records
   }
 
-  /** Undefined where a piece of it is missing. */
-  async bodyOf(key: string, { size, body }: RecordPart): Promise<Buffer | undefined> {
-    if (body instanceof Uint8Array) return Buffer.from(body)
-    return loadChunks(this.#cache, key, { ...body, size })
+  /** Undefined where there is no such part, or a piece of it is gone. */
+  async read(
+    key: string,
+    record: ResourceRecord | undefined,
+    name: PartName,
+  ): Promise<StoredPart | undefined> {
+    for (let current = record; ;) {
+      const part = current?.parts[name]
+      if (part === undefined) return undefined
+      const body = splitOf(part)
+      const bytes = body ? await loadChunks(this.#cache, key, body) : Buffer.from(part.body as Uint8Array)
+      if (bytes !== undefined) return storedPart(part.version, part.modifiedAtMs, bytes)
+      // Writers take the pieces of what they replaced away, below the readers of it.
+      const now = (await this.get(key))?.record
+      if (now?.version === current?.version) return undefined
+      current = now
+    }
+  }
+
+  /** The parts that stand there now, without those of `names` that cannot be read. */
+  async look(key: string, names: readonly PartName[]): Promise<ResourceRecord['parts']> {
+    for (;;) {
+      const parts = await this.intact(key, (await this.get(key))?.record, names)
+      if (parts !== undefined) return parts
+    }
+  }
+
+  /** The parts whose bytes are there, where `names` ask for that; undefined: the record has changed meanwhile. */
+  async intact(
+    key: string,
+    record: ResourceRecord | undefined,
+    names: readonly PartName[],
+  ): Promise<ResourceRecord['parts'] | undefined> {
+    if (record === undefined) return {}
+    const parts = { ...record.parts }
+    let isWhole = true
+    for (const name of names) {
+      const body = splitOf(parts[name])
+      if (body === undefined || (await hasChunks(this.#cache, key, body))) continue
+      delete parts[name]
+      isWhole = false
+    }
+    if (isWhole || (await this.get(key))?.record?.version === record.version) return parts
+    return undefined
   }
 
   /**
@@ -61,9 +108,11 @@ export class RecordStore {
     }
     try {
       const cas = await this.#store(key, seen, stored, encoded)
+      if (cas === undefined) await this.#drop(key, stored, seen?.record)
+      else await this.#drop(key, seen?.record, stored)
       return cas && { cas, record: stored }
     } catch (cause) {
-      // These were never sent.
+      // What is unknown may need either body. These errors are of commands that were never sent.
       if (!(cause instanceof StorageError) || isStorageError(cause, 'E_OVERLOADED')) throw cause
       throw new OutcomeUnknownError('The answer to the write never came', { key, cause })
     }
@@ -88,8 +137,21 @@ export class RecordStore {
     return result.status === 'stored' ? result.cas : undefined
   }
 
+  /** The chunks of one record that are not the other's as well. */
+  async #drop(
+    key: string,
+    gone: ResourceRecord | undefined,
+    kept: ResourceRecord | undefined,
+  ): Promise<void> {
+    for (const name of PART_NAMES) {
+      const body = splitOf(gone?.parts[name])
+      if (body === undefined || body.bodyId === splitOf(kept?.parts[name])?.bodyId) continue
+      await dropChunks(this.#cache, key, body)
+    }
+  }
+
   async #split(key: string, record: ResourceRecord): Promise<ResourceRecord> {
-    const parts: { [part in (typeof PART_NAMES)[number]]?: RecordPart } = {}
+    const parts: { [part in PartName]?: RecordPart } = {}
     for (const name of PART_NAMES) {
       const part = record.parts[name]
       if (part === undefined) continue
@@ -98,13 +160,19 @@ export class RecordStore {
         continue
       }
       const body = { bodyId: this.#env.uniqueId(), chunkBytes: this.#cache.maxItemBytes }
-      if (!(await storeChunks(this.#cache, key, { ...body, size: part.size }, part.body, undefined))) {
+      const split = { ...body, size: part.size }
+      if (!(await storeChunks(this.#cache, key, split, part.body, undefined))) {
+        await dropChunks(this.#cache, key, split)
         throw new StorageError('E_CACHE_UNAVAILABLE', `The ${name} could not be stored`, { key })
       }
       parts[name] = { ...part, body }
     }
     return { ...record, parts }
   }
+}
+
+function splitOf(part: RecordPart | undefined): SplitBody | undefined {
+  return part === undefined || part.body instanceof Uint8Array ? undefined : { ...part.body, size: part.size }
 }
 
 function recordOf(item: CacheItem): ResourceRecord | undefined {

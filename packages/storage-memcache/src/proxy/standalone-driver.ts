@@ -24,8 +24,8 @@ import {
 import type { Cache } from '../cache.js'
 import type { Environment } from '../environment.js'
 import { cacheKey } from './cache-key.js'
-import { storedPart } from './entry.js'
 import { NameSet } from './name-set.js'
+import { settleAll } from './promises.js'
 import { headKey } from './proxy-keys.js'
 import { isEmpty, recordKey, recordPart, type RecordPart, type ResourceRecord } from './record.js'
 import { type Held, RecordStore, TOMBSTONE_TTL_MS } from './record-store.js'
@@ -87,8 +87,8 @@ export class StandaloneDriver implements StorageDriver {
   }
 
   async exists(info: ResourceInfo, part: PartName | undefined, { signal }: DriverCall): Promise<boolean> {
-    const parts = (await untilAborted(this.#records.get(recordKey(info.key)), signal))?.record?.parts
-    if (parts === undefined) return false
+    const asked = part === undefined ? PART_NAMES : [part]
+    const parts = await untilAborted(this.#records.look(recordKey(info.key), asked), signal)
     return part === undefined ? !isEmpty(parts) : parts[part] !== undefined
   }
 
@@ -145,14 +145,8 @@ export class StandaloneDriver implements StorageDriver {
 
   async #read(infos: readonly ResourceInfo[], part: PartName): Promise<(StoredPart | undefined)[]> {
     const records = await this.#records.getMany(infos.map(({ key }) => recordKey(key)))
-    return Promise.all(
-      infos.map(async (info) => {
-        const key = recordKey(info.key)
-        const found = records.get(key)?.parts[part]
-        const bytes = found && (await this.#records.bodyOf(key, found))
-        return found && bytes && storedPart(found.version, found.modifiedAtMs, bytes)
-      }),
-    )
+    const keys = infos.map(({ key }) => recordKey(key))
+    return settleAll(keys.map((key) => this.#records.read(key, records.get(key), part)))
   }
 
   /** Undefined: another writer was faster. */
@@ -163,7 +157,10 @@ export class StandaloneDriver implements StorageDriver {
     const key = recordKey(info.key)
     const held = await untilAborted(this.#records.get(key), call.signal, info.key)
     const before = held?.record
-    const had = before?.parts ?? {}
+    // Whoever asks for what must be there has read it, or found that it cannot be read.
+    const asked = PART_NAMES.filter((part) => conditions[part] !== undefined)
+    const had = await this.#records.intact(key, before, asked)
+    if (had === undefined) return undefined
     assertConditions(info, conditions, (part) => had[part]?.version)
     const touched = PART_NAMES.some((part) => {
       const change = changes[part]

@@ -218,3 +218,64 @@ test('a clock that steps back does not make what is written lose against what wa
   }
   expect(await names(storage)).toEqual(['a'])
 })
+
+const BIG = 10_000
+
+/** The same on a server whose items are small, with a content that is split over three of them. */
+async function split() {
+  const behind = new CacheServer({ maxItemBytes: 4096 })
+  const cache = behind.client()
+  const storage = new MemcacheStorage({ cache })
+  const info = storage.info('films', 'a')
+  await storage.putContent(info, Buffer.alloc(BIG, 'x'))
+  const chunks = () => {
+    const stored = cache.calls.filter(({ operation }) => operation === 'setMulti')
+    return stored.map(({ key }) => key.split(' '))
+  }
+  const standing = async () => (await behind.cache.getMulti(chunks().flat())).items.size
+  return { behind, cache, storage, info, chunks, standing }
+}
+
+test('the pieces of a replaced content go with it', async () => {
+  const { storage, info, standing } = await split()
+  for (let i = 0; i < 3; i++) await storage.putContent(info, Buffer.alloc(BIG, i))
+  expect(await standing()).toBe(3)
+  await storage.putMetaData(info, 'stays beside')
+  expect((await storage.getContent(info)).bytes).toEqual(Buffer.alloc(BIG, 2))
+  await storage.remove(info)
+  expect(await standing()).toBe(0)
+})
+
+test('the pieces of a write that came too late go with it', async () => {
+  const { behind, cache, storage, info, standing } = await split()
+  const other = new MemcacheStorage({ cache: behind.client() })
+  const gate = cache.pauseNext('cas')
+  const slow = storage.putContent(info, Buffer.alloc(BIG, 'y'))
+  await gate.reached
+  await other.putContent(info, 'quick')
+  gate.open()
+  await slow
+  expect((await storage.getContent(info)).bytes).toEqual(Buffer.alloc(BIG, 'y'))
+  expect(await standing()).toBe(3)
+})
+
+test('a reader whose pieces are taken away by a writer gets what the writer wrote', async () => {
+  const { behind, storage, info, chunks } = await split()
+  const reader = behind.client()
+  const gate = reader.pauseNext('getMulti', { key: (keys) => keys.startsWith(chunks()[0]?.[0] ?? '-') })
+  const reading = new MemcacheStorage({ cache: reader }).getContent(info)
+  await gate.reached
+  await storage.putContent(info, Buffer.alloc(BIG, 'y'))
+  gate.open()
+  expect((await reading).bytes).toEqual(Buffer.alloc(BIG, 'y'))
+})
+
+test('a content that has lost a piece does not exist, for readers, writers and those who ask', async () => {
+  const { behind, storage, info, chunks } = await split()
+  expect(await storage.exists(info)).toBe(true)
+  await behind.evict(chunks()[0]?.[1] ?? '-')
+  await expect(storage.getContent(info)).rejects.toMatchObject({ code: 'E_NOT_FOUND' })
+  expect(await storage.exists(info)).toBe(false)
+  expect(await storage.exists(info, { part: 'content' })).toBe(false)
+  expect(await storage.putContent(info, 'again', { ifNoneMatch: '*' })).toMatchObject({ created: true })
+})
