@@ -81,7 +81,7 @@ export class Journal {
   /** What cannot be read as keys stays claimed, so that what comes after it is found. */
   async #claimUsable(request: UnsettledRequest, signal: AbortSignal | undefined): Promise<Claim> {
     for (;;) {
-      const claim = await this.#source.write((connection) => this.#claim(connection, request), signal)
+      const claim = await this.#source.writeTwice((connection) => this.#claim(connection, request), signal)
       const rows = claim.rows.filter(({ keys }) => keys.some((key) => key.startsWith(request.keyPrefix)))
       if (rows.length > 0 || claim.rows.length === 0) return { ...claim, rows }
     }
@@ -129,7 +129,7 @@ export class Journal {
     for (let start = 0; start < ids.length; start += IDS_IN_A_STATEMENT) {
       const some = ids.slice(start, start + IDS_IN_A_STATEMENT)
       const listed = statement(`${sql} (${some.map(() => '?').join(', ')})`, ...values, ...some)
-      await this.#source.write((connection) => connection.run(listed), undefined)
+      await this.#source.writeTwice((connection) => connection.run(listed), undefined)
     }
   }
 }

@@ -101,6 +101,41 @@ describe.each(SERVER_NAMES)('faults of %s', (name) => {
     }
   })
 
+  test('so do large contents, the journal and new collections', async () => {
+    await using opened = await openProxied(name)
+    const { storage, proxy, direct } = opened
+    const info = storage.info('c', 'r')
+    const warm = () =>
+      Promise.all(
+        Array.from({ length: 4 }, (_, i) =>
+          storage.putContent(storage.info('c', `w${i}`), 'x', {
+            transaction: { beforeCommit: () => sleep(50) },
+          }),
+        ),
+      )
+    const calls: readonly (() => Promise<unknown>)[] = [
+      () => storage.putContent(info, Buffer.alloc(2_000_000, 'a')),
+      () => storage.createContainer('new'),
+      () => storage.settle(['1']),
+      () => storage.unsettled({ olderThanMs: 0 }, async () => []),
+    ]
+    for (const call of calls) {
+      await warm()
+      proxy.cut()
+      await call()
+    }
+    const content = async function* () {
+      for (let i = 0; i < 4; i++) {
+        yield Buffer.alloc(524_288, `${i}`)
+        proxy.cut()
+      }
+    }
+    await storage.putContent(info, content())
+    const { bytes } = await direct.storage.getContent(info)
+    assert.equal(bytes.length, 4 * 524_288)
+    assert.deepEqual([...new Set(bytes)], [...Buffer.from('0123')])
+  })
+
   test('a server that is gone is E_STORAGE_UNAVAILABLE, and is found again when it is back', async () => {
     await using opened = await openProxied(name)
     const { storage, proxy } = opened

@@ -26,6 +26,10 @@ export class ClosableSource implements ConnectionSource {
     return this.#use(() => this.#inner.write(work, signal))
   }
 
+  writeTwice<T>(work: Work<T>, signal: AbortSignal | undefined): Promise<T> {
+    return this.#use(() => this.#inner.writeTwice(work, signal))
+  }
+
   async close(): Promise<void> {
     this.#closed = true
     if (this.#inUse > 0) await new Promise<void>((resolve) => (this.#idle = resolve))

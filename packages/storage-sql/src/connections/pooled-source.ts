@@ -40,6 +40,10 @@ export class PooledSource implements ConnectionSource {
     return this.#repeated(work, signal, isStale)
   }
 
+  writeTwice<T>(work: Work<T>, signal: AbortSignal | undefined): Promise<T> {
+    return this.#repeated(work, signal, isConnectionLost)
+  }
+
   // After a restart of the server each connection of the pool is found dead once.
   async #repeated<T>(
     work: Work<T>,

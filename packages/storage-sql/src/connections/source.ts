@@ -8,5 +8,7 @@ export interface ConnectionSource {
   read<T>(work: (connection: Connection) => Promise<T>, signal: AbortSignal | undefined): Promise<T>
   /** For changes. Whoever has it shares no transaction with anybody. Repeated where `work` rejects as `isStale`. */
   write<T>(work: (connection: Connection) => Promise<T>, signal: AbortSignal | undefined): Promise<T>
+  /** For changes that do no harm when they are made twice. Repeated where the connection had broken, like reads. */
+  writeTwice<T>(work: (connection: Connection) => Promise<T>, signal: AbortSignal | undefined): Promise<T>
   close(): Promise<void>
 }

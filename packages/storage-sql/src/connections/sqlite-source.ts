@@ -48,6 +48,11 @@ export class SqliteSource implements ConnectionSource {
     return this.#turns.use(connected, this.#limits.queueTimeoutMs, signal)
   }
 
+  /** A file has no connection that breaks. */
+  writeTwice<T>(work: (connection: Connection) => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+    return this.write(work, signal)
+  }
+
   async close(): Promise<void> {
     const entry = writers.get(this.#parts.id)
     if (entry !== undefined && --entry.users === 0) writers.delete(this.#parts.id)

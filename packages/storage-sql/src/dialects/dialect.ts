@@ -16,8 +16,8 @@ export interface Dialect {
   readonly family: Family
   /** Milliseconds since 1970 by the database's clock. */
   readonly nowMs: string
-  /** At the end of an `INSERT`: a row that is there already is left alone. */
-  readonly orKeep: string
+  /** At the end of an `INSERT`, with any column of the key: a row that is there already is left alone. */
+  orKeep(column: string): string
   /** At the end of an `INSERT`: where a row is there already, none is affected, or a collision reported. */
   readonly orCollide: string
   /** At the end of an `INSERT` whose new id is wanted. */

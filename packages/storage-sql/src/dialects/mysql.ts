@@ -39,7 +39,7 @@ export function mysqlDialect(shared: boolean): Dialect {
     family: 'mysql',
     // Not by NOW(), which is ambiguous for an hour a year in a time zone with daylight saving.
     nowMs: "(TIMESTAMPDIFF(MICROSECOND, '1970-01-01 00:00:00', UTC_TIMESTAMP(3)) DIV 1000)",
-    orKeep: 'ON DUPLICATE KEY UPDATE name = name',
+    orKeep: (column) => `ON DUPLICATE KEY UPDATE ${column} = ${column}`,
     // With ON DUPLICATE KEY the drivers count a row that was there as affected, and IGNORE cuts what is too long.
     orCollide: '',
     returningId: '',

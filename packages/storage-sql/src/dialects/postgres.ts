@@ -27,7 +27,7 @@ const MAX_JOINED_BYTES = 16_384
 export const postgres: Dialect = Object.freeze({
   family: 'postgres',
   nowMs: '(extract(epoch FROM clock_timestamp()) * 1000)::bigint',
-  orKeep: 'ON CONFLICT DO NOTHING',
+  orKeep: () => 'ON CONFLICT DO NOTHING',
   orCollide: 'ON CONFLICT DO NOTHING',
   returningId: 'RETURNING id',
   forUpdate: 'FOR UPDATE',

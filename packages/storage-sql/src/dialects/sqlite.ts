@@ -4,7 +4,7 @@ import { asBuffer, type Row, statement } from './statement.js'
 export const sqlite: Dialect = Object.freeze({
   family: 'sqlite',
   nowMs: "CAST(unixepoch('now', 'subsec') * 1000 AS INTEGER)",
-  orKeep: 'ON CONFLICT DO NOTHING',
+  orKeep: () => 'ON CONFLICT DO NOTHING',
   orCollide: 'ON CONFLICT DO NOTHING',
   returningId: 'RETURNING id',
   // The whole file is locked by BEGIN IMMEDIATE.

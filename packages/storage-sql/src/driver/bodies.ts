@@ -28,7 +28,7 @@ export class Bodies {
       `INSERT INTO ${this.#tables.body} (doomed, expires_ms) VALUES (0, ${nowMs} + ?) ${returningId}`,
       this.#pauseMs(),
     )
-    const { rows, insertId } = await this.#source.write((connection) => connection.run(insert), signal)
+    const { rows, insertId } = await this.#source.writeTwice((connection) => connection.run(insert), signal)
     return numberOf(rows[0]?.['id'] ?? insertId)
   }
 
@@ -39,13 +39,14 @@ export class Bodies {
   async append(body: number, seq: number, data: Uint8Array, signal: AbortSignal | undefined): Promise<void> {
     const { chunk } = this.#tables
     const insert = statement(
-      `INSERT INTO ${chunk} (body_id, seq, data) VALUES (?, ?, ?)`,
+      // The only writer of the body: what is there already is this very chunk, of which the answer was lost.
+      `INSERT INTO ${chunk} (body_id, seq, data) VALUES (?, ?, ?) ${this.#source.dialect.orKeep('seq')}`,
       body,
       seq,
       asBuffer(data),
     )
     try {
-      await this.#source.write((connection) => connection.run(insert), signal)
+      await this.#source.writeTwice((connection) => connection.run(insert), signal)
     } catch (error) {
       throw isOrphan(error) ? expired(this.#settings.streamPauseMs) : error
     }
@@ -54,7 +55,7 @@ export class Bodies {
   /** Puts off the expiry of a body that is being written; rejects with `E_TIMEOUT` if it has come. */
   async keep(body: number, signal: AbortSignal | undefined): Promise<void> {
     const update = this.#expiry(body, this.#pauseMs())
-    const { affected } = await this.#source.write((connection) => connection.run(update), signal)
+    const { affected } = await this.#source.writeTwice((connection) => connection.run(update), signal)
     if (affected === 0) throw expired(this.#settings.streamPauseMs)
   }
 
@@ -80,7 +81,7 @@ export class Bodies {
       `UPDATE ${this.#tables.body} SET expires_ms = 0 WHERE id = ? AND expires_ms IS NOT NULL`,
       body,
     )
-    await this.#source.write((connection) => connection.run(expire), undefined).catch(() => undefined)
+    await this.#source.writeTwice((connection) => connection.run(expire), undefined).catch(() => undefined)
   }
 
   /**

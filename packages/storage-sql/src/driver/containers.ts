@@ -32,10 +32,10 @@ export class Containers {
     if (this.#made.has(name)) return
     if (!(await this.exists(name, signal))) {
       const insert = statement(
-        `INSERT INTO ${this.#table} (name) VALUES (?) ${this.#source.dialect.orKeep}`,
+        `INSERT INTO ${this.#table} (name) VALUES (?) ${this.#source.dialect.orKeep('name')}`,
         name,
       )
-      await this.#source.write((connection) => connection.run(insert), signal)
+      await this.#source.writeTwice((connection) => connection.run(insert), signal)
     }
     this.#made.add(name)
   }
