@@ -56,7 +56,7 @@ export class NameSet {
         break
       } catch (error) {
         if (!isStorageError(error, 'E_TOO_LARGE') || compactions >= MAX_COMPACTIONS) throw error
-        if (!(await this.#compact(bucket, entryBytes(entry.name)))) throw error
+        if (!(await this.#compact(bucket, entry))) throw error
       }
     }
     // The name is on record: what fails from here on is no failure of the caller's.
@@ -71,18 +71,22 @@ export class NameSet {
   }
 
   /**
-   * Rewrites a log that is mostly useless, or to get `needed` bytes if there is any way. Resolves to whether there
-   * may be room for them. Whoever is faster wins, and the next removal tries again.
+   * Rewrites a log that is mostly useless, or to get room for `wanted` if there is any way. Resolves to whether there
+   * may be room for it. Whoever is faster wins, and the next removal tries again.
    */
-  async #compact(bucket: string, needed?: number): Promise<boolean> {
+  async #compact(bucket: string, wanted?: MemberEntry): Promise<boolean> {
     const item = await this.#cache.get(bucket)
     const log = item && decodeEntries(item.value)
     if (item === undefined || log === undefined) return item === undefined
-    const kept = this.#worthKeeping([...log.members.values()])
+    const members = new Map(log.members)
+    // A removal makes room for itself, by the name that it takes away.
+    if (wanted?.present === false && isNewer(wanted, members.get(wanted.name))) members.delete(wanted.name)
+    const kept = this.#worthKeeping([...members.values()])
     const useless = log.entries - kept.length
-    if (needed === undefined && useless <= Math.max(USELESS_ALLOWED, kept.length)) return true
+    if (wanted === undefined && useless <= Math.max(USELESS_ALLOWED, kept.length)) return true
     const bytes = encodeEntries(kept)
-    if (needed !== undefined && bytes.length + needed > this.#cache.maxItemBytes) return false
+    if (wanted !== undefined && bytes.length + entryBytes(wanted.name) > this.#cache.maxItemBytes)
+      return false
     await this.#cache.cas(bucket, bytes, item.cas, { flags: flagsOf('bucket') })
     return true
   }
@@ -99,6 +103,10 @@ export class NameSet {
       .filter(({ name }) => (room -= entryBytes(name)) >= 0)
     return [...there, ...absences]
   }
+}
+
+function isNewer(entry: MemberEntry, known: MemberEntry | undefined): boolean {
+  return known === undefined || known.version < entry.version
 }
 
 function membersOf(item: CacheItem): MemberEntry[] {

@@ -110,7 +110,7 @@ test('the listing forgets absences when nothing older can arrive any more', asyn
   expect(await bytes()).toBeLessThan(before / 2)
 })
 
-test('a listing that is full of names says so', async () => {
+test('a listing that is full of names says so, and takes removals all the same', async () => {
   const storage = new MemcacheStorage({ cache: new CacheServer({ maxItemBytes: 1024 }).client() })
   const fill = async () => {
     for (let i = 0; i < 2_000; i++) await storage.putContent(storage.info('films', `film ${i}`), 'x')
@@ -119,6 +119,8 @@ test('a listing that is full of names says so', async () => {
     code: 'E_OUTCOME_UNKNOWN',
     cause: { code: 'E_TOO_LARGE' },
   })
+  for (const [, info] of await storage.ls('films')) await storage.remove(info)
+  expect(await names(storage)).toEqual([])
 })
 
 /** A storage, its cache, and a resource of it. */
