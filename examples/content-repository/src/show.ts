@@ -49,10 +49,7 @@ export async function showEdit(stage: Stage, { name }: FileEntry): Promise<Work<
     throw new Error('The edit was not seen')
   say('edit', `${nameText(name)}, as stored: the second client wrote version ${written.version}`)
   say('', `${timeText(ms)} later the first one had read version ${after.version}`)
-  say(
-    '',
-    `a write on the ground of version ${before.version}: ${await outcomeOfLateWrite(stage, name, before.etag)}`,
-  )
+  say('', `a write based on version ${before.version}: ${await outcomeOfLateWrite(stage, name, before.etag)}`)
   return { result: undefined, operations: 4 }
 }
 
@@ -78,7 +75,7 @@ export async function showRemoval(stage: Stage, { name }: FileEntry): Promise<Wo
   const [content] = await first.getMany([info], { signal })
   const names = await first.ls(collection, { signal })
   if (content !== undefined || names.has(name)) throw new Error('The removal was not seen')
-  say('removal', `${nameText(name)}, as stored: removed by the second client, gone for the first`)
-  say('', `listed are ${countText(names.size)} resources`)
+  say('removal', `${nameText(name)}, as stored: the second client removed it`)
+  say('', `gone for the first one; listed are ${countText(names.size)} resources`)
   return { result: undefined, operations: 3 }
 }

@@ -50,6 +50,9 @@ describe('the main job', () => {
     const folder = await newFiles(FILES)
     const outcome = await runExample([folder], await envOf())
     expectWholeJob(outcome)
+    // But for the folder and the database, which lie where they lie, it fits into a usual terminal.
+    const lines = outcome.stdout.split('\n')
+    expect(lines.filter((line) => line.length > 80 && !/^(folder|database) /.test(line))).toEqual([])
     expect(outcome.stdout).toContain(`0 of their ${2 * COUNT} parts came from the database`)
     // What is edited and removed for show is what was stored.
     for (const [name, content] of Object.entries(FILES))
