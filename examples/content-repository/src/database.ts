@@ -35,11 +35,11 @@ export async function openDatabase(
     const file = join(await realpath(dataFolder), FILE_NAME)
     return describeDatabase(`sqlite:${file}`, `SQLite, ${file}`, signal)
   }
-  const folder = await mkdtemp(join(await realpath(tmpdir()), 'larder-content-repository-'))
+  const folder = await mkdtemp(join(await realpath(tmpdir()), 'larder-example-'))
   const remove = (): Promise<void> => rm(folder, { recursive: true, force: true })
   const file = join(folder, FILE_NAME)
   try {
-    return await describeDatabase(`sqlite:${file}`, `SQLite, ${file} (removed at the end)`, signal, remove)
+    return await describeDatabase(`sqlite:${file}`, `SQLite, ${file} (temporary)`, signal, remove)
   } catch (error) {
     await remove()
     throw error
@@ -52,7 +52,11 @@ async function describeDatabase(
   signal: AbortSignal,
   remove: () => Promise<void> = () => Promise.resolve(),
 ): Promise<Database> {
-  const connect = (): Promise<Storage> => untilStopped(connectTo(url, description), signal)
+  const connect = (): Promise<Storage> => {
+    const connecting = connectTo(url, description)
+    // A file opens at once, and must not appear in a folder that has been removed meanwhile.
+    return url.startsWith(SQLITE) ? connecting : untilStopped(connecting, signal)
+  }
   await using storage = await connect()
   // Now it exists, and a link to it leads to the same path as the file itself.
   const file = url.startsWith(SQLITE) ? await realpath(pathOf(url)) : undefined

@@ -66,7 +66,7 @@ async function digestOfStored(storage: Storage, collection: string, name: string
 }
 
 async function expectNoTemporaryFolder(lines: readonly string[]): Promise<void> {
-  const place = /SQLite, .*\/(?<name>[^/]+)\/repository\.sqlite \(removed/.exec(lines.join('\n'))?.groups?.[
+  const place = /SQLite, .*\/(?<name>[^/]+)\/repository\.sqlite \(temporary/.exec(lines.join('\n'))?.groups?.[
     'name'
   ]
   expect(place).toBeDefined()
@@ -127,10 +127,12 @@ test('a closed pipe stops it as quietly, and as clean', async () => {
 test.runIf(existsSync('/dev/full'))('a full disk under the output is told of', async () => {
   const full = openSync('/dev/full', 'w')
   onTestFinished(() => closeSync(full))
-  const folder = await newManyFiles(COUNT)
-  const outcome = await outcomeOf(startExample([folder, '--verbose'], WITHOUT_MEMCACHED, full))
+  const [folder, TMPDIR] = [await newManyFiles(COUNT), await newFolder()]
+  const outcome = await outcomeOf(startExample([folder, '--verbose'], { ...WITHOUT_MEMCACHED, TMPDIR }, full))
   expect(outcome.code).toBe(1)
   expect(outcome.stderr).toMatch(/^The output cannot be written: .*ENOSPC.*\n$/)
+  // The first line is early: the database may just be opening.
+  expect(await readdir(TMPDIR)).toEqual([])
 })
 
 test.each(['postgres', 'mysql'])('SIGINT ends the wait for a %s that never answers', async (kind) => {

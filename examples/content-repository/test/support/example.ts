@@ -10,6 +10,7 @@ const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url))
 export interface ExampleEnv {
   readonly DATABASE_URL?: string
   readonly MEMCACHE_SERVERS?: string
+  readonly TMPDIR?: string
   /** An empty one hides every memcached. */
   readonly PATH?: string
 }
