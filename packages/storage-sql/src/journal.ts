@@ -88,12 +88,14 @@ export class Journal {
   }
 
   async #claim(connection: Connection, { olderThanMs, keyPrefix, limit }: UnsettledRequest): Promise<Claim> {
-    const { nowMs, forUpdate, position } = connection.dialect
+    const { dialect } = connection
+    const { nowMs, forUpdate } = dialect
+    const position = dialect.position('cache_keys')
     const skipLocked = forUpdate === '' ? '' : `${forUpdate} SKIP LOCKED`
     const select =
       `SELECT id, version, cache_keys, ${nowMs} AS now_ms FROM ${this.#table} ` +
       `WHERE created_ms <= ${nowMs} - ? AND claimed_until_ms <= ${nowMs} ` +
-      `AND (${position('cache_keys')} = 1 OR ${position('cache_keys')} > 0) ` +
+      `AND (${position} = 1 OR ${position} > 0) ` +
       // Those that were never tried come first: many that cannot be settled must not keep others from it.
       `ORDER BY claimed_until_ms, id LIMIT ${limit} ${skipLocked}`
     // A quote inside of a key has a backslash before it.

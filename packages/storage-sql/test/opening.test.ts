@@ -3,7 +3,7 @@ import { startProxy } from '@larder/dev-servers'
 import assert from 'node:assert/strict'
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
-import { DataSource, type DataSourceOptions, DefaultNamingStrategy } from 'typeorm'
+import { DataSource, DefaultNamingStrategy } from 'typeorm'
 import { describe, test } from 'vitest'
 import { DATABASE_NAMES, DATABASES, errorOf, type Place, rawDatabase, SERVER_NAMES } from './databases.js'
 
@@ -260,7 +260,7 @@ function dataSourceOf(place: Place, options: object): DataSource {
     entities: larderEntities(type),
     migrations: larderMigrations(type),
   }
-  return new DataSource(all as DataSourceOptions)
+  return new DataSource(all)
 }
 
 async function usingDataSource(

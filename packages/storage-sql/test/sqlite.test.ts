@@ -2,7 +2,7 @@ import { larderEntities, SqlStorage } from '@larder/storage-sql'
 import assert from 'node:assert/strict'
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
-import { DataSource } from 'typeorm'
+import { DataSource, type QueryRunner } from 'typeorm'
 import { describe, test } from 'vitest'
 import { DATABASES, errorOf, gate, openFresh, rawDatabase } from './databases.js'
 
@@ -60,7 +60,9 @@ describe('SQLite', () => {
   test('what is acknowledged is on the disk: the writing connection syncs each commit', async () => {
     await using place = await DATABASES.sqlite()
     const seen = new Set<DataSource>()
-    const { createQueryRunner } = DataSource.prototype
+    const { createQueryRunner } = DataSource.prototype as {
+      createQueryRunner: (this: DataSource, mode?: 'master' | 'slave') => QueryRunner
+    }
     DataSource.prototype.createQueryRunner = function (this: DataSource, mode) {
       seen.add(this)
       return createQueryRunner.call(this, mode)
