@@ -8,11 +8,17 @@ export interface SqlOptions extends TableOptions {
   readonly migrate?: boolean | undefined
   /** Connections at most, of those that this storage opens itself. SQLite always has two. Default: 10. */
   readonly poolSize?: number | undefined
-  /** The longest wait for one of the connections to be free, in a burst of calls. Default: 30,000. */
+  /** The longest wait for a turn while all connections, or the one that writes to a SQLite file, are in use. Default: 30,000. */
   readonly queueTimeoutMs?: number | undefined
-  /** The longest wait for a new connection. Default: 5,000. */
+  /**
+   * The longest wait for a connection of the pool, new or not, and then for its session to be set up. Not with SQLite.
+   * Default: 5,000.
+   */
   readonly connectTimeoutMs?: number | undefined
-  /** The longest run of one statement. Default: 5,000. */
+  /**
+   * After it PostgreSQL ends a statement of a transaction. On any server, the connection of one that has no answer a
+   * second later is closed. Not with SQLite. Default: 5,000.
+   */
   readonly statementTimeoutMs?: number | undefined
   /** The longest wait for a locked row; MySQL and MariaDB count whole seconds. Default: 4,000. */
   readonly lockTimeoutMs?: number | undefined
