@@ -239,10 +239,10 @@ export class DrivenStorage implements Storage {
     const conditions = conditionsOf(options, parts)
     if (parts.length > 1) this.#require('atomicParts', 'cannot write both parts in one step')
     if (options.transaction !== undefined) this.#checkHook(options.transaction)
-    const changes: { [part in PartName]?: PartChange } = {}
-    for (const part of parts) changes[part] = this.#changeOf(sources[part])
+    const given = parts.map((part) => [part, this.#changeOf(sources[part])] as const)
     return this.#run(options, async (call) => {
-      for (const part of parts) changes[part] = await this.#settled(changes[part], call)
+      const changes: { [part in PartName]?: PartChange } = {}
+      for (const [part, change] of given) changes[part] = await this.#settled(change, call)
       return this.#driver.write({ info: own, changes, conditions, transaction: options.transaction }, call)
     })
   }
@@ -259,9 +259,8 @@ export class DrivenStorage implements Storage {
   }
 
   /** A driver without streams gets the bytes. */
-  async #settled(change: PartChange | undefined, call: DriverCall): Promise<PartChange> {
-    if (change === undefined || change === 'remove') return 'remove'
-    if ('bytes' in change) return change
+  async #settled(change: PartChange, call: DriverCall): Promise<PartChange> {
+    if (change === 'remove' || 'bytes' in change) return change
     if (this.#driver.supports.streams) return { stream: abortable(change.stream, call.signal) }
     return { bytes: await collect(change.stream, call.signal) }
   }
