@@ -7,3 +7,10 @@ export { DEFAULT_TABLE_PREFIX, type TableOptions } from './entities/tables.js'
 export { larderMigrations, type MigrationClass } from './migrations/migrations.js'
 export type { SqlOptions, SqlStorageOptions, SqlTarget } from './options.js'
 export { SqlStorage } from './sql-storage.js'
+export {
+  onTableChanges,
+  type TableChangesHandler,
+  type TableChangesOptions,
+  TableSubscription,
+} from './watching/table-subscription.js'
+export { unwatchTables, watchTables } from './watching/watch-tables.js'

@@ -1,4 +1,5 @@
 import { DrivenStorage } from '@larder/storage-core'
+import { remember } from './opening/databases.js'
 import { openDriver } from './opening/open.js'
 import type { SqlStorageOptions } from './options.js'
 
@@ -14,6 +15,9 @@ export class SqlStorage extends DrivenStorage {
    * package is not installed, and a `TypeError` or `RangeError` for bad options.
    */
   static async open(options: SqlStorageOptions): Promise<SqlStorage> {
-    return new SqlStorage(await openDriver(options))
+    const { driver, database } = await openDriver(options)
+    const storage = new SqlStorage(driver)
+    remember(storage, database)
+    return storage
   }
 }

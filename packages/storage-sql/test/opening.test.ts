@@ -25,7 +25,7 @@ describe.each(DATABASE_NAMES)('opening %s', (name) => {
     await using storage = await SqlStorage.open({ url: place.url })
     assert.equal((await storage.ls('all')).size, 10)
     await using raw = await rawDatabase(place)
-    assert.equal((await raw.query('SELECT name FROM larder_migration')).length, 1)
+    assert.equal((await raw.query('SELECT name FROM larder_migration')).length, 2)
   })
 
   test('the entities are what the migrations make', async () => {

@@ -1,4 +1,5 @@
 import { bodyEntity, chunkEntity } from './body.js'
+import { changeEntity, floorEntity } from './change.js'
 import { containerEntity, type EntityClass } from './container.js'
 import { type DatabaseType, type Family, familyOf } from './family.js'
 import { journalEntity } from './journal.js'
@@ -20,6 +21,8 @@ export function entitiesOf(family: Family, prefix: string): Readonly<Record<Tabl
       body,
       chunk: chunkEntity(family, prefix, body),
       journal: journalEntity(family, prefix),
+      change: changeEntity(family, prefix),
+      floor: floorEntity(family, prefix),
     }
     known.set(id, entities)
   }

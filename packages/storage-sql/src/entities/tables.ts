@@ -6,7 +6,15 @@ export interface TableOptions {
   readonly tablePrefix?: string | undefined
 }
 
-export const TABLES = Object.freeze(['container', 'resource', 'body', 'chunk', 'journal'] as const)
+export const TABLES = Object.freeze([
+  'container',
+  'resource',
+  'body',
+  'chunk',
+  'journal',
+  'change',
+  'floor',
+] as const)
 
 export type TableName = (typeof TABLES)[number]
 
@@ -21,6 +29,8 @@ export const COLUMNS: Readonly<Record<TableName, readonly string[]>> = Object.fr
   body: ['id', 'doomed', 'expires_ms'],
   chunk: ['body_id', 'seq', 'data'],
   journal: ['id', 'collection', 'resource', 'version', 'cache_keys', 'created_ms', 'claimed_until_ms'],
+  change: ['subject', 'member', 'origin', 'touched', 'listed', 'created_ms', 'claimed_until_ms'],
+  floor: ['id', 'version'],
 })
 
 // PostgreSQL cuts names at 63 bytes, and the longest suffix here has 22.

@@ -3,6 +3,9 @@ import type { TableName } from '../entities/tables.js'
 
 type Paths = Readonly<Record<TableName, string>>
 
+/** In the order in which they can be dropped. */
+export const FIRST_TABLES = Object.freeze(['journal', 'chunk', 'body', 'resource', 'container'] as const)
+
 /** The statements of the first migration. */
 export const CREATE_TABLES: Readonly<Record<Family, (t: Paths, prefix: string) => readonly string[]>> =
   Object.freeze({

@@ -1,7 +1,8 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm'
 import { type DatabaseType, type Family, familyOf } from '../entities/family.js'
-import { DEFAULT_TABLE_PREFIX, type TableOptions, TABLES, tablePrefixOf } from '../entities/tables.js'
-import { CREATE_TABLES } from './create-tables.js'
+import { DEFAULT_TABLE_PREFIX, type TableOptions, tablePrefixOf } from '../entities/tables.js'
+import { CHANGE_TABLES, createChanges } from './create-changes.js'
+import { CREATE_TABLES, FIRST_TABLES } from './create-tables.js'
 import { pathsFor } from './paths.js'
 
 export type MigrationClass = new () => MigrationInterface
@@ -11,22 +12,45 @@ export type MigrationClass = new () => MigrationInterface
  * supported.
  */
 export function larderMigrations(type: DatabaseType, options: TableOptions = {}): MigrationClass[] {
-  return [firstMigration(familyOf(type), tablePrefixOf(options))]
+  const family = familyOf(type)
+  const prefix = tablePrefixOf(options)
+  return [tables(family, prefix), changes(family, prefix)]
 }
 
-function firstMigration(family: Family, prefix: string): MigrationClass {
-  // TypeORM reads the time of a migration from the end of its name, and knows those that have run by it.
-  const mark = prefix === DEFAULT_TABLE_PREFIX ? '' : `_${prefix}_`
+function tables(family: Family, prefix: string): MigrationClass {
   return class LarderTables implements MigrationInterface {
-    readonly name = `LarderTables${mark}1764000000000`
+    readonly name = nameOf('LarderTables', prefix, 1764000000000)
 
     async up(runner: QueryRunner): Promise<void> {
-      for (const sql of CREATE_TABLES[family](pathsFor(runner, prefix), prefix)) await runner.query(sql)
+      for (const sql of CREATE_TABLES[family](pathsFor(runner.dataSource, prefix), prefix))
+        await runner.query(sql)
     }
 
     async down(runner: QueryRunner): Promise<void> {
-      const paths = pathsFor(runner, prefix)
-      for (const table of [...TABLES].reverse()) await runner.query(`DROP TABLE ${paths[table]}`)
+      const paths = pathsFor(runner.dataSource, prefix)
+      for (const table of FIRST_TABLES) await runner.query(`DROP TABLE ${paths[table]}`)
     }
   }
+}
+
+/** What triggers write to; they are installed and removed by themselves. */
+function changes(family: Family, prefix: string): MigrationClass {
+  return class LarderChanges implements MigrationInterface {
+    readonly name = nameOf('LarderChanges', prefix, 1764100000000)
+
+    async up(runner: QueryRunner): Promise<void> {
+      for (const sql of createChanges(family, pathsFor(runner.dataSource, prefix), prefix))
+        await runner.query(sql)
+    }
+
+    async down(runner: QueryRunner): Promise<void> {
+      const paths = pathsFor(runner.dataSource, prefix)
+      for (const table of CHANGE_TABLES) await runner.query(`DROP TABLE ${paths[table]}`)
+    }
+  }
+}
+
+/** TypeORM reads the time of a migration from the end of its name, and knows those that have run by it. */
+function nameOf(name: string, prefix: string, time: number): string {
+  return `${name}${prefix === DEFAULT_TABLE_PREFIX ? '' : `_${prefix}_`}${time}`
 }

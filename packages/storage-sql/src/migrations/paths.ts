@@ -1,9 +1,11 @@
-import type { QueryRunner } from 'typeorm'
+import type { DataSource } from 'typeorm'
 import { type TableName, TABLES } from '../entities/tables.js'
 
 /** The tables' names as they are written in SQL, in the schema of the data source where it has one. */
-export function pathsFor(runner: QueryRunner, prefix: string): Readonly<Record<TableName, string>> {
-  const { options, driver } = runner.dataSource
+export function pathsFor(
+  { options, driver }: DataSource,
+  prefix: string,
+): Readonly<Record<TableName, string>> {
   const schema = 'schema' in options ? options.schema : undefined
   const paths = TABLES.map((table) => {
     const names = schema === undefined ? [prefix + table] : [schema, prefix + table]

@@ -30,9 +30,12 @@ export async function migrate(
   limits: Limits,
   shared: boolean,
 ): Promise<void> {
-  // A data source of SQLite has one connection, on which one migration at a time can have its transaction.
-  const before = running.get(dataSource)
-  const mine = Promise.resolve(before).then(() => migrateAlone(dataSource, prefix, limits, shared))
+  return inTurn(dataSource, () => migrateAlone(dataSource, prefix, limits, shared))
+}
+
+/** A data source of SQLite has one connection, on which one migration at a time can have its transaction. */
+function inTurn(dataSource: DataSource, work: () => Promise<void>): Promise<void> {
+  const mine = Promise.resolve(running.get(dataSource)).then(work)
   running.set(
     dataSource,
     mine.catch(() => undefined),
@@ -59,6 +62,58 @@ async function migrateAlone(
     })
   })
 }
+
+/**
+ * Runs `work` while nobody else migrates these tables, as a transaction where the database can take back changes of
+ * tables. Waits for a table that is in use as long as for a row.
+ */
+export async function underMigrationLock(
+  dataSource: DataSource,
+  prefix: string,
+  limits: Limits,
+  work: (runner: QueryRunner) => Promise<void>,
+): Promise<void> {
+  const family = familyOf(dataSource.options.type)
+  const patiently = (runner: QueryRunner) =>
+    PATIENT[family](runner, limits, () => within(work(runner), OWN_MIGRATION_MS, 'The migration'))
+  await inTurn(dataSource, () =>
+    withRunner(dataSource, (runner) =>
+      GUARDS[family](runner, `larder migrations of ${prefix}`, limits, () => patiently(runner)),
+    ),
+  )
+}
+
+type Patient = (runner: QueryRunner, limits: Limits, work: () => Promise<void>) => Promise<void>
+
+const PATIENT: Readonly<Record<Family, Patient>> = Object.freeze({
+  postgres: async (runner, { lockTimeoutMs }, work) => {
+    await runner.query('BEGIN')
+    try {
+      await runner.query(`SET LOCAL lock_timeout = ${lockTimeoutMs}`)
+      await work()
+      await runner.query('COMMIT')
+    } catch (error) {
+      if (!isInDoubt(error)) await runner.query('ROLLBACK')
+      throw error
+    }
+  },
+  mysql: async (runner, { lockTimeoutMs }, work) => {
+    const seconds = Math.max(1, Math.ceil(lockTimeoutMs / 1_000))
+    const [{ asFound }] = (await runner.query('SELECT @@SESSION.lock_wait_timeout AS asFound')) as [
+      { asFound: number },
+    ]
+    await runner.query(`SET SESSION lock_wait_timeout = ${seconds}`)
+    const restore = () => runner.query(`SET SESSION lock_wait_timeout = ${asFound}`) as Promise<unknown>
+    try {
+      await work()
+    } catch (error) {
+      if (!isInDoubt(error)) await restore()
+      throw error
+    }
+    await restore()
+  },
+  sqlite: (_runner, _limits, work) => work(),
+})
 
 async function nothingLeft(
   pending: () => Promise<readonly unknown[]>,

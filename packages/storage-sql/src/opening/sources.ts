@@ -1,0 +1,101 @@
+import { realpathSync } from 'node:fs'
+import type { DataSource } from 'typeorm'
+import { SERVER_ANSWERS_WITHIN_MS } from '../connections/connection.js'
+import { PooledSource } from '../connections/pooled-source.js'
+import type { ConnectionSource } from '../connections/source.js'
+import { SqliteSource } from '../connections/sqlite-source.js'
+import { ownDataSource } from './data-sources.js'
+import { mysqlDialect } from '../dialects/mysql.js'
+import { postgres } from '../dialects/postgres.js'
+import { familyOf } from '../entities/family.js'
+import type { Opened } from './opened.js'
+import type { Settings } from '../options.js'
+
+/** The connections of an initialised data source. `shared`: it is a user's, who has other work for it. */
+export async function openSource(
+  dataSource: DataSource,
+  shared: boolean,
+  prefix: string,
+  settings: Settings,
+  opened: Opened,
+): Promise<ConnectionSource> {
+  return familyOf(dataSource.options.type) === 'sqlite'
+    ? sqliteSource(dataSource, shared, prefix, settings, opened)
+    : pooledSource(dataSource, shared, opened, settings)
+}
+
+/** What connecting may take at most. */
+export function openingMs({ connectTimeoutMs, statementTimeoutMs }: Settings): number {
+  return connectTimeoutMs + statementTimeoutMs + SERVER_ANSWERS_WITHIN_MS
+}
+
+function pooledSource(
+  dataSource: DataSource,
+  shared: boolean,
+  opened: Opened,
+  settings: Settings,
+): ConnectionSource {
+  const dialect = familyOf(dataSource.options.type) === 'postgres' ? postgres : mysqlDialect(shared)
+  return new PooledSource(dialect, dataSource, settings, poolSizeOf(dataSource, settings), () =>
+    opened.close(),
+  )
+}
+
+function poolSizeOf({ options }: DataSource, settings: Settings): number {
+  const extra: unknown = options.extra
+  const { max, connectionLimit } = (extra ?? {}) as {
+    readonly max?: unknown
+    readonly connectionLimit?: unknown
+  }
+  const poolSize = 'poolSize' in options ? options.poolSize : undefined
+  const size = max ?? connectionLimit ?? poolSize ?? settings.poolSize
+  return typeof size === 'number' && size >= 1 ? size : settings.poolSize
+}
+
+let memoryDatabases = 0
+const memoryIds = new WeakMap<DataSource, string>()
+
+async function sqliteSource(
+  dataSource: DataSource,
+  shared: boolean,
+  prefix: string,
+  settings: Settings,
+  opened: Opened,
+): Promise<ConnectionSource> {
+  const path = databasePath(dataSource)
+  const close = () => opened.close()
+  if (path === undefined) {
+    const id = memoryIds.get(dataSource) ?? `memory ${++memoryDatabases}`
+    memoryIds.set(dataSource, id)
+    return new SqliteSource({ id, writer: dataSource, reader: undefined, close }, settings)
+  }
+  const another = async () => {
+    const own = await ownDataSource(dataSource.options, prefix, settings)
+    await opened.use(own, openingMs(settings))
+    await setBusyTimeout(own, 0)
+    return own
+  }
+  const writer = shared ? await another() : dataSource
+  await setBusyTimeout(writer, 0)
+  await useFullSync(writer)
+  const reader = await another()
+  return new SqliteSource({ id: realpathSync(path), writer, reader, close }, settings)
+}
+
+/** Undefined for a database in memory. */
+export function databasePath({ options }: DataSource): string | undefined {
+  const path = String(options.database)
+  return path === ':memory:' || path === '' ? undefined : path
+}
+
+/**
+ * In WAL mode the default forgets the last commits when the power fails. What was acknowledged would be gone, and its
+ * versions be given a second time.
+ */
+async function useFullSync(dataSource: DataSource): Promise<void> {
+  await dataSource.query('PRAGMA synchronous = FULL')
+}
+
+async function setBusyTimeout(dataSource: DataSource, ms: number): Promise<void> {
+  await dataSource.query(`PRAGMA busy_timeout = ${ms}`)
+}

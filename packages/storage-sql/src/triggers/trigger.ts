@@ -1,0 +1,80 @@
+import { createHash } from 'node:crypto'
+import type { Family } from '../entities/family.js'
+import { record, WORDS } from './words.js'
+
+/** A trigger by its name, which contains its version: what is there by that name need not be made. */
+export interface Trigger {
+  readonly name: string
+  /** The table it is on, as written in SQL. */
+  readonly table: string
+  readonly create: readonly string[]
+}
+
+/** Names as they are written in SQL, the schema included. */
+export interface TriggerPaths {
+  readonly change: string
+  /** What the name of a function or trigger begins with, where the database keeps them in a schema. */
+  readonly schema: string
+}
+
+export type TriggerEvent = 'insert' | 'update' | 'delete'
+export const EVENTS = Object.freeze(['insert', 'update', 'delete'] as const)
+
+const WATCH_VERSION = 1
+
+/** What the names of all triggers begin with that watch the table of this name. */
+export function watchName(prefix: string, table: string): string {
+  return `${prefix}w_${createHash('sha256').update(table).digest('hex').slice(0, 10)}_`
+}
+
+/** The triggers that record each statement that changes `path`, which everybody knows as `table`. */
+export function watchTriggers(
+  family: Family,
+  { change, schema }: TriggerPaths,
+  prefix: string,
+  table: string,
+  path: string,
+): readonly Trigger[] {
+  const begins = watchName(prefix, table)
+  const about = { subject: WORDS[family].text(table), member: `''`, listed: '0' }
+  const body = record(family, change, about)
+  if (family === 'postgres') {
+    const name = `${begins}${WATCH_VERSION}`
+    const fires = `AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON ${path} FOR EACH STATEMENT`
+    return [postgresTrigger(schema, { name, table: path, fires, body: [...body, 'RETURN NULL'] })]
+  }
+  return EVENTS.map((event) => {
+    const name = `${begins}${event}_${WATCH_VERSION}`
+    const fires = `AFTER ${event.toUpperCase()} ON ${path} FOR EACH ROW`
+    const at = family === 'mysql' ? schemaOf(path, schema) + name : name
+    return { name, table: path, create: [`CREATE TRIGGER ${at} ${fires} BEGIN ${body.join('; ')}; END`] }
+  })
+}
+
+/** The schema of a table of MySQL, with its dot: a trigger has to be in the same. */
+export function schemaOf(path: string, otherwise: string): string {
+  return /^`(?:[^`]|``)*`\.(?=`)/.exec(path)?.[0] ?? otherwise
+}
+
+interface PostgresTrigger {
+  readonly name: string
+  readonly table: string
+  readonly fires: string
+  readonly declare?: readonly string[]
+  readonly body: readonly string[]
+}
+
+/** With the rights of who installs it: whoever may change the table need not be allowed to write the record. */
+export function postgresTrigger(schema: string, trigger: PostgresTrigger): Trigger {
+  const { name, table, fires, declare = [], body } = trigger
+  const declared = declare.length === 0 ? '' : `DECLARE ${declare.join('; ')}; `
+  return {
+    name,
+    table,
+    create: [
+      `CREATE OR REPLACE FUNCTION ${schema}${name}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER ` +
+        `SET search_path = pg_catalog, pg_temp AS $larder$ ${declared}BEGIN ${body.join('; ')}; END $larder$`,
+      `CREATE TRIGGER ${name} ${fires} EXECUTE FUNCTION ${schema}${name}()`,
+    ],
+  }
+}

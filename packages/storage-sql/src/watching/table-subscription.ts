@@ -1,0 +1,153 @@
+import type { DataSource } from 'typeorm'
+import { StorageError } from '@larder/storage-core'
+import { type Change, ChangeLog } from '../change-log.js'
+import { ClosableSource } from '../connections/closable-source.js'
+import type { ConnectionSource } from '../connections/source.js'
+import type { TableOptions } from '../entities/tables.js'
+import { pathsFor } from '../migrations/paths.js'
+import { openDatabase } from '../opening/databases.js'
+import { openSource } from '../opening/sources.js'
+import { toStorageError } from '../sql-errors.js'
+import type { SqlStorage } from '../sql-storage.js'
+import { checkTableNames } from './watch-tables.js'
+
+const ROWS_AT_ONCE = 1_000
+const LONGEST_INTERVAL_MS = 2_147_483_647
+
+export interface TableChangesOptions extends TableOptions {
+  /** Only these tables; others' changes are left to others. Default: all that are watched. */
+  readonly tables?: readonly string[] | undefined
+  /** How often the database is asked, in milliseconds. Default: 1,000. */
+  readonly intervalMs?: number | undefined
+  /** Told of what kept a pass from its end; it is tried again. */
+  readonly onError?: ((error: unknown) => void) | undefined
+}
+
+/** Called with the names of tables that were changed, each once. What it has not resolved for comes again. */
+export type TableChangesHandler = (tables: readonly string[]) => Promise<void>
+
+/**
+ * Calls `handler` with the tables whose changes were committed, as `watchTables` records them: at least once, also
+ * for what was committed while nobody listened, and by whichever process comes first. The record of a change is
+ * dropped only once `handler` has resolved; until then it stays in the database, for any process with a subscription.
+ * A change that is committed while `handler` runs is told again.
+ *
+ * All subscriptions to one database (and `tablePrefix`) share the changes: enough where what they void is shared as
+ * well, as in a memcached. Rejects as `SqlStorage.open` does.
+ */
+export async function onTableChanges(
+  target: DataSource | SqlStorage,
+  handler: TableChangesHandler,
+  options: TableChangesOptions = {},
+): Promise<TableSubscription> {
+  if (typeof handler !== 'function') throw new TypeError('onTableChanges needs a function to call')
+  const { intervalMs = 1_000 } = options
+  if (!(intervalMs > 0 && intervalMs <= LONGEST_INTERVAL_MS)) {
+    throw new RangeError(`intervalMs must be more than 0 and at most ${LONGEST_INTERVAL_MS}`)
+  }
+  const subjects = options.tables && checkTableNames(options.tables)
+  const database = await openDatabase(target, options)
+  const { dataSource, prefix, settings, opened } = database
+  try {
+    const owned =
+      database.source === undefined
+        ? new ClosableSource(await openSource(dataSource, true, prefix, settings, opened))
+        : undefined
+    const source: ConnectionSource = owned ?? (database.source as ConnectionSource)
+    const changes = new ChangeLog(source, pathsFor(dataSource, prefix).change)
+    await changes.check()
+    return new TableSubscription(changes, subjects, handler, intervalMs, options.onError, async () => {
+      await owned?.close()
+      await opened.close()
+    })
+  } catch (error) {
+    await opened.abandon()
+    throw toStorageError(error)
+  }
+}
+
+/** What `onTableChanges` resolves to. It does not keep the process alive. */
+export class TableSubscription implements AsyncDisposable {
+  readonly #changes: ChangeLog
+  readonly #subjects: readonly string[] | undefined
+  readonly #handler: TableChangesHandler
+  readonly #intervalMs: number
+  readonly #onError: (error: unknown) => void
+  readonly #release: () => Promise<void>
+  #timer: NodeJS.Timeout | undefined
+  #pass: Promise<void> = Promise.resolve()
+  #closing: Promise<void> | undefined
+
+  /** @internal */
+  constructor(
+    changes: ChangeLog,
+    subjects: readonly string[] | undefined,
+    handler: TableChangesHandler,
+    intervalMs: number,
+    onError: ((error: unknown) => void) | undefined,
+    release: () => Promise<void>,
+  ) {
+    this.#changes = changes
+    this.#subjects = subjects
+    this.#handler = handler
+    this.#intervalMs = intervalMs
+    this.#onError = onError ?? (() => undefined)
+    this.#release = release
+    this.#wait(0)
+  }
+
+  /**
+   * Hands over what is committed by now, without waiting for the interval, and waits until it is handled. Rejects as
+   * the handler does, or the database.
+   */
+  async flush(): Promise<void> {
+    if (this.#closing !== undefined) throw new StorageError('E_CLOSED', 'The subscription is closed')
+    await this.#next()
+  }
+
+  /** Waits for what is being handled. Idempotent. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  async #close(): Promise<void> {
+    clearTimeout(this.#timer)
+    await this.#pass
+    await this.#release()
+  }
+
+  #wait(ms: number): void {
+    clearTimeout(this.#timer)
+    if (this.#closing !== undefined) return
+    this.#timer = setTimeout(() => {
+      this.#next().catch(this.#onError)
+    }, ms).unref()
+  }
+
+  /** One pass behind the one that is under way, which may have looked already. */
+  #next(): Promise<void> {
+    clearTimeout(this.#timer)
+    const next = this.#pass
+      .then(() => this.#handleAll())
+      .finally(() => {
+        // Not all processes at once.
+        this.#wait(this.#intervalMs * (0.75 + Math.random() / 2))
+      })
+    this.#pass = next.catch(() => undefined)
+    return next
+  }
+
+  async #handleAll(): Promise<void> {
+    const request = { of: 'tables', subjects: this.#subjects, limit: ROWS_AT_ONCE } as const
+    const work = async (changes: readonly Change[]) => {
+      await this.#handler(changes.map(({ subject }) => subject))
+      return changes
+    }
+    while ((await this.#changes.handle(request, work, undefined)) === ROWS_AT_ONCE);
+  }
+}

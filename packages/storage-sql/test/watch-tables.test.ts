@@ -1,0 +1,316 @@
+import { onTableChanges, SqlStorage, unwatchTables, watchTables } from '@larder/storage-sql'
+import assert from 'node:assert/strict'
+import { describe, test } from 'vitest'
+import { DataSource } from 'typeorm'
+import {
+  type DatabaseName,
+  DATABASE_NAMES,
+  DATABASES,
+  errorOf,
+  gate,
+  type Place,
+  type RawDatabase,
+  rawDatabase,
+} from './databases.js'
+
+/** So long that nothing but `flush()` looks. */
+const NEVER_MS = 1_000_000_000
+
+/** A database with two tables that are no concern of the library's, and a plain SQL connection. */
+async function setUp(name: DatabaseName) {
+  const place = await DATABASES[name]()
+  const dataSource = await new DataSource({ ...place.typeorm }).initialize()
+  const sql = await rawDatabase(place)
+  await sql.query('CREATE TABLE film (id int PRIMARY KEY, title varchar(99))')
+  await sql.query('CREATE TABLE inventory (id int PRIMARY KEY, film_id int)')
+  return {
+    place,
+    dataSource,
+    sql,
+    [Symbol.asyncDispose]: async () => {
+      await sql[Symbol.asyncDispose]()
+      await dataSource.destroy()
+      await place[Symbol.asyncDispose]()
+    },
+  }
+}
+
+/** What a subscription is told, a call at a time. */
+async function listen(
+  target: DataSource | SqlStorage,
+  options: { readonly tables?: readonly string[] } = {},
+) {
+  const told: string[][] = []
+  const subscription = await onTableChanges(target, async (tables) => void told.push([...tables]), {
+    intervalMs: NEVER_MS,
+    ...options,
+  })
+  return {
+    told,
+    flush: async () => {
+      told.length = 0
+      await subscription.flush()
+      return told.flat().sort()
+    },
+    [Symbol.asyncDispose]: () => subscription.close(),
+  }
+}
+
+const rowsOf = async (sql: RawDatabase) => (await sql.query('SELECT * FROM larder_change')).length
+
+describe.each(DATABASE_NAMES)('tables that are watched on %s', (name) => {
+  test('tell of each kind of change once it is committed, and of nothing that is rolled back', async () => {
+    await using world = await setUp(name)
+    const { dataSource, sql } = world
+    await watchTables(dataSource, ['film', 'inventory'])
+    await using listener = await listen(dataSource)
+    assert.deepEqual(await listener.flush(), [])
+    for (const change of [
+      "INSERT INTO film VALUES (1, 'Academy Dinosaur')",
+      "UPDATE film SET title = 'Ace Goldfinger'",
+      'DELETE FROM film',
+    ]) {
+      await sql.query(change)
+      assert.deepEqual(await listener.flush(), ['film'], change)
+      assert.deepEqual(await listener.flush(), [], change)
+    }
+    await sql.query('BEGIN')
+    await sql.query('INSERT INTO film VALUES (2, NULL)')
+    await sql.query('INSERT INTO inventory VALUES (2, 2)')
+    await sql.query('ROLLBACK')
+    assert.deepEqual(await listener.flush(), [])
+    await sql.query('BEGIN')
+    await sql.query('INSERT INTO film VALUES (2, NULL)')
+    await sql.query('INSERT INTO inventory VALUES (2, 2)')
+    await sql.query('COMMIT')
+    assert.deepEqual(await listener.flush(), ['film', 'inventory'])
+    assert.equal(await rowsOf(sql), 0)
+  })
+
+  test('record a statement that changes 10,000 rows in one', async () => {
+    await using world = await setUp(name)
+    const { dataSource, sql } = world
+    await watchTables(dataSource, ['film'])
+    const values = Array.from({ length: 10_000 }, (_, i) => `(${i}, NULL)`).join(',')
+    await sql.query(`INSERT INTO film VALUES ${values}`)
+    assert.equal(await rowsOf(sql), 1)
+    await sql.query('UPDATE film SET title = NULL')
+    assert.ok((await rowsOf(sql)) <= 2)
+  })
+
+  test('are told of again where the handler failed, by whoever comes next', async () => {
+    await using world = await setUp(name)
+    const { dataSource, sql } = world
+    await watchTables(dataSource, ['film'])
+    await sql.query('INSERT INTO film VALUES (1, NULL)')
+    const failing = async () => Promise.reject(new Error('memcached is down'))
+    await using first = await onTableChanges(dataSource, failing, { intervalMs: NEVER_MS })
+    assert.equal((await errorOf(first.flush())).message, 'memcached is down')
+    assert.equal(await rowsOf(sql), 1)
+    await using second = await listen(dataSource)
+    assert.deepEqual(await second.flush(), ['film'])
+    assert.equal(await rowsOf(sql), 0)
+  })
+
+  test('are told of again where they change while the handler runs', async () => {
+    await using world = await setUp(name)
+    const { dataSource, sql } = world
+    await watchTables(dataSource, ['film'])
+    await sql.query('INSERT INTO film VALUES (1, NULL)')
+    const [running, go] = [gate(), gate()]
+    let calls = 0
+    await using subscription = await onTableChanges(
+      dataSource,
+      async () => {
+        if (++calls > 1) return
+        running.open()
+        await go.opened
+      },
+      { intervalMs: NEVER_MS },
+    )
+    const first = subscription.flush()
+    await running.opened
+    await sql.query('INSERT INTO film VALUES (2, NULL)')
+    go.open()
+    await first
+    await subscription.flush()
+    assert.ok(calls >= 2)
+    assert.equal(await rowsOf(sql), 0)
+  })
+
+  test('two who listen never have the same change at hand, and each leaves what it was not asked for', async () => {
+    await using world = await setUp(name)
+    const { dataSource, sql } = world
+    await watchTables(dataSource, ['film', 'inventory'])
+    await sql.query('INSERT INTO film VALUES (1, NULL)')
+    await sql.query('INSERT INTO inventory VALUES (1, 1)')
+    await using films = await listen(dataSource, { tables: ['film'] })
+    assert.deepEqual(await films.flush(), ['film'])
+    const [running, go] = [gate(), gate()]
+    const slow = async () => {
+      running.open()
+      await go.opened
+    }
+    await using first = await onTableChanges(dataSource, slow, { intervalMs: NEVER_MS })
+    const flushed = first.flush()
+    await running.opened
+    await using second = await listen(dataSource)
+    assert.deepEqual(await second.flush(), [])
+    go.open()
+    await flushed
+    assert.equal(await rowsOf(sql), 0)
+  })
+
+  test('may be watched twice, and not at all', async () => {
+    await using world = await setUp(name)
+    const { dataSource, sql } = world
+    await Promise.all([watchTables(dataSource, ['film']), watchTables(dataSource, ['film', 'inventory'])])
+    await watchTables(dataSource, ['film'])
+    await sql.query('INSERT INTO film VALUES (1, NULL)')
+    assert.equal(await rowsOf(sql), 1)
+    await unwatchTables(dataSource, ['film'])
+    await unwatchTables(dataSource, ['film', 'gone'])
+    await sql.query('INSERT INTO film VALUES (2, NULL)')
+    assert.equal(await rowsOf(sql), 1)
+    await sql.query('INSERT INTO inventory VALUES (2, 2)')
+    assert.equal(await rowsOf(sql), 2)
+  })
+
+  test('a storage may be given as well, whose tables are there', async () => {
+    await using world = await setUp(name)
+    await using storage = await SqlStorage.open({ url: world.place.url, tablePrefix: 'shop_' })
+    await watchTables(storage, ['film'])
+    await using listener = await listen(storage)
+    await world.sql.query('INSERT INTO film VALUES (1, NULL)')
+    assert.deepEqual(await listener.flush(), ['film'])
+    await storage.putContent(storage.info('c', 'r'), 'x')
+    assert.deepEqual(await listener.flush(), [])
+  })
+
+  test('what cannot be watched is refused', async () => {
+    await using world = await setUp(name)
+    const { dataSource } = world
+    const wrong = (tables: unknown) => errorOf(watchTables(dataSource, tables as string[]))
+    assert.ok((await wrong(['fi"lm'])) instanceof RangeError)
+    assert.ok((await wrong([''])) instanceof RangeError)
+    assert.ok((await wrong([7])) instanceof TypeError)
+    assert.ok((await wrong('film')) instanceof TypeError)
+    const nothing: unknown = {}
+    assert.ok((await errorOf(watchTables(nothing as DataSource, ['film']))) instanceof TypeError)
+    assert.equal((await wrong(['film', 'gone'])).code, 'E_SERVER')
+  })
+
+  test('whoever listens before anything is watched is told so', async () => {
+    await using world = await setUp(name)
+    const error = await errorOf(onTableChanges(world.dataSource, async () => undefined))
+    assert.equal(error.code, 'E_STORAGE_UNAVAILABLE')
+    assert.match(error.message, /watchTables/)
+  })
+
+  test('a subscription that is closed handles nothing, and says so', async () => {
+    await using world = await setUp(name)
+    await watchTables(world.dataSource, ['film'])
+    const told: string[] = []
+    const subscription = await onTableChanges(world.dataSource, async (tables) => void told.push(...tables))
+    await subscription.close()
+    await subscription.close()
+    await world.sql.query('INSERT INTO film VALUES (1, NULL)')
+    assert.equal((await errorOf(subscription.flush())).code, 'E_CLOSED')
+    assert.deepEqual(told, [])
+  })
+})
+
+describe('PostgreSQL', () => {
+  test('tells of TRUNCATE, and of tables in other schemas', async () => {
+    await using world = await setUp('postgres')
+    const { dataSource, sql } = world
+    await sql.query('CREATE SCHEMA shop')
+    await sql.query('CREATE TABLE shop.film (id int)')
+    await watchTables(dataSource, ['film', 'shop.film'])
+    await using listener = await listen(dataSource)
+    await sql.query('TRUNCATE film')
+    assert.deepEqual(await listener.flush(), ['film'])
+    await sql.query('INSERT INTO shop.film VALUES (1)')
+    assert.deepEqual(await listener.flush(), ['shop.film'])
+  })
+
+  test('a user who may change a table and nothing else does not notice', async () => {
+    await using world = await setUp('postgres')
+    const { dataSource, sql } = world
+    await watchTables(dataSource, ['film'])
+    await sql.query('DROP ROLE IF EXISTS larder_clerk')
+    await sql.query('CREATE ROLE larder_clerk')
+    await sql.query('GRANT INSERT ON film TO larder_clerk')
+    await sql.query('SET ROLE larder_clerk')
+    await sql.query('INSERT INTO film VALUES (1, NULL)')
+    await sql.query('RESET ROLE')
+    assert.equal(await rowsOf(sql), 1)
+    await sql.query('DROP OWNED BY larder_clerk')
+    await sql.query('DROP ROLE larder_clerk')
+  })
+})
+
+async function another(place: Place): Promise<RawDatabase> {
+  return rawDatabase(place)
+}
+
+describe.each(['postgres', 'mariadb'] as const)('transactions that overlap on %s', (name) => {
+  test('what is committed is told while another transaction on the same table is open', async () => {
+    await using world = await setUp(name)
+    const { dataSource, place, sql } = world
+    await watchTables(dataSource, ['film'])
+    await using listener = await listen(dataSource)
+    await using other = await another(place)
+    await other.query('BEGIN')
+    await other.query('INSERT INTO film VALUES (1, NULL)')
+    await sql.query('INSERT INTO film VALUES (2, NULL)')
+    await sql.query('BEGIN')
+    await sql.query('INSERT INTO film VALUES (3, NULL)')
+    assert.deepEqual(await listener.flush(), ['film'])
+    assert.deepEqual(await listener.flush(), [])
+    await other.query('COMMIT')
+    assert.deepEqual(await listener.flush(), ['film'])
+    await sql.query('COMMIT')
+    assert.deepEqual(await listener.flush(), ['film'])
+    assert.equal(await rowsOf(sql), 0)
+  })
+
+  test('many rows of one table are one change to the handler', async () => {
+    await using world = await setUp(name)
+    const { dataSource, sql } = world
+    await watchTables(dataSource, ['film'])
+    for (let i = 0; i < 20; i++) await sql.query(`INSERT INTO film VALUES (${i}, NULL)`)
+    assert.equal(await rowsOf(sql), 20)
+    await using failing = await onTableChanges(dataSource, async () => Promise.reject(new Error('down')), {
+      intervalMs: NEVER_MS,
+    })
+    await errorOf(failing.flush())
+    // What could not be handled takes no more room than one row.
+    assert.equal(await rowsOf(sql), 1)
+    await using listener = await listen(dataSource)
+    assert.deepEqual(await listener.flush(), ['film'])
+  })
+
+  test('a statement whose clock stands still does not hide behind the one before', async () => {
+    await using world = await setUp(name)
+    const { dataSource, sql } = world
+    await watchTables(dataSource, ['film'])
+    if (name === 'mariadb') await sql.query('SET timestamp = 1000000000')
+    await sql.query('INSERT INTO film VALUES (1, NULL)')
+    const [running, go] = [gate(), gate()]
+    let calls = 0
+    const slow = async () => {
+      calls++
+      running.open()
+      await go.opened
+    }
+    await using subscription = await onTableChanges(dataSource, slow, { intervalMs: NEVER_MS })
+    const first = subscription.flush()
+    await running.opened
+    await sql.query('INSERT INTO film VALUES (2, NULL)')
+    go.open()
+    await first
+    await subscription.flush()
+    assert.ok(calls >= 2)
+  })
+})
