@@ -21,6 +21,14 @@ export interface CallOptions {
   readonly routeBy?: string | number | undefined
 }
 
+export interface ReadOptions extends CallOptions {
+  /**
+   * The caller has no use for the token, which may then match nothing. A `RemoteCache` with the option `udp` reads by
+   * datagram where this is true; elsewhere it means nothing. Default: false.
+   */
+  readonly withoutToken?: boolean | undefined
+}
+
 /**
  * The version of an item as one reply told it. It is bound to the connection it came by: a server that restarted
  * counts from 1 again, so that a number seen before may come back on another value. A token whose connection is
@@ -82,9 +90,9 @@ export type CasResult =
 export interface Cache extends AsyncDisposable {
   /** The largest value that can be stored under a 250-byte key, in bytes. */
   readonly maxItemBytes: number
-  get(key: string, options?: CallOptions): Promise<CacheItem | undefined>
+  get(key: string, options?: ReadOptions): Promise<CacheItem | undefined>
   /** Never rejects because of a server: see `CacheBatch.failed`. */
-  getMulti(keys: readonly string[], options?: CallOptions): Promise<CacheBatch>
+  getMulti(keys: readonly string[], options?: ReadOptions): Promise<CacheBatch>
   set(key: string, value: Uint8Array, options?: ItemOptions & CallOptions): Promise<CasToken>
   /** Answers with the keys that were not stored, each with its reason. */
   setMulti(entries: readonly CacheEntry[], options?: CallOptions): Promise<ReadonlyMap<string, Error>>

@@ -8,6 +8,7 @@ export type {
   CasToken,
   ItemOptions,
   PeekedItem,
+  ReadOptions,
 } from './cache.js'
 export { COMMAND_CHANNEL } from './client/client-core.js'
 export type { CommandEvent } from './client/client-core.js'
@@ -45,4 +46,6 @@ export type { Distribution } from './routing/placement.js'
 export type { RoutingOptions } from './routing/router.js'
 export type { ClusterConfig } from './transport/cluster-config.js'
 export type { MemjsClient, MemjsServer } from './transport/memjs-link.js'
+export { DEFAULT_UDP_OPTIONS } from './transport/udp-options.js'
+export type { UdpOptions } from './transport/udp-options.js'
 export { systemEnvironment } from './system-environment.js'

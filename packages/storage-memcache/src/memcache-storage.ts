@@ -63,6 +63,8 @@ function cacheOf({ cache, servers, client }: MemcacheStorageOptions): {
   if (cache !== undefined && servers !== undefined) throw new TypeError('Give servers or a cache, not both')
   if (client !== undefined && servers === undefined)
     throw new TypeError('client says how to talk to servers, which are not given')
+  if (client?.udp !== undefined)
+    throw new TypeError('UDP is of no use to a MemcacheStorage, whose reads need tokens')
   if (cache !== undefined) return { cache, owned: [] }
   if (servers === undefined) throw new TypeError('MemcacheStorage needs servers or a cache')
   const own = new RemoteCache(servers, client)

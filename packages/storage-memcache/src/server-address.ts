@@ -37,6 +37,11 @@ function parseServer(text: string): ServerAddress {
   if (typeof text !== 'string') throw new TypeError('A server must be a string')
   if (text.startsWith('/')) return { path: text, weight: 1 }
   const { v6, host = v6, port, weight } = HOST_PORT_WEIGHT.exec(text)?.groups ?? {}
+  if (text.startsWith('udp:')) {
+    throw new RangeError(
+      `${JSON.stringify(text)}: name the server without udp:, and ask for UDP by the option udp`,
+    )
+  }
   if (host === undefined || (v6 !== undefined && !isIPv6(v6)))
     throw new RangeError(`${JSON.stringify(text)} is no host:port, [v6]:port or /path`)
   return {

@@ -1,5 +1,5 @@
-import type { CallOptions, CasResult, CasToken } from '../cache.js'
-import type { EncodedItem } from './client-core.js'
+import type { CallOptions, CasResult, CasToken, ReadOptions } from '../cache.js'
+import { withoutToken, type EncodedItem } from './client-core.js'
 import { routeOf, type ClientKey } from './client-keys.js'
 import type {
   BatchAnswers,
@@ -26,29 +26,31 @@ export abstract class BatchCommands extends ItemCommands {
     keys: Iterable<Key>,
     options?: BatchOptions,
   ): Promise<BatchAnswers<Key, T>> {
-    const { values, failed } = await this.getsMulti<T, Key>(keys, options)
+    const { values, failed } = await this.#read<T, Key>('getMulti', keys, withoutToken(options))
     return { values: new Map(Array.from(values, ([key, { value }]) => [key, value])), failed }
   }
 
   /** As `getMulti`, with the tokens for `cas`. */
-  async getsMulti<T = PlainValue, Key extends ClientKey = ClientKey>(
+  getsMulti<T = PlainValue, Key extends ClientKey = ClientKey>(
     keys: Iterable<Key>,
     options?: BatchOptions,
   ): Promise<BatchAnswers<Key, VersionedValue<T>>> {
-    const { values, failed } = await this.#batch(
-      'getMulti',
-      [...keys],
-      own,
-      options,
-      async (wireKeys, call) => {
-        const batch = await this.core.cache.getMulti(wireKeys, call)
-        return (_, wireKey) => {
-          const error = batch.failed.get(wireKey)
-          if (error !== undefined) throw error
-          return this.core.decode<T>(wireKey, batch.items.get(wireKey))
-        }
-      },
-    )
+    return this.#read('getsMulti', keys, options)
+  }
+
+  async #read<T, Key extends ClientKey>(
+    command: string,
+    keys: Iterable<Key>,
+    options: (BatchOptions & ReadOptions) | undefined,
+  ): Promise<BatchAnswers<Key, VersionedValue<T>>> {
+    const { values, failed } = await this.#batch(command, [...keys], own, options, async (wireKeys, call) => {
+      const batch = await this.core.cache.getMulti(wireKeys, call)
+      return (_, wireKey) => {
+        const error = batch.failed.get(wireKey)
+        if (error !== undefined) throw error
+        return this.core.decode<T>(wireKey, batch.items.get(wireKey))
+      }
+    })
     return { values, failed: this.core.report(failed) }
   }
 

@@ -1,6 +1,6 @@
 import { isStorageError, type StorageError, type StorageErrorCode } from '@larder/storage-core'
 import { channel } from 'node:diagnostics_channel'
-import type { CacheItem, CallOptions, ItemOptions, PeekedItem } from '../cache.js'
+import type { CacheItem, CallOptions, ItemOptions, PeekedItem, ReadOptions } from '../cache.js'
 import type { CommandCache } from '../command-cache.js'
 import { addToCounter, checkCounter } from '../protocol/counter.js'
 import { checkValue } from '../protocol/limits.js'
@@ -40,6 +40,13 @@ const FORGIVEN: ReadonlySet<StorageErrorCode> = new Set([
   'E_SERVER',
 ])
 const NO_VALUE = Buffer.alloc(0)
+
+const WITHOUT_TOKEN: ReadOptions = Object.freeze({ withoutToken: true })
+
+/** For reads whose caller gets no token. */
+export function withoutToken(options: CallOptions | undefined): ReadOptions {
+  return options === undefined ? WITHOUT_TOKEN : { ...options, withoutToken: true }
+}
 
 /** A value as it is stored. */
 export interface EncodedItem {

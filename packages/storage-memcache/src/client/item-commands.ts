@@ -1,6 +1,6 @@
 import type { CallOptions, CasResult, CasToken } from '../cache.js'
 import type { CommandCache } from '../command-cache.js'
-import { ClientCore } from './client-core.js'
+import { ClientCore, withoutToken } from './client-core.js'
 import { routeOf, type ClientKey } from './client-keys.js'
 import type {
   CounterOptions,
@@ -28,7 +28,7 @@ export abstract class ItemCommands {
   /** Resolves to the value as the type that went in, null included; `undefined`: there is none. */
   get<T = PlainValue>(key: ClientKey, options?: CallOptions): Promise<T | undefined> {
     return this.#run('get', undefined, key, options, async (wireKey, routed) => {
-      const item = await this.core.cache.get(wireKey, routed)
+      const item = await this.core.cache.get(wireKey, withoutToken(routed))
       return this.core.decode<T>(wireKey, item)?.value
     })
   }

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { Cache, CallOptions } from '../cache.js'
 
 const STAMP_BYTES = 9
+const WITHOUT_TOKEN = Object.freeze({ withoutToken: true })
 
 /**
  * Keys under a stamp that is itself an item: to change the stamp is to lose all keys at once. A stamp is random
@@ -42,7 +43,7 @@ export class Namespace {
 
   async #ask(): Promise<string> {
     for (;;) {
-      const found = await this.#cache.get(this.#stampKey)
+      const found = await this.#cache.get(this.#stampKey, WITHOUT_TOKEN)
       if (found !== undefined) return `${this.#name}#${found.value.toString('latin1')}:`
       const stamp = newStamp()
       if ((await this.#cache.add(this.#stampKey, stamp)) !== undefined)

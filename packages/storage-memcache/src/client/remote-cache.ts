@@ -8,6 +8,7 @@ import type {
   CasToken,
   ItemOptions,
   PeekedItem,
+  ReadOptions,
 } from '../cache.js'
 import type { ArithmeticOptions, CommandCache } from '../command-cache.js'
 import { addToCounter, checkCounter } from '../protocol/counter.js'
@@ -18,6 +19,7 @@ import {
   DEFAULT_SERVER_ITEM_LIMIT_BYTES,
   maxItemBytesFor,
 } from '../protocol/limits.js'
+import type { DatagramReader } from '../transport/datagram-reader.js'
 import type { Transport, WireItem, WireKey } from '../transport/transport.js'
 import { ClusterWatch, type DiscoveryOptions } from './cluster-watch.js'
 import { resolveRemoteOptions, type RemoteCacheOptions, type Servers } from './remote-options.js'
@@ -44,8 +46,12 @@ export class RemoteCache extends ServerCommands implements CommandCache {
     this.maxItemBytes = maxItemBytesFor(options.serverItemLimitBytes ?? DEFAULT_SERVER_ITEM_LIMIT_BYTES)
   }
 
-  get(key: string, options?: CallOptions): Promise<CacheItem | undefined> {
-    return this.serverSet.on(key, options?.routeBy, (server, wireKey) => server.get(wireKey, options?.signal))
+  get(key: string, options?: ReadOptions): Promise<CacheItem | undefined> {
+    return this.serverSet.on(key, options?.routeBy, (server, wireKey, datagrams) =>
+      datagrams === undefined || options?.withoutToken !== true
+        ? server.get(wireKey, options?.signal)
+        : datagrams.get(wireKey, server, options.signal),
+    )
   }
 
   getAndTouch(key: string, ttlMs: number | undefined, options?: CallOptions): Promise<CacheItem | undefined> {
@@ -110,12 +116,19 @@ export class RemoteCache extends ServerCommands implements CommandCache {
     })
   }
 
-  async getMulti(keys: readonly string[], options?: CallOptions): Promise<CacheBatch> {
+  async getMulti(keys: readonly string[], options?: ReadOptions): Promise<CacheBatch> {
     this.checkOpen()
     const items = new Map<string, CacheItem>()
     const failed = new Map<string, Error>()
-    const ask = async (server: Transport, group: readonly WireKey[]) => {
-      const batch = await server.getMulti(group, options?.signal)
+    const ask = async (
+      server: Transport,
+      group: readonly WireKey[],
+      datagrams: DatagramReader | undefined,
+    ) => {
+      const batch =
+        datagrams === undefined || options?.withoutToken !== true
+          ? await server.getMulti(group, options?.signal)
+          : await datagrams.getMulti(group, server, options.signal)
       for (const [key, item] of batch.items) items.set(key, item)
       for (const [key, error] of batch.failed) failed.set(key, error)
     }

@@ -4,12 +4,14 @@ import { createRouter, type Router, type RoutingOptions } from '../routing/route
 import { addressText, parseServers, type ServerAddress } from '../server-address.js'
 import { BinaryTransport } from '../transport/binary-transport.js'
 import type { Credentials } from '../transport/credentials.js'
+import { DatagramReader } from '../transport/datagram-reader.js'
 import { memjsServer, type MemjsClient, type MemjsServer } from '../transport/memjs-link.js'
 import { MetaTransport } from '../transport/meta-transport.js'
 import { NegotiatedTransport } from '../transport/negotiated-transport.js'
 import { resolveChannelOptions, type ChannelOptions } from '../transport/options.js'
 import { ServerHealth } from '../transport/server-health.js'
 import type { Transport } from '../transport/transport.js'
+import { resolveUdpOptions, type ResolvedUdpOptions, type UdpOptions } from '../transport/udp-options.js'
 import type { NamedServer } from './server-set.js'
 
 const MIN_SERVER_ITEM_LIMIT_BYTES = 1024
@@ -36,6 +38,11 @@ export interface RemoteCacheOptions extends Partial<ChannelOptions> {
   readonly credentials?: Credentials | undefined
   /** For servers that were started with `-Z`, over meta only: the options of `tls.connect`. */
   readonly tls?: ConnectionOptions | undefined
+  /**
+   * Reads that need no token go by UDP first, for servers that were started with `-U`: those with `withoutToken`, so
+   * `get` and `getMulti` of a `MemcacheClient`. UDP knows neither credentials nor TLS. Default: none.
+   */
+  readonly udp?: UdpOptions | undefined
 }
 
 export interface ResolvedRemoteOptions {
@@ -50,6 +57,7 @@ export interface ResolvedRemoteOptions {
   readonly credentials: Credentials | undefined
   readonly tls: ConnectionOptions | undefined
   readonly serverItemLimitBytes: number
+  readonly udp: ResolvedUdpOptions | undefined
 }
 
 /** Checks everything before any I/O. */
@@ -81,6 +89,8 @@ export function resolveRemoteOptions(servers: Servers, options: RemoteCacheOptio
   const addresses = isMemjsClient(servers) ? servers.servers.map(addressOf) : parseServers(servers)
   if (addresses.length === 0) throw new RangeError('At least one server is needed')
   const channel = resolveChannelOptions(options)
+  const udp = options.udp && resolveUdpOptions(options.udp, channel.timeoutMs)
+  if (udp !== undefined) checkUdp(addresses, transport, credentials ?? tls ?? memjs)
   return {
     addresses,
     memjs,
@@ -91,7 +101,18 @@ export function resolveRemoteOptions(servers: Servers, options: RemoteCacheOptio
     credentials,
     tls,
     serverItemLimitBytes,
+    udp,
   }
+}
+
+function checkUdp(
+  addresses: readonly ServerAddress[],
+  transport: RemoteCacheOptions['transport'],
+  guard: object | undefined,
+): void {
+  if (guard !== undefined) throw new RangeError('UDP knows neither credentials nor TLS, nor memjs clients')
+  if (transport === 'binary') throw new RangeError('UDP needs the meta commands')
+  if (addresses.some(({ path }) => path !== undefined)) throw new RangeError('A UNIX socket has no UDP')
 }
 
 /** The servers in the order of their addresses; those of `known` that are among them stay what they are. No I/O. */
@@ -102,8 +123,19 @@ export function createServers(
   return options.addresses.map((address, i) => {
     const name = addressText(address)
     const found = known.find((server) => server.name === name)
-    return found ?? { name, transports: createTransports(address, options, options.memjs?.[i]) }
+    if (found !== undefined) return found
+    const transports = createTransports(address, options, options.memjs?.[i])
+    return { name, transports, datagrams: createDatagrams(address, options) }
   })
+}
+
+function createDatagrams(
+  address: ServerAddress,
+  { udp, channel }: ResolvedRemoteOptions,
+): DatagramReader | undefined {
+  if (udp === undefined || address.path !== undefined) return undefined
+  const target = { host: address.host, port: udp.port ?? address.port }
+  return new DatagramReader(target, udp, channel, new ServerHealth(channel))
 }
 
 /** One for each connection; the limits of a server are shared among them, and so is what they learn of its health. */

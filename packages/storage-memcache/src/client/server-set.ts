@@ -2,6 +2,7 @@ import { isStorageError } from '@larder/storage-core'
 import type { ServerAnswers } from '../command-cache.js'
 import { keyBytes } from '../protocol/key.js'
 import type { Router } from '../routing/router.js'
+import type { DatagramReader } from '../transport/datagram-reader.js'
 import type { Transport, WireKey } from '../transport/transport.js'
 
 /** One server of several, with the name that reports call it by. */
@@ -9,10 +10,18 @@ export interface NamedServer {
   readonly name: string
   /** One for each connection. A key always goes by the same one, and so do its tokens. */
   readonly transports: readonly [Transport, ...Transport[]]
+  /** For reads, where the options ask for it. */
+  readonly datagrams: DatagramReader | undefined
 }
 
 /** What stands for the key where servers are chosen; undefined: itself. */
 export type RouteBy = string | number | undefined
+
+/** The members of a batch that go over one connection. */
+interface Group<T> {
+  readonly group: T[]
+  readonly datagrams: DatagramReader | undefined
+}
 
 /** The servers, and which key is whose. */
 export class ServerSet {
@@ -37,10 +46,15 @@ export class ServerSet {
   }
 
   /** Checks the key and asks its server. Bad arguments reject, although what runs here may throw. */
-  on<T>(key: string, routeBy: RouteBy, run: (server: Transport, key: WireKey) => Promise<T>): Promise<T> {
+  on<T>(
+    key: string,
+    routeBy: RouteBy,
+    run: (server: Transport, key: WireKey, datagrams: DatagramReader | undefined) => Promise<T>,
+  ): Promise<T> {
     try {
       const wireKey = wireKeyOf(key)
-      return run(this.#serverOf(key, routeBy), wireKey)
+      const server = this.#serverOf(key, routeBy)
+      return run(transportOf(server, key), wireKey, server.datagrams)
     } catch (error) {
       const reason = error as Error
       return Promise.reject(reason)
@@ -55,12 +69,13 @@ export class ServerSet {
     members: readonly T[],
     keyOf: (member: T) => WireKey,
     routeBy: RouteBy,
-    run: (server: Transport, group: readonly T[]) => Promise<void>,
+    run: (server: Transport, group: readonly T[], datagrams: DatagramReader | undefined) => Promise<void>,
     onFailed: (member: T, error: Error) => void,
   ): Promise<void> {
-    const runs = Array.from(this.#group(members, keyOf, routeBy), async ([server, group]) => {
+    const groups = this.#group(members, keyOf, routeBy)
+    const runs = Array.from(groups, async ([server, { group, datagrams }]) => {
       try {
-        await run(server, group)
+        await run(server, group, datagrams)
       } catch (error) {
         if (isStorageError(error, 'E_ABORTED')) throw error
         for (const member of group) onFailed(member, error as Error)
@@ -85,7 +100,10 @@ export class ServerSet {
   }
 
   disconnect(): void {
-    for (const { transports } of this.#servers) for (const transport of transports) transport.disconnect()
+    for (const { transports, datagrams } of this.#servers) {
+      for (const transport of transports) transport.disconnect()
+      datagrams?.disconnect()
+    }
   }
 
   close(): void {
@@ -102,13 +120,10 @@ export class ServerSet {
     this.#leaving.set(server, timer.unref())
   }
 
-  #serverOf(key: string, routeBy: RouteBy): Transport {
+  #serverOf(key: string, routeBy: RouteBy): NamedServer {
     const server = this.#servers[this.#indexOf(key, routeBy)]
     if (server === undefined) throw new Error('The router named a server that is not there')
-    const { transports } = server
-    return transports.length === 1
-      ? transports[0]
-      : (transports[spread(key) % transports.length] as Transport)
+    return server
   }
 
   #indexOf(key: string, routeBy: RouteBy): number {
@@ -122,24 +137,31 @@ export class ServerSet {
     members: readonly T[],
     keyOf: (member: T) => WireKey,
     routeBy: RouteBy,
-  ): ReadonlyMap<Transport, T[]> {
-    const groups = new Map<Transport, T[]>()
+  ): ReadonlyMap<Transport, Group<T>> {
+    const groups = new Map<Transport, Group<T>>()
     for (const member of members) {
-      const server = this.#serverOf(keyOf(member).text, routeBy)
-      const group = groups.get(server)
-      if (group === undefined) groups.set(server, [member])
-      else group.push(member)
+      const { text } = keyOf(member)
+      const server = this.#serverOf(text, routeBy)
+      const transport = transportOf(server, text)
+      const found = groups.get(transport)
+      if (found === undefined) groups.set(transport, { group: [member], datagrams: server.datagrams })
+      else found.group.push(member)
     }
     return groups
   }
+}
+
+function transportOf({ transports }: NamedServer, key: string): Transport {
+  return transports.length === 1 ? transports[0] : (transports[spread(key) % transports.length] as Transport)
 }
 
 export function wireKeyOf(key: string): WireKey {
   return { text: key, bytes: keyBytes(key) }
 }
 
-function closeAll({ transports }: NamedServer): void {
+function closeAll({ transports, datagrams }: NamedServer): void {
   for (const transport of transports) transport.close()
+  datagrams?.close()
 }
 
 /** FNV-1a over the code units: other than what chose the server, since its keys have that in common. */

@@ -17,8 +17,11 @@ import { addressOf, freePort, startMemcached, type MemcachedServer } from '../su
 
 let server: MemcachedServer
 const caches: CommandCache[] = []
+// Two of the kinds share a server.
+let count = 0
 beforeAll(async () => {
-  server = await startMemcached()
+  const port = await freePort()
+  server = await startMemcached({ port, args: ['-U', String(port)] })
 })
 afterAll(async () => {
   for (const cache of caches) await cache.close()
@@ -28,12 +31,12 @@ afterAll(async () => {
 const kinds: readonly [string, () => CommandCache][] = [
   ['embedded', () => new EmbeddedCache()],
   ['memcached', () => new RemoteCache(addressOf(server))],
+  ['memcached, with reads by UDP', () => new RemoteCache(addressOf(server), { udp: { waitMs: 400 } })],
 ]
 
 describe.each(kinds)('client over %s', (_, create) => {
   let cache: CommandCache
   let client: MemcacheClient
-  let count = 0
   const fresh = () => `client-${process.pid}-${++count}`
   beforeAll(() => {
     cache = create()
