@@ -2,6 +2,11 @@
 export interface Environment {
   /** Monotonic, in milliseconds, on the scale of `performance.now()`. */
   now(): number
+  /**
+   * Milliseconds since 1970, by a clock that the machines share as well as they can. It only tells how long ago a
+   * value was read; no order is ever concluded from it.
+   */
+  wallClock(): number
   /** From 0 up to, not including, 1. */
   random(): number
   /** Resolves after that many milliseconds: somebody waits for it. */

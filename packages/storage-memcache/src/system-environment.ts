@@ -3,6 +3,7 @@ import type { Environment } from './environment.js'
 
 export const systemEnvironment: Environment = Object.freeze({
   now: () => performance.now(),
+  wallClock: () => Date.now(),
   random: () => Math.random(),
   sleep: (ms: number) =>
     new Promise<void>((resolve) => {

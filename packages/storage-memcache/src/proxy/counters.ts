@@ -2,7 +2,9 @@
 export interface StorageCounters {
   /** Parts answered from the cache, absences included. */
   hits: number
-  /** Parts that the cache did not have. */
+  /** Of the hits, those past their `ttlMs` (`graceMs`). */
+  staleHits: number
+  /** Parts that the cache did not have, or of which the storage behind was asked anew. */
   misses: number
   /** Parts read past the cache: a write or another's fill was under way, or a server did not answer. */
   bypasses: number
@@ -33,6 +35,7 @@ export interface StorageCounters {
 export function newCounters(): StorageCounters {
   return {
     hits: 0,
+    staleHits: 0,
     misses: 0,
     bypasses: 0,
     durableReads: 0,

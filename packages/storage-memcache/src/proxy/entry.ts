@@ -19,10 +19,18 @@ const KIND_BITS: Readonly<Record<EntryKind, number>> = Object.freeze({
   bucket: 7,
   record: 8,
 })
+/** Beside the kind, for a value that says until when it is fresh. */
+const STAMPED = 0x80
 const KINDS = new Map(Object.entries(KIND_BITS).map(([kind, bits]) => [SIGNATURE + bits, kind as EntryKind]))
+for (const kind of ['value', 'split'] as const) KINDS.set(SIGNATURE + KIND_BITS[kind] + STAMPED, kind)
 
 export function flagsOf(kind: EntryKind): number {
   return SIGNATURE + KIND_BITS[kind]
+}
+
+/** The flags of a value that is fresh until then; undefined: as long as it stays. */
+export function valueFlags(kind: 'value' | 'split', freshUntil: number | undefined): number {
+  return flagsOf(kind) + (freshUntil === undefined ? 0 : STAMPED)
 }
 
 export function kindOf(item: CacheItem): EntryKind | 'foreign' {
@@ -31,32 +39,49 @@ export function kindOf(item: CacheItem): EntryKind | 'foreign' {
 
 export const EMPTY = new Uint8Array()
 
-/** Version and time of the last write, each a double; memcached keeps the length. */
+/** Version and time of the last write, each a double, and where it is stamped, until when it is fresh. */
 const HEADER_BYTES = 16
+const STAMPED_BYTES = HEADER_BYTES + 8
 
-function header(version: number, modifiedAtMs: number, room: number): Buffer {
-  const bytes = Buffer.allocUnsafe(HEADER_BYTES + room)
+function header(version: number, modifiedAtMs: number, freshUntil: number | undefined, room: number): Buffer {
+  const bytes = Buffer.allocUnsafe(overheadOf(freshUntil) + room)
   bytes.writeDoubleBE(version, 0)
   bytes.writeDoubleBE(modifiedAtMs, 8)
+  if (freshUntil !== undefined) bytes.writeDoubleBE(freshUntil, HEADER_BYTES)
   return bytes
 }
 
-export const VALUE_OVERHEAD = HEADER_BYTES
+/** How many bytes a value takes beside its own. */
+export function overheadOf(freshUntil: number | undefined): number {
+  return freshUntil === undefined ? HEADER_BYTES : STAMPED_BYTES
+}
 
-export function encodeValue(part: StoredPart): Buffer {
-  const bytes = header(part.version, part.modifiedAt.getTime(), part.bytes.length)
-  bytes.set(part.bytes, HEADER_BYTES)
+function bodyOffset({ flags }: CacheItem): number {
+  return (flags & STAMPED) === 0 ? HEADER_BYTES : STAMPED_BYTES
+}
+
+export function encodeValue(part: StoredPart, freshUntil: number | undefined): Buffer {
+  const bytes = header(part.version, part.modifiedAt.getTime(), freshUntil, part.bytes.length)
+  bytes.set(part.bytes, overheadOf(freshUntil))
   return bytes
 }
 
 /** Undefined for bytes too short to be a value. The part's bytes are the item's. */
-export function decodeValue({ value }: CacheItem): StoredPart | undefined {
-  if (value.length < HEADER_BYTES) return undefined
-  return storedPart(value.readDoubleBE(0), value.readDoubleBE(8), value.subarray(HEADER_BYTES))
+export function decodeValue(item: CacheItem): StoredPart | undefined {
+  const { value } = item
+  const offset = bodyOffset(item)
+  if (value.length < offset) return undefined
+  return storedPart(value.readDoubleBE(0), value.readDoubleBE(8), value.subarray(offset))
+}
+
+/** Until when a value is fresh, by the wall clock; for ever where it does not say. */
+export function freshUntilOf(item: CacheItem): number {
+  const isStamped = (item.flags & STAMPED) !== 0 && item.value.length >= STAMPED_BYTES
+  return isStamped ? item.value.readDoubleBE(HEADER_BYTES) : Infinity
 }
 
 export function encodeAbsent(version: number): Buffer {
-  return header(version, 0, 0)
+  return header(version, 0, undefined, 0)
 }
 
 /** The version of a value, an absence or a split value; 0 where it cannot be told. */
@@ -70,25 +95,28 @@ export interface SplitHead extends SplitBody {
   readonly modifiedAtMs: number
 }
 
-const SPLIT_BYTES = HEADER_BYTES + 12
+const SPLIT_BYTES = 12
 
-export function encodeSplit(split: SplitHead): Buffer {
+export function encodeSplit(split: SplitHead, freshUntil: number | undefined): Buffer {
   const id = Buffer.from(split.bodyId, 'latin1')
-  const bytes = header(split.version, split.modifiedAtMs, 12 + id.length)
-  bytes.writeDoubleBE(split.size, HEADER_BYTES)
-  bytes.writeUInt32BE(split.chunkBytes, HEADER_BYTES + 8)
-  bytes.set(id, SPLIT_BYTES)
+  const offset = overheadOf(freshUntil)
+  const bytes = header(split.version, split.modifiedAtMs, freshUntil, SPLIT_BYTES + id.length)
+  bytes.writeDoubleBE(split.size, offset)
+  bytes.writeUInt32BE(split.chunkBytes, offset + 8)
+  bytes.set(id, offset + SPLIT_BYTES)
   return bytes
 }
 
-export function decodeSplit({ value }: CacheItem): SplitHead | undefined {
-  if (value.length <= SPLIT_BYTES) return undefined
+export function decodeSplit(item: CacheItem): SplitHead | undefined {
+  const { value } = item
+  const offset = bodyOffset(item)
+  if (value.length <= offset + SPLIT_BYTES) return undefined
   return {
     version: value.readDoubleBE(0),
     modifiedAtMs: value.readDoubleBE(8),
-    size: value.readDoubleBE(HEADER_BYTES),
-    chunkBytes: value.readUInt32BE(HEADER_BYTES + 8),
-    bodyId: value.toString('latin1', SPLIT_BYTES),
+    size: value.readDoubleBE(offset),
+    chunkBytes: value.readUInt32BE(offset + 8),
+    bodyId: value.toString('latin1', offset + SPLIT_BYTES),
   }
 }
 

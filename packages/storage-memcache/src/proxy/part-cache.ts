@@ -1,42 +1,23 @@
-import type { StoredPart } from '@larder/storage-core'
-import type { Cache, CacheBatch, CacheItem, CasResult, CasToken } from '../cache.js'
-import { loadChunks, storeChunks } from './chunks.js'
+import type { Cache, CacheBatch, CacheItem, CasToken } from '../cache.js'
 import type { StorageCounters } from './counters.js'
 import * as entry from './entry.js'
 import type { Environment } from '../environment.js'
+import { type Content, type Look, NONE, PartCodec } from './part-codec.js'
 import type { Settings } from './settings.js'
 
-/** What a look at a part's key can find. */
-export type Look =
-  | { readonly kind: 'value'; readonly part: StoredPart }
-  | { readonly kind: 'absent' }
-  | { readonly kind: 'none' }
-  /** Another reader is filling. */
-  | { readonly kind: 'lease'; readonly token: CasToken }
-  /** A writer is at work. */
-  | { readonly kind: 'mark' }
-  /** The server did not answer. */
-  | { readonly kind: 'down' }
-
-/** What is to stand under a key: a value, the absence of one as of a version, or nothing. */
-export type Content = StoredPart | { readonly absentSince: number } | 'uncached'
-
-const NONE: Look = Object.freeze({ kind: 'none' })
-const ABSENT: Look = Object.freeze({ kind: 'absent' })
-const MARK: Look = Object.freeze({ kind: 'mark' })
 const DOWN: Look = Object.freeze({ kind: 'down' })
 
 /** The item states of the consistency protocol, one key at a time. */
 export class PartCache {
   readonly #cache: Cache
+  readonly #codec: PartCodec
   readonly #settings: Settings
-  readonly #env: Environment
   readonly #counters: StorageCounters
 
   constructor(cache: Cache, settings: Settings, env: Environment, counters: StorageCounters) {
     this.#cache = cache
+    this.#codec = new PartCodec(cache, settings, env)
     this.#settings = settings
-    this.#env = env
     this.#counters = counters
   }
 
@@ -71,11 +52,11 @@ export class PartCache {
     return looks
   }
 
-  /** What stands there, without the pieces of a split value. */
+  /** What stands there, without the pieces of a split value. A value that may not be served any more is none. */
   async kindOf(key: string): Promise<entry.EntryKind | 'foreign' | 'none' | 'down'> {
     try {
       const item = await this.#cache.get(key)
-      return item === undefined ? 'none' : entry.kindOf(item)
+      return item === undefined || this.#codec.ageOf(item) === 'over' ? 'none' : entry.kindOf(item)
     } catch {
       this.#counters.cacheErrors++
       return 'down'
@@ -116,18 +97,38 @@ export class PartCache {
       : undefined
   }
 
-  /** Puts content in the place of a mark or lease, if that still stands there. Rejects where that is unknown. */
-  async replace(key: string, token: CasToken, content: Content): Promise<CasResult['status']> {
-    const encoded = await this.#encode(key, content)
+  /**
+   * Puts content in the place of the item that was seen, if that still stands there; `'left out'`: it is not for the
+   * cache, and nothing stands there. Rejects where that is unknown.
+   */
+  async replace(
+    key: string,
+    token: CasToken,
+    content: Content,
+  ): Promise<'stored' | 'left out' | 'exists' | 'not-found'> {
+    const encoded = await this.#codec.encode(key, content)
     if (encoded === undefined) {
       const status = await this.#cache.delete(key, { cas: token })
-      return status === 'deleted' ? 'stored' : status
+      return status === 'deleted' ? 'left out' : status
     }
     const { value, flags, ttlMs } = encoded
     return (await this.#cache.cas(key, value, token, { flags, ttlMs })).status
   }
 
-  /** Takes a mark or lease away, if it still stands there. Never rejects: what is left expires. */
+  /** Says that a value past its time is being read anew. Undefined: somebody has said so already. */
+  claim(key: string): Promise<CasToken | undefined> {
+    return this.#cache.add(claimKey(key), entry.EMPTY, {
+      flags: entry.flagsOf('lease'),
+      ttlMs: this.#settings.leaseTtlMs,
+    })
+  }
+
+  /** Never rejects: what is left expires. */
+  async unclaim(key: string, claim: CasToken): Promise<void> {
+    await this.release(claimKey(key), claim)
+  }
+
+  /** Takes an item away, if it still stands there. Never rejects: what is left expires. */
   async release(key: string, token: CasToken): Promise<void> {
     await this.#cache.delete(key, { cas: token }).catch(this.#down)
   }
@@ -167,34 +168,10 @@ export class PartCache {
   /** A promise only where it takes further calls. */
   #read(key: string, item: CacheItem | undefined): Look | Promise<Look> {
     if (item === undefined) return NONE
-    switch (entry.kindOf(item)) {
-      case 'value': {
-        const part = entry.decodeValue(item)
-        return part === undefined ? this.#discard(key, item) : { kind: 'value', part }
-      }
-      case 'split':
-        return this.#readSplit(key, item)
-      case 'absent':
-        return ABSENT
-      case 'lease':
-        return { kind: 'lease', token: item.cas }
-      case 'mark':
-        return MARK
-      default:
-        return this.#discard(key, item)
-    }
-  }
-
-  async #readSplit(key: string, item: CacheItem): Promise<Look> {
-    const split = entry.decodeSplit(item)
-    if (split === undefined) return this.#discard(key, item)
-    try {
-      const bytes = await loadChunks(this.#cache, key, split)
-      if (bytes === undefined) return await this.#discard(key, item)
-      return { kind: 'value', part: entry.storedPart(split.version, split.modifiedAtMs, bytes) }
-    } catch {
-      return this.#down()
-    }
+    const read = this.#codec.decode(key, item)
+    if (read === 'unreadable') return this.#discard(key, item)
+    if (!(read instanceof Promise)) return read
+    return read.then((look) => (look === 'unreadable' ? this.#discard(key, item) : look), this.#down)
   }
 
   /** What cannot be read goes away, so that the next step finds nothing or what somebody newer put there. */
@@ -202,48 +179,15 @@ export class PartCache {
     return this.#cache.delete(key, { cas: item.cas }).then(() => NONE, this.#down)
   }
 
-  /** Undefined: not to be cached. */
-  async #encode(
-    key: string,
-    content: Content,
-  ): Promise<{ value: Buffer; flags: number; ttlMs: number } | undefined> {
-    const { ttlMs, absentTtlMs, maxCachedBytes } = this.#settings
-    if (content === 'uncached') return undefined
-    if ('absentSince' in content) {
-      const value = entry.encodeAbsent(content.absentSince)
-      return { value, flags: entry.flagsOf('absent'), ttlMs: this.#jittered(absentTtlMs) }
-    }
-    if (content.bytes.length > maxCachedBytes) return undefined
-    if (content.bytes.length + entry.VALUE_OVERHEAD <= this.#cache.maxItemBytes) {
-      return {
-        value: entry.encodeValue(content),
-        flags: entry.flagsOf('value'),
-        ttlMs: this.#jittered(ttlMs),
-      }
-    }
-    return this.#encodeSplit(key, content, this.#jittered(ttlMs))
-  }
-
-  async #encodeSplit(
-    key: string,
-    { bytes, version, modifiedAt }: StoredPart,
-    ttlMs: number,
-  ): Promise<{ value: Buffer; flags: number; ttlMs: number } | undefined> {
-    const chunkBytes = this.#cache.maxItemBytes
-    const bodyId = this.#env.uniqueId()
-    const split = { version, modifiedAtMs: modifiedAt.getTime(), size: bytes.length, chunkBytes, bodyId }
-    if (!(await storeChunks(this.#cache, key, split, bytes, ttlMs))) return undefined
-    return { value: entry.encodeSplit(split), flags: entry.flagsOf('split'), ttlMs }
-  }
-
-  #jittered(ttlMs: number): number {
-    return ttlMs * (1 - this.#settings.ttlJitter * this.#env.random())
-  }
-
   readonly #down = (): Look => {
     this.#counters.cacheErrors++
     return DOWN
   }
+}
+
+/** Beside the part: chunks have a further `/` in their keys. */
+function claimKey(key: string): string {
+  return `${key}/refresh`
 }
 
 function isOlder(item: CacheItem, version: number): boolean {

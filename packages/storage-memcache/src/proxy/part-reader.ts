@@ -1,22 +1,13 @@
-import type { PartName, ResourceInfo, StoredPart } from '@larder/storage-core'
+import type { StoredPart } from '@larder/storage-core'
 import type { CasToken } from '../cache.js'
 import type { StorageCounters } from './counters.js'
+import { copyOf, DurableReads, type PartAddress, type ReadDurable } from './durable-reads.js'
 import type { Environment } from '../environment.js'
-import type { Look, PartCache } from './part-cache.js'
+import { Filler } from './filler.js'
+import type { PartCache } from './part-cache.js'
+import type { Look } from './part-codec.js'
+import { Refresher } from './refresher.js'
 import type { Settings } from './settings.js'
-
-/** Reads one part of many resources from the storage behind; the infos are that storage's. */
-export type ReadDurable = (
-  infos: readonly ResourceInfo[],
-  part: PartName,
-) => Promise<(StoredPart | undefined)[]>
-
-/** One part of one resource: where it is cached, and what the storage behind calls it. */
-export interface PartAddress {
-  readonly key: string
-  readonly inner: ResourceInfo
-  readonly part: PartName
-}
 
 /** A read of the storage behind that fills the cache, shared by all readers that may see its result. */
 interface Load {
@@ -29,25 +20,19 @@ interface Load {
 
 type Mutable<T> = { -readonly [name in keyof T]: T[name] }
 
-interface DurableBatch {
-  readonly infos: ResourceInfo[]
-  /** Where in `infos` each key is. */
-  readonly indexes: Map<string, number>
-  readonly result: Promise<(StoredPart | undefined)[]>
-}
-
 const DOWN: Look = Object.freeze({ kind: 'down' })
 const PENDING = new Promise<never>(() => undefined)
 
 /** What a reader does: look, else fill under a lease, else read past the cache and help. */
 export class PartReader {
   readonly #cache: PartCache
-  readonly #readDurable: ReadDurable
+  readonly #durable: DurableReads
+  readonly #filler: Filler
+  readonly #refresher: Refresher
   readonly #settings: Settings
   readonly #env: Environment
   readonly #counters: StorageCounters
   readonly #loads = new Map<string, Load>()
-  readonly #batches = new Map<PartName, DurableBatch>()
   /** Counts events of this process, to tell whether a read of the storage behind began after a reader did. */
   #clock = 0
 
@@ -59,7 +44,9 @@ export class PartReader {
     counters: StorageCounters,
   ) {
     this.#cache = cache
-    this.#readDurable = readDurable
+    this.#durable = new DurableReads(readDurable, env, counters)
+    this.#filler = new Filler(cache, counters)
+    this.#refresher = new Refresher(cache, this.#durable, this.#filler, settings, env, counters)
     this.#settings = settings
     this.#env = env
     this.#counters = counters
@@ -93,6 +80,7 @@ export class PartReader {
       this.#counters.hits++
       return look.kind === 'value' ? look.part : undefined
     }
+    if (look.kind === 'stale') return this.#refresher.answer(address, look)
     this.#counters.misses++
     return this.#miss(address, look, startedAt)
   }
@@ -103,27 +91,29 @@ export class PartReader {
     return kind === 'value' || kind === 'split' ? 'exists' : kind === 'absent' ? 'missing' : 'unknown'
   }
 
-  /** The part if the cache has it, without asking the storage behind. */
-  async cached(key: string): Promise<StoredPart | 'missing' | 'unknown'> {
-    const look = await this.#cache.look(key)
+  /** The part if the cache has it, without asking the storage behind for another. */
+  async cached(address: PartAddress): Promise<StoredPart | 'missing' | 'unknown'> {
+    const look = await this.#cache.look(address.key)
+    if (look.kind === 'stale') return (await this.#refresher.answer(address, look)) ?? 'missing'
     if (look.kind === 'value' || look.kind === 'absent') this.#counters.hits++
     return look.kind === 'value' ? look.part : look.kind === 'absent' ? 'missing' : 'unknown'
   }
 
   /** What was read past the cache must not be followed by something older out of it. Never rejects. */
-  async help(key: string, found: { readonly version: number } | undefined): Promise<void> {
-    try {
-      if (await this.#cache.clearOlder(key, found?.version ?? 0)) this.#counters.helps++
-    } catch {
-      this.#counters.cacheErrors++
-    }
+  help(key: string, found: { readonly version: number } | undefined): Promise<void> {
+    return this.#filler.help(key, found)
+  }
+
+  /** Waits for what goes on behind the backs of readers. */
+  settled(): Promise<void> {
+    return this.#refresher.settled()
   }
 
   async #miss(address: PartAddress, look: Look, startedAt: number): Promise<StoredPart | undefined> {
     const giveUpAt = this.#env.now() + this.#settings.fillWaitMs
     let found = look
     for (let pauseMs = 1; ; pauseMs = Math.min(pauseMs * 2, 32)) {
-      if (found.kind === 'value') return found.part
+      if (found.kind === 'value' || found.kind === 'stale') return found.part
       if (found.kind === 'absent') return undefined
       if (found.kind === 'mark') return this.#bypass(address)
       if (found.kind === 'down') return this.#readBehind(address)
@@ -185,27 +175,13 @@ export class PartReader {
     }
     let part: StoredPart | undefined
     try {
-      part = await this.#durable(address)
+      part = await this.#durable.read(address)
     } catch (error) {
       await this.#cache.release(key, token)
       throw error
     }
-    await this.#fill(key, token, part)
+    await this.#filler.fill(key, token, part)
     return part
-  }
-
-  async #fill(key: string, token: CasToken, part: StoredPart | undefined): Promise<void> {
-    try {
-      if ((await this.#cache.replace(key, token, part ?? { absentSince: 0 })) === 'stored') {
-        this.#counters.fills++
-        return
-      }
-    } catch {
-      this.#counters.cacheErrors++
-      return
-    }
-    this.#counters.fillsRefused++
-    await this.help(key, part)
   }
 
   async #bypass(address: PartAddress): Promise<StoredPart | undefined> {
@@ -216,36 +192,7 @@ export class PartReader {
 
   #readBehind(address: PartAddress): Promise<StoredPart | undefined> {
     this.#counters.bypasses++
-    return this.#durable(address)
-  }
-
-  /** All reads of the storage behind of one turn go out in one query, each part once. */
-  async #durable({ key, inner, part }: PartAddress): Promise<StoredPart | undefined> {
-    const batch = this.#batches.get(part) ?? this.#openBatch(part)
-    const known = batch.indexes.get(key)
-    const index = known ?? batch.infos.push(inner) - 1
-    if (known === undefined) batch.indexes.set(key, index)
-    try {
-      const found = (await batch.result)[index]
-      return known === undefined ? found : copyOf(found)
-    } catch (error) {
-      if (batch.infos.length === 1) throw error
-      // What one part is to blame for must not be told of the others.
-      return (await this.#readDurable([inner], part))[0]
-    }
-  }
-
-  #openBatch(part: PartName): DurableBatch {
-    const infos: ResourceInfo[] = []
-    const result = new Promise<void>((resolve) => this.#env.defer(resolve)).then(() => {
-      this.#batches.delete(part)
-      this.#counters.durableQueries++
-      this.#counters.durableReads += infos.length
-      return this.#readDurable(infos, part)
-    })
-    const batch = { infos, indexes: new Map<string, number>(), result }
-    this.#batches.set(part, batch)
-    return batch
+    return this.#durable.read(address)
   }
 }
 
@@ -256,10 +203,6 @@ export class PartReader {
 function maySee(load: Load, found: Look, startedAt: number): boolean {
   if (load.readAt === undefined || load.readAt > startedAt) return true
   return found.kind === 'lease' && load.token?.equals(found.token) === true
-}
-
-function copyOf(part: StoredPart | undefined): StoredPart | undefined {
-  return part && { ...part, bytes: Buffer.from(part.bytes) }
 }
 
 function copyRepeated(

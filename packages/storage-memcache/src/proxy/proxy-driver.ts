@@ -22,6 +22,7 @@ import {
 import { cacheKey } from './cache-key.js'
 import type { Cache } from '../cache.js'
 import type { StorageCounters } from './counters.js'
+import type { PartAddress } from './durable-reads.js'
 import type { Environment } from '../environment.js'
 import { Listing } from './listing.js'
 import { MemberSet } from './member-set.js'
@@ -112,8 +113,9 @@ export class ProxyDriver implements StorageDriver {
 
   async openContent(info: ResourceInfo, call: DriverCall): Promise<PartStream | undefined> {
     this.#relay.start()
-    const { key, inner } = this.#address(info, 'content')
-    const cached = await untilAborted(this.#reader.cached(key), call.signal)
+    const address = this.#address(info, 'content')
+    const { key, inner } = address
+    const cached = await untilAborted(this.#reader.cached(address), call.signal)
     if (cached === 'missing') return undefined
     if (cached !== 'unknown') return streamOf(cached)
     const opened = await openOrUndefined(this.#storage, inner, call)
@@ -199,11 +201,12 @@ export class ProxyDriver implements StorageDriver {
 
   async close(): Promise<void> {
     await this.#relay.stop()
+    await this.#reader.settled()
     await this.#settler.flush()
     for (const owned of this.#owned) await owned.close()
   }
 
-  #address(info: ResourceInfo, part: PartName): { key: string; inner: ResourceInfo; part: PartName } {
+  #address(info: ResourceInfo, part: PartName): PartAddress {
     return { key: partKey(info, part), inner: info.inner ?? info, part }
   }
 

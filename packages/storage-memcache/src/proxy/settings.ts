@@ -8,9 +8,29 @@ export type WhenCacheFails =
   /** The write is rolled back and rejects with `E_CACHE_UNAVAILABLE`. */
   | 'reject'
 
+/** How a reader goes on that is to refresh a value past its `ttlMs`, when the storage behind fails. */
+export type WhenStorageFails =
+  /** The old value goes, and the reader gets the storage's error, as do the next ones. */
+  | 'reject'
+  /** The old value is the answer, until `graceMs` have passed; for `leaseTtlMs` nobody tries again. */
+  | 'grace'
+
 export interface ProtocolOptions {
   /** How long a value may stay, in milliseconds. Default: one hour. */
   readonly ttlMs?: number | undefined
+  /**
+   * For how long after its `ttlMs` a value may still be the answer, in milliseconds, while one reader reads it anew.
+   * Writes through the library are seen at once all the same; what is given up is that a write past the library is
+   * seen within `ttlMs`: it takes up to `ttlMs` and `graceMs`. Default: 0, not at all.
+   */
+  readonly graceMs?: number | undefined
+  /**
+   * How long the one reader waits for the storage behind before it answers with the old value too, in milliseconds;
+   * the value is read to its end all the same, for those who come later. Default: 0, at once.
+   */
+  readonly softTimeoutMs?: number | undefined
+  /** Of a value within its `graceMs`. Default: `'reject'`. */
+  readonly whenStorageFails?: WhenStorageFails | undefined
   /** By how much of itself each time to live is shortened at random, 0 to 1, lest all expire at once. Default: 0.1. */
   readonly ttlJitter?: number | undefined
   /** How long it is remembered that a part does not exist, in milliseconds. Default: one minute. */
@@ -46,6 +66,9 @@ export type Settings = {
 
 const DEFAULTS: Settings = Object.freeze({
   ttlMs: 3_600_000,
+  graceMs: 0,
+  softTimeoutMs: 0,
+  whenStorageFails: 'reject',
   ttlJitter: 0.1,
   absentTtlMs: 60_000,
   listTtlMs: 3_600_000,
@@ -64,13 +87,15 @@ const DEFAULTS: Settings = Object.freeze({
 export const PROTOCOL_OPTIONS = Object.freeze(Object.keys(DEFAULTS) as (keyof Settings)[])
 
 const ZERO_ALLOWED: ReadonlySet<string> = new Set([
+  'graceMs',
+  'softTimeoutMs',
   'ttlJitter',
   'fillWaitMs',
   'relayAfterMs',
   'maxCachedBytes',
 ])
 
-/** Fills in the defaults. Throws `RangeError` for numbers that make no sense. */
+/** Fills in the defaults. Throws `RangeError` for what makes no sense, `TypeError` for what would have no effect. */
 export function resolveSettings(options: ProtocolOptions): Settings {
   const settings: Record<string, unknown> = { ...DEFAULTS }
   for (const name of PROTOCOL_OPTIONS) {
@@ -83,6 +108,12 @@ export function resolveSettings(options: ProtocolOptions): Settings {
   if (resolved.ttlJitter > 1) throw new RangeError('ttlJitter must be 0 to 1')
   if (resolved.whenCacheFails !== 'bypass' && resolved.whenCacheFails !== 'reject') {
     throw new RangeError("whenCacheFails must be 'bypass' or 'reject'")
+  }
+  if (resolved.whenStorageFails !== 'reject' && resolved.whenStorageFails !== 'grace') {
+    throw new RangeError("whenStorageFails must be 'reject' or 'grace'")
+  }
+  if (resolved.graceMs === 0 && (resolved.softTimeoutMs > 0 || resolved.whenStorageFails === 'grace')) {
+    throw new TypeError('Without graceMs, softTimeoutMs and whenStorageFails would have no effect')
   }
   return resolved
 }

@@ -1,6 +1,6 @@
 import { type PartChange, type PartName, type WriteRequest, type WriteResult } from '@larder/storage-core'
 import { storedPart } from './entry.js'
-import type { Content } from './part-cache.js'
+import type { Content } from './part-codec.js'
 
 /** Keeps what a write stores, as it passes by, for the cache; streams up to a limit. */
 export class Recorder {

@@ -8,7 +8,8 @@ import {
 import type { CasToken } from '../cache.js'
 import type { StorageCounters } from './counters.js'
 import type { Environment } from '../environment.js'
-import type { Content, PartCache } from './part-cache.js'
+import type { PartCache } from './part-cache.js'
+import type { Content } from './part-codec.js'
 import { settleAll } from './promises.js'
 import type { Settings } from './settings.js'
 
@@ -138,7 +139,7 @@ export class WriteGuard {
     const token = this.#marks.get(key)
     return this.confirm(key, async () => {
       // Not found and exists leave the new value out, which is safe; what else stands there must not be older.
-      if (token !== undefined && (await this.#cache.replace(key, token, content)) === 'stored') return
+      if (token !== undefined && (await this.#isReplaced(key, token, content))) return
       // A mark that this write's own did not void may belong to an older write that is yet to install.
       if (token === undefined) await this.#cache.repair(key, version)
       else await this.#cache.clearOlder(key, version)
@@ -155,10 +156,15 @@ export class WriteGuard {
     return this.confirm(key, async () => {
       if (first && token !== undefined) {
         first = false
-        if ((await this.#cache.replace(key, token, content)) === 'stored') return
+        if (await this.#isReplaced(key, token, content)) return
       }
       await this.#cache.drop(key)
     })
+  }
+
+  async #isReplaced(key: string, token: CasToken, content: Content): Promise<boolean> {
+    const status = await this.#cache.replace(key, token, content)
+    return status === 'stored' || status === 'left out'
   }
 
   /** Repeats `step` until the cache answers it, or until the settings let go; resolves and rejects as `install`. */

@@ -92,6 +92,13 @@ describe('reads', () => {
     expect(durable.count('read')).toBe(1)
   })
 
+  test('what is too large for the cache is not counted as a fill', async () => {
+    const { durable, reader } = play({ maxCachedBytes: 3 })
+    await durable.putContent(durable.info(...FILM), 'text')
+    expect(await textOf(reader, reader.info(...FILM))).toBe('text')
+    expect(reader.counters()).toMatchObject({ misses: 1, fills: 0, fillsRefused: 0 })
+  })
+
   test('readers who share one query get bytes of their own', async () => {
     const { durable, reader } = play()
     await durable.putContent(durable.info(...FILM), 'text')

@@ -87,6 +87,7 @@ export class Scheduler {
   environment(process: SimProcess): Environment {
     return {
       now: () => this.#nowMs,
+      wallClock: () => this.#nowMs,
       random: () => this.#die(),
       sleep: (ms) => this.sleep(ms, process),
       idle: (ms) => this.sleep(ms, process),

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { variants } from './variants.js'
-import { CALM, type Outcome, simulate, type WorldOptions } from './world.js'
+import { CALM, type Outcome, proxyWith, simulate, type WorldOptions } from './world.js'
 
 /** A broken protocol is given up at the first fault, so that it can be looked for longer. */
 const VARIANT_RUNS = 5_000
@@ -41,6 +41,11 @@ const worlds: Readonly<Record<string, WorldOptions>> = {
   'answers are lost': { ...CALM, losses: 0.1 },
   'answers are lost and items evicted': { ...CALM, losses: 0.05, evictions: 0.2 },
   'processes die': { ...CALM, processes: 4, crashes: 0.05 },
+  'values are served past their time': {
+    ...CALM,
+    ...{ evictions: 0.1, restarts: 0.05, crashes: 0.02 },
+    make: proxyWith({ ttlMs: 1, graceMs: 1_000_000, softTimeoutMs: 2, whenStorageFails: 'grace' }),
+  },
   'no transactions': { ...CALM, transactions: false },
 }
 

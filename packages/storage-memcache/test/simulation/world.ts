@@ -23,10 +23,12 @@ export interface WorldOptions {
   readonly make: (storage: Storage, cache: Cache, environment: Environment) => Storage
 }
 
-export const PROXY: WorldOptions['make'] = (storage, cache, environment) => {
-  const options: ProtocolOptions = { fillWaitMs: 5, ttlJitter: 0, whenCacheFails: 'reject' }
-  return new MemcacheStorage({ storage, cache, environment, ...options })
+export function proxyWith(more: ProtocolOptions): WorldOptions['make'] {
+  const options: ProtocolOptions = { fillWaitMs: 5, ttlJitter: 0, whenCacheFails: 'reject', ...more }
+  return (storage, cache, environment) => new MemcacheStorage({ storage, cache, environment, ...options })
 }
+
+export const PROXY = proxyWith({})
 
 export const CALM: WorldOptions = Object.freeze({
   processes: 3,
