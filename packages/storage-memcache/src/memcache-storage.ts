@@ -1,7 +1,5 @@
 import { defaultKeyGenerator, DrivenStorage, type KeyGenerator, type Storage } from '@larder/storage-core'
-import type { Cache } from './cache.js'
-import { RemoteCache } from './client/remote-cache.js'
-import type { RemoteCacheOptions } from './client/remote-options.js'
+import { type CacheChoice, chooseCache } from './client/cache-choice.js'
 import type { Environment } from './environment.js'
 import { checkNamespace } from './proxy/cache-key.js'
 import { newCounters, type StorageCounters } from './proxy/counters.js'
@@ -10,13 +8,7 @@ import { PROTOCOL_OPTIONS, type ProtocolOptions, resolveSettings } from './proxy
 import { StandaloneDriver } from './proxy/standalone-driver.js'
 import { systemEnvironment } from './system-environment.js'
 
-export interface MemcacheStorageOptions extends ProtocolOptions {
-  /** memcached servers, as `RemoteCache` takes them. The connections are this storage's own and closed with it. */
-  readonly servers?: string | readonly string[] | undefined
-  /** How to talk to `servers`: time-outs, credentials and the rest. */
-  readonly client?: RemoteCacheOptions | undefined
-  /** A cache of the caller's instead, which stays open on `shutdown()`. */
-  readonly cache?: Cache | undefined
+export interface MemcacheStorageOptions extends ProtocolOptions, CacheChoice {
   /**
    * The durable home. It stays open on `shutdown()`. Without it the cache is all there is: what the servers evict
    * is gone, and `supports.durable` is false.
@@ -40,7 +32,7 @@ export class MemcacheStorage extends DrivenStorage {
     if (options.storage === undefined) refuseProtocolOptions(options)
     const namespace = checkNamespace(options.namespace ?? 'larder:')
     const { keyGenerator = defaultKeyGenerator, environment: env = systemEnvironment, storage } = options
-    const { cache, owned } = cacheOf(options)
+    const { cache, owned } = chooseCache(options, 'MemcacheStorage')
     const counters = newCounters()
     super(
       storage === undefined
@@ -54,21 +46,6 @@ export class MemcacheStorage extends DrivenStorage {
   counters(): StorageCounters {
     return { ...this.#counters }
   }
-}
-
-function cacheOf({ cache, servers, client }: MemcacheStorageOptions): {
-  cache: Cache
-  owned: readonly Cache[]
-} {
-  if (cache !== undefined && servers !== undefined) throw new TypeError('Give servers or a cache, not both')
-  if (client !== undefined && servers === undefined)
-    throw new TypeError('client says how to talk to servers, which are not given')
-  if (client?.udp !== undefined)
-    throw new TypeError('UDP is of no use to a MemcacheStorage, whose reads need tokens')
-  if (cache !== undefined) return { cache, owned: [] }
-  if (servers === undefined) throw new TypeError('MemcacheStorage needs servers or a cache')
-  const own = new RemoteCache(servers, client)
-  return { cache: own, owned: [own] }
 }
 
 function refuseProtocolOptions(options: ProtocolOptions): void {

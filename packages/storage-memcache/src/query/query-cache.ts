@@ -1,0 +1,199 @@
+import { type Codec, jsonCodec, StorageError, untilAborted } from '@larder/storage-core'
+import type { Cache } from '../cache.js'
+import { type CacheChoice, chooseCache } from '../client/cache-choice.js'
+import type { Environment } from '../environment.js'
+import { checkNamespace } from '../proxy/cache-key.js'
+import { settleAll } from '../proxy/promises.js'
+import { systemEnvironment } from '../system-environment.js'
+import { FencedEntries, type QueryLook, type StoredResult } from './fenced-entries.js'
+import { LoaderBatch, type LoadMany } from './loader-batch.js'
+import { newQueryCounters, type QueryCounters } from './query-counters.js'
+import { type InvalidationTarget, QueryKeys } from './query-keys.js'
+import {
+  type EntryOptions,
+  entrySettings,
+  type QueryOptions,
+  type QuerySettings,
+  resolveQueryOptions,
+} from './query-options.js'
+import { QueryReader, type Wanted } from './query-reader.js'
+import { Stamps } from './stamps.js'
+
+export interface QueryCacheOptions extends QueryOptions, CacheChoice {
+  /** Begins every key, up to 80 characters of ASCII. Default: `'cached:'`. */
+  readonly namespace?: string | undefined
+  /** Results to bytes and back. Default: JSON, which makes every entry as a whole a JSON text. */
+  readonly codec?: Codec<unknown> | undefined
+  /** Clock, chance and waiting, for simulations. */
+  readonly environment?: Environment | undefined
+}
+
+export interface CachedOptions extends EntryOptions {
+  /**
+   * What `invalidate({ tag })` voids this result by. All calls with the same key must name the same tags in the same
+   * order.
+   */
+  readonly tags?: readonly string[] | undefined
+  /** Settles the call with `E_ABORTED`; a loader that runs goes on, for those who share it. */
+  readonly signal?: AbortSignal | undefined
+}
+
+/**
+ * Results of queries, and of whatever else takes long, in memcached: a miss runs the loader and keeps what it brings.
+ * An invalidation that has resolved is seen by every call that starts later, in any process: a loader that was still
+ * running is not able to store what it read before.
+ */
+export class QueryCache implements AsyncDisposable {
+  readonly #owned: readonly Cache[]
+  readonly #settings: QuerySettings
+  readonly #codec: Codec<unknown>
+  readonly #keys: QueryKeys
+  readonly #stamps: Stamps
+  readonly #entries: FencedEntries
+  readonly #reader: QueryReader
+  readonly #counters = newQueryCounters()
+  #isClosed = false
+
+  /** Connects to nothing yet. Throws `TypeError` or `RangeError` for options that make no sense. */
+  constructor(options: QueryCacheOptions) {
+    const { namespace = 'cached:', codec = jsonCodec(), environment: env = systemEnvironment } = options
+    this.#settings = resolveQueryOptions(options)
+    this.#codec = codec
+    const { prefixSeparator, clearable, leaseTtlMs } = this.#settings
+    this.#keys = new QueryKeys(checkNamespace(namespace), prefixSeparator, clearable)
+    const { cache, owned } = chooseCache(options, 'QueryCache')
+    this.#owned = owned
+    this.#stamps = new Stamps(cache, env)
+    this.#entries = new FencedEntries(cache, this.#stamps, env, leaseTtlMs)
+    this.#reader = new QueryReader(this.#entries, this.#settings, env, this.#counters)
+  }
+
+  /**
+   * The result under `key`; where the cache has none, what the loader brings, which is then kept. What comes back has
+   * been through the codec in either case: with JSON, a `Date` is a string from the first call on. Rejects with what
+   * the loader rejects with, and keeps nothing then; a cache that does not answer is done without.
+   */
+  async cached<T>(key: string, options: CachedOptions, loader: (key: string) => Promise<T> | T): Promise<T> {
+    checkLoader(loader)
+    this.#checkOpen()
+    const wanted = { key, address: this.#keys.address(key, options.tags) }
+    const settings = entrySettings(this.#settings, options)
+    const startedAt = this.#reader.tick()
+    const read = async () => {
+      const look = await this.#entries.look(wanted.address)
+      this.#count(look)
+      if (look.kind === 'fresh') return look.result
+      const load: LoadMany = async () => new Map([[key, this.#encode(await loader(key))]])
+      const batch = new LoaderBatch(this.#counted(load), 1)
+      return this.#reader.resolve(wanted, look, { settings, batch, startedAt })
+    }
+    return this.#decode(await untilAborted(read(), options.signal, key)) as T
+  }
+
+  /**
+   * The results under many keys, in one batch; the loader is called once for all that the cache does not have, and a
+   * key that it leaves out of its answer has no result, which is remembered like any other. Keys of which another
+   * process runs the loader may need a second call.
+   */
+  async cachedMany<T>(
+    keys: readonly string[],
+    options: CachedOptions,
+    loader: (keys: readonly string[]) => Promise<ReadonlyMap<string, T>> | ReadonlyMap<string, T>,
+  ): Promise<Map<string, T>> {
+    checkLoader(loader)
+    this.#checkOpen()
+    const wanted = [...new Set(keys)].map((key) => ({ key, address: this.#keys.address(key, options.tags) }))
+    const settings = entrySettings(this.#settings, options)
+    const load: LoadMany = async (missing) => {
+      const found = await loader(missing)
+      return new Map(missing.map((key) => [key, this.#encode(found.get(key))]))
+    }
+    const read = async () => {
+      const startedAt = this.#reader.tick()
+      const looks = await Promise.all(wanted.map(({ address }) => this.#entries.look(address)))
+      const batch = new LoaderBatch(this.#counted(load), wanted.length)
+      const call = { settings, batch, startedAt }
+      return settleAll(
+        looks.map((look, i) => {
+          this.#count(look)
+          return this.#reader.resolve(wanted[i] as Wanted, look, call)
+        }),
+      )
+    }
+    const results = await untilAborted(read(), options.signal)
+    const found = new Map<string, T>()
+    for (const [i, result] of results.entries()) {
+      if (result !== undefined) found.set(wanted[i]?.key ?? '', this.#decode(result) as T)
+    }
+    return found
+  }
+
+  /**
+   * From when this resolves, no call that starts later gets what was read before. Call it after the commit of what
+   * has changed. Rejects where a server did not confirm it; what could be invalidated then is, and to call it again
+   * does no harm.
+   */
+  async invalidate(...targets: readonly InvalidationTarget[]): Promise<void> {
+    this.#checkOpen()
+    const found = targets.map((target) => this.#keys.target(target))
+    await settleAll(
+      found.map(({ kind, key }) => (kind === 'entry' ? this.#entries.drop(key) : this.#stamps.renew(key))),
+    )
+  }
+
+  /** Invalidates all entries of this namespace. Throws `TypeError` unless the cache is `clearable`. */
+  async clear(): Promise<void> {
+    this.#checkOpen()
+    if (!this.#settings.clearable) throw new TypeError('Only a cache with clearable: true can be cleared')
+    await this.#stamps.renew(this.#keys.clearKey())
+  }
+
+  /** What this cache has done so far. */
+  counters(): QueryCounters {
+    return { ...this.#counters }
+  }
+
+  /** Closes the connections that it has opened itself. Idempotent; later calls reject with `E_CLOSED`. */
+  async close(): Promise<void> {
+    this.#isClosed = true
+    await Promise.all(this.#owned.map((cache) => cache.close()))
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  #count(look: QueryLook): void {
+    if (look.kind === 'fresh') this.#counters.hits++
+    else if (look.kind === 'down') this.#counters.cacheErrors++
+    if (look.kind !== 'fresh' && look.kind !== 'stale') this.#counters.misses++
+  }
+
+  #counted(load: LoadMany): LoadMany {
+    return async (keys) => {
+      this.#counters.loaderCalls++
+      try {
+        return await load(keys)
+      } catch (error) {
+        this.#counters.loaderErrors++
+        throw error
+      }
+    }
+  }
+
+  #encode(value: unknown): StoredResult {
+    return value === undefined ? undefined : this.#codec.encode(value)
+  }
+
+  #decode(result: StoredResult): unknown {
+    return result === undefined ? undefined : this.#codec.decode(result.bytes, result.flags)
+  }
+
+  #checkOpen(): void {
+    if (this.#isClosed) throw new StorageError('E_CLOSED', 'The query cache is closed')
+  }
+}
+
+function checkLoader(loader: unknown): void {
+  if (typeof loader !== 'function') throw new TypeError('The loader must be a function')
+}

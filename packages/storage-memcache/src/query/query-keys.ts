@@ -1,0 +1,85 @@
+import { cacheKey } from '../proxy/cache-key.js'
+import type { EntryAddress } from './fenced-entries.js'
+
+/** What `invalidate` takes: a key, or what is tagged so, or what begins so. */
+export type InvalidationTarget =
+  | string
+  | { readonly key: string }
+  | { readonly tag: string }
+  /** Must end with the `prefixSeparator`. */
+  | { readonly prefix: string }
+
+/** Where entries and stamps are. Keys that memcached cannot take are replaced by their SHA-256. */
+export class QueryKeys {
+  readonly #namespace: string
+  readonly #separator: string | false
+  readonly #clearable: boolean
+
+  constructor(namespace: string, separator: string | false, clearable: boolean) {
+    this.#namespace = namespace
+    this.#separator = separator
+    this.#clearable = clearable
+  }
+
+  /** Throws `TypeError` for what is no key or no tag. */
+  address(key: string, tags: readonly string[] = NO_TAGS): EntryAddress {
+    if (typeof key !== 'string' || key === '')
+      throw new TypeError('A key must be a string of at least one character')
+    const stampKeys: string[] = []
+    if (this.#clearable) stampKeys.push(this.clearKey())
+    if (this.#separator !== false) {
+      const separator = this.#separator
+      for (
+        let end = key.indexOf(separator);
+        end !== -1;
+        end = key.indexOf(separator, end + separator.length)
+      ) {
+        stampKeys.push(this.#stampKey('p', key.slice(0, end + separator.length)))
+      }
+    }
+    for (const tag of tags) stampKeys.push(this.#tagKey(tag))
+    const entryKey = cacheKey(this.#namespace, key)
+    const namespace = this.#namespace
+    return {
+      key: entryKey,
+      stampKeys,
+      get refreshKey() {
+        return cacheKey(`${namespace}#r:`, key)
+      },
+    }
+  }
+
+  clearKey(): string {
+    return `${this.#namespace}#all`
+  }
+
+  /** What is to be dropped or renewed. Throws `TypeError` and `RangeError` for what can be neither. */
+  target(target: InvalidationTarget): { readonly kind: 'entry' | 'stamp'; readonly key: string } {
+    if (typeof target === 'string') return { kind: 'entry', key: this.address(target).key }
+    if ('key' in target) return { kind: 'entry', key: this.address(target.key).key }
+    if ('tag' in target) return { kind: 'stamp', key: this.#tagKey(target.tag) }
+    return { kind: 'stamp', key: this.#prefixKey(target.prefix) }
+  }
+
+  #tagKey(tag: string): string {
+    if (typeof tag !== 'string' || tag === '')
+      throw new TypeError('A tag must be a string of at least one character')
+    return this.#stampKey('t', tag)
+  }
+
+  #prefixKey(prefix: string): string {
+    if (typeof prefix !== 'string') throw new TypeError('Invalidate a key, a tag or a prefix')
+    if (this.#separator === false) throw new TypeError('Without a prefixSeparator nothing goes by prefix')
+    if (!prefix.endsWith(this.#separator)) {
+      throw new RangeError(`A prefix must end with the prefixSeparator, '${this.#separator}'`)
+    }
+    return this.#stampKey('p', prefix)
+  }
+
+  /** An entry whose key begins with `#` is hashed, and a hash has no colon: the two never meet. */
+  #stampKey(kind: 't' | 'p', name: string): string {
+    return cacheKey(`${this.#namespace}#${kind}:`, name)
+  }
+}
+
+const NO_TAGS: readonly string[] = Object.freeze([])
