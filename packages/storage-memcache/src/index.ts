@@ -37,6 +37,8 @@ export type { ArithmeticOptions, CommandCache, ServerAnswers } from './command-c
 export { DEFAULT_EMBEDDED_CACHE_OPTIONS, EmbeddedCache } from './embedded-cache.js'
 export type { EmbeddedCacheOptions } from './embedded-cache.js'
 export type { Environment } from './environment.js'
+export { CachedQuery } from './query/cached-query.js'
+export type { CachedQueryOptions } from './query/cached-query.js'
 export { QueryCache } from './query/query-cache.js'
 export type { CachedOptions, QueryCacheOptions } from './query/query-cache.js'
 export type { QueryCounters } from './query/query-counters.js'

@@ -1,11 +1,5 @@
 import { isStorageError } from '@larder/storage-core'
-import {
-  DEFAULT_QUERY_OPTIONS,
-  EmbeddedCache,
-  QueryCache,
-  RemoteCache,
-  systemEnvironment,
-} from '@larder/storage-memcache'
+import { DEFAULT_QUERY_OPTIONS, EmbeddedCache, QueryCache, systemEnvironment } from '@larder/storage-memcache'
 import { servers } from '@larder/dev-servers/vitest'
 import { describe, expect, test, vi } from 'vitest'
 import { CacheServer, type FaultyCache } from '../support/faulty-cache.js'

@@ -1,0 +1,80 @@
+import { CachedQuery, EmbeddedCache, QueryCache } from '@larder/storage-memcache'
+import { expect, test } from 'vitest'
+
+function films(options: { many?: boolean } = {}) {
+  const queries = new QueryCache({ cache: new EmbeddedCache() })
+  const asked: unknown[] = []
+  const query = new CachedQuery(queries, {
+    name: 'films-of',
+    tags: ['film'],
+    load: async (year: number, rating?: string) => {
+      asked.push([year, rating])
+      return [{ year, rating: rating ?? null }]
+    },
+    loadMany:
+      options.many === true
+        ? async (list) => {
+            asked.push(list.map(([year]) => year))
+            return list.map(([year, rating]) => [{ year, rating: rating ?? null }])
+          }
+        : undefined,
+  })
+  return { queries, query, asked }
+}
+
+test('each set of arguments has a result of its own', async () => {
+  const { query, asked } = films()
+  for (let i = 0; i < 2; i++) {
+    expect(await query.get(2006)).toEqual([{ year: 2006, rating: null }])
+    expect(await query.get(2006, 'PG')).toEqual([{ year: 2006, rating: 'PG' }])
+  }
+  expect(asked).toEqual([
+    [2006, undefined],
+    [2006, 'PG'],
+  ])
+})
+
+test('invalidated one by one, all by name, or by tag', async () => {
+  const { queries, query, asked } = films()
+  const both = async () => {
+    asked.length = 0
+    await query.get(2006)
+    await query.get(2007)
+    return asked.length
+  }
+  expect(await both()).toBe(2)
+  await query.invalidate(2006)
+  expect(await both()).toBe(1)
+  await queries.invalidate({ prefix: 'films-of:' })
+  expect(await both()).toBe(2)
+  await queries.invalidate({ tag: 'film' })
+  expect(await both()).toBe(2)
+  await query.refresh(2007)
+  expect(asked).toHaveLength(3)
+  expect(await both()).toBe(0)
+})
+
+test('many at once: in order, one call for what is missing, repeated arguments loaded once', async () => {
+  const { query, asked } = films({ many: true })
+  await query.get(2007)
+  const results = await query.getMany([[2008], [2007], [2006], [2008]])
+  expect(results.map(([film]) => film?.year)).toEqual([2008, 2007, 2006, 2008])
+  expect(asked).toEqual([
+    [2007, undefined],
+    [2008, 2006],
+  ])
+  const { query: single, asked: each } = films()
+  expect(await single.getMany([[1], [2]])).toHaveLength(2)
+  expect(each).toHaveLength(2)
+})
+
+test('mistakes are told', async () => {
+  const queries = new QueryCache({ cache: new EmbeddedCache() })
+  expect(() => new CachedQuery(queries, { name: '', load: () => 1 })).toThrow(TypeError)
+  expect(() => new CachedQuery(queries, { name: 'x', load: 1 as never })).toThrow(TypeError)
+  const short = new CachedQuery(queries, { name: 'x', load: (n: number) => n, loadMany: () => [] })
+  await expect(short.getMany([[1]])).rejects.toThrow(/gave 0 results for 1/)
+  const tagged = new CachedQuery(queries, { name: 'x', tags: (n) => [`n${n}`], load: (n: number) => n })
+  await expect(tagged.getMany([[1]])).rejects.toThrow(TypeError)
+  expect(await tagged.get(1)).toBe(1)
+})

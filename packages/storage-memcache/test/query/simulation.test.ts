@@ -1,0 +1,122 @@
+import { QueryCache } from '@larder/storage-memcache'
+import { describe, expect, test } from 'vitest'
+import { Scheduler, SimProcess } from '../simulation/scheduler.js'
+import { SimCache, SimServer } from '../simulation/sim-cache.js'
+
+interface World {
+  readonly losses: number
+  readonly evictions: number
+  readonly restarts: number
+  readonly graceMs?: number
+}
+
+const RUNS = Number(process.env['LARDER_SIMULATIONS'] ?? 100)
+const FIRST_SEED = Number(process.env['LARDER_SEED'] ?? 1)
+const KEYS = ['film:1', 'film:2', 'top']
+const TAGS = ['film', 'rental']
+
+/** What a writer calls after its commit. */
+type Invalidate = (queries: QueryCache, key: string) => Promise<void>
+
+/** One run: readers and writers in three processes, each step picked by a die. Returns what went against the promise. */
+async function run(
+  seed: number,
+  world: World,
+  invalidate: Invalidate,
+): Promise<{ reads: number; stale: string[] }> {
+  const scheduler = new Scheduler(seed)
+  const server = new SimServer(scheduler)
+  const committed = new Map(KEYS.map((key) => [key, 0]))
+  const acknowledged = new Map(KEYS.map((key) => [key, 0]))
+  const stale: string[] = []
+  let reads = 0
+
+  const actors = [0, 1, 2].map(async (i) => {
+    const process = new SimProcess(`p${i}`)
+    const queries = new QueryCache({
+      cache: new SimCache(server, scheduler, process, world.losses),
+      environment: scheduler.environment(process),
+      ttlMs: 100,
+      graceMs: world.graceMs ?? 0,
+      leaseTtlMs: 500,
+      fillWaitMs: 50,
+    })
+    const load = async (keys: readonly string[]) => {
+      await scheduler.step(`p${i} asks the database`, process)
+      const found = new Map(keys.map((key) => [key, committed.get(key) ?? 0]))
+      await scheduler.step(`p${i} hears from the database`, process)
+      return found
+    }
+    const read = async (keys: readonly string[]) => {
+      const known = keys.map((key) => acknowledged.get(key) ?? 0)
+      const found = await queries.cachedMany(keys, { tags: TAGS }, load)
+      for (const [j, key] of keys.entries()) {
+        reads++
+        const version = found.get(key) ?? -1
+        scheduler.note(`p${i} READ ${key}=${version}, acknowledged ${known[j] ?? 0}`)
+        if (version < (known[j] ?? 0)) stale.push(`${key}: ${version} after ${known[j] ?? 0}`)
+      }
+    }
+    const write = async (key: string) => {
+      await scheduler.step(`p${i} commits`, process)
+      const version = (committed.get(key) ?? 0) + 1
+      committed.set(key, version)
+      for (let tries = 0; tries < 10; tries++) {
+        const isTold = await invalidate(queries, key).then(
+          () => true,
+          () => false,
+        )
+        if (!isTold) continue
+        scheduler.note(`p${i} ACKNOWLEDGED ${key}=${version}`)
+        acknowledged.set(key, Math.max(version, acknowledged.get(key) ?? 0))
+        return
+      }
+    }
+    for (let step = 0; step < 8; step++) {
+      const key = scheduler.pick(KEYS)
+      if (scheduler.chance(0.3)) await write(key)
+      else await Promise.all([read([key]), scheduler.chance(0.5) ? read(KEYS) : read([scheduler.pick(KEYS)])])
+      if (scheduler.chance(world.evictions)) await server.evictOne()
+      if (scheduler.chance(world.restarts)) server.restart()
+    }
+  })
+  await scheduler.run(Promise.all(actors))
+  if (stale.length > 0) stale.push(...scheduler.trace)
+  return { reads, stale }
+}
+
+const WAYS: Readonly<Record<string, Invalidate>> = {
+  'by key': (queries, key) => queries.invalidate(key),
+  'by tag': (queries) => queries.invalidate({ tag: 'rental' }),
+  'by prefix': (queries, key) => queries.invalidate(key.includes(':') ? { prefix: 'film:' } : { key }),
+}
+const WORLDS: Readonly<Record<string, World>> = {
+  'nothing fails': { losses: 0, evictions: 0, restarts: 0 },
+  'items are evicted and servers restart': { losses: 0, evictions: 0.4, restarts: 0.1 },
+  'answers are lost': { losses: 0.1, evictions: 0.1, restarts: 0 },
+  'results may be used in their grace': { losses: 0.02, evictions: 0.1, restarts: 0, graceMs: 60_000 },
+}
+
+async function runAll(world: World, invalidate: Invalidate): Promise<number> {
+  let reads = 0
+  for (let seed = FIRST_SEED; seed < FIRST_SEED + RUNS; seed++) {
+    const outcome = await run(seed, world, invalidate)
+    if (outcome.stale.length > 0) throw new Error(`stale, seed ${seed}:\n${outcome.stale.join('\n')}`)
+    reads += outcome.reads
+  }
+  return reads
+}
+
+describe('what is invalidated is never read again, simulated, where', () => {
+  for (const [name, world] of Object.entries(WORLDS)) {
+    for (const [way, invalidate] of Object.entries(WAYS)) {
+      test(`${name}, ${way}`, { timeout: 600_000 }, async () => {
+        expect(await runAll(world, invalidate)).toBeGreaterThan(RUNS)
+      })
+    }
+  }
+})
+
+test('a writer that does not invalidate is caught', async () => {
+  await expect(runAll(WORLDS['nothing fails']!, () => Promise.resolve())).rejects.toThrow('stale')
+})
