@@ -4,7 +4,7 @@ import { abortable, checkSource, collect } from './bytes.js'
 import { decodeCursor, encodeCursor } from './cursor.js'
 import type { DriverCall, PartChange, StorageDriver } from './driver.js'
 import { NotFoundError, StorageError } from './errors.js'
-import { checkCollectionName, checkResourceName, compareNames, normalizeExt } from './names.js'
+import { checkCollectionName, checkResourceName, normalizeExt } from './names.js'
 import { conditionsOf } from './preconditions.js'
 import { PART_NAMES, type PartName, type PartStream, type ResourceInfo, type StoredPart } from './resource.js'
 import type {
@@ -130,10 +130,11 @@ export class DrivenStorage implements Storage {
   }
 
   async ls(collection: string, ext?: string | ListOptions): Promise<Map<string, ResourceInfo>> {
-    const names: string[] = []
-    for await (const name of this.#names(...this.#listing(collection, ext))) names.push(name)
-    if (this.#driver.listAll !== undefined) names.sort(compareNames)
-    return new Map(names.map((name) => [name, new Address(this.#driver, collection, name)]))
+    const members = new Map<string, ResourceInfo>()
+    for await (const names of this.#batches(...this.#listing(collection, ext))) {
+      for (const name of names) members.set(name, new Address(this.#driver, collection, name))
+    }
+    return members
   }
 
   ils(collection: string, ext?: string | ListOptions): AsyncIterable<[name: string, info: ResourceInfo]> {
@@ -281,15 +282,16 @@ export class DrivenStorage implements Storage {
   async *#pairs(
     ...listing: [string, string | undefined, CallOptions]
   ): AsyncGenerator<[name: string, info: ResourceInfo], void, undefined> {
-    for await (const name of this.#names(...listing))
-      yield [name, new Address(this.#driver, listing[0], name)]
+    for await (const names of this.#batches(...listing)) {
+      for (const name of names) yield [name, new Address(this.#driver, listing[0], name)]
+    }
   }
 
-  async *#names(
+  async *#batches(
     collection: string,
     ext: string | undefined,
     options: CallOptions,
-  ): AsyncGenerator<string, void, undefined> {
+  ): AsyncGenerator<readonly string[], void, undefined> {
     const listAll = this.#driver.listAll?.bind(this.#driver) ?? this.#listByPages.bind(this)
     const batches = await this.#run(options, async (call) =>
       listAll({ collection, ext }, call)[Symbol.asyncIterator](),
@@ -299,7 +301,7 @@ export class DrivenStorage implements Storage {
         // Each batch is a call of its own: a loop body that pauses does not hold up a shutdown.
         const batch = await this.#run(options, () => batches.next())
         if (batch.done === true) return
-        yield* batch.value
+        yield batch.value
       }
     } finally {
       await batches.return?.()

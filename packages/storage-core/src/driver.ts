@@ -72,7 +72,7 @@ export interface StorageDriver extends AddressMaker {
   exists(info: ResourceInfo, part: PartName | undefined, call: DriverCall): Promise<boolean>
   /** At most `limit` rows behind `after`. Creates the collection where it is missing. */
   list(request: ListRequest, call: DriverCall): Promise<ListRows>
-  /** All names, for a driver that has a better way than page after page; in no promised order. */
+  /** All names in code point order, each once, for a driver that has a better way than page after page. */
   listAll?(
     request: Pick<ListRequest, 'collection' | 'ext'>,
     call: DriverCall,

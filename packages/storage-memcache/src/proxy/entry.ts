@@ -6,7 +6,8 @@ import type { SplitBody } from './chunks.js'
  * What stands under a part's key, told apart by client flags. The upper 24 bits say that this library wrote the
  * item; what another program put there is `'foreign'` and never taken for a value.
  */
-export type EntryKind = 'value' | 'absent' | 'split' | 'lease' | 'mark' | 'head' | 'bucket' | 'record'
+export type EntryKind =
+  'value' | 'absent' | 'split' | 'lease' | 'mark' | 'head' | 'bucket' | 'names' | 'record'
 
 const SIGNATURE = 0x4c44_5200
 const KIND_BITS: Readonly<Record<EntryKind, number>> = Object.freeze({
@@ -18,6 +19,7 @@ const KIND_BITS: Readonly<Record<EntryKind, number>> = Object.freeze({
   head: 6,
   bucket: 7,
   record: 8,
+  names: 9,
 })
 /** Beside the kind, for a value that says until when it is fresh. */
 const STAMPED = 0x80

@@ -1,13 +1,15 @@
-import { isStorageError, type Storage, untilAborted } from '@larder/storage-core'
+import { compareNames, isStorageError, type ListPage, type Storage, untilAborted } from '@larder/storage-core'
+import type { Cache } from '../cache.js'
 import type { StorageCounters } from './counters.js'
 import type { Environment } from '../environment.js'
-import type { MemberSet } from './member-set.js'
+import { SetBuilder } from './set-builder.js'
+import { SetReader } from './set-reader.js'
 import type { Settings } from './settings.js'
 
 /** How many members a query of the storage behind brings. */
 const BATCH = 10_000
 
-/** Errors of a cache; those of the storage behind are passed on. */
+/** Errors of a cache; all others are bugs. */
 const CACHE_TROUBLE: ReadonlySet<string> = new Set([
   'E_CACHE_UNAVAILABLE',
   'E_TIMEOUT',
@@ -16,94 +18,156 @@ const CACHE_TROUBLE: ReadonlySet<string> = new Set([
   'E_CLOSED',
 ])
 
-/** Lists a collection from its member set, or from the storage behind while there is none. */
+export interface ListingParts {
+  readonly storage: Storage
+  readonly cache: Cache
+  readonly settings: Settings
+  readonly env: Environment
+  readonly counters: StorageCounters
+}
+
+export interface ListingQuery {
+  readonly headKey: string
+  readonly collection: string
+  readonly ext: string | undefined
+  readonly signal: AbortSignal | undefined
+}
+
+type Names = AsyncGenerator<readonly string[], void, undefined>
+
+/** How far a listing has got, for what goes on in the place of a set that was lost on the way. */
+interface Progress {
+  last: string | undefined
+}
+
+/** Lists a collection from its cached set, or from the storage behind while there is none. */
 export class Listing {
-  readonly #storage: Storage
-  readonly #members: MemberSet
-  readonly #settings: Settings
-  readonly #env: Environment
-  readonly #counters: StorageCounters
-  readonly #builds = new Map<string, Promise<readonly string[] | undefined>>()
+  readonly #it: ListingParts
+  /** When the builds of this process got on last. */
+  readonly #builds = new Map<string, number>()
 
-  constructor(
-    storage: Storage,
-    members: MemberSet,
-    settings: Settings,
-    env: Environment,
-    counters: StorageCounters,
-  ) {
-    this.#storage = storage
-    this.#members = members
-    this.#settings = settings
-    this.#env = env
-    this.#counters = counters
+  constructor(parts: ListingParts) {
+    this.#it = parts
   }
 
-  async *names(
-    headKey: string,
-    collection: string,
-    ext: string | undefined,
-    signal: AbortSignal | undefined,
-  ): AsyncGenerator<readonly string[], void, undefined> {
-    const names = await untilAborted(this.#fromSet(headKey, collection), signal)
-    if (names !== undefined) {
-      yield ext === undefined ? names : names.filter((name) => name.endsWith(ext))
-      return
+  /** All names in order, in batches, of which no more than a few are held. */
+  async *names(query: ListingQuery): Names {
+    const { ext } = query
+    for await (const batch of this.#all(query)) {
+      const names = ext === undefined ? batch : batch.filter((name) => name.endsWith(ext))
+      if (names.length > 0) yield names
     }
-    for await (const rows of this.#behind(collection, ext, signal)) yield rows.map(({ name }) => name)
   }
 
-  /** Undefined: the set cannot tell, and is being built by somebody else or out of reach. */
-  async #fromSet(headKey: string, collection: string): Promise<readonly string[] | undefined> {
-    const giveUpAt = this.#env.now() + this.#settings.fillWaitMs
+  async *#all(query: ListingQuery): Names {
+    const progress: Progress = { last: undefined }
+    let found = await this.#find(query)
+    if (found instanceof SetReader) {
+      this.#it.counters.listHits++
+      if (yield* this.#fromSet(found, query, progress)) return
+      found = await this.#tolerant(this.#begin(query))
+    }
+    yield* found === undefined ? this.#behind(query, progress) : this.#building(found, query, progress)
+  }
+
+  /** A set, or the building of one. Undefined: somebody else is building, or the cache does not answer. */
+  async #find(query: ListingQuery): Promise<SetReader | SetBuilder | undefined> {
+    const finding = this.#tolerant(this.#lookFor(query))
     try {
-      for (let pauseMs = 2; ; pauseMs = Math.min(pauseMs * 2, 32)) {
-        const names = await this.#members.read(headKey)
-        if (names !== undefined && names !== 'busy') {
-          this.#counters.listHits++
-          return names
-        }
-        if (names === undefined) {
-          const built = await this.#build(headKey, collection)
-          if (built !== undefined) return built
-        }
-        if (this.#env.now() >= giveUpAt) return undefined
-        await this.#env.sleep(pauseMs * (0.5 + this.#env.random()))
-      }
+      return await untilAborted(finding, query.signal)
     } catch (error) {
-      if (!isStorageError(error) || !CACHE_TROUBLE.has(error.code)) throw error
-      this.#counters.cacheErrors++
-      return undefined
+      void finding.then((found) => (found instanceof SetBuilder ? found.abandon() : undefined))
+      throw error
     }
   }
 
-  /** Those who come before the storage behind is asked share what it says. */
-  async #build(headKey: string, collection: string): Promise<readonly string[] | undefined> {
-    const open = this.#builds.get(headKey)
-    if (open !== undefined) return open
-    const build = this.#members.build(headKey, () => {
-      this.#builds.delete(headKey)
-      return this.#behind(collection, undefined, undefined)
-    })
-    this.#builds.set(headKey, build)
+  async #lookFor(query: ListingQuery): Promise<SetReader | SetBuilder | undefined> {
+    const { cache, env, settings } = this.#it
+    const startedAt = env.now()
+    for (let pauseMs = 2; ; pauseMs = Math.min(pauseMs * 2, 32)) {
+      const set = await SetReader.open(cache, query.headKey)
+      if (set instanceof SetReader) return set
+      const builder = set === 'busy' ? undefined : await this.#begin(query)
+      if (builder !== undefined) return builder
+      // A build of this process that gets on is worth waiting for: reading all again would take as long.
+      const since = this.#builds.get(query.headKey) ?? startedAt
+      if (env.now() >= since + settings.fillWaitMs) return undefined
+      await env.sleep(pauseMs * (0.5 + env.random()))
+    }
+  }
+
+  #begin({ headKey }: ListingQuery): Promise<SetBuilder | undefined> {
+    const { cache, env, settings } = this.#it
+    return SetBuilder.begin({ cache, env, settings, headKey })
+  }
+
+  /** Returns whether that was all. */
+  async *#fromSet(
+    set: SetReader,
+    { signal }: ListingQuery,
+    progress: Progress,
+  ): AsyncGenerator<readonly string[], boolean, undefined> {
+    const names = set.names(signal)
     try {
-      return await build
+      for (;;) {
+        const step = await this.#tolerant(names.next())
+        if (step === undefined) return false
+        if (step.done === true) return step.value
+        progress.last = step.value.at(-1)
+        yield step.value
+      }
     } finally {
-      if (this.#builds.get(headKey) === build) this.#builds.delete(headKey)
+      await names.return(false)
     }
   }
 
-  async *#behind(
-    collection: string,
+  /** What the storage behind tells, which becomes a set on the way. */
+  async *#building(builder: SetBuilder, query: ListingQuery, progress: Progress): Names {
+    const { headKey } = query
+    try {
+      for await (const { entries, next } of this.#pages(query, undefined)) {
+        await builder.add(entries)
+        // A loop over the last names must not hold up those who wait for the set.
+        if (next === undefined) await builder.publish()
+        else this.#builds.set(headKey, this.#it.env.now())
+        yield namesBehind(progress, entries)
+      }
+    } finally {
+      this.#builds.delete(headKey)
+      await builder.abandon()
+    }
+  }
+
+  async *#behind(query: ListingQuery, progress: Progress): Names {
+    for await (const { entries } of this.#pages(query, query.ext)) yield namesBehind(progress, entries)
+  }
+
+  async *#pages(
+    { collection, signal }: ListingQuery,
     ext: string | undefined,
-    signal: AbortSignal | undefined,
-  ): AsyncGenerator<readonly { readonly name: string; readonly version: number }[], void, undefined> {
-    this.#counters.durableListings++
+  ): AsyncGenerator<ListPage, void, undefined> {
+    this.#it.counters.durableListings++
     let after: string | undefined
     do {
-      const page = await this.#storage.page(collection, { ext, limit: BATCH, after, signal })
-      yield page.entries
+      const page = await this.#it.storage.page(collection, { ext, limit: BATCH, after, signal })
+      yield page
       after = page.next
     } while (after !== undefined)
   }
+
+  /** Undefined where the cache does not answer. */
+  async #tolerant<T>(work: Promise<T>): Promise<T | undefined> {
+    try {
+      return await work
+    } catch (error) {
+      if (!isStorageError(error) || !CACHE_TROUBLE.has(error.code)) throw error
+      this.#it.counters.cacheErrors++
+      return undefined
+    }
+  }
+}
+
+function namesBehind({ last }: Progress, entries: ListPage['entries']): readonly string[] {
+  const names = entries.map(({ name }) => name)
+  return last === undefined ? names : names.filter((name) => compareNames(name, last) > 0)
 }

@@ -1,12 +1,16 @@
+/** A name, and the version of the write that it was seen with. */
+export interface NamedVersion {
+  readonly name: string
+  readonly version: number
+}
+
 /**
- * The bytes of a bucket of names: a run of entries, each saying that a name was there or not as of a version. The
- * highest version of a name wins, wherever it stands, so that entries may arrive late, twice and in any order.
+ * A log of names: a run of entries, each saying that a name was there or not as of a version. The highest version of
+ * a name wins, wherever it stands, so that entries may arrive late, twice and in any order.
  *
  * One entry: `+` or `-`, the version as a double, the length of the name as 16 bits, the name in UTF-8.
  */
-export interface MemberEntry {
-  readonly name: string
-  readonly version: number
+export interface MemberEntry extends NamedVersion {
   readonly present: boolean
 }
 
@@ -38,22 +42,24 @@ export interface MemberLog {
   readonly entries: number
 }
 
-/** Undefined for bytes that are no whole run of entries. */
-export function decodeEntries(bytes: Buffer): MemberLog | undefined {
+/** Several logs as one. Undefined for bytes that are no whole run of entries. */
+export function decodeEntries(...logs: readonly Buffer[]): MemberLog | undefined {
   const members = new Map<string, MemberEntry>()
   let entries = 0
-  for (let offset = 0; offset < bytes.length; entries++) {
-    if (offset + FIXED_BYTES > bytes.length) return undefined
-    const sign = bytes[offset]
-    if (sign !== PLUS && sign !== MINUS) return undefined
-    const version = bytes.readDoubleBE(offset + 1)
-    const end = offset + FIXED_BYTES + bytes.readUInt16BE(offset + 9)
-    if (end > bytes.length) return undefined
-    const name = bytes.toString('utf8', offset + FIXED_BYTES, end)
-    const known = members.get(name)
-    if (known === undefined || known.version < version)
-      members.set(name, { name, version, present: sign === PLUS })
-    offset = end
+  for (const bytes of logs) {
+    for (let offset = 0; offset < bytes.length; entries++) {
+      if (offset + FIXED_BYTES > bytes.length) return undefined
+      const sign = bytes[offset]
+      if (sign !== PLUS && sign !== MINUS) return undefined
+      const version = bytes.readDoubleBE(offset + 1)
+      const end = offset + FIXED_BYTES + bytes.readUInt16BE(offset + 9)
+      if (end > bytes.length) return undefined
+      const name = bytes.toString('utf8', offset + FIXED_BYTES, end)
+      const known = members.get(name)
+      if (known === undefined || known.version < version)
+        members.set(name, { name, version, present: sign === PLUS })
+      offset = end
+    }
   }
   return { members, entries }
 }

@@ -72,8 +72,8 @@ export class ProxyDriver implements StorageDriver {
     const parts = new PartCache(cache, settings, env, counters)
     const readDurable = (infos: readonly ResourceInfo[], part: PartName) => storage.getMany(infos, { part })
     this.#reader = new PartReader(parts, readDurable, settings, env, counters)
-    const members = new MemberSet(cache, env, settings.listTtlMs, settings.leaseTtlMs)
-    this.#listing = new Listing(storage, members, settings, env, counters)
+    const members = new MemberSet(cache)
+    this.#listing = new Listing({ storage, cache, settings, env, counters })
     const repair = (key: string, version: number) =>
       isHeadKey(key) ? members.drop(key) : parts.repair(key, version)
     this.#relay = new Relay(storage, namespace, repair, settings, env, counters)
@@ -160,7 +160,7 @@ export class ProxyDriver implements StorageDriver {
     call: DriverCall,
   ): AsyncIterable<readonly string[]> {
     this.#relay.start()
-    return this.#listing.names(this.#headKey(collection), collection, ext, call.signal)
+    return this.#listing.names({ headKey: this.#headKey(collection), collection, ext, signal: call.signal })
   }
 
   async write(request: WriteRequest, call: DriverCall): Promise<WriteResult> {

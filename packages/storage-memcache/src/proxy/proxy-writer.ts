@@ -170,7 +170,11 @@ export class ProxyWriter {
       const head = headKey(this.#it.keyOf, info.collection)
       const change = { name: info.resource ?? '', version, present: !emptied }
       // Before the marks go: while one stands, the next writer knows that the listing may not have heard.
-      listed = await guard.confirm(head, () => this.#it.members.record(head, listing.generation, change))
+      listed = await guard.confirm(head, () =>
+        this.#it.members.record(head, listing.generation, change, () =>
+          this.#it.storage.exists(info.inner ?? info),
+        ),
+      )
     }
     const installs = PART_NAMES.filter((part) => request.changes[part] !== undefined).map((part) => {
       const key = partKey(info, part)

@@ -118,7 +118,7 @@ export class StandaloneDriver implements StorageDriver {
     { signal }: DriverCall,
   ): AsyncGenerator<string[], void, undefined> {
     const names = await untilAborted(this.#names.read(headKey(this.keyOf, collection)), signal)
-    yield ext === undefined ? names : names.filter((name) => name.endsWith(ext))
+    yield (ext === undefined ? names : names.filter((name) => name.endsWith(ext))).sort(compareNames)
   }
 
   async close(): Promise<void> {

@@ -27,9 +27,10 @@ async function cachedListing(...names: string[]): Promise<ProxyStage> {
 
 const headKey = (storage: Storage) => `${storage.info('films').key}:l`
 
-async function bucketKey(server: CacheServer, storage: Storage, index = 0): Promise<string> {
+/** Where a piece of the listing stands: `0` is the first chunk of names, `l0` the first log. */
+async function pieceKey(server: CacheServer, storage: Storage, piece: string): Promise<string> {
   const head = (await server.cache.get(headKey(storage)))?.value.toString() ?? ''
-  return `${headKey(storage)}/${head.split(' ')[2] ?? ''}/${index}`
+  return `${headKey(storage)}/${head.split(' ')[4] ?? ''}/${piece}`
 }
 
 describe('a cached listing', () => {
@@ -59,11 +60,12 @@ describe('a cached listing', () => {
     expect(durable.count('listing')).toBe(0)
   })
 
-  for (const which of ['head', 'bucket'] as const) {
+  for (const which of ['head', 'log', 'chunk'] as const) {
     for (const meanwhile of ['a write', 'nothing'] as const) {
       test(`is read anew when its ${which} is evicted and ${meanwhile} happens`, async () => {
         const { server, durable, reader, writer } = await cachedListing('a', 'b')
-        await server.evict(which === 'head' ? headKey(reader) : await bucketKey(server, reader))
+        const piece = which === 'log' ? 'l0' : '0'
+        await server.evict(which === 'head' ? headKey(reader) : await pieceKey(server, reader, piece))
         if (meanwhile === 'a write') await writer.putContent(film(writer, 'c'), 'x')
         const expected = meanwhile === 'a write' ? ['a', 'b', 'c'] : ['a', 'b']
         for (let round = 0; round < 2; round++) expect(await namesOf(reader)).toEqual(expected)
@@ -97,10 +99,12 @@ describe('a cached listing', () => {
       await writer.remove(film(writer, 'b'))
     }
     expect(await namesOf(reader)).toEqual(['a'])
+    expect(durable.count('listing')).toBe(0)
+    for (let round = 0; round < 2; round++) expect(await namesOf(writer)).toEqual(['a'])
     expect(durable.count('listing')).toBe(1)
   })
 
-  test('is spread over buckets when it is large', async () => {
+  test('is spread over items when it is large', async () => {
     const server = new CacheServer({ maxItemBytes: 2_000 })
     const durable = new FaultyStorage(new MemoryStorage())
     const storage = new MemcacheStorage({ storage: durable, cache: server.client() })
@@ -121,7 +125,7 @@ describe('a cached listing', () => {
     expect(durable.count('listing')).toBe(1)
   })
 
-  for (const operation of ['add', 'setMulti', 'cas', 'prepend', 'getMulti', 'get'] as const) {
+  for (const operation of ['add', 'setMulti', 'cas', 'getMulti', 'get', 'delete', 'touch'] as const) {
     test(`a ${operation} without an answer costs the set, not the listing`, async () => {
       for (const at of ['before', 'after'] as const) {
         const { durable, reader, readerCache, writer } = play()
@@ -145,12 +149,12 @@ describe('a cached listing', () => {
 })
 
 describe('late changes', () => {
-  const isBucket = (key: string) => key.includes(':l/')
+  const isPiece = (key: string) => key.includes(':l/')
 
   test('a create whose entry arrives after the removal does not bring the name back', async () => {
     const { server, durable, reader, writer, writerCache } = await cachedListing('a')
     const third = new MemcacheStorage({ storage: durable, cache: server.client() })
-    const late = writerCache.pauseNext('append', { key: isBucket })
+    const late = writerCache.pauseNext('append', { key: isPiece })
     const create = writer.putContent(film(writer, 'b'), 'x')
     await late.reached
     await third.remove(film(third, 'b'))
@@ -162,7 +166,7 @@ describe('late changes', () => {
   test('a removal whose entry arrives after the next create does not hide the name', async () => {
     const { server, durable, reader, writer, writerCache } = await cachedListing('a', 'b')
     const third = new MemcacheStorage({ storage: durable, cache: server.client() })
-    const late = writerCache.pauseNext('append', { key: isBucket })
+    const late = writerCache.pauseNext('append', { key: isPiece })
     const remove = writer.remove(film(writer, 'b'))
     await late.reached
     await third.putContent(film(third, 'b'), 'again')
@@ -191,9 +195,57 @@ describe('late changes', () => {
       answer.open()
       await slow
       expect(await namesOf(reader)).toEqual(expected)
-      expect(writerCache.count('append')).toBe(0)
+      // A creation that is over by then is of no use to anybody; a removal loses by its version.
+      expect(writerCache.count('append')).toBe(first === 'put' ? 0 : 1)
     })
   }
+
+  test('a create that was under way is added to a set that was built meanwhile, which stays', async () => {
+    const { durable, reader, writer, writerCache } = play()
+    await durable.putContent(film(durable, 'a'), 'x')
+    const commit = writerCache.pauseNext('set')
+    const slow = writer.putContent(film(writer, 'b'), 'x')
+    await commit.reached
+    expect(await namesOf(reader)).toEqual(['a'])
+    durable.forgetCalls()
+    commit.open()
+    await slow
+    expect(await namesOf(reader)).toEqual(['a', 'b'])
+    expect(durable.count('listing')).toBe(0)
+  })
+
+  test('a create that saw a set before its writers logged does not add to it after the removal', async () => {
+    const { server, durable, reader, readerCache, writer } = play()
+    const third = new MemcacheStorage({ storage: durable, cache: server.client() })
+    await durable.putContent(film(durable, 'a'), 'x')
+    const leased = readerCache.pauseNext('setMulti', { key: isPiece })
+    const listing = namesOf(reader)
+    await leased.reached
+    const answer = durable.pauseNextWrite({ at: 'after' })
+    const slow = writer.putContent(film(writer, 'b'), 'x')
+    await answer.reached
+    // Nothing is told: the set will be read later than this.
+    await third.remove(film(third, 'b'))
+    leased.open()
+    expect(await listing).toEqual(['a'])
+    answer.open()
+    await slow
+    expect(await namesOf(reader)).toEqual(['a'])
+  })
+
+  test('a storage behind that does not tell whether a create still stands costs the set', async () => {
+    const { durable, reader, writer } = play()
+    const answer = durable.pauseNextWrite({ at: 'after' })
+    const slow = writer.putContent(film(writer, 'b'), 'x')
+    await answer.reached
+    expect(await namesOf(reader)).toEqual(['b'])
+    durable.failNextReads(1, new Error('The database is down'))
+    answer.open()
+    await slow
+    durable.forgetCalls()
+    expect(await namesOf(reader)).toEqual(['b'])
+    expect(durable.count('listing')).toBe(1)
+  })
 
   test('an entry without an answer takes the listing away', async () => {
     for (const at of ['before', 'after'] as const) {

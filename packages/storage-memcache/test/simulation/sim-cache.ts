@@ -14,11 +14,13 @@ import type { Scheduler, SimProcess } from './scheduler.js'
 /** A memcached of the simulated world. */
 export class SimServer {
   readonly #scheduler: Scheduler
+  readonly #maxItemBytes: number | undefined
   #cache: EmbeddedCache
   readonly #keys = new Set<string>()
 
-  constructor(scheduler: Scheduler) {
+  constructor(scheduler: Scheduler, maxItemBytes?: number) {
     this.#scheduler = scheduler
+    this.#maxItemBytes = maxItemBytes
     this.#cache = this.#empty()
   }
 
@@ -44,7 +46,10 @@ export class SimServer {
   }
 
   #empty(): EmbeddedCache {
-    return new EmbeddedCache({ now: () => this.#scheduler.nowMs })
+    const now = () => this.#scheduler.nowMs
+    return new EmbeddedCache(
+      this.#maxItemBytes === undefined ? { now } : { now, maxItemBytes: this.#maxItemBytes },
+    )
   }
 }
 
@@ -133,7 +138,10 @@ export class SimCache implements Cache {
     for (const key of keys) this.#server.touched(key)
     if (isLost && this.#scheduler.chance(0.7)) {
       // Executed at some time, perhaps long after the caller gave up.
-      void this.#scheduler.step(`${who}: ${label} (answer lost)`).then(() => execute(this.#server.cache))
+      void this.#scheduler
+        .step(`${who}: ${label} (answer lost)`)
+        .then(() => execute(this.#server.cache))
+        .catch(() => undefined)
     }
     if (isLost) {
       await this.#scheduler.sleep(500, this.#process)

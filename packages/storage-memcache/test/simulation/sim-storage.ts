@@ -1,4 +1,5 @@
 import type {
+  ExistsOptions,
   Parts,
   ReadManyOptions,
   ResourceInfo,
@@ -29,6 +30,13 @@ export class SimStorage extends ForwardingStorage {
     const found = await super.getMany(infos, options)
     await this.#step('db: read answered')
     return found
+  }
+
+  override async exists(info: ResourceInfo, options?: ExistsOptions): Promise<boolean> {
+    await this.#step('db: look')
+    const exists = await super.exists(info, options)
+    await this.#step('db: look answered')
+    return exists
   }
 
   override async page(collection: string, options?: PageOptions): Promise<ListPage> {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { variants } from './variants.js'
-import { CALM, type Outcome, proxyWith, simulate, type WorldOptions } from './world.js'
+import { CALM, LISTING, type Outcome, proxyWith, simulate, type WorldOptions } from './world.js'
 
 /** A broken protocol is given up at the first fault, so that it can be looked for longer. */
 const VARIANT_RUNS = 5_000
@@ -47,6 +47,9 @@ const worlds: Readonly<Record<string, WorldOptions>> = {
     make: proxyWith({ ttlMs: 1, graceMs: 1_000_000, softTimeoutMs: 2, whenStorageFails: 'grace' }),
   },
   'no transactions': { ...CALM, transactions: false },
+  'members come and go': LISTING,
+  'members come and go and items are evicted': { ...LISTING, evictions: 0.2 },
+  'members come and go in items that are soon full': { ...LISTING, maxItemBytes: 64, losses: 0.02 },
 }
 
 describe('simulated worlds keep their promise when', () => {

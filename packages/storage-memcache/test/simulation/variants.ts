@@ -1,8 +1,15 @@
-import type { Parts, ResourceInfo, Storage, WriteOptions, WriteResult } from '@larder/storage-core'
+import type {
+  ExistsOptions,
+  Parts,
+  ResourceInfo,
+  Storage,
+  WriteOptions,
+  WriteResult,
+} from '@larder/storage-core'
 import { ForwardingStorage } from '@larder/storage-core/testing'
 import type { Cache, CacheItem, CasResult, CasToken, ItemOptions } from '@larder/storage-memcache'
 import { naiveStorage } from '../support/naive-storages.js'
-import { CALM, PROXY, type WorldOptions } from './world.js'
+import { CALM, LISTING, PROXY, type WorldOptions } from './world.js'
 
 /** A protocol with one thing left out, and a world in which that shows. */
 export interface Variant {
@@ -11,6 +18,7 @@ export interface Variant {
   readonly found: 'stale after an acknowledged write' | 'either'
 }
 
+const HEAD = 0x4c44_5206
 const VALUE = 0x4c44_5201
 const LEASE = 0x4c44_5204
 const MARK = 0x4c44_5205
@@ -177,6 +185,42 @@ class Guessing extends Forwarding {
   }
 }
 
+/** A creation is told to a set that was not seen under the lock, whatever became of the resource meanwhile. */
+class NoLookBehind extends ForwardingStorage {
+  override async exists(info: ResourceInfo, options?: ExistsOptions): Promise<boolean> {
+    await super.exists(info, options)
+    return true
+  }
+}
+
+/** A set is read while its writers do not log yet: they are told of it when it is ready. */
+class LateLogs extends Forwarding {
+  readonly #leases = new Map<CasToken, CasToken>()
+
+  override async cas(
+    key: string,
+    value: Uint8Array,
+    token: CasToken,
+    options?: ItemOptions,
+  ): Promise<CasResult> {
+    if (options?.flags !== HEAD) return super.cas(key, value, token, options)
+    if (!Buffer.from(value).toString().startsWith('building'))
+      return super.cas(key, value, this.#leases.get(token) ?? token, options)
+    const cas: CasToken = { id: 1n, equals: (other) => other === cas }
+    this.#leases.set(cas, token)
+    return { status: 'stored', cas }
+  }
+}
+
+/** Of two entries about a name, the one that was logged first counts, and both count more than what was read. */
+class NoVersionsInLogs extends Forwarding {
+  override append(key: string, value: Uint8Array): Promise<boolean> {
+    const entry = Buffer.from(value)
+    entry.writeDoubleBE(Number.MAX_SAFE_INTEGER, 1)
+    return super.append(key, entry)
+  }
+}
+
 /** Runs the hook, and so sets the marks, before the row is locked. */
 class HookOutside extends ForwardingStorage {
   override async put(info: ResourceInfo, parts: Parts, options?: WriteOptions): Promise<WriteResult> {
@@ -222,6 +266,22 @@ export const variants: Readonly<Record<string, Variant>> = {
       ...CALM,
       make: (storage: Storage, cache, environment) => PROXY(new HookOutside(storage), cache, environment),
     },
+    found: 'stale after an acknowledged write',
+  },
+  'creations told without a look at the storage': {
+    world: {
+      ...LISTING,
+      evictions: 0.5,
+      make: (storage: Storage, cache, environment) => PROXY(new NoLookBehind(storage), cache, environment),
+    },
+    found: 'stale after an acknowledged write',
+  },
+  'sets read before their writers log': {
+    world: { ...LISTING, make: through((cache) => new LateLogs(cache)) },
+    found: 'stale after an acknowledged write',
+  },
+  'entries without versions': {
+    world: { ...LISTING, make: through((cache) => new NoVersionsInLogs(cache)) },
     found: 'stale after an acknowledged write',
   },
   'CAS kept over a reconnect': {

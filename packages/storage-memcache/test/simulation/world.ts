@@ -20,6 +20,10 @@ export interface WorldOptions {
   /** How likely a command of the cache gets no answer. */
   readonly losses: number
   readonly transactions: boolean
+  /** How likely an operation reads, writes or removes; else it lists. */
+  readonly mix: { readonly read: number; readonly write: number; readonly remove: number }
+  /** How large an item may be, in bytes. Default: what memcached takes. */
+  readonly maxItemBytes?: number
   readonly make: (storage: Storage, cache: Cache, environment: Environment) => Storage
 }
 
@@ -38,7 +42,14 @@ export const CALM: WorldOptions = Object.freeze({
   crashes: 0,
   losses: 0,
   transactions: true,
+  mix: { read: 0.55, write: 0.25, remove: 0.08 },
   make: PROXY,
+})
+
+/** A world that is about listings. */
+export const LISTING: WorldOptions = Object.freeze({
+  ...CALM,
+  mix: { read: 0.05, write: 0.35, remove: 0.25 },
 })
 
 const NAMES = ['a', 'b'] as const
@@ -55,7 +66,7 @@ export interface Outcome {
 /** One run: processes read, write, remove and list two resources at random, under the faults asked for. */
 export async function simulate(seed: number, options: WorldOptions): Promise<Outcome> {
   const scheduler = new Scheduler(seed)
-  const server = new SimServer(scheduler)
+  const server = new SimServer(scheduler, options.maxItemBytes)
   const database = new MemoryStorage({ now: () => scheduler.nowMs })
   const history = new HistoryRecorder()
   const losesMarks = options.evictions > 0 || options.restarts > 0
@@ -90,14 +101,15 @@ export async function simulate(seed: number, options: WorldOptions): Promise<Out
     const name = scheduler.pick(NAMES)
     const info = storage.info('c', name)
     const dice = scheduler.random()
-    if (dice < 0.55) {
+    const { read, write, remove } = options.mix
+    if (dice < read) {
       const found = await history.get(storage, info)
       scheduler.note(`${id}: ${name} is ${found?.bytes.toString() ?? 'missing'}`)
-    } else if (dice < 0.8) {
+    } else if (dice < read + write) {
       const { created, version } = await history.put(storage, info, id)
       if (!created && losesMarks) forgetListing(history, version)
       scheduler.note(`${id}: wrote ${name}`)
-    } else if (dice < 0.88) {
+    } else if (dice < read + write + remove) {
       await history.remove(storage, info)
       scheduler.note(`${id}: removed ${name}`)
     } else {

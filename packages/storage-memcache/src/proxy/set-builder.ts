@@ -1,0 +1,136 @@
+import type { Cache, CasToken } from '../cache.js'
+import { EMPTY, flagsOf } from './entry.js'
+import type { Environment } from '../environment.js'
+import { chunkKey, encodeHead, type Head, logKey } from './listing-head.js'
+import { encodeChunks } from './member-chunk.js'
+import type { NamedVersion } from './member-log.js'
+import type { Settings } from './settings.js'
+
+/** What a chunk of names is filled up to, in bytes. */
+const CHUNK_BYTES = 65_536
+/** A set has one more log for so many names, up to a number that readers fetch at once. */
+const NAMES_A_LOG = 10_000
+const MAX_LOGS = 64
+/** Logs and chunks outlive their head, lest a head lead to nothing. */
+const EXTRA_MS = 60_000
+
+/** Where a set is built. */
+export interface BuildSite {
+  readonly cache: Cache
+  readonly env: Environment
+  readonly settings: Pick<Settings, 'listTtlMs' | 'leaseTtlMs'>
+  readonly headKey: string
+}
+
+/**
+ * Builds one generation of a cached listing while somebody reads the storage behind. Writers log from `begin` on, so
+ * that it does not matter when each name is read. A cache that fails costs the set, never the listing.
+ */
+export class SetBuilder {
+  readonly #site: BuildSite
+  readonly #token: CasToken
+  #head: Head
+  #refreshAt: number
+  #isOver = false
+
+  private constructor(site: BuildSite, head: Head, token: CasToken) {
+    this.#site = site
+    this.#head = head
+    this.#token = token
+    this.#refreshAt = this.#nextRefresh()
+  }
+
+  /** Undefined: somebody else is at it. Rejects where a server does not answer. */
+  static async begin(site: BuildSite): Promise<SetBuilder | undefined> {
+    const { cache, env, settings, headKey } = site
+    const building: Head = {
+      ...{ generation: env.uniqueId(), state: 'building' },
+      ...{ logs: 1, chunks: 0, members: 0 },
+    }
+    const options = { flags: flagsOf('head'), ttlMs: settings.leaseTtlMs }
+    const lease = await cache.add(headKey, encodeHead({ ...building, state: 'leased' }), options)
+    if (lease === undefined) return undefined
+    try {
+      // Before writers are told of it.
+      await openLogs(site, building, 0)
+      const opened = await cache.cas(headKey, encodeHead(building), lease, options)
+      return opened.status === 'stored' ? new SetBuilder(site, building, opened.cas) : undefined
+    } catch (error) {
+      await cache.delete(headKey, { cas: lease }).catch(() => undefined)
+      throw error
+    }
+  }
+
+  /** Takes the next members, in order of their names, as they were read after `begin`. */
+  async add(members: readonly NamedVersion[]): Promise<void> {
+    if (this.#isOver) return
+    const { cache, env, settings, headKey } = this.#site
+    const { maxItemBytes } = cache
+    const values = encodeChunks(members, Math.min(CHUNK_BYTES, maxItemBytes), maxItemBytes)
+    const { chunks } = this.#head
+    try {
+      await storeAll(
+        this.#site,
+        values.map((value, i) => ({ key: chunkKey(headKey, this.#head, chunks + i), value, kind: 'names' })),
+      )
+      this.#head = {
+        ...this.#head,
+        chunks: chunks + values.length,
+        members: this.#head.members + members.length,
+      }
+      if (env.now() < this.#refreshAt) return
+      this.#refreshAt = this.#nextRefresh()
+      await cache.touch(headKey, settings.leaseTtlMs)
+    } catch {
+      await this.abandon()
+    }
+  }
+
+  /** Opens the set to readers, unless it has gone meanwhile. */
+  async publish(): Promise<void> {
+    if (this.#isOver) return
+    const { cache, settings, headKey } = this.#site
+    // Entries may stand in any log: those who log meanwhile use the first.
+    const logs = Math.min(MAX_LOGS, 1 + Math.floor(this.#head.members / NAMES_A_LOG))
+    const ready: Head = { ...this.#head, state: 'ready', logs }
+    const options = { flags: flagsOf('head'), ttlMs: settings.listTtlMs }
+    try {
+      await openLogs(this.#site, ready, 1)
+      await cache.cas(headKey, encodeHead(ready), this.#token, options)
+      this.#isOver = true
+    } catch {
+      await this.abandon()
+    }
+  }
+
+  /** Lets others build. Does nothing to a set that was published. */
+  async abandon(): Promise<void> {
+    if (this.#isOver) return
+    this.#isOver = true
+    await this.#site.cache.delete(this.#site.headKey, { cas: this.#token }).catch(() => undefined)
+  }
+
+  #nextRefresh(): number {
+    return this.#site.env.now() + this.#site.settings.leaseTtlMs / 3
+  }
+}
+
+async function openLogs(site: BuildSite, head: Head, from: number): Promise<void> {
+  const keys = Array.from({ length: head.logs - from }, (_, i) => logKey(site.headKey, head, from + i))
+  await storeAll(
+    site,
+    keys.map((key) => ({ key, value: EMPTY, kind: 'bucket' })),
+  )
+}
+
+async function storeAll(
+  { cache, settings }: BuildSite,
+  items: readonly { key: string; value: Uint8Array; kind: 'bucket' | 'names' }[],
+): Promise<void> {
+  if (items.length === 0) return
+  const ttlMs = settings.listTtlMs + EXTRA_MS
+  const failed = await cache.setMulti(
+    items.map(({ key, value, kind }) => ({ key, value, flags: flagsOf(kind), ttlMs })),
+  )
+  for (const error of failed.values()) throw error
+}
