@@ -1,3 +1,6 @@
+export { audit } from './audit.js'
+export type { AuditOptions } from './audit/audit.js'
+export type { AuditProgress, AuditReport, Disagreement, DisagreementKind } from './audit/report.js'
 export type {
   Cache,
   CacheBatch,
@@ -48,7 +51,7 @@ export type { EntryOptions, QueryOptions } from './query/query-options.js'
 export { MemcacheStorage } from './memcache-storage.js'
 export type { MemcacheStorageOptions } from './memcache-storage.js'
 export type { StorageCounters } from './proxy/counters.js'
-export type { ProtocolOptions, WhenCacheFails } from './proxy/settings.js'
+export type { ProtocolOptions, WhenCacheFails, WhenStorageFails } from './proxy/settings.js'
 export type { KeyHash, KeyHashName } from './routing/hashes.js'
 export type { Distribution } from './routing/placement.js'
 export type { RoutingOptions } from './routing/router.js'

@@ -1,4 +1,5 @@
 import { defaultKeyGenerator, DrivenStorage, type KeyGenerator, type Storage } from '@larder/storage-core'
+import type { Auditable } from './audit/auditable.js'
 import { type CacheChoice, chooseCache } from './client/cache-choice.js'
 import type { Environment } from './environment.js'
 import { checkNamespace } from './proxy/cache-key.js'
@@ -22,6 +23,8 @@ export interface MemcacheStorageOptions extends ProtocolOptions, CacheChoice {
   readonly environment?: Environment | undefined
 }
 
+const AUDITABLE = new WeakMap<MemcacheStorage, Auditable>()
+
 /** A read-through and write-through cache on memcached in front of any other storage. */
 export class MemcacheStorage extends DrivenStorage {
   readonly #counters: StorageCounters
@@ -34,18 +37,26 @@ export class MemcacheStorage extends DrivenStorage {
     const { keyGenerator = defaultKeyGenerator, environment: env = systemEnvironment, storage } = options
     const { cache, owned } = chooseCache(options, 'MemcacheStorage')
     const counters = newCounters()
-    super(
+    const driver =
       storage === undefined
         ? new StandaloneDriver(cache, namespace, keyGenerator, env, owned)
-        : new ProxyDriver({ cache, storage, settings, namespace, keyGenerator, env, counters, owned }),
-    )
+        : new ProxyDriver({ cache, storage, settings, namespace, keyGenerator, env, counters, owned })
+    super(driver)
     this.#counters = counters
+    if (storage === undefined || !(driver instanceof ProxyDriver)) return
+    const infoOf = (collection: string, resource: string) => this.info(collection, resource)
+    AUDITABLE.set(this, { cache, storage, settings, env, infoOf, isClosed: () => driver.isClosed })
   }
 
   /** What this storage has done so far; all zero where there is no storage behind it. */
   counters(): StorageCounters {
     return { ...this.#counters }
   }
+}
+
+/** Undefined: there is no storage behind it. */
+export function auditableOf(storage: MemcacheStorage): Auditable | undefined {
+  return AUDITABLE.get(storage)
 }
 
 function refuseProtocolOptions(options: ProtocolOptions): void {

@@ -61,6 +61,7 @@ export class ProxyDriver implements StorageDriver {
   readonly #owned: ProxyParts['owned']
   /** Writers of one resource queue here rather than at the database's row lock, where each holds a connection. */
   readonly #writers = new KeyedMutex()
+  isClosed = false
 
   constructor({ cache, storage, settings, namespace, keyGenerator, env, counters, owned }: ProxyParts) {
     this.supports = storage.supports
@@ -200,6 +201,7 @@ export class ProxyDriver implements StorageDriver {
   }
 
   async close(): Promise<void> {
+    this.isClosed = true
     await this.#relay.stop()
     await this.#reader.settled()
     await this.#settler.flush()

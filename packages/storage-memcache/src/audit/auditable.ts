@@ -1,0 +1,15 @@
+import type { ResourceInfo, Storage } from '@larder/storage-core'
+import type { Cache } from '../cache.js'
+import type { Environment } from '../environment.js'
+import type { Settings } from '../proxy/settings.js'
+
+/** What an audit needs to know of a proxy. */
+export interface Auditable {
+  readonly cache: Cache
+  readonly storage: Storage
+  readonly settings: Settings
+  readonly env: Environment
+  /** The proxy's own info of a resource. */
+  readonly infoOf: (collection: string, resource: string) => ResourceInfo
+  readonly isClosed: () => boolean
+}

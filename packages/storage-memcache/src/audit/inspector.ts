@@ -1,0 +1,80 @@
+import { isStorageError, type StoredPart } from '@larder/storage-core'
+import { createHash } from 'node:crypto'
+import type { Cache, CacheItem, CasToken, CallOptions } from '../cache.js'
+import type { PartCodec } from '../proxy/part-codec.js'
+
+/** What an audit sees under a key. */
+export type Seen =
+  | { readonly kind: 'cached'; readonly part: StoredPart | undefined; readonly state: CachedState }
+  | { readonly kind: 'none' }
+  /** A writer's mark or a reader's lease. */
+  | { readonly kind: 'busy' }
+  | { readonly kind: 'unreachable' }
+
+/** Tells whether two looks have seen one state, without keeping its bytes. */
+export interface CachedState {
+  readonly token: CasToken
+  readonly digest: string
+}
+
+interface Peeking {
+  peek(key: string, options?: CallOptions): Promise<CacheItem | undefined>
+}
+
+/** Looks at parts in the cache as readers do, and leaves everything as it is. */
+export class Inspector {
+  readonly #cache: Cache
+  readonly #codec: PartCodec
+  #peeking: Peeking | undefined
+
+  constructor(cache: Cache, codec: PartCodec) {
+    this.#cache = cache
+    this.#codec = codec
+    if (canPeek(cache)) this.#peeking = cache
+  }
+
+  lookMany(keys: readonly string[]): Promise<Seen[]> {
+    return Promise.all(keys.map((key) => this.#look(key)))
+  }
+
+  /** Rejects with `E_CLOSED`. */
+  async #look(key: string): Promise<Seen> {
+    try {
+      const item = await this.#get(key)
+      if (item === undefined) return { kind: 'none' }
+      const look = await this.#codec.decode(key, item)
+      if (look === 'unreadable') return { kind: 'none' }
+      if (look.kind === 'lease' || look.kind === 'mark') return { kind: 'busy' }
+      const part = look.kind === 'value' || look.kind === 'stale' ? look.part : undefined
+      return { kind: 'cached', part, state: { token: item.cas, digest: digestOf(part) } }
+    } catch (error) {
+      if (isStorageError(error, 'E_CLOSED')) throw error
+      return { kind: 'unreachable' }
+    }
+  }
+
+  /** Without a trace where the cache can do that. */
+  async #get(key: string): Promise<CacheItem | undefined> {
+    if (this.#peeking === undefined) return this.#cache.get(key)
+    try {
+      return await this.#peeking.peek(key)
+    } catch (error) {
+      if (!isStorageError(error, 'E_UNSUPPORTED')) throw error
+      this.#peeking = undefined
+      return this.#cache.get(key)
+    }
+  }
+}
+
+export function isSameState(one: CachedState, other: CachedState): boolean {
+  return one.token.equals(other.token) || one.digest === other.digest
+}
+
+function digestOf(part: StoredPart | undefined): string {
+  if (part === undefined) return 'absent'
+  return `${part.version} ${createHash('sha256').update(part.bytes).digest('base64')}`
+}
+
+function canPeek(cache: Cache): cache is Cache & Peeking {
+  return 'peek' in cache && typeof cache.peek === 'function'
+}
