@@ -31,10 +31,10 @@ describe('links between pages and files', () => {
   })
 })
 
-describe('the README is complete', () => {
+describe('the pages are complete', () => {
   const readme = sourceOf('README.md')
-  const notInTables = (names: readonly (string | undefined)[]) =>
-    names.filter((name) => !readme.includes(`\n| \`${name ?? ''}\``))
+  const notInTables = (names: readonly (string | undefined)[], page = readme) =>
+    names.filter((name) => !page.includes(`\n| \`${name ?? ''}\``))
 
   test('in the codes of errors', () => {
     const codes = sourceOf('packages/storage-core/src/errors.ts').matchAll(/^ {2}\| '(?<code>E_\w+)'/gm)
@@ -42,18 +42,21 @@ describe('the README is complete', () => {
   })
 
   test.each([
-    'packages/storage-memcache/src/proxy/settings.ts',
-    'packages/storage-memcache/src/memcache-storage.ts',
-    'packages/storage-memcache/src/client/remote-options.ts',
-    'packages/storage-sql/src/options.ts',
-  ])('in the options of %s', (path) => {
-    const [, options = ''] = /export interface \w*Options[^{]*\{(.*?)^\}/ms.exec(sourceOf(path)) ?? []
-    const names = Array.from(
-      options.matchAll(/^ {2}readonly (?<name>\w+)\?/gm),
-      ({ groups }) => groups?.['name'],
-    )
+    ['packages/storage-memcache/src/proxy/settings.ts', 'README.md'],
+    ['packages/storage-memcache/src/memcache-storage.ts', 'README.md'],
+    ['packages/storage-memcache/src/client/cache-choice.ts', 'README.md'],
+    ['packages/storage-memcache/src/client/remote-options.ts', 'README.md'],
+    ['packages/storage-sql/src/options.ts', 'README.md'],
+    ['packages/storage-memcache/src/client/cache-choice.ts', 'docs/queries.md'],
+    ['packages/storage-memcache/src/query/query-options.ts', 'docs/queries.md'],
+    ['packages/storage-memcache/src/query/query-cache.ts', 'docs/queries.md'],
+  ])('in the options of %s: %s', (path, page) => {
+    const interfaces = sourceOf(path).matchAll(/export interface \w*(?:Options|Choice)[^{]*\{(.*?)^\}/gms)
+    const names = Array.from(interfaces, ([, options = '']) =>
+      Array.from(options.matchAll(/^ {2}readonly (?<name>\w+)\?/gm), ({ groups }) => groups?.['name']),
+    ).flat()
     expect(names.length).toBeGreaterThan(2)
-    expect(notInTables(names)).toEqual([])
+    expect(notInTables(names, sourceOf(page))).toEqual([])
   })
 
   test('in its commands, which exist', () => {
