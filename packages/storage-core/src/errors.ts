@@ -15,6 +15,8 @@ export type StorageErrorCode =
   | 'E_TIMEOUT'
   /** A lock was not free within the time allowed; nothing was written. */
   | 'E_LOCK_TIMEOUT'
+  /** A lock that was held is not held any more: it was not extended in time, or its server forgot it. */
+  | 'E_LOCK_LOST'
   /** The cache could not be reached, and the caller asked to be told. */
   | 'E_CACHE_UNAVAILABLE'
   /** The durable storage could not be reached. */
@@ -68,6 +70,12 @@ export class PreconditionFailedError extends StorageError {
 export class LockTimeoutError extends StorageError {
   constructor(message: string, details?: StorageErrorDetails) {
     super('E_LOCK_TIMEOUT', message, details)
+  }
+}
+
+export class LockLostError extends StorageError {
+  constructor(message: string, details?: StorageErrorDetails) {
+    super('E_LOCK_LOST', message, details)
   }
 }
 

@@ -12,6 +12,11 @@ export function checkResourceName(name: unknown): asserts name is string {
   checkName(name, 'resource', MAX_RESOURCE_BYTES)
 }
 
+/** Throws `TypeError` or `RangeError` unless `name` can be a lock's name: the same names as for resources. */
+export function checkLockName(name: unknown): asserts name is string {
+  checkName(name, 'lock', MAX_RESOURCE_BYTES)
+}
+
 function checkName(name: unknown, what: string, maxBytes: number): asserts name is string {
   if (typeof name !== 'string')
     throw new TypeError(`The ${what} name must be a string, not ${describe(name)}`)

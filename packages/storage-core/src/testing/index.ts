@@ -19,3 +19,5 @@ export type {
   WriteOperation,
 } from './history/operations.js'
 export { HistoryRecorder } from './history/recorder.js'
+export type { LockContractOptions, LockGroup, OpenedLock } from './lock/harness.js'
+export { lockContract, lockContractGroups } from './lock/index.js'

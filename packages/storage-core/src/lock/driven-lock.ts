@@ -1,0 +1,203 @@
+import { randomBytes } from 'node:crypto'
+import { abortedError, untilAborted } from '../abort.js'
+import { LockLostError, LockTimeoutError, StorageError, type StorageErrorCode } from '../errors.js'
+import { KeyedMutex } from '../keyed-mutex.js'
+import { checkLockName } from '../names.js'
+import { LeasedLock } from './leased-lock.js'
+import type { AcquireOptions, HeldLock, Lock, LockTimes } from './lock.js'
+import type { LockDriver, LockGrant } from './lock-driver.js'
+import { type ResolvedTimes, resolveTimes } from './lock-times.js'
+import { Patience } from './patience.js'
+
+const SHORTEST_PAUSE_MS = 1
+const LONGEST_PAUSE_MS = 50
+
+/** What may pass while one waits. */
+const PASSING: ReadonlySet<StorageErrorCode> = new Set([
+  'E_TIMEOUT',
+  'E_LOCK_TIMEOUT',
+  'E_CACHE_UNAVAILABLE',
+  'E_STORAGE_UNAVAILABLE',
+  'E_CONFLICT',
+  'E_OUTCOME_UNKNOWN',
+  'E_OVERLOADED',
+])
+
+/** One `acquire`. */
+interface Asking {
+  readonly name: string
+  readonly owner: string
+  readonly leaseMs: number
+  readonly waitMs: number
+  readonly patience: Patience
+}
+
+/** A `Lock` of a driver. */
+export class DrivenLock implements Lock {
+  readonly #driver: LockDriver
+  readonly #times: ResolvedTimes
+  /** Those of one object queue here, so that one of them asks the server and all are served in their order. */
+  readonly #queue = new KeyedMutex()
+  readonly #waiting = new Set<Patience>()
+  /** By owner. */
+  readonly #held = new Map<string, LeasedLock>()
+  readonly #inFlight = new Set<Promise<unknown>>()
+  #closing: Promise<void> | undefined
+
+  /** Throws a `RangeError` for times that make no sense. */
+  constructor(driver: LockDriver, times: LockTimes = {}) {
+    this.#driver = driver
+    this.#times = resolveTimes(times)
+  }
+
+  async acquire(name: string, options: AcquireOptions = {}): Promise<HeldLock> {
+    checkLockName(name)
+    const { signal } = options
+    const { leaseMs, waitMs } = resolveTimes(options, this.#times)
+    if (this.#closing !== undefined) throw closedError(name)
+    if (signal?.aborted === true) throw abortedError(signal, name)
+    const patience = new Patience(name, waitMs, signal)
+    const owner = randomBytes(12).toString('base64url')
+    this.#waiting.add(patience)
+    try {
+      return await this.#track(this.#acquire({ name, owner, leaseMs, waitMs, patience }))
+    } finally {
+      this.#waiting.delete(patience)
+      patience.end()
+    }
+  }
+
+  async withLock<T>(
+    name: string,
+    work: (held: HeldLock) => Promise<T>,
+    options: AcquireOptions = {},
+  ): Promise<T> {
+    const held = await this.acquire(name, options)
+    const { leaseMs } = resolveTimes(options, this.#times)
+    // One that fails is followed by others, and by the end of the lease where none gets through.
+    const extend = (): void => void held.extend().catch(() => undefined)
+    const timer = setInterval(extend, leaseMs / 3).unref()
+    try {
+      const result = await work(held)
+      if (await held.release()) return result
+    } finally {
+      clearInterval(timer)
+      await held.release()
+    }
+    throw held.signal.aborted ? held.signal.reason : lostError(name)
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  async #close(): Promise<void> {
+    for (const patience of this.#waiting) patience.leave(closedError())
+    for (const held of this.#held.values()) held.lose(closedError(held.name))
+    // Giving back may begin when an acquiring ends.
+    while (this.#inFlight.size > 0) await Promise.allSettled(this.#inFlight)
+    await this.#driver.close()
+  }
+
+  async #acquire(asking: Asking): Promise<LeasedLock> {
+    const { name, patience } = asking
+    let leave: () => void
+    try {
+      leave = await this.#queue.acquire(name, patience.over)
+    } catch {
+      throw patience.error ?? timeoutError(asking)
+    }
+    try {
+      return await this.#poll(asking, leave)
+    } catch (error) {
+      leave()
+      throw error
+    }
+  }
+
+  /** Asks until the lock is granted; once more when the time has passed. */
+  async #poll(asking: Asking, leave: () => void): Promise<LeasedLock> {
+    const { patience } = asking
+    for (let pauseMs = SHORTEST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
+      const wasOver = patience.over.aborted
+      const answer = await this.#attempt(asking, leave)
+      if (answer instanceof LeasedLock) return answer
+      if (wasOver || asking.waitMs === 0) {
+        if (answer === undefined) throw timeoutError(asking)
+        this.#giveBack(asking)
+        throw answer
+      }
+      await patience.pause(pauseMs * (0.5 + Math.random()))
+      if (patience.error !== undefined) {
+        if (answer !== undefined) this.#giveBack(asking)
+        throw patience.error
+      }
+    }
+  }
+
+  /** Undefined: another has it. An error that may pass is an answer, too. */
+  async #attempt(asking: Asking, leave: () => void): Promise<LeasedLock | StorageError | undefined> {
+    const { name, owner, leaseMs, patience } = asking
+    const askedAt = performance.now()
+    let isLost = false
+    const onLost = (): void => {
+      isLost = true
+      this.#held.get(owner)?.lose()
+    }
+    const attempt = this.#driver.attempt({ name, owner, leaseMs, onLost })
+    let grant: LockGrant | undefined
+    try {
+      grant = await untilAborted(attempt, patience.left, name)
+    } catch (error) {
+      if (patience.error !== undefined) {
+        this.#giveBack(asking, attempt)
+        throw patience.error
+      }
+      if (error instanceof StorageError && PASSING.has(error.code)) return error
+      this.#giveBack(asking)
+      throw error
+    }
+    if (grant === undefined || isLost) return undefined
+    if (patience.error !== undefined) {
+      this.#giveBack(asking)
+      throw patience.error
+    }
+    const held = new LeasedLock({ name, owner, leaseMs, askedAt }, grant, this.#driver, (ending) => {
+      this.#held.delete(owner)
+      void this.#track(ending).then(leave)
+    })
+    this.#held.set(owner, held)
+    return held
+  }
+
+  /** What may have been granted to somebody who does not want it any more. */
+  #giveBack({ name, owner }: Asking, attempt: Promise<unknown> = Promise.resolve()): void {
+    const afterwards = attempt.catch(() => undefined).then(() => this.#driver.release(name, owner))
+    void this.#track(afterwards.catch(() => undefined))
+  }
+
+  #track<T>(work: Promise<T>): Promise<T> {
+    this.#inFlight.add(work)
+    const done = (): void => void this.#inFlight.delete(work)
+    work.then(done, done)
+    return work
+  }
+}
+
+function closedError(name?: string): StorageError {
+  return new StorageError('E_CLOSED', 'The lock was closed', { key: name })
+}
+
+function timeoutError({ name, waitMs }: Asking): LockTimeoutError {
+  const told = `Another held the lock ${JSON.stringify(name)} for ${waitMs} ms`
+  return new LockTimeoutError(told, { key: name })
+}
+
+function lostError(name: string): LockLostError {
+  return new LockLostError(`The lock ${JSON.stringify(name)} was lost while it was used`, { key: name })
+}

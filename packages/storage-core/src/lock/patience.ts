@@ -1,0 +1,62 @@
+import { abortedError } from '../abort.js'
+import type { StorageError } from '../errors.js'
+
+/** How long one caller waits: for some time, and no longer than it wants. */
+export class Patience {
+  readonly #name: string
+  readonly #signal: AbortSignal | undefined
+  readonly #left = new AbortController()
+  readonly #over = new AbortController()
+  readonly #timer: NodeJS.Timeout
+  #error: StorageError | undefined
+
+  constructor(name: string, waitMs: number, signal: AbortSignal | undefined) {
+    this.#name = name
+    this.#signal = signal
+    this.#timer = setTimeout(() => this.#over.abort(), waitMs)
+    signal?.addEventListener('abort', this.#onAbort, { once: true })
+  }
+
+  /** Why the caller is not interested any more, if that is so. */
+  get error(): StorageError | undefined {
+    return this.#error
+  }
+
+  /** Fires when the caller is not interested any more. */
+  get left(): AbortSignal {
+    return this.#left.signal
+  }
+
+  /** Fires then, or when the time has passed. */
+  get over(): AbortSignal {
+    return this.#over.signal
+  }
+
+  leave(error: StorageError): void {
+    this.#error ??= error
+    this.#left.abort(error)
+    this.#over.abort(error)
+  }
+
+  /** Resolves after that time, or earlier when waiting is over. */
+  async pause(ms: number): Promise<void> {
+    const over = this.over
+    if (over.aborted) return
+    await new Promise<void>((resolve) => {
+      const done = (): void => {
+        clearTimeout(timer)
+        over.removeEventListener('abort', done)
+        resolve()
+      }
+      const timer = setTimeout(done, ms)
+      over.addEventListener('abort', done)
+    })
+  }
+
+  end(): void {
+    clearTimeout(this.#timer)
+    this.#signal?.removeEventListener('abort', this.#onAbort)
+  }
+
+  readonly #onAbort = (): void => this.leave(abortedError(this.#signal, this.#name))
+}

@@ -1,0 +1,141 @@
+import assert from 'node:assert/strict'
+import { isStorageError } from '../../errors.js'
+import { assertCode, soon } from '../contract/assertions.js'
+import { fired, lockGroup, meanwhile, wait } from './harness.js'
+
+export const leases = lockGroup('leases', (test) => {
+  test('a lock that is not extended is lost, and others can have it', async ({ lock, another, name }) => {
+    const other = await another()
+    const held = await lock.acquire(name, { leaseMs: 150 })
+    assert.ok(held.remainingMs > 0 && held.remainingMs <= 150)
+    await fired(held.signal, 'the end of a lease')
+    assert.ok(isStorageError(held.signal.reason, 'E_LOCK_LOST'), String(held.signal.reason))
+    assert.equal(held.remainingMs, 0)
+    await assertCode(held.extend(), 'E_LOCK_LOST')
+    const next = await soon(other.acquire(name, { waitMs: 60_000 }), 'a lock whose lease has ended')
+    assert.equal(await held.release(), false)
+    await assertCode(lock.acquire(name, { waitMs: 0 }), 'E_LOCK_TIMEOUT')
+    assert.equal(await next.release(), true)
+  })
+
+  test('a lock that is extended outlives its first lease', async ({ lock, another, name }) => {
+    const other = await another()
+    const held = await lock.acquire(name, { leaseMs: 1_000 })
+    await held.extend(60_000)
+    assert.ok(held.remainingMs > 50_000)
+    await assertCode(other.acquire(name, { waitMs: 1_100 }), 'E_LOCK_TIMEOUT')
+    assert.equal(held.signal.aborted, false)
+    assert.equal(await held.release(), true)
+  })
+
+  test('a lease can be made shorter', async ({ lock, another, name }) => {
+    const other = await another()
+    const held = await lock.acquire(name, { leaseMs: 60_000 })
+    await held.extend(100)
+    await fired(held.signal, 'the end of a lease')
+    await soon(other.acquire(name, { waitMs: 60_000 }), 'a lock whose lease has ended')
+  })
+
+  test('what was released cannot be extended, and not be released for another', async (fixture) => {
+    const { lock, another, name } = fixture
+    const other = await another()
+    const held = await lock.acquire(name)
+    assert.equal(await held.release(), true)
+    assert.equal(await held.release(), true)
+    assert.equal(held.remainingMs, 0)
+    const next = await other.acquire(name)
+    await assertCode(held.extend(), 'E_CLOSED')
+    await held[Symbol.asyncDispose]()
+    assert.equal(held.signal.aborted, false)
+    await next.extend()
+    await assertCode(lock.acquire(name, { waitMs: 0 }), 'E_LOCK_TIMEOUT')
+  })
+
+  test('what the servers forgot is lost, and another holder is left alone', async (fixture) => {
+    const { lock, another, forget, name } = fixture
+    const other = await another()
+    const held = await lock.acquire(name)
+    await forget()
+    const next = await soon(other.acquire(name), 'a lock that was forgotten')
+    await assertCode(held.extend(), 'E_LOCK_LOST')
+    assert.ok(isStorageError(held.signal.reason, 'E_LOCK_LOST'))
+    assert.equal(await held.release(), false)
+    await next.extend()
+    await assertCode(lock.acquire(name, { waitMs: 0 }), 'E_LOCK_TIMEOUT')
+    assert.equal(await next.release(), true)
+  })
+
+  test('a release tells of a lock that was lost unnoticed', async ({ lock, another, forget, name }) => {
+    const other = await another()
+    const held = await lock.acquire(name)
+    await forget()
+    const next = await other.acquire(name)
+    assert.equal(await held.release(), false)
+    assert.equal(await next.release(), true)
+  })
+
+  test('the next in line gets what was lost', async ({ lock, forget, name }) => {
+    const held = await lock.acquire(name)
+    const waiting = meanwhile(lock.acquire(name, { waitMs: 60_000 }))
+    await forget()
+    await assertCode(held.extend(), 'E_LOCK_LOST')
+    const next = await soon(waiting, 'a lock that was forgotten')
+    assert.equal(await next.release(), true)
+  })
+})
+
+export const withLocks = lockGroup('withLock', (test) => {
+  test('gives what the work gives, and gives the lock back', async ({ lock, another, name }) => {
+    const other = await another()
+    const answer = await lock.withLock(name, async (held) => {
+      await assertCode(other.acquire(name, { waitMs: 0 }), 'E_LOCK_TIMEOUT')
+      return held.name
+    })
+    assert.equal(answer, name)
+    await other.acquire(name, { waitMs: 0 })
+  })
+
+  test('gives the lock back when the work fails', async ({ lock, another, name }) => {
+    const failure = new Error('the work failed')
+    const failed = lock.withLock(name, () => {
+      throw failure
+    })
+    await assert.rejects(failed, failure)
+    await (await another()).acquire(name, { waitMs: 0 })
+  })
+
+  test('holds the lock for longer than a lease', async ({ lock, another, name }) => {
+    const other = await another()
+    const work = async (signal: AbortSignal) => {
+      await wait(1_400)
+      await assertCode(other.acquire(name, { waitMs: 0 }), 'E_LOCK_TIMEOUT')
+      assert.equal(signal.aborted, false)
+      return 'done'
+    }
+    assert.equal(await lock.withLock(name, ({ signal }) => work(signal), { leaseMs: 900 }), 'done')
+  })
+
+  test('says when the lock was lost, also to the work', async ({ lock, another, forget, name }) => {
+    const other = await another()
+    const working = lock.withLock(
+      name,
+      async (held) => {
+        await forget()
+        // So that no extension can pass for a new beginning.
+        await other.acquire(name)
+        await fired(held.signal, 'the loss of a lock')
+      },
+      { leaseMs: 600 },
+    )
+    await assertCode(soon(working, 'work whose lock was lost'), 'E_LOCK_LOST')
+  })
+
+  test('says so even when the work did not notice', async ({ lock, another, forget, name }) => {
+    const other = await another()
+    const working = lock.withLock(name, async () => {
+      await forget()
+      await other.acquire(name)
+    })
+    await assertCode(working, 'E_LOCK_LOST')
+  })
+})

@@ -1,0 +1,147 @@
+import assert from 'node:assert/strict'
+import { isStorageError } from '../../errors.js'
+import { assertCode, soon, turns } from '../contract/assertions.js'
+import { lockGroup, meanwhile, wait } from './harness.js'
+
+export const waiting = lockGroup('waiting', (test) => {
+  test('ends with the lock as soon as it is released', async ({ lock, another, name }) => {
+    const other = await another()
+    const held = await lock.acquire(name)
+    const waiting = meanwhile(other.acquire(name, { waitMs: 60_000 }))
+    await turns()
+    await held.release()
+    const next = await soon(waiting, 'a lock that was released')
+    await next.release()
+  })
+
+  test('ends when its time has passed', async ({ lock, another, name }) => {
+    const other = await another()
+    await lock.acquire(name)
+    for (const each of [lock, other]) {
+      const begun = performance.now()
+      await assertCode(soon(each.acquire(name, { waitMs: 120 }), 'a bounded wait'), 'E_LOCK_TIMEOUT')
+      assert.ok(performance.now() - begun >= 100, 'it was given up early')
+    }
+  })
+
+  test('a lock is not reentrant', async ({ lock, name }) => {
+    await lock.withLock(name, async () => {
+      await assertCode(soon(lock.acquire(name, { waitMs: 10 }), 'waiting for oneself'), 'E_LOCK_TIMEOUT')
+    })
+  })
+
+  test('those of one client are served in the order of coming', async ({ lock, name }) => {
+    const held = await lock.acquire(name)
+    const served: number[] = []
+    const waiters = [1, 2, 3, 4, 5].map((number) =>
+      meanwhile(lock.withLock(name, async () => void served.push(number), { waitMs: 20_000 })),
+    )
+    await turns()
+    await held.release()
+    await soon(Promise.all(waiters), 'those in line')
+    assert.deepEqual(served, [1, 2, 3, 4, 5])
+  })
+
+  test('a signal that has fired stops it before anything is done', async ({ lock, another, name }) => {
+    const reason = new Error('changed my mind')
+    await assert.rejects(lock.acquire(name, { signal: AbortSignal.abort(reason) }), (error: unknown) => {
+      assert.ok(isStorageError(error, 'E_ABORTED'), String(error))
+      assert.equal(error.cause, reason)
+      return true
+    })
+    await (await another()).acquire(name, { waitMs: 0 })
+  })
+
+  test('who gives up gives up the place', async ({ lock, another, name }) => {
+    const other = await another()
+    const held = await lock.acquire(name)
+    for (const each of [lock, other]) {
+      const abort = new AbortController()
+      const gone = meanwhile(
+        assertCode(each.acquire(name, { waitMs: 60_000, signal: abort.signal }), 'E_ABORTED'),
+      )
+      await turns()
+      abort.abort()
+      await soon(gone, 'a wait that was given up')
+    }
+    await held.release()
+    await (await other.acquire(name)).release()
+    await (await lock.acquire(name)).release()
+  })
+
+  test('who gives up at any moment leaves nothing behind', async ({ lock, another, name }) => {
+    const other = await another()
+    for (let patience = 0; patience < 12; patience++) {
+      const abort = new AbortController()
+      const acquiring = lock.acquire(name, { signal: abort.signal, leaseMs: 60_000 })
+      const outcome = meanwhile(
+        acquiring.then(
+          (held) => held.release(),
+          (error: unknown) => assert.ok(isStorageError(error, 'E_ABORTED'), String(error)),
+        ),
+      )
+      await turns(patience)
+      abort.abort()
+      await soon(outcome, 'an acquire that was aborted')
+      const next = await soon(other.acquire(name), 'the lock of one that gave up')
+      assert.equal(await next.release(), true)
+    }
+  })
+
+  test('a signal that fires later does no harm', async ({ lock, name }) => {
+    const abort = new AbortController()
+    const held = await lock.acquire(name, { signal: abort.signal })
+    abort.abort()
+    await turns()
+    assert.equal(held.signal.aborted, false)
+    assert.equal(await held.release(), true)
+  })
+})
+
+export const closing = lockGroup('closing', (test) => {
+  test('those that wait are told, and what is held is given back', async ({ lock, another, name }) => {
+    const other = await another()
+    const held = await lock.acquire(name, { leaseMs: 60_000 })
+    const queued = meanwhile(assertCode(lock.acquire(name, { waitMs: 60_000 }), 'E_CLOSED'))
+    const busy = await other.acquire(`${name} of another`)
+    const asking = meanwhile(assertCode(lock.acquire(`${name} of another`, { waitMs: 60_000 }), 'E_CLOSED'))
+    await turns()
+    await soon(lock.close(), 'closing')
+    await soon(Promise.all([queued, asking]), 'what waits while it is closed')
+    assert.ok(isStorageError(held.signal.reason, 'E_CLOSED'), 'the holder was not told')
+    assert.equal(held.remainingMs, 0)
+    await assertCode(held.extend(), 'E_CLOSED')
+    assert.equal(await held.release(), false)
+    await other.acquire(name, { waitMs: 0 })
+    assert.equal(await busy.release(), true)
+  })
+
+  test('later calls are refused, and closing again is nothing', async ({ lock, name }) => {
+    await lock.close()
+    await lock.close()
+    await assertCode(lock.acquire(name), 'E_CLOSED')
+    await assertCode(
+      lock.withLock(name, async () => assert.fail('it ran')),
+      'E_CLOSED',
+    )
+  })
+
+  test('a close at any moment leaves nothing behind', async ({ another, name }) => {
+    const other = await another()
+    for (let patience = 0; patience < 6; patience++) {
+      const short = await another()
+      const acquiring = short.acquire(name, { leaseMs: 60_000 })
+      const outcome = meanwhile(
+        acquiring.then(
+          (held) => held.signal,
+          (error: unknown) => assert.ok(isStorageError(error, 'E_CLOSED'), String(error)),
+        ),
+      )
+      await (patience === 5 ? wait(20) : turns(patience))
+      await soon(short.close(), 'closing')
+      await soon(outcome, 'an acquire that was cut off')
+      const next = await soon(other.acquire(name), 'the lock of one that was closed')
+      assert.equal(await next.release(), true)
+    }
+  })
+})

@@ -1,0 +1,54 @@
+import { lockContract, lockContractGroups, type OpenedLock } from '@larder/storage-core/testing'
+import assert from 'node:assert/strict'
+import { describe, test } from 'vitest'
+import { openLocks } from './map-lock.js'
+import { LOCK_MUTANTS } from './mutants.js'
+
+interface Outcome {
+  readonly tests: number
+  readonly failures: readonly unknown[]
+}
+
+/** Runs some groups as a test runner would, side by side since they are about time, and tells what failed. */
+async function runContract(open: () => OpenedLock, only?: string): Promise<Outcome> {
+  const bodies: (() => Promise<void>)[] = []
+  let group = ''
+  lockContract({
+    open: async () => open(),
+    describe: (name, define) => {
+      group = name
+      define()
+    },
+    test: (_, body) => {
+      if (only === undefined || only === group) bodies.push(body)
+    },
+  })
+  const ends = await Promise.allSettled(bodies.map((body) => body()))
+  return { tests: bodies.length, failures: ends.filter(({ status }) => status === 'rejected') }
+}
+
+describe('the contract suite of locks', () => {
+  test('finds nothing wrong with a lock that is right', async () => {
+    const { tests, failures } = await runContract(() => openLocks())
+    assert.deepEqual(failures, [])
+    assert.ok(tests > 25)
+  })
+
+  test('has a lock that fails each group', () => {
+    const failed = new Set(LOCK_MUTANTS.map(({ group }) => group))
+    assert.deepEqual(
+      lockContractGroups.map(({ name }) => name).filter((name) => !failed.has(name)),
+      [],
+    )
+  })
+
+  describe.concurrent('refuses', () => {
+    for (const { that, group, open } of LOCK_MUTANTS) {
+      test(`${group}: a lock that ${that}`, { timeout: 20_000 }, async () => {
+        const { tests, failures } = await runContract(open, group)
+        assert.notEqual(failures.length, 0, 'nothing failed')
+        assert.ok(failures.length < tests, 'everything failed')
+      })
+    }
+  })
+})
