@@ -45,6 +45,7 @@ describe('the pages are complete', () => {
     ['packages/storage-memcache/src/proxy/settings.ts', 'README.md'],
     ['packages/storage-memcache/src/memcache-storage.ts', 'README.md'],
     ['packages/storage-memcache/src/client/cache-choice.ts', 'README.md'],
+    ['packages/storage-memcache/src/memcache-lock.ts', 'README.md'],
     ['packages/storage-memcache/src/client/remote-options.ts', 'README.md'],
     ['packages/storage-sql/src/options.ts', 'README.md'],
     ['packages/storage-memcache/src/client/cache-choice.ts', 'docs/queries.md'],

@@ -40,6 +40,8 @@ export type { ArithmeticOptions, CommandCache, ServerAnswers } from './command-c
 export { DEFAULT_EMBEDDED_CACHE_OPTIONS, EmbeddedCache } from './embedded-cache.js'
 export type { EmbeddedCacheOptions } from './embedded-cache.js'
 export type { Environment } from './environment.js'
+export { MemcacheLock } from './memcache-lock.js'
+export type { MemcacheLockOptions } from './memcache-lock.js'
 export { CachedQuery } from './query/cached-query.js'
 export type { CachedQueryOptions } from './query/cached-query.js'
 export { QueryCache } from './query/query-cache.js'

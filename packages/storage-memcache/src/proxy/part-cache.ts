@@ -2,6 +2,7 @@ import type { Cache, CacheBatch, CacheItem, CasToken } from '../cache.js'
 import type { StorageCounters } from './counters.js'
 import * as entry from './entry.js'
 import type { Environment } from '../environment.js'
+import { OwnedMarks } from './owned-marks.js'
 import { type Content, type Look, NONE, PartCodec } from './part-codec.js'
 import type { Settings } from './settings.js'
 
@@ -13,12 +14,14 @@ export class PartCache {
   readonly #codec: PartCodec
   readonly #settings: Settings
   readonly #counters: StorageCounters
+  readonly #ownedMarks: OwnedMarks
 
   constructor(cache: Cache, settings: Settings, env: Environment, counters: StorageCounters) {
     this.#cache = cache
     this.#codec = new PartCodec(cache, settings, env)
     this.#settings = settings
     this.#counters = counters
+    this.#ownedMarks = new OwnedMarks(cache)
   }
 
   /** Never rejects. The part of a value is the caller's. */
@@ -80,21 +83,8 @@ export class PartCache {
   }
 
   /** As `mark`, but only where no other writer's mark stands. Undefined: one does, or somebody was faster. */
-  async markIfFree(key: string, owner: Uint8Array): Promise<CasToken | undefined> {
-    const options = { flags: entry.flagsOf('mark'), ttlMs: this.#settings.markTtlMs }
-    const item = await this.#cache.get(key)
-    if (item === undefined) return this.#cache.add(key, owner, options)
-    if (entry.kindOf(item) === 'mark') return undefined
-    const result = await this.#cache.cas(key, owner, item.cas, options)
-    return result.status === 'stored' ? result.cas : undefined
-  }
-
-  /** The token of a mark that `owner` has set by `markIfFree`, if it stands there. */
-  async ownMark(key: string, owner: Uint8Array): Promise<CasToken | undefined> {
-    const item = await this.#cache.get(key)
-    return item !== undefined && entry.kindOf(item) === 'mark' && item.value.equals(owner)
-      ? item.cas
-      : undefined
+  markIfFree(key: string, owner: Uint8Array): Promise<CasToken | undefined> {
+    return this.#ownedMarks.take(key, owner, this.#settings.markTtlMs)
   }
 
   /**

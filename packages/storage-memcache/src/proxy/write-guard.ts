@@ -84,16 +84,8 @@ export class WriteGuard {
   ): Promise<CasToken | undefined> {
     for (let pauseMs = 1; ; pauseMs = Math.min(pauseMs * 2, 50)) {
       throwIfAborted(signal, key)
-      const attempt = this.#cache.markIfFree(key, this.#id).then((token) => token ?? ('taken' as const))
-      // The lock may have been taken although the answer was lost: it would keep everybody out until it expires.
-      const token = await this.#attempt(
-        key,
-        attempt.catch(async (error: unknown) => {
-          const own = await this.#cache.ownMark(key, this.#id)
-          if (own === undefined) throw error
-          return own
-        }),
-      )
+      const marking = this.#cache.markIfFree(key, this.#id).then((token) => token ?? ('taken' as const))
+      const token = await this.#attempt(key, marking)
       if (token !== 'taken') return token
       if (this.#env.now() >= giveUpAt) {
         const { lockTimeoutMs } = this.#settings

@@ -1,0 +1,40 @@
+import { DrivenLock, type LockTimes, type Storage } from '@larder/storage-core'
+import { type CacheChoice, chooseCache } from './client/cache-choice.js'
+import { checkNamespace } from './proxy/cache-key.js'
+import { Fence } from './proxy/fence.js'
+import { MarkLockDriver } from './proxy/mark-lock-driver.js'
+
+export interface MemcacheLockOptions extends CacheChoice, LockTimes {
+  /**
+   * Counts the fencing numbers: the database that is behind the locks, not a cache before it. It stays open. Without it
+   * locks have none, and nothing tells a holder that was paused from its successor.
+   */
+  readonly storage?: Storage | undefined
+  /** Where in `storage` the numbers are counted, in up to 1,024 empty resources. Default: `'larder-locks'`. */
+  readonly fencingCollection?: string | undefined
+  /** Begins every key. All processes must say the same. Up to 80 ASCII characters. Default: `'larder:'`. */
+  readonly namespace?: string | undefined
+}
+
+/**
+ * Locks in memcached, or in any other `Cache`. A lock there is a lease, and can be lost at any moment by an eviction or a
+ * restart, without anybody being told: what must never be written twice has to look at `HeldLock.fencing`. A server that
+ * does not answer is asked again until `waitMs` has passed; then `acquire` rejects with `E_CACHE_UNAVAILABLE` or
+ * `E_TIMEOUT`.
+ */
+export class MemcacheLock extends DrivenLock {
+  /** Connects to nothing yet. Throws `TypeError` or `RangeError` for options that make no sense. */
+  constructor(options: MemcacheLockOptions) {
+    const namespace = checkNamespace(options.namespace ?? 'larder:')
+    const { storage, fencingCollection } = options
+    if (storage === undefined && fencingCollection !== undefined)
+      throw new TypeError('Without a storage, fencingCollection would have no effect')
+    // Refuses a name that no storage takes.
+    storage?.info(fencingCollection ?? DEFAULT_COLLECTION)
+    const { cache, owned } = chooseCache(options, 'MemcacheLock')
+    const fence = storage && new Fence(storage, fencingCollection ?? DEFAULT_COLLECTION)
+    super(new MarkLockDriver(cache, namespace, fence, owned), options)
+  }
+}
+
+const DEFAULT_COLLECTION = 'larder-locks'
