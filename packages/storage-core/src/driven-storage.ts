@@ -174,6 +174,12 @@ export class DrivenStorage implements Storage {
     if (!Number.isInteger(limit) || limit < 1 || limit > MAX_UNSETTLED) {
       throw new RangeError(`limit must be a whole number from 1 to ${MAX_UNSETTLED}`)
     }
+    if (options.outside === true) {
+      return this.#run(
+        options,
+        async (call) => (await this.#driver.unsettledOutside?.(limit, work, call)) ?? 0,
+      )
+    }
     const request = { olderThanMs, keyPrefix, limit }
     return this.#run(options, async (call) => (await this.#driver.unsettled?.(request, work, call)) ?? 0)
   }

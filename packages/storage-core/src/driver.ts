@@ -84,6 +84,12 @@ export interface StorageDriver extends AddressMaker {
     work: (rows: readonly JournalRow[]) => Promise<readonly string[]>,
     call: DriverCall,
   ): Promise<number>
+  /** As `unsettled`, for changes past the library; such a row has `outside` and no keys. */
+  unsettledOutside?(
+    limit: number,
+    work: (rows: readonly JournalRow[]) => Promise<readonly string[]>,
+    call: DriverCall,
+  ): Promise<number>
   /** Called once, when nothing is in flight any more. */
   close(): Promise<void>
 }

@@ -140,8 +140,18 @@ export interface JournalRow {
   readonly id: string
   /** As `TransactionHook.journal` named them. */
   readonly keys: readonly string[]
-  /** That the write gave to the resource. */
+  /** That the write gave to the resource; 0 for a change that was made past the library. */
   readonly version: number
+  /** What was changed past the library; then `keys` is empty. */
+  readonly outside?: OutsideChange | undefined
+}
+
+/** A committed change that a program made which does not use the library. */
+export interface OutsideChange {
+  readonly collection: string
+  readonly resource: string
+  /** The resource came into the collection or went. */
+  readonly listed: boolean
 }
 
 export interface UnsettledOptions extends CallOptions {
@@ -151,6 +161,11 @@ export interface UnsettledOptions extends CallOptions {
   readonly keyPrefix?: string | undefined
   /** How many rows at most, 1 to 1,000. Default: 100. */
   readonly limit?: number | undefined
+  /**
+   * Instead of rows of writes, those of changes past the library, where the storage hears of any. They are due at
+   * once, whatever `olderThanMs` says, and concern every `keyPrefix`. Default: false.
+   */
+  readonly outside?: boolean | undefined
 }
 
 /**

@@ -14,3 +14,4 @@ export {
   TableSubscription,
 } from './watching/table-subscription.js'
 export { unwatchTables, watchTables } from './watching/watch-tables.js'
+export { installTriggers, removeTriggers } from './watching/own-triggers.js'

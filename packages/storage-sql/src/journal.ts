@@ -32,11 +32,25 @@ export class Journal {
     this.#table = tables.journal
   }
 
-  insert({ info, version }: PendingWrite, keys: readonly string[]): Statement {
-    const { nowMs, returningId } = this.#source.dialect
+  /** The statements of a change with its row in the journal, and where among their outcomes the two are. */
+  around(
+    change: Statement,
+    pending: PendingWrite,
+    keys: readonly string[] | undefined,
+  ): { readonly statements: readonly Statement[]; readonly changed: number; readonly journaled: number } {
+    const { before, after } = this.#source.dialect.journaling
+    const first = before(keys !== undefined)
+    const next = first.length
+    if (keys === undefined) return { statements: [...first, change], changed: next, journaled: -1 }
+    const statements = [...first, this.#insert(pending, keys), change, ...after(this.#table)]
+    return { statements, changed: next + 1, journaled: next }
+  }
+
+  #insert({ info, version }: PendingWrite, keys: readonly string[]): Statement {
+    const { nowMs, returningId, journaling } = this.#source.dialect
     return statement(
-      `INSERT INTO ${this.#table} (collection, resource, version, cache_keys, created_ms) ` +
-        `VALUES (?, ?, ?, ?, ${nowMs}) ${returningId}`,
+      `INSERT INTO ${this.#table} (collection, resource, version, cache_keys, created_ms, claimed_until_ms) ` +
+        `VALUES (?, ?, ?, ?, ${nowMs}, ${journaling.claimedUntilMs}) ${returningId}`,
       info.collection,
       info.resource ?? null,
       version,
@@ -44,7 +58,7 @@ export class Journal {
     )
   }
 
-  /** The id that `insert` gave. */
+  /** The id that the row was given. */
   idOf({ rows, insertId }: Outcome): string {
     return String(numberOf(rows[0]?.['id'] ?? insertId))
   }

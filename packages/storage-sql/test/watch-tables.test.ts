@@ -220,6 +220,29 @@ describe.each(DATABASE_NAMES)('tables that are watched on %s', (name) => {
   })
 })
 
+test('SQLite: a handler that took too long does not drop a change that came after', async () => {
+  await using world = await setUp('sqlite')
+  const { dataSource, sql } = world
+  await watchTables(dataSource, ['film'])
+  await sql.query('INSERT INTO film VALUES (1, NULL)')
+  const [running, go] = [gate(), gate()]
+  const slow = async () => {
+    running.open()
+    await go.opened
+  }
+  await using first = await onTableChanges(dataSource, slow, { intervalMs: NEVER_MS })
+  const flushed = first.flush()
+  await running.opened
+  // As if the time of the claim had passed.
+  await sql.query('UPDATE larder_change SET claimed_until_ms = 1')
+  await using second = await listen(dataSource)
+  assert.deepEqual(await second.flush(), ['film'])
+  await sql.query('INSERT INTO film VALUES (2, NULL)')
+  go.open()
+  await flushed
+  assert.deepEqual(await second.flush(), ['film'])
+})
+
 describe('PostgreSQL', () => {
   test('tells of TRUNCATE, and of tables in other schemas', async () => {
     await using world = await setUp('postgres')

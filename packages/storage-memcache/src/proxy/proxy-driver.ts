@@ -6,6 +6,7 @@ import {
   type KeyGenerator,
   type ListRequest,
   type ListRows,
+  type OutsideChange,
   PART_NAMES,
   type PartName,
   type PartStream,
@@ -28,7 +29,7 @@ import { Listing } from './listing.js'
 import { MemberSet } from './member-set.js'
 import { PartCache } from './part-cache.js'
 import { PartReader } from './part-reader.js'
-import { headKey, isHeadKey, NEWEST, partKey } from './proxy-keys.js'
+import { headKey, isHeadKey, NEWEST, outsideKeys, partKey } from './proxy-keys.js'
 import { ProxyWriter } from './proxy-writer.js'
 import type { Settings } from './settings.js'
 import { guestPrefix, Relay } from './relay.js'
@@ -77,7 +78,8 @@ export class ProxyDriver implements StorageDriver {
     this.#listing = new Listing({ storage, cache, settings, env, counters })
     const repair = (key: string, version: number) =>
       isHeadKey(key) ? members.drop(key) : parts.repair(key, version)
-    this.#relay = new Relay(storage, namespace, repair, settings, env, counters)
+    const keysOf = (change: OutsideChange) => outsideKeys(this.keyOf, change)
+    this.#relay = new Relay(storage, namespace, repair, keysOf, settings, env, counters)
     this.#settler = new Settler((ids) => storage.settle(ids), env)
     this.#writer = new ProxyWriter({
       ...{ storage, settings, env, counters, members },
@@ -198,6 +200,16 @@ export class ProxyDriver implements StorageDriver {
   ): Promise<number> {
     const options = { ...request, ...call, keyPrefix: guestPrefix(request.keyPrefix) }
     return this.#storage.unsettled(options, async (rows) => work(await this.#relay.repair(rows)))
+  }
+
+  unsettledOutside(
+    limit: number,
+    work: (rows: readonly JournalRow[]) => Promise<readonly string[]>,
+    call: DriverCall,
+  ): Promise<number> {
+    this.#relay.standBehind()
+    const options = { ...call, olderThanMs: 0, limit, outside: true }
+    return this.#storage.unsettled(options, async (rows) => work(await this.#relay.repairOutside(rows)))
   }
 
   async close(): Promise<void> {

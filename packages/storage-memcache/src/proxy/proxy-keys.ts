@@ -1,5 +1,6 @@
 import {
   type KeyGenerator,
+  type OutsideChange,
   PART_NAMES,
   type PartName,
   type ResourceInfo,
@@ -22,6 +23,13 @@ export function changedKeys({ info, changes }: WriteRequest): string[] {
 /** Where the head of a collection's listing is cached. */
 export function headKey(keyOf: KeyGenerator, collection: string): string {
   return keyOf(collection, undefined) + LISTING_SUFFIX
+}
+
+/** What may be wrong after a change past the library. */
+export function outsideKeys(keyOf: KeyGenerator, { collection, resource, listed }: OutsideChange): string[] {
+  const key = keyOf(collection, resource)
+  const parts = PART_NAMES.map((part) => key + PART_SUFFIX[part])
+  return listed ? [...parts, headKey(keyOf, collection)] : parts
 }
 
 /** Whether a key that a journal names is the head of a listing rather than a part. */

@@ -1,6 +1,7 @@
-import type { JournalRow, Storage } from '@larder/storage-core'
+import type { JournalRow, OutsideChange, Storage } from '@larder/storage-core'
 import type { Environment } from '../environment.js'
 import type { StorageCounters } from './counters.js'
+import { NEWEST } from './proxy-keys.js'
 import type { Settings } from './settings.js'
 
 /** How many rows of the journal are taken at a time. */
@@ -11,6 +12,9 @@ const MAX_WAITING = 10_000
 /** Makes sure that nothing older than `version` stands under a key. Rejects where a server does not answer. */
 export type Repair = (key: string, version: number) => Promise<void>
 
+/** The keys that may be wrong after a change past the library. */
+export type KeysOf = (change: OutsideChange) => readonly string[]
+
 /**
  * Settles what writers left behind that died, or that could not reach the cache. Any number of processes may run
  * one side by side.
@@ -19,11 +23,13 @@ export class Relay {
   readonly #storage: Storage
   readonly #namespace: string
   readonly #repair: Repair
+  readonly #keysOf: KeysOf
   readonly #settings: Settings
   readonly #env: Environment
   readonly #counters: StorageCounters
   /** Rows of which this proxy's keys are right, and which somebody else must settle. */
   readonly #waiting = new Set<string>()
+  #isBehind = false
   #state: 'idle' | 'running' | 'stopped' = 'idle'
   #pass: Promise<void> = Promise.resolve()
 
@@ -31,6 +37,7 @@ export class Relay {
     storage: Storage,
     namespace: string,
     repair: Repair,
+    keysOf: KeysOf,
     settings: Settings,
     env: Environment,
     counters: StorageCounters,
@@ -38,6 +45,7 @@ export class Relay {
     this.#storage = storage
     this.#namespace = namespace
     this.#repair = repair
+    this.#keysOf = keysOf
     this.#settings = settings
     this.#env = env
     this.#counters = counters
@@ -68,6 +76,56 @@ export class Relay {
   }
 
   async #settleAll(): Promise<void> {
+    await this.#settleOutside()
+    await this.#settleWrites()
+  }
+
+  /** What others changed past the library; a proxy in front of this one does it with its own keys, where there is one. */
+  async #settleOutside(): Promise<void> {
+    const wanted = { olderThanMs: 0, limit: BATCH, outside: true }
+    let handed = BATCH
+    let settled = 1
+    while (handed === BATCH && settled > 0 && !this.#isBehind && this.#state === 'running') {
+      handed = await this.#storage.unsettled(wanted, async (rows) => {
+        const done = await this.repairOutside(rows)
+        settled = done.length
+        this.#counters.relayed += settled
+        return done.map(({ id }) => id)
+      })
+    }
+  }
+
+  /** From now on the changes of others are left to who stands in front of this proxy, and asks it for them. */
+  standBehind(): void {
+    this.#isBehind = true
+  }
+
+  /** Sets the cache right for changes past the library. Resolves to the rows for which that worked. */
+  async repairOutside(rows: readonly JournalRow[]): Promise<JournalRow[]> {
+    const keys = new Map<string, Promise<boolean>>()
+    const isRight = (key: string) => {
+      const known = keys.get(key) ?? this.#isRepaired(key)
+      keys.set(key, known)
+      return known
+    }
+    const repaired = rows.map(async (row) => {
+      const all = row.outside === undefined ? [] : this.#keysOf(row.outside)
+      return (await Promise.all(all.map(isRight))).every(Boolean) ? row : undefined
+    })
+    return (await Promise.all(repaired)).filter((row) => row !== undefined)
+  }
+
+  async #isRepaired(key: string): Promise<boolean> {
+    try {
+      await this.#repair(key, NEWEST.version)
+      return true
+    } catch {
+      this.#counters.cacheErrors++
+      return false
+    }
+  }
+
+  async #settleWrites(): Promise<void> {
     const wanted = {
       olderThanMs: this.#settings.relayAfterMs,
       keyPrefix: tagOf(this.#namespace),

@@ -11,6 +11,16 @@ export interface Limits {
   readonly transactionTimeoutMs: number
 }
 
+/** How triggers for other programs tell a change that is journaled already, and leave it alone. */
+export interface Journaling {
+  /** Comes before the change of a row, in its transaction. */
+  readonly before: (journaled: boolean) => readonly Statement[]
+  /** What the new row of the journal has as `claimed_until_ms` meanwhile. */
+  readonly claimedUntilMs: number
+  /** Comes after a change that is journaled. */
+  readonly after: (journal: string) => readonly Statement[]
+}
+
 /** What the databases do differently, and nothing else. */
 export interface Dialect {
   readonly family: Family
@@ -24,6 +34,7 @@ export interface Dialect {
   readonly returningId: string
   /** At the end of a `SELECT` whose rows are to be locked. */
   readonly forUpdate: string
+  readonly journaling: Journaling
   /** A value as the driver takes it. */
   readonly bind: (value: Value) => unknown
   /** A name as it was stored. */

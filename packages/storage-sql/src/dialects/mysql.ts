@@ -44,6 +44,12 @@ export function mysqlDialect(shared: boolean): Dialect {
     orCollide: '',
     returningId: '',
     forUpdate: 'FOR UPDATE',
+    // Outlives the transaction, so that it is set for each. Of a shared connection it is taken away again.
+    journaling: {
+      before: (journaled) => [statement(`SET @larder_journaled = ${journaled ? '1' : 'NULL'}`)],
+      claimedUntilMs: 0,
+      after: () => [],
+    },
     // Binary strings are sent as digits, so that neither sql_mode nor a character set can change their meaning.
     bind: (value) => (typeof value === 'string' ? Buffer.from(value) : bytesOrSame(value)),
     name: (value) => (Buffer.isBuffer(value) ? value.toString() : String(value)),
@@ -120,7 +126,8 @@ function restoring(runner: QueryRunner): Statement[] {
   const { idleVariable, lockWaitAsFound, idleAsFound } = sessionOf(runner)
   return [
     statement(
-      `SET SESSION innodb_lock_wait_timeout = ${lockWaitAsFound}, SESSION ${idleVariable} = ${idleAsFound}`,
+      `SET SESSION innodb_lock_wait_timeout = ${lockWaitAsFound}, SESSION ${idleVariable} = ${idleAsFound}, ` +
+        '@larder_journaled = NULL',
     ),
   ]
 }

@@ -31,6 +31,11 @@ export const postgres: Dialect = Object.freeze({
   orCollide: 'ON CONFLICT DO NOTHING',
   returningId: 'RETURNING id',
   forUpdate: 'FOR UPDATE',
+  journaling: {
+    before: (journaled) => (journaled ? [statement("SET LOCAL larder.journaled = 'on'")] : []),
+    claimedUntilMs: 0,
+    after: () => [],
+  },
   bind: (value) => (value instanceof Uint8Array ? asBuffer(value) : value),
   name: String,
   position: (column) => `strpos(${column}, ?)`,

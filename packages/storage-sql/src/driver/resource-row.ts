@@ -79,12 +79,13 @@ export function metadataColumns(
   ]
 }
 
-/** Inserts nothing where the collection is not there. */
+/** Inserts nothing where the collection is not there, or where a version was used that is not lower. */
 export function insertRow(
   tables: TablePaths,
   orCollide: string,
   collection: string,
   name: string,
+  version: number,
   changes: Changes,
 ): Statement {
   const columns = ['container_id', 'name', ...changes.keys()]
@@ -94,10 +95,12 @@ export function insertRow(
     .join(', ')
   return statement(
     `INSERT INTO ${tables.resource} (${columns.join(', ')}) ` +
-      `SELECT id, ${marks} FROM ${tables.container} WHERE name = ? ${orCollide}`,
+      `SELECT id, ${marks} FROM ${tables.container} WHERE name = ? ` +
+      `AND COALESCE((SELECT MAX(version) FROM ${tables.floor}), 0) < ? ${orCollide}`,
     name,
     ...changes.values(),
     collection,
+    version,
   )
 }
 

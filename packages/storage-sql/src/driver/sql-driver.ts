@@ -25,11 +25,13 @@ import { Bodies } from './bodies.js'
 import { BodySweeper } from './body-sweeper.js'
 import { type Clock, microClock } from '../clock.js'
 import type { ConnectionSource } from '../connections/source.js'
+import { ChangeLog } from '../change-log.js'
 import { Containers } from './containers.js'
 import { takeContent, takeMetadata } from './content-intake.js'
 import { Journal } from '../journal.js'
 import { Listing } from './listing.js'
 import type { Settings, SqlOptions } from '../options.js'
+import { unsettledOutside } from './outside-changes.js'
 import { Reader } from './reader.js'
 import { isCollision } from '../sql-errors.js'
 import type { TablePaths } from '../tables.js'
@@ -54,6 +56,7 @@ export class SqlDriver implements StorageDriver {
   readonly #clock: Clock
   readonly #containers: Containers
   readonly #journal: Journal
+  readonly #changes: ChangeLog
   readonly #bodies: Bodies
   readonly #sweeper: BodySweeper
   readonly #reader: Reader
@@ -72,6 +75,7 @@ export class SqlDriver implements StorageDriver {
     this.#clock = microClock(now)
     this.#containers = new Containers(source, tables)
     this.#journal = new Journal(source, tables)
+    this.#changes = new ChangeLog(source, tables.change)
     this.#bodies = new Bodies(source, tables, settings)
     this.#sweeper = new BodySweeper(source, tables, settings)
     this.#reader = new Reader(source, tables, this.#bodies)
@@ -151,6 +155,14 @@ export class SqlDriver implements StorageDriver {
     { signal }: DriverCall,
   ): Promise<number> {
     return this.#journal.unsettled(request, work, signal)
+  }
+
+  unsettledOutside(
+    limit: number,
+    work: (rows: readonly JournalRow[]) => Promise<readonly string[]>,
+    { signal }: DriverCall,
+  ): Promise<number> {
+    return unsettledOutside(this.#changes, limit, work, signal)
   }
 
   async close(): Promise<void> {

@@ -17,7 +17,7 @@ import type { Bodies } from './bodies.js'
 import type { Clock } from '../clock.js'
 import type { Connection } from '../connections/connection.js'
 import type { TakenContent } from './content-intake.js'
-import type { Statement, Value } from '../dialects/statement.js'
+import { numberOf, type Statement, statement, type Value } from '../dialects/statement.js'
 import type { Journal } from '../journal.js'
 import type { Settings } from '../options.js'
 import {
@@ -53,6 +53,7 @@ export class Writer {
   readonly #bodies: Bodies
   readonly #clock: Clock
   readonly #settings: Settings
+  #floor = 0
 
   constructor(tables: TablePaths, journal: Journal, bodies: Bodies, clock: Clock, settings: Settings) {
     this.#tables = tables
@@ -100,7 +101,7 @@ export class Writer {
     const written = PART_NAMES.filter((part) => changes[part] !== undefined && changes[part] !== 'remove')
     const removed = PART_NAMES.filter((part) => changes[part] === 'remove' && has(before, part))
     if (written.length + removed.length === 0) return undefined
-    const version = (before?.version ?? 0) + 1
+    const version = (before?.version ?? this.#floor) + 1
     const live = PART_NAMES.some(
       (part) => written.includes(part) || (has(before, part) && !removed.includes(part)),
     )
@@ -110,7 +111,14 @@ export class Writer {
     const columns = this.#columns(job, version, modifiedUs, live)
     const change =
       before === undefined
-        ? insertRow(this.#tables, connection.dialect.orCollide, info.collection, nameOf(job.request), columns)
+        ? insertRow(
+            this.#tables,
+            connection.dialect.orCollide,
+            info.collection,
+            nameOf(job.request),
+            version,
+            columns,
+          )
         : updateRow(this.#tables, info.collection, nameOf(job.request), columns)
     const pending = { info, version, written, removed, created: !wasLive, emptied: wasLive && !live }
     return { pending, modifiedUs, change }
@@ -138,9 +146,11 @@ export class Writer {
     { pending, change }: Plan,
   ): Promise<string | undefined> {
     const keys = request.transaction?.journal
-    const statements = keys === undefined ? [change] : [change, this.#journal.insert(pending, keys)]
-    const [changed, journaled] = await connection.runAll(statements)
-    if (changed?.affected !== 1) {
+    const around = this.#journal.around(change, pending, keys)
+    const outcomes = await connection.runAll(around.statements)
+    const journaled = outcomes[around.journaled]
+    if (outcomes[around.changed]?.affected !== 1) {
+      if (before === undefined) await this.#learnFloor(connection)
       throw collision('Another writer made the resource at the same time, or the collection is gone')
     }
     if (typeof content === 'object' && content.body !== undefined) {
@@ -150,6 +160,14 @@ export class Writer {
       await this.#bodies.abandon(connection, before.contentBody)
     }
     return journaled && this.#journal.idOf(journaled)
+  }
+
+  /** Where others deleted rows, new ones begin above all versions of before. */
+  async #learnFloor(connection: Connection): Promise<void> {
+    const { rows } = await connection.run(
+      statement(`SELECT MAX(version) AS version FROM ${this.#tables.floor}`),
+    )
+    this.#floor = Math.max(this.#floor, numberOf(rows[0]?.['version'] ?? 0))
   }
 
   /** Resolves to the instant before which the commit must be sent. */

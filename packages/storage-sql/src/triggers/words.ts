@@ -3,16 +3,16 @@ import type { Family } from '../entities/family.js'
 /** What triggers say differently in each database. Everything given is SQL. */
 export interface Words {
   /** Compares with NULL as with any value. */
-  differs(one: string, other: string): string
-  greatest(one: string, other: string): string
+  readonly differs: (one: string, other: string) => string
+  readonly greatest: (one: string, other: string) => string
   /** As it is to be stored: what a program of others stores need not be binary in SQLite. */
-  bytes(value: string): string
-  octets(value: string): string
+  readonly bytes: (value: string) => string
+  readonly octets: (value: string) => string
   /** What one row about a change is kept for: a transaction where the database can tell, else a statement. */
   readonly origin: string
   readonly nowMs: string
   readonly nowUs: string
-  text(value: string): string
+  readonly text: (value: string) => string
 }
 
 export const WORDS: Readonly<Record<Family, Words>> = Object.freeze({

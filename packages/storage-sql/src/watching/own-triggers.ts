@@ -1,0 +1,53 @@
+import type { DataSource } from 'typeorm'
+import type { TableOptions } from '../entities/tables.js'
+import { openDatabase } from '../opening/databases.js'
+import { install, type Place, uninstall, withPlace } from '../opening/install.js'
+import { toStorageError } from '../sql-errors.js'
+import type { SqlStorage } from '../sql-storage.js'
+import { resourceName, resourceTriggers } from '../triggers/resource-triggers.js'
+
+/**
+ * Installs triggers on Larder's own tables, for programs that write to them without a `MemcacheStorage`: by SQL, or by
+ * a `SqlStorage` alone. Their changes are then seen by readers through a `MemcacheStorage` once its relay has run, and
+ * versions grow with them. To be done once, as a migration is; where the triggers are there, nothing is done.
+ *
+ * `tablePrefix` counts for a data source only. Rejects with `E_LOCK_TIMEOUT` where a table was in use for too long, and
+ * with what the database says where the tables are not there or the user may not make triggers.
+ */
+export async function installTriggers(
+  target: DataSource | SqlStorage,
+  options: TableOptions = {},
+): Promise<void> {
+  await changeTriggers(target, options, async (place) => {
+    const { family, tables, paths, prefix } = place
+    const triggers = resourceTriggers(family, tables, paths, prefix)
+    await install(place, { triggers, ...whereabouts(place) })
+  })
+}
+
+/** Removes what `installTriggers` has installed. What is not there is passed over. */
+export async function removeTriggers(
+  target: DataSource | SqlStorage,
+  options: TableOptions = {},
+): Promise<void> {
+  await changeTriggers(target, options, (place) => uninstall(place, whereabouts(place)))
+}
+
+function whereabouts({ tables, prefix }: Place) {
+  return { begins: resourceName(prefix), on: [tables.resource, tables.container] }
+}
+
+async function changeTriggers(
+  target: object,
+  options: TableOptions,
+  change: (place: Place) => Promise<void>,
+): Promise<void> {
+  const database = await openDatabase(target, options)
+  try {
+    await withPlace(database, change)
+  } catch (error) {
+    throw toStorageError(error)
+  } finally {
+    await database.opened.close()
+  }
+}

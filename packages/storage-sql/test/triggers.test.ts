@@ -1,0 +1,346 @@
+import type { JournalRow, OutsideChange, ResourceInfo } from '@larder/storage-core'
+import { installTriggers, removeTriggers, SqlStorage, type SqlOptions } from '@larder/storage-sql'
+import assert from 'node:assert/strict'
+import { describe, test } from 'vitest'
+import { DataSource } from 'typeorm'
+import type { OpenPlace } from './databases.js'
+import { type DatabaseName, DATABASE_NAMES, openFresh, type RawDatabase, rawDatabase } from './databases.js'
+
+/** A storage with triggers, a plain SQL connection to the same tables, and what the triggers saw. */
+class World implements AsyncDisposable {
+  constructor(
+    readonly opened: OpenPlace,
+    readonly sql: RawDatabase,
+  ) {}
+
+  get storage(): SqlStorage {
+    return this.opened.storage
+  }
+
+  info(name: string, collection = 'c'): ResourceInfo {
+    return this.storage.info(collection, name)
+  }
+
+  /** A write as a `MemcacheStorage` makes it. */
+  async journaled(name: string, content: string, collection = 'c') {
+    const transaction = { journal: ['k'], beforeCommit: async () => undefined }
+    return this.storage.putContent(this.info(name, collection), content, { transaction })
+  }
+
+  async content(name: string, collection = 'c') {
+    const { bytes, version, size } = await this.storage.getContent(this.info(name, collection))
+    return { text: bytes.toString(), version, size }
+  }
+
+  /** What the triggers saw since the last time, as `collection/resource`, with a `*` where the listing changed. */
+  async seen(): Promise<string[]> {
+    const changes: OutsideChange[] = []
+    await this.storage.unsettled({ olderThanMs: 0, outside: true, limit: 1_000 }, async (rows) => {
+      for (const { outside, keys } of rows) {
+        assert.deepEqual(keys, [])
+        if (outside !== undefined) changes.push(outside)
+      }
+      return rows.map(({ id }) => id)
+    })
+    return changes
+      .map(({ collection, resource, listed }) => `${collection}/${resource}${listed ? '*' : ''}`)
+      .sort()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.sql[Symbol.asyncDispose]()
+    await this.opened[Symbol.asyncDispose]()
+  }
+}
+
+async function setUp(name: DatabaseName, options: SqlOptions = {}): Promise<World> {
+  const opened = await openFresh(name, options)
+  await installTriggers(opened.storage)
+  return new World(opened, await rawDatabase(opened.place))
+}
+
+const where = "WHERE name = 'r'"
+const inC = "(SELECT id FROM larder_container WHERE name = 'c')"
+
+describe.each(DATABASE_NAMES)('a change past the library on %s', (name) => {
+  test("is seen, raises the version, and becomes readable; the library's own is not recorded", async () => {
+    await using world = await setUp(name)
+    const { sql } = world
+    await world.journaled('r', 'one')
+    await world.journaled('r', 'two')
+    assert.deepEqual(await world.seen(), [])
+    await sql.query(`UPDATE larder_resource SET content = 'three' ${where}`)
+    assert.deepEqual(await world.content('r'), { text: 'three', version: 3, size: 5 })
+    assert.deepEqual(await world.seen(), ['c/r'])
+    assert.deepEqual(await world.seen(), [])
+    const { version } = await world.journaled('r', 'four')
+    assert.equal(version, 4)
+    assert.deepEqual(await world.seen(), [])
+  })
+
+  test('of one part leaves the version of the other', async () => {
+    await using world = await setUp(name)
+    const info = world.info('r')
+    await world.storage.put(info, { content: 'x', metadata: 'y' })
+    await world.seen()
+    await world.sql.query(`UPDATE larder_resource SET metadata = 'longer' ${where}`)
+    assert.equal((await world.storage.getContent(info)).version, 1)
+    const metadata = await world.storage.getMetaData(info)
+    assert.deepEqual([metadata.version, metadata.size, metadata.bytes.toString()], [2, 6, 'longer'])
+    // An update of nothing stands for a change of what the row leads to.
+    await world.sql.query(`UPDATE larder_resource SET version = version ${where}`)
+    assert.equal((await world.storage.getContent(info)).version, 3)
+    assert.equal((await world.storage.getMetaData(info)).version, 3)
+  })
+
+  test('that sets a version, of whatever number, leaves one above the last', async () => {
+    await using world = await setUp(name)
+    await world.journaled('r', 'one')
+    await world.journaled('r', 'two')
+    for (const [given, got] of [
+      [1, 3],
+      [4, 4],
+      [4, 5],
+      [9, 9],
+    ]) {
+      await world.sql.query(
+        `UPDATE larder_resource SET content = 'x${got}', version = ${given}, content_version = 1 ${where}`,
+      )
+      assert.deepEqual(await world.content('r'), { text: `x${got}`, version: got, size: 2 })
+    }
+  })
+
+  test('that takes a part away, or brings one, tells the listing', async () => {
+    await using world = await setUp(name)
+    const { sql, storage } = world
+    await world.journaled('r', 'one')
+    await sql.query(`UPDATE larder_resource SET content = NULL ${where}`)
+    assert.equal(await storage.exists(world.info('r')), false)
+    assert.deepEqual([...(await storage.ls('c')).keys()], [])
+    assert.deepEqual(await world.seen(), ['c/r*'])
+    await sql.query(`UPDATE larder_resource SET metadata = 'back' ${where}`)
+    assert.deepEqual([...(await storage.ls('c')).keys()], ['r'])
+    assert.equal((await storage.getMetaData(world.info('r'))).version, 3)
+    assert.deepEqual(await world.seen(), ['c/r*'])
+    await sql.query(`UPDATE larder_resource SET metadata_version = NULL ${where}`)
+    assert.equal(await storage.exists(world.info('r')), false)
+    assert.deepEqual(await world.seen(), ['c/r*'])
+  })
+
+  test('that inserts a row needs no more than its bytes', async () => {
+    await using world = await setUp(name)
+    await world.journaled('other', 'x')
+    await world.sql.query(
+      'INSERT INTO larder_resource (container_id, name, live, version, modified_us, content) ' +
+        `VALUES (${inC}, 'r', 0, 0, 0, 'hello')`,
+    )
+    assert.deepEqual(await world.content('r'), { text: 'hello', version: 1, size: 5 })
+    assert.deepEqual([...(await world.storage.ls('c')).keys()], ['other', 'r'])
+    assert.deepEqual(await world.seen(), ['c/r*'])
+  })
+
+  test('that deletes rows lets new resources begin above them', async () => {
+    await using world = await setUp(name)
+    for (let i = 0; i < 5; i++) await world.journaled('r', `${i}`)
+    await world.sql.query(`DELETE FROM larder_resource ${where}`)
+    assert.deepEqual(await world.seen(), ['c/r*'])
+    assert.equal((await world.journaled('r', 'again')).version, 6)
+    await world.sql.query(`DELETE FROM larder_resource ${where}`)
+    await world.sql.query(
+      'INSERT INTO larder_resource (container_id, name, live, version, modified_us, content) ' +
+        `VALUES (${inC}, 'r', 0, 1, 0, 'by hand')`,
+    )
+    assert.equal((await world.content('r')).version, 7)
+    // Another process, too, and without a journal.
+    await using other = await SqlStorage.open({ url: world.opened.place.url })
+    assert.equal((await other.putContent(other.info('d', 'new'), 'x')).version, 7)
+  })
+
+  test('that is rolled back is no change', async () => {
+    await using world = await setUp(name)
+    await world.journaled('r', 'one')
+    await world.sql.query('BEGIN')
+    await world.sql.query(`UPDATE larder_resource SET content = 'two' ${where}`)
+    await world.sql.query(`DELETE FROM larder_resource ${where}`)
+    await world.sql.query('ROLLBACK')
+    assert.deepEqual(await world.seen(), [])
+    assert.deepEqual(await world.content('r'), { text: 'one', version: 1, size: 3 })
+    assert.equal((await world.journaled('new', 'x')).version, 1)
+  })
+
+  test('of many rows in one statement is one of each of them, however often', async () => {
+    await using world = await setUp(name)
+    const names = Array.from({ length: 250 }, (_, i) => `r${String(i).padStart(3, '0')}`)
+    for (const each of names) await world.journaled(each, 'x')
+    await world.sql.query('BEGIN')
+    for (let i = 0; i < 3; i++) await world.sql.query(`UPDATE larder_resource SET content = 'y${i}'`)
+    await world.sql.query('COMMIT')
+    assert.deepEqual(
+      await world.seen(),
+      names.map((each) => `c/${each}`),
+    )
+    assert.equal(await world.opened.count('change'), 0)
+  })
+
+  test('that gives a row another name concerns both, above all that was there', async () => {
+    await using world = await setUp(name)
+    for (let i = 0; i < 4; i++) await world.journaled('s', `${i}`)
+    await world.sql.query("DELETE FROM larder_resource WHERE name = 's'")
+    await world.journaled('r', 'one')
+    await world.seen()
+    await world.sql.query(`UPDATE larder_resource SET name = 's' ${where}`)
+    assert.deepEqual(await world.seen(), ['c/r*', 'c/s*'])
+    assert.ok((await world.content('s')).version > 5)
+    assert.ok((await world.journaled('r', 'new')).version > 1)
+  })
+
+  test('that gives a collection another name concerns all that is in it', async () => {
+    await using world = await setUp(name)
+    for (let i = 0; i < 3; i++) await world.journaled('r', `${i}`)
+    await world.journaled('s', 'x')
+    await world.sql.query("UPDATE larder_container SET name = 'd' WHERE name = 'c'")
+    assert.deepEqual(await world.seen(), ['c/r*', 'c/s*', 'd/r*', 'd/s*'])
+    const { version, text } = await world.content('r', 'd')
+    assert.equal(text, '2')
+    assert.ok(version > 3)
+  })
+
+  test('is also one by a storage without a cache, which writes as ever', async () => {
+    await using world = await setUp(name)
+    const { storage } = world
+    const info = world.info('r')
+    const created = await storage.put(info, { content: 'x', metadata: 'y' })
+    assert.deepEqual(await world.seen(), ['c/r*'])
+    const changed = await storage.putContent(info, 'z', { ifMatch: created.etag })
+    assert.deepEqual([created.version, changed.version], [1, 2])
+    assert.equal((await storage.getMetaData(info)).version, 1)
+    assert.deepEqual(await world.seen(), ['c/r'])
+    await storage.remove(info)
+    assert.deepEqual(await world.seen(), ['c/r*'])
+    await world.journaled('r', 'x')
+    // After a write that was journaled on the same connection.
+    await storage.putContent(info, 'y')
+    assert.deepEqual(await world.seen(), ['c/r'])
+  })
+
+  test('of a large content, by bytes in the row, takes its place', async () => {
+    await using world = await setUp(name, { inlineMaxBytes: 10 })
+    await world.journaled('r', 'a content of many bytes')
+    await world.sql.query(`UPDATE larder_resource SET content = 'few' ${where}`)
+    assert.deepEqual(await world.content('r'), { text: 'few', version: 2, size: 3 })
+  })
+})
+
+describe.each(DATABASE_NAMES)('triggers on %s', (name) => {
+  test('may be installed by many at once and again, and removed', async () => {
+    await using opened = await openFresh(name)
+    const { storage } = opened
+    await using other = await opened.another()
+    await Promise.all([installTriggers(storage), installTriggers(other), installTriggers(storage)])
+    await using world = new World(await openFresh(name), await rawDatabase(opened.place))
+    const { sql } = world
+    await storage.putContent(storage.info('c', 'r'), 'x')
+    assert.equal(await opened.count('change'), 1)
+    await removeTriggers(storage)
+    await removeTriggers(other)
+    await sql.query(`UPDATE larder_resource SET content = 'y' ${where}`)
+    assert.equal(await opened.count('change'), 1)
+    assert.equal((await storage.getContent(storage.info('c', 'r'))).version, 1)
+  })
+
+  test('of another version are replaced', async () => {
+    await using world = await setUp(name)
+    const { sql, opened } = world
+    const old = 'larder_outside_insert_0'
+    if (name === 'postgres') {
+      await sql.query(`ALTER TRIGGER larder_outside_insert_1 ON larder_resource RENAME TO ${old}`)
+    } else {
+      const body = name === 'sqlite' ? 'BEGIN SELECT 1; END' : 'SET @x = 1'
+      await sql.query('DROP TRIGGER larder_outside_insert_1')
+      await sql.query(`CREATE TRIGGER ${old} AFTER INSERT ON larder_resource FOR EACH ROW ${body}`)
+    }
+    await installTriggers(opened.storage)
+    await opened.storage.putContent(world.info('r'), 'x')
+    assert.deepEqual(await world.seen(), ['c/r*'])
+    await removeTriggers(opened.storage)
+    const [triggers] = await sql.query(TRIGGERS[name])
+    assert.equal(Number(triggers?.['n']), 0)
+  })
+
+  test('can be installed by a data source', async () => {
+    await using opened = await openFresh(name)
+    const dataSource = await new DataSource({ ...opened.place.typeorm }).initialize()
+    try {
+      await installTriggers(dataSource)
+      await opened.storage.putContent(opened.storage.info('c', 'r'), 'x')
+      assert.equal(await opened.count('change'), 1)
+      await removeTriggers(dataSource)
+    } finally {
+      await dataSource.destroy()
+    }
+  })
+
+  test('a change whose work failed is handed out again, to whoever asks', async () => {
+    await using world = await setUp(name)
+    const { storage } = world
+    await storage.putContent(world.info('r'), 'x')
+    const asked = { olderThanMs: 0, outside: true }
+    const failing = () => Promise.reject(new Error('no'))
+    await assert.rejects(storage.unsettled(asked, failing), { message: 'no' })
+    let rows: readonly JournalRow[] = []
+    const none = async (found: readonly JournalRow[]) => {
+      rows = found
+      return []
+    }
+    assert.equal(await storage.unsettled(asked, none), 1)
+    assert.equal(rows.length, 1)
+    assert.equal(await storage.unsettled(asked, none), 1)
+    assert.deepEqual(await world.seen(), ['c/r*'])
+    assert.equal(await storage.unsettled({ olderThanMs: 0 }, none), 0)
+  })
+})
+
+const TRIGGERS: Readonly<Record<DatabaseName, string>> = {
+  sqlite: "SELECT COUNT(*) AS n FROM sqlite_master WHERE type = 'trigger'",
+  postgres: 'SELECT COUNT(*) AS n FROM pg_trigger WHERE NOT tgisinternal',
+  mariadb: 'SELECT COUNT(*) AS n FROM information_schema.triggers WHERE trigger_schema = DATABASE()',
+}
+
+test('SQLite: a row that is replaced has a version above the one of before, also where triggers fire triggers', async () => {
+  await using world = await setUp('sqlite')
+  for (let i = 0; i < 3; i++) await world.journaled('r', `${i}`)
+  for (const [round, pragma] of ['OFF', 'ON'].entries()) {
+    await world.sql.query(`PRAGMA recursive_triggers = ${pragma}`)
+    const before = (await world.content('r')).version
+    await world.sql.query(
+      'REPLACE INTO larder_resource (container_id, name, live, version, modified_us, content) ' +
+        `VALUES (${inC}, 'r', 1, 1, 0, 'replaced ${round}')`,
+    )
+    const { text, version } = await world.content('r')
+    assert.equal(text, `replaced ${round}`)
+    assert.ok(version > before)
+    await world.sql.query(`UPDATE larder_resource SET content = 'u' ${where}`)
+    assert.ok((await world.content('r')).version > version)
+    assert.deepEqual(await world.seen(), ['c/r*'])
+  }
+})
+
+test('MariaDB: so has one that REPLACE or an upsert changed', async () => {
+  await using world = await setUp('mariadb')
+  for (let i = 0; i < 3; i++) await world.journaled('r', `${i}`)
+  const row = `(container_id, name, live, version, modified_us, content) VALUES (${inC}, 'r', 1, 1, 0, 'x')`
+  await world.sql.query(`REPLACE INTO larder_resource ${row}`)
+  assert.equal((await world.content('r')).version, 4)
+  await world.sql.query(`INSERT INTO larder_resource ${row} ON DUPLICATE KEY UPDATE content = 'y'`)
+  const { text, version } = await world.content('r')
+  assert.equal(text, 'y')
+  assert.ok(version > 4)
+})
+
+test('PostgreSQL: TRUNCATE is a change of all that was there', async () => {
+  await using world = await setUp('postgres')
+  for (let i = 0; i < 3; i++) await world.journaled('r', `${i}`)
+  await world.sql.query('TRUNCATE larder_resource')
+  assert.deepEqual(await world.seen(), ['c/r*'])
+  assert.equal((await world.journaled('r', 'new')).version, 4)
+})

@@ -1,0 +1,162 @@
+import { type Environment, EmbeddedCache, MemcacheStorage, systemEnvironment } from '@larder/storage-memcache'
+import { installTriggers, SqlStorage } from '@larder/storage-sql'
+import assert from 'node:assert/strict'
+import { describe, test } from 'vitest'
+import { DataSource, type DataSourceOptions } from 'typeorm'
+import { DATABASES } from './databases.js'
+
+/** So long that the relay runs when the test says so. */
+const NEVER_MS = 1_000_000_000
+
+/** Another program, which knows SQL and nothing else. */
+async function otherProgram(url: string): Promise<DataSource> {
+  const options = url.startsWith('sqlite:')
+    ? { type: 'better-sqlite3', database: url.slice('sqlite:'.length) }
+    : { type: url.startsWith('postgres') ? 'postgres' : 'mariadb', url }
+  return new DataSource(options as DataSourceOptions).initialize()
+}
+
+async function setUp(name: string) {
+  const place = await DATABASES[name]?.()
+  assert.ok(place)
+  const database = await SqlStorage.open({ url: place.url })
+  await installTriggers(database)
+  const cache = new EmbeddedCache()
+  let wake: (() => void) | undefined
+  const environment: Environment = {
+    ...systemEnvironment,
+    idle: (ms) =>
+      ms > NEVER_MS / 2 ? new Promise((resolve) => (wake = resolve)) : systemEnvironment.idle(ms),
+  }
+  const timing = { relayIntervalMs: NEVER_MS, relayAfterMs: NEVER_MS }
+  const storage = new MemcacheStorage({ cache, storage: database, environment, ...timing })
+  const reader = new MemcacheStorage({ cache, storage: database, ...timing })
+  const other = await otherProgram(place.url)
+  return {
+    storage,
+    reader,
+    database,
+    cache,
+    sql: (text: string) => other.query<unknown>(text),
+    /** One pass of the relay, from its start to its end. */
+    relay: async () => {
+      if (wake === undefined) await storage.getMany([storage.info('other', 'other')])
+      const begin = wake
+      assert.ok(begin)
+      wake = undefined
+      begin()
+      while (wake === undefined) await new Promise((resolve) => setImmediate(resolve))
+    },
+    [Symbol.asyncDispose]: async () => {
+      await other.destroy()
+      await storage.shutdown()
+      await reader.shutdown()
+      await database.shutdown()
+      await cache.close()
+      await place.drop()
+    },
+  }
+}
+
+describe.each(Object.keys(DATABASES))('a program that only knows SQL, on %s', (name) => {
+  test('changes what readers get, as soon as the relay has run', async () => {
+    await using world = await setUp(name)
+    const { storage, reader, sql, relay } = world
+    const info = storage.info('films', 'academy')
+    const text = async () => (await reader.getContent(info)).bytes.toString()
+    await storage.putContent(info, 'old')
+    await storage.putMetaData(info, 'about')
+    await reader.ls('films')
+    assert.equal(await text(), 'old')
+    await sql("UPDATE larder_resource SET content = 'new' WHERE name = 'academy'")
+    assert.equal(await text(), 'old')
+    const { listHits } = reader.counters()
+    await relay()
+    assert.equal(await text(), 'new')
+    // A change of bytes is none of the listing.
+    await reader.ls('films')
+    assert.equal(reader.counters().listHits, listHits + 1)
+    const { version } = await reader.getContent(info)
+    assert.equal((await storage.putContent(info, 'newer')).version, version + 1)
+    assert.equal(await text(), 'newer')
+  })
+
+  test('makes and removes what is listed', async () => {
+    await using world = await setUp(name)
+    const { storage, reader, sql, relay } = world
+    await storage.putContent(storage.info('films', 'one'), 'x')
+    const names = async () => [...(await reader.ls('films')).keys()]
+    const two = reader.info('films', 'two')
+    assert.deepEqual(await names(), ['one'])
+    assert.equal(await reader.exists(two), false)
+    await sql(
+      'INSERT INTO larder_resource (container_id, name, live, version, modified_us, content) ' +
+        "SELECT id, 'two', 0, 0, 0, 'y' FROM larder_container",
+    )
+    await relay()
+    assert.deepEqual(await names(), ['one', 'two'])
+    assert.equal((await reader.getContent(two)).bytes.toString(), 'y')
+    await sql("DELETE FROM larder_resource WHERE name = 'one'")
+    await relay()
+    assert.deepEqual(await names(), ['two'])
+    assert.equal(await reader.exists(reader.info('films', 'one')), false)
+    await sql("UPDATE larder_container SET name = 'movies'")
+    await relay()
+    assert.deepEqual(await names(), [])
+    assert.deepEqual([...(await reader.ls('movies')).keys()], ['two'])
+    assert.equal(await reader.exists(two), false)
+  })
+
+  test('voids nothing with what it rolls back', async () => {
+    await using world = await setUp(name)
+    const { storage, reader, sql, relay } = world
+    const info = storage.info('films', 'academy')
+    await storage.putContent(info, 'old')
+    await reader.getContent(info)
+    // One statement that fails after the trigger has fired for its first row.
+    await storage.putContent(storage.info('films', 'b'), 'x')
+    await assert.rejects(sql("UPDATE larder_resource SET name = 'same', content = 'new'"))
+    await relay()
+    const { durableReads } = reader.counters()
+    assert.equal((await reader.getContent(info)).bytes.toString(), 'old')
+    assert.equal(reader.counters().durableReads, durableReads)
+  })
+
+  test('is not mistaken for the library, which is not relayed', async () => {
+    await using world = await setUp(name)
+    const { storage, database, relay, reader } = world
+    const info = storage.info('films', 'academy')
+    await storage.putContent(info, 'old')
+    await storage.put(info, { content: 'new', metadata: 'both' })
+    await storage.remove(info)
+    await relay()
+    assert.equal(storage.counters().relayed, 0)
+    // A process with the database alone is a program of that kind.
+    await storage.putContent(info, 'cached')
+    await reader.getContent(info)
+    await database.putContent(database.info('films', 'academy'), 'past the cache')
+    await relay()
+    assert.equal((await reader.getContent(info)).bytes.toString(), 'past the cache')
+    assert.equal(storage.counters().relayed, 1)
+  })
+})
+
+test('a proxy in front of a proxy has both set right', async () => {
+  await using world = await setUp('SQLite')
+  const { storage, reader, sql, relay } = world
+  const front = new EmbeddedCache()
+  const outer = new MemcacheStorage({ cache: front, storage: reader, relayIntervalMs: 5 })
+  const info = outer.info('films', 'academy')
+  await storage.putContent(info, 'old')
+  assert.equal((await outer.getContent(info)).bytes.toString(), 'old')
+  // The outer one has asked by now, so that the inner one leaves the rows to it.
+  await reader.unsettled({ olderThanMs: 0, outside: true }, async () => [])
+  await sql("UPDATE larder_resource SET content = 'new'")
+  while ((await outer.getContent(info)).bytes.toString() !== 'new') {
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  assert.equal((await reader.getContent(info)).bytes.toString(), 'new')
+  await outer.shutdown()
+  await front.close()
+  await relay()
+})
