@@ -68,26 +68,18 @@ export class ClientCore {
     this.#coder = new ValueCoder(this.options.serializer, this.options.compression)
   }
 
-  /** Runs a command, reports it, and answers with `otherwise` where the options forgive its failure. */
-  async run<T>(
-    command: string,
-    keys: number,
-    otherwise: (error: Error) => T,
-    ask: () => Promise<T>,
-  ): Promise<T> {
-    const start = commands.hasSubscribers ? performance.now() : 0
-    let failure: unknown
+  /**
+   * Runs a command, reports it, and answers with `otherwise` where the options forgive its failure. Where nobody
+   * listens and nothing is forgiven, the promise of `ask` is the answer: each one around it costs as much as the rest.
+   */
+  run<T>(command: string, keys: number, otherwise: (error: Error) => T, ask: () => Promise<T>): Promise<T> {
+    if (commands.hasSubscribers || this.options.whenUnavailable !== 'reject')
+      return this.#runWatched(command, keys, otherwise, ask)
     try {
-      return await ask()
+      return ask()
     } catch (error) {
-      failure = error
-      if (this.options.whenUnavailable === 'miss' && isForgiven(error)) return otherwise(error)
-      throw error
-    } finally {
-      if (start !== 0) {
-        const event: CommandEvent = { command, keys, durationMs: performance.now() - start, error: failure }
-        commands.publish(event)
-      }
+      const reason = error as Error
+      return Promise.reject(reason)
     }
   }
 
@@ -121,6 +113,13 @@ export class ClientCore {
     if (item === undefined) return undefined
     const value = this.#coder.decode(item.value, item.flags, key)
     return value === TREAT_AS_MISS ? undefined : { value: value as T, cas: item.cas }
+  }
+
+  /** As `decode`, without the token. */
+  decodeValue(key: string, item: CacheItem | undefined): unknown {
+    if (item === undefined) return undefined
+    const value = this.#coder.decode(item.value, item.flags, key)
+    return value === TREAT_AS_MISS ? undefined : value
   }
 
   decodePeeked<T>(key: string, item: PeekedItem | undefined): PeekedValue<T> | undefined {
@@ -159,6 +158,28 @@ export class ClientCore {
     return options.lockMs === undefined
       ? this.cache.delete(key, options)
       : this.#lock(key, options.lockMs, options)
+  }
+
+  async #runWatched<T>(
+    command: string,
+    keys: number,
+    otherwise: (error: Error) => T,
+    ask: () => Promise<T>,
+  ): Promise<T> {
+    const start = commands.hasSubscribers ? performance.now() : 0
+    let failure: unknown
+    try {
+      return await ask()
+    } catch (error) {
+      failure = error
+      if (this.options.whenUnavailable === 'miss' && isForgiven(error)) return otherwise(error)
+      throw error
+    } finally {
+      if (start !== 0) {
+        const event: CommandEvent = { command, keys, durationMs: performance.now() - start, error: failure }
+        commands.publish(event)
+      }
+    }
   }
 
   async #lock(

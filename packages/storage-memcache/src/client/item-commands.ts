@@ -27,10 +27,11 @@ export abstract class ItemCommands {
 
   /** Resolves to the value as the type that went in, null included; `undefined`: there is none. */
   get<T = PlainValue>(key: ClientKey, options?: CallOptions): Promise<T | undefined> {
-    return this.#run('get', undefined, key, options, async (wireKey, routed) => {
-      const item = await this.core.cache.get(wireKey, withoutToken(routed))
-      return this.core.decode<T>(wireKey, item)?.value
-    })
+    return this.#run('get', undefined, key, options, (wireKey, routed) =>
+      this.core.cache
+        .get(wireKey, withoutToken(routed))
+        .then((item) => this.core.decodeValue(wireKey, item) as T | undefined),
+    )
   }
 
   /** As `get`, with the token for `cas`. */
@@ -62,10 +63,9 @@ export abstract class ItemCommands {
 
   /** `true`: stored. */
   set(key: ClientKey, value: unknown, options?: StoreCallOptions): Promise<boolean> {
-    return this.#run('set', false, key, options, async (wireKey, routed) => {
+    return this.#run('set', false, key, options, (wireKey, routed) => {
       const item = this.core.encode(value, routed)
-      await this.core.cache.set(wireKey, item.bytes, item.options)
-      return true
+      return this.core.cache.set(wireKey, item.bytes, item.options).then(stored)
     })
   }
 
@@ -150,15 +150,17 @@ export abstract class ItemCommands {
       command,
       1,
       () => otherwise,
-      async () => {
+      () => {
         const wireKey = this.core.key(key)
         const routeBy = routeOf(key)
         const routed = routeBy === undefined ? options : { ...options, routeBy }
-        return ask(typeof wireKey === 'string' ? wireKey : await wireKey, routed)
+        return typeof wireKey === 'string' ? ask(wireKey, routed) : wireKey.then((text) => ask(text, routed))
       },
     )
   }
 }
+
+const stored = () => true
 
 const NOT_STORED: CasResult = Object.freeze({ status: 'exists' })
 
