@@ -37,6 +37,11 @@ export class OutBuffer {
     this.#end = end
   }
 
+  /** Takes back the last bytes of what was reserved last. */
+  takeBack(size: number): void {
+    this.#end -= size
+  }
+
   /** A large `value` is not copied: it must not be changed until the reply has come. */
   append(value: Uint8Array): void {
     if (value.byteLength >= BY_REFERENCE_BYTES) {

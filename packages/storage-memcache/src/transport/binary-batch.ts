@@ -1,32 +1,23 @@
-import type { StorageError } from '@larder/storage-core'
-import type { CacheBatch, CacheItem } from '../cache.js'
+import type { CacheBatch } from '../cache.js'
 import { Opcode, Status } from '../protocol/binary/codes.js'
 import { encodeRequest } from '../protocol/binary/encode.js'
 import type { BinaryFrame } from '../protocol/binary/frame.js'
 import type { OutBuffer } from '../protocol/out-buffer.js'
+import { bytesOfItems, bytesOfKeys, ItemBatch } from './batch-results.js'
 import { readItem, serverError } from './binary-replies.js'
-import type { Exchange } from './exchange.js'
+import { Command } from './command.js'
+import type { Receipt } from './exchange.js'
 import type { WireItem, WireKey } from './transport.js'
 
-const OVERHEAD_BYTES = 64
 const NO_EXTRAS: readonly number[] = []
 
 /**
  * Many quiet requests and a no-op behind them. Quiet ones answer only where there is something to say, each with
  * its own opaque number; the answer to the no-op says that there is no more to come.
  */
-abstract class BinaryBatch<Entry, Result> implements Exchange<BinaryFrame> {
-  abstract readonly idempotent: boolean
-  abstract readonly bytes: number
-  readonly boundTo = undefined
-  readonly opaques: number
-  deadline = 0
-  attempts = 0
-  isSettled = false
-  protected readonly entries: readonly Entry[]
-  readonly #resolve: (result: Result) => void
-  readonly #reject: (error: Error) => void
+abstract class BinaryBatch<Entry, Result> extends Command<Result, BinaryFrame> {
   readonly #opcode: number
+  readonly #entries: readonly Entry[]
   #base = 0
   #next = 0
 
@@ -36,11 +27,13 @@ abstract class BinaryBatch<Entry, Result> implements Exchange<BinaryFrame> {
     resolve: (result: Result) => void,
     reject: (error: Error) => void,
   ) {
+    super(resolve, reject)
     this.#opcode = opcode
-    this.entries = entries
-    this.opaques = entries.length + 1
-    this.#resolve = resolve
-    this.#reject = reject
+    this.#entries = entries
+  }
+
+  override get opaques(): number {
+    return this.#entries.length + 1
   }
 
   protected abstract encodeEntry(out: OutBuffer, entry: Entry, opcode: number, opaque: number): void
@@ -49,19 +42,18 @@ abstract class BinaryBatch<Entry, Result> implements Exchange<BinaryFrame> {
   protected abstract restart(): void
   protected abstract result(): Result
 
-  encode(out: OutBuffer, opaque: number): void {
+  override encode(out: OutBuffer, opaque: number): void {
     this.restart()
     this.#base = opaque
     this.#next = 0
-    this.entries.forEach((entry, i) => this.encodeEntry(out, entry, this.#opcode, (opaque + i) >>> 0))
-    const last = (opaque + this.entries.length) >>> 0
-    encodeRequest(out, { ...NOOP, opaque: last })
+    this.#entries.forEach((entry, i) => this.encodeEntry(out, entry, this.#opcode, (opaque + i) >>> 0))
+    encodeRequest(out, { ...NOOP, opaque: (opaque + this.#entries.length) >>> 0 })
   }
 
-  receive(frame: BinaryFrame, from: object): boolean {
+  override receive(frame: BinaryFrame, from: object): Receipt {
     const index = (frame.opaque - this.#base) >>> 0
-    const isLast = index === this.entries.length
-    const entry = this.entries[index]
+    const isLast = index === this.#entries.length
+    const entry = this.#entries[index]
     // Replies come in the order of the requests: a step back is another command's reply.
     if (
       index < this.#next ||
@@ -71,24 +63,13 @@ abstract class BinaryBatch<Entry, Result> implements Exchange<BinaryFrame> {
       throw new Error('The server answered another command than the one that is due')
     }
     this.#next = index + 1
-    if (this.isSettled) return isLast
-    if (!isLast) this.take(entry as Entry, frame, from)
-    else this.#settle(frame)
-    return isLast
-  }
-
-  unbind(): void {}
-
-  fail(error: StorageError): void {
-    if (this.isSettled) return
-    this.isSettled = true
-    this.#reject(error)
-  }
-
-  #settle(frame: BinaryFrame): void {
-    this.isSettled = true
-    if (frame.status === Status.ok) this.#resolve(this.result())
-    else this.#reject(serverError(frame))
+    if (!isLast) {
+      if (!this.isSettled) this.take(entry as Entry, frame, from)
+      return 'more'
+    }
+    if (frame.status === Status.ok) this.succeed(this.result())
+    else this.fail(serverError(frame))
+    return 'last'
   }
 }
 
@@ -104,10 +85,8 @@ const NOOP = {
 
 /** GETQ for each key: misses are silent, and the opaque tells whose a reply is without repeating its key. */
 export class BinaryGetBatch extends BinaryBatch<WireKey, CacheBatch> {
-  override readonly idempotent = true
   override readonly bytes: number
-  #items = new Map<string, CacheItem>()
-  #failed = new Map<string, Error>()
+  #batch = new ItemBatch()
 
   constructor(
     keys: readonly WireKey[],
@@ -115,12 +94,15 @@ export class BinaryGetBatch extends BinaryBatch<WireKey, CacheBatch> {
     reject: (error: Error) => void,
   ) {
     super(Opcode.getQuietly, keys, resolve, reject)
-    this.bytes = keys.reduce((sum, key) => sum + key.bytes + OVERHEAD_BYTES, 0)
+    this.bytes = bytesOfKeys(keys)
+  }
+
+  override get idempotent(): boolean {
+    return true
   }
 
   protected override restart(): void {
-    this.#items = new Map()
-    this.#failed = new Map()
+    this.#batch = new ItemBatch()
   }
 
   protected override encodeEntry(out: OutBuffer, key: WireKey, opcode: number, opaque: number): void {
@@ -137,22 +119,16 @@ export class BinaryGetBatch extends BinaryBatch<WireKey, CacheBatch> {
   }
 
   protected override take(key: WireKey, frame: BinaryFrame, from: object): void {
-    try {
-      const item = readItem(frame, from)
-      if (item !== undefined) this.#items.set(key.text, item)
-    } catch (error) {
-      this.#failed.set(key.text, error as Error)
-    }
+    this.#batch.take(key, readItem, frame, from)
   }
 
   protected override result(): CacheBatch {
-    return { items: this.#items, failed: this.#failed }
+    return this.#batch
   }
 }
 
 /** SETQ for each item: only what could not be stored is answered. Never sent twice: it might undo a later write. */
 export class BinarySetBatch extends BinaryBatch<WireItem, ReadonlyMap<string, Error>> {
-  override readonly idempotent = false
   override readonly bytes: number
   #failed = new Map<string, Error>()
 
@@ -162,7 +138,7 @@ export class BinarySetBatch extends BinaryBatch<WireItem, ReadonlyMap<string, Er
     reject: (error: Error) => void,
   ) {
     super(Opcode.setQuietly, items, resolve, reject)
-    this.bytes = items.reduce((sum, item) => sum + item.key.bytes + item.value.byteLength + OVERHEAD_BYTES, 0)
+    this.bytes = bytesOfItems(items)
   }
 
   protected override restart(): void {

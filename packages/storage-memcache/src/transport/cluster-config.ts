@@ -31,8 +31,11 @@ export function askCluster(
 ): Promise<ClusterConfig> {
   const name = addressText(endpoint)
   return new Promise<string>((resolve, reject) => {
-    const socket = openSocket(endpoint, tls)
     let answer = ''
+    const socket = openSocket(endpoint, tls, (chunk) => {
+      answer += chunk.toString('latin1')
+      if (isWhole(answer)) end(() => resolve(answer))
+    })
     const end = (settle: () => void) => {
       clearTimeout(timer)
       socket.destroy()
@@ -47,10 +50,6 @@ export function askCluster(
     socket.on('error', lose)
     socket.on('close', () => lose())
     socket.once(tls === undefined ? 'connect' : 'secureConnect', () => socket.write(QUESTION))
-    socket.on('data', (chunk: Buffer) => {
-      answer += chunk.toString('latin1')
-      if (isWhole(answer)) end(() => resolve(answer))
-    })
   }).then(readConfig)
 }
 

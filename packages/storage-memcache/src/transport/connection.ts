@@ -1,6 +1,6 @@
 import { StorageError } from '@larder/storage-core'
 import { OutBuffer } from '../protocol/out-buffer.js'
-import type { Exchange } from './exchange.js'
+import type { Exchange, Receipt } from './exchange.js'
 import { Fifo } from './fifo.js'
 import type { Dial, Link, LinkEvents } from './link.js'
 import type { ChannelOptions } from './options.js'
@@ -118,12 +118,16 @@ export class Connection<Frame> implements LinkEvents {
   }
 
   #onFrame(frame: Frame): void {
-    const exchange = this.#sent.peek()
-    if (exchange === undefined) throw new Error('The server answered what nobody asked')
-    if (exchange.receive(frame, this)) {
-      this.#sent.shift()
-      this.#bytes -= exchange.bytes
-    }
+    let receipt: Receipt
+    do {
+      const exchange = this.#sent.peek()
+      if (exchange === undefined) throw new Error('The server answered what nobody asked')
+      receipt = exchange.receive(frame, this)
+      if (receipt !== 'more') {
+        this.#sent.shift()
+        this.#bytes -= exchange.bytes
+      }
+    } while (receipt === 'passed')
     if (this.#answered) return
     this.#answered = true
     this.#owner.answered()
@@ -142,10 +146,14 @@ export class Connection<Frame> implements LinkEvents {
     if (this.#state !== 'ready') return
     const out = this.#out
     let exchange = this.#unsent.peek()
+    let previous: Exchange<Frame> | undefined
     while (exchange !== undefined && this.#link.bufferedBytes + out.length < MAX_BUFFERED_BYTES) {
       this.#unsent.shift()
       if (exchange.isSettled) this.#bytes -= exchange.bytes
-      else this.#encode(exchange)
+      else {
+        this.#encode(exchange, previous)
+        previous = exchange
+      }
       exchange = this.#unsent.peek()
     }
     if (out.length === 0) return
@@ -153,9 +161,9 @@ export class Connection<Frame> implements LinkEvents {
     out.reset(this.#link.bufferedBytes === 0)
   }
 
-  #encode(exchange: Exchange<Frame>): void {
+  #encode(exchange: Exchange<Frame>, previous: Exchange<Frame> | undefined): void {
     exchange.attempts++
-    exchange.encode(this.#out, this.#opaque)
+    exchange.encode(this.#out, this.#opaque, previous, this.#unsent)
     // The field has 32 bits: an unsigned shift wraps it around to 0 and keeps it from turning negative.
     this.#opaque = (this.#opaque + exchange.opaques) >>> 0
     this.#sent.push(exchange)

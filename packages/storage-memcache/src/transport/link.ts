@@ -2,6 +2,7 @@
 export interface LinkEvents {
   /** Connected, authenticated, ready for commands. */
   ready(): void
+  /** The chunk is only lent: its memory may be written over after the call. */
   data(chunk: Buffer): void
   /** The write buffer has room again. */
   drain(): void

@@ -1,33 +1,30 @@
-import type { StorageError } from '@larder/storage-core'
-import type { CacheBatch, CacheItem } from '../cache.js'
-import { encodeKeys, encodeMeta } from '../protocol/meta/encode.js'
-import { CLASSIC_VALUE, type MetaReply } from '../protocol/meta/reply.js'
+import type { CacheBatch } from '../cache.js'
+import { encodeKey, encodeMeta, extendKeys } from '../protocol/meta/encode.js'
+import { ClassicCode, type MetaReply } from '../protocol/meta/reply.js'
 import type { OutBuffer } from '../protocol/out-buffer.js'
-import type { Exchange } from './exchange.js'
-import { checkOpaque, classicItem, isMetaReply, lineError, readDone, wireOpaque } from './meta-replies.js'
+import { bytesOfItems, bytesOfKeys, ItemBatch } from './batch-results.js'
+import { Command } from './command.js'
+import type { Receipt } from './exchange.js'
+import {
+  checkOpaque,
+  classicItem,
+  GETS,
+  isMetaReply,
+  KEYS_PER_LINE,
+  lineError,
+  readDone,
+  wireOpaque,
+} from './meta-replies.js'
 import type { WireItem, WireKey } from './transport.js'
-
-const OVERHEAD_BYTES = 64
-/** With keys of 250 bytes, a line of 25 kB. */
-const KEYS_PER_LINE = 100
 
 /**
  * The classic `gets`, which a server answers in half the time of as many single commands. Values come in the order
  * of the keys and name them, `END` ends them, and what was not named is a miss.
  */
-export class ClassicGetBatch implements Exchange<MetaReply> {
-  readonly idempotent = true
-  readonly boundTo = undefined
-  readonly opaques = 0
-  readonly bytes: number
-  deadline = 0
-  attempts = 0
-  isSettled = false
+export class ClassicGetBatch extends Command<CacheBatch, MetaReply> {
+  override readonly bytes: number
   readonly #keys: readonly WireKey[]
-  readonly #resolve: (result: CacheBatch) => void
-  readonly #reject: (error: Error) => void
-  #items = new Map<string, CacheItem>()
-  #failed = new Map<string, Error>()
+  #batch = new ItemBatch()
   #next = 0
   #openLines = 0
 
@@ -36,167 +33,109 @@ export class ClassicGetBatch implements Exchange<MetaReply> {
     resolve: (result: CacheBatch) => void,
     reject: (error: Error) => void,
   ) {
+    super(resolve, reject)
     this.#keys = keys
-    this.#resolve = resolve
-    this.#reject = reject
-    this.bytes = keys.reduce((sum, key) => sum + key.bytes + OVERHEAD_BYTES, 0)
+    this.bytes = bytesOfKeys(keys)
   }
 
-  encode(out: OutBuffer): void {
-    this.#items = new Map()
-    this.#failed = new Map()
+  override get idempotent(): boolean {
+    return true
+  }
+
+  override get opaques(): number {
+    return 0
+  }
+
+  override encode(out: OutBuffer): void {
+    this.#batch = new ItemBatch()
     this.#next = 0
     this.#openLines = Math.ceil(this.#keys.length / KEYS_PER_LINE)
-    for (let i = 0; i < this.#keys.length; i += KEYS_PER_LINE) {
-      encodeKeys(out, 'gets', this.#keys.slice(i, i + KEYS_PER_LINE))
+    for (const [i, key] of this.#keys.entries()) {
+      if (i % KEYS_PER_LINE === 0) encodeKey(out, GETS, key)
+      else extendKeys(out, key)
     }
   }
 
-  receive(reply: MetaReply, from: object): boolean {
-    if (reply.code === CLASSIC_VALUE) {
+  override receive(reply: MetaReply, from: object): Receipt {
+    if (reply.code === ClassicCode.value) {
       this.#take(reply, from)
-      return false
+      return 'more'
     }
-    if (reply.line() !== 'END') {
+    if (reply.code !== ClassicCode.end) {
       // Nobody knows which keys it stands for, nor what follows.
       const { error } = lineError(reply)
       this.fail(error)
       throw error
     }
-    if (--this.#openLines > 0) return false
-    if (!this.isSettled) this.#resolve({ items: this.#items, failed: this.#failed })
-    this.isSettled = true
-    return true
-  }
-
-  unbind(): void {}
-
-  fail(error: StorageError): void {
-    if (this.isSettled) return
-    this.isSettled = true
-    this.#reject(error)
+    if (--this.#openLines > 0) return 'more'
+    this.succeed(this.#batch)
+    return 'last'
   }
 
   #take(reply: MetaReply, from: object): void {
     let key = this.#keys[this.#next++]
     while (key !== undefined && !reply.isAbout(key.text, key.bytes)) key = this.#keys[this.#next++]
     if (key === undefined) throw new Error('The server answered another command than the one that is due')
-    if (this.isSettled) return
-    try {
-      this.#items.set(key.text, classicItem(reply, from))
-    } catch (error) {
-      this.#failed.set(key.text, error as Error)
-    }
+    if (!this.isSettled) this.#batch.take(key, classicItem, reply, from)
   }
 }
 
 /**
- * Many commands behind one another. None is quiet: an error line names nobody, and where every command is
- * answered in turn it can only belong to the one that is due.
+ * Many stores behind one another. None is quiet: an error line names nobody, and where every command is answered
+ * in turn it can only belong to the one that is due. Never sent twice: it might undo a later write.
  */
-abstract class MetaBatch<Entry, Result> implements Exchange<MetaReply> {
-  abstract readonly idempotent: boolean
-  abstract readonly bytes: number
-  readonly boundTo = undefined
-  readonly opaques: number
-  deadline = 0
-  attempts = 0
-  isSettled = false
-  protected readonly entries: readonly Entry[]
-  readonly #resolve: (result: Result) => void
-  readonly #reject: (error: Error) => void
+export class MetaSetBatch extends Command<ReadonlyMap<string, Error>, MetaReply> {
+  override readonly bytes: number
+  readonly #items: readonly WireItem[]
+  #failed = new Map<string, Error>()
   #base = 0
   #next = 0
-
-  constructor(entries: readonly Entry[], resolve: (result: Result) => void, reject: (error: Error) => void) {
-    this.entries = entries
-    this.opaques = entries.length
-    this.#resolve = resolve
-    this.#reject = reject
-  }
-
-  protected abstract encodeEntry(out: OutBuffer, entry: Entry, opaque: number): void
-  protected abstract take(entry: Entry, reply: MetaReply, from: object): void
-  protected abstract refuse(entry: Entry, error: Error): void
-  /** Forgets the replies of an earlier attempt. */
-  protected abstract restart(): void
-  protected abstract result(): Result
-
-  encode(out: OutBuffer, opaque: number): void {
-    this.restart()
-    this.#base = opaque
-    this.#next = 0
-    for (const [i, entry] of this.entries.entries()) this.encodeEntry(out, entry, wireOpaque(opaque + i))
-  }
-
-  receive(reply: MetaReply, from: object): boolean {
-    const index = this.#next++
-    const entry = this.entries[index] as Entry
-    if (!isMetaReply(reply)) {
-      const { error, isFatal } = lineError(reply)
-      if (isFatal) throw error
-      this.refuse(entry, error)
-    } else {
-      checkOpaque(reply, wireOpaque(this.#base + index))
-      if (!this.isSettled) this.#take(entry, reply, from)
-    }
-    if (this.#next < this.entries.length) return false
-    if (!this.isSettled) this.#resolve(this.result())
-    this.isSettled = true
-    return true
-  }
-
-  unbind(): void {}
-
-  fail(error: StorageError): void {
-    if (this.isSettled) return
-    this.isSettled = true
-    this.#reject(error)
-  }
-
-  #take(entry: Entry, reply: MetaReply, from: object): void {
-    try {
-      this.take(entry, reply, from)
-    } catch (error) {
-      this.refuse(entry, error as Error)
-    }
-  }
-}
-
-/** Never sent twice: it might undo a later write. */
-export class MetaSetBatch extends MetaBatch<WireItem, ReadonlyMap<string, Error>> {
-  override readonly idempotent = false
-  override readonly bytes: number
-  #failed = new Map<string, Error>()
 
   constructor(
     items: readonly WireItem[],
     resolve: (result: ReadonlyMap<string, Error>) => void,
     reject: (error: Error) => void,
   ) {
-    super(items, resolve, reject)
-    this.bytes = items.reduce((sum, item) => sum + item.key.bytes + item.value.byteLength + OVERHEAD_BYTES, 0)
+    super(resolve, reject)
+    this.#items = items
+    this.bytes = bytesOfItems(items)
   }
 
-  protected override restart(): void {
+  override get opaques(): number {
+    return this.#items.length
+  }
+
+  override encode(out: OutBuffer, opaque: number): void {
     this.#failed = new Map()
+    this.#base = opaque
+    this.#next = 0
+    for (const [i, { key, value, flags, exptime }] of this.#items.entries()) {
+      encodeMeta(out, 'ms', key.text, key.bytes, ` T${exptime} F${flags}`, wireOpaque(opaque + i), value)
+    }
   }
 
-  protected override encodeEntry(out: OutBuffer, item: WireItem, opaque: number): void {
-    const { key, value, flags, exptime } = item
-    encodeMeta(out, 'ms', key.text, key.bytes, ` T${exptime} F${flags}`, opaque, value)
+  override receive(reply: MetaReply): Receipt {
+    const index = this.#next++
+    const { text } = (this.#items[index] as WireItem).key
+    if (!isMetaReply(reply)) {
+      const { error, isFatal } = lineError(reply)
+      if (isFatal) throw error
+      this.#failed.set(text, error)
+    } else {
+      checkOpaque(reply, wireOpaque(this.#base + index))
+      this.#check(text, reply)
+    }
+    if (this.#next < this.#items.length) return 'more'
+    this.succeed(this.#failed)
+    return 'last'
   }
 
-  protected override take(_item: WireItem, reply: MetaReply): void {
-    // A plain store is always done, or is answered with an error.
-    readDone(reply)
-  }
-
-  protected override refuse(item: WireItem, error: Error): void {
-    this.#failed.set(item.key.text, error)
-  }
-
-  protected override result(): ReadonlyMap<string, Error> {
-    return this.#failed
+  /** A plain store is always done, or is answered with an error. */
+  #check(key: string, reply: MetaReply): void {
+    try {
+      readDone(reply)
+    } catch (error) {
+      this.#failed.set(key, error as Error)
+    }
   }
 }

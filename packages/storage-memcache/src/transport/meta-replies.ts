@@ -3,6 +3,13 @@ import type { CacheItem, CasResult, CasToken, PeekedItem } from '../cache.js'
 import { MetaCode, type MetaReply } from '../protocol/meta/reply.js'
 import { CasId } from './cas-id.js'
 
+/** What `mg` is asked for a value with all that belongs to it. */
+export const READ_FLAGS = ' v f c'
+/** The classic command that answers with the same. */
+export const GETS = 'gets'
+/** With keys of 250 bytes, a line of 25 kB. */
+export const KEYS_PER_LINE = 100
+
 const REPLIES: ReadonlySet<number> = new Set(Object.values(MetaCode))
 
 /** Keeps the number short on the wire; replies come in order, so that it need not be unique for long. */

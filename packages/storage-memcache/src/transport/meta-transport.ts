@@ -9,6 +9,7 @@ import { issue, ownedValue, type CreateExchange } from './issue.js'
 import { LineCommand } from './line-command.js'
 import { ClassicGetBatch, MetaSetBatch } from './meta-batch.js'
 import { MetaCommand, type MetaCommandFields } from './meta-command.js'
+import { MetaGet } from './meta-get.js'
 import * as replies from './meta-replies.js'
 import type { ChannelOptions } from './options.js'
 import type { ServerHealth } from './server-health.js'
@@ -16,9 +17,8 @@ import { textDial, type TextLinkOptions } from './text-link.js'
 import type { Transport, WireItem, WireKey, WireStep } from './transport.js'
 
 const EXISTS: CasResult = Object.freeze({ status: 'exists' })
-const READ_FLAGS = ' v f c'
 /** Time left, time since the last use, whether it was ever read; `u`: without a trace (protocol.txt, "Meta Get"). */
-const PEEK_FLAGS = `${READ_FLAGS} t l h u`
+const PEEK_FLAGS = `${replies.READ_FLAGS} t l h u`
 
 /** The meta commands, memcached's own choice for new clients since 1.6. */
 export class MetaTransport implements Transport {
@@ -39,15 +39,12 @@ export class MetaTransport implements Transport {
   }
 
   get(key: WireKey, signal?: AbortSignal): Promise<CacheItem | undefined> {
-    return this.#command(
-      { verb: 'mg', key, flags: READ_FLAGS, idempotent: true, read: replies.readItem },
-      signal,
-    )
+    return this.#issue((resolve, reject) => new MetaGet(key, resolve, reject), signal)
   }
 
   getAndTouch(key: WireKey, exptime: number, signal?: AbortSignal): Promise<CacheItem | undefined> {
     return this.#command(
-      { verb: 'mg', key, flags: `${READ_FLAGS} T${exptime}`, read: replies.readItem },
+      { verb: 'mg', key, flags: `${replies.READ_FLAGS} T${exptime}`, read: replies.readItem },
       signal,
     )
   }

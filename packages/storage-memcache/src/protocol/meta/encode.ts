@@ -6,6 +6,12 @@ const ZERO = 0x30
 const TWO_TO_32 = 2 ** 32
 const MAX_UINT32_DIGITS = 10
 
+/** A key's text, and its length in bytes of UTF-8. */
+interface EncodedKey {
+  readonly text: string
+  readonly bytes: number
+}
+
 /**
  * One meta command: `verb key[ size] flags Oopaque`, and the value behind it where there is one. `flags` begins
  * with a space where it is not empty, and holds nothing that came from a user but numbers.
@@ -41,20 +47,26 @@ export function encodeMeta(
   encodeLine(out, '')
 }
 
-/** A classic command about several keys. */
-export function encodeKeys(
-  out: OutBuffer,
-  verb: string,
-  keys: readonly { readonly text: string; readonly bytes: number }[],
-): void {
-  const keyBytes = keys.reduce((sum, key) => sum + 1 + key.bytes, 0)
-  const start = out.reserve(verb.length + keyBytes + LINE_END.length)
-  let at = writeText(out.bytes, verb, verb.length, start)
-  for (const key of keys) {
-    out.bytes[at++] = 0x20
-    at = writeText(out.bytes, key.text, key.bytes, at)
-  }
-  writeText(out.bytes, LINE_END, 2, at)
+/** A classic command about one key, `verb key`, behind which `extendKeys` puts others. */
+export function encodeKey(out: OutBuffer, verb: string, key: EncodedKey): void {
+  const at = out.reserve(verb.length)
+  writeText(out.bytes, verb, verb.length, at)
+  putKey(out, key)
+}
+
+/** Goes on with the line that was written last. */
+export function extendKeys(out: OutBuffer, key: EncodedKey): void {
+  out.takeBack(LINE_END.length)
+  putKey(out, key)
+}
+
+function putKey(out: OutBuffer, { text, bytes: length }: EncodedKey): void {
+  let at = out.reserve(1 + length + LINE_END.length)
+  const { bytes } = out
+  bytes[at++] = 0x20
+  at = writeText(bytes, text, length, at)
+  bytes[at++] = 0x0d
+  bytes[at] = 0x0a
 }
 
 /** A line of ASCII as it is, for the classic commands. */

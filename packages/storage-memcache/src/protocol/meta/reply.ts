@@ -7,6 +7,7 @@ const ZERO = 0x30
 const LETTER_F = 0x66
 const LETTER_C = 0x63
 const LETTER_O = 0x4f
+const LETTER_D = 0x44
 /** Longer than any line that memcached sends; what goes on longer is none. */
 const MAX_LINE_BYTES = 4096
 /** memcached's own limit for `-I` is 1 GiB. */
@@ -30,8 +31,8 @@ export const MetaCode = Object.freeze({
   notFound: codeOf('NF'),
 })
 
-/** The code of a line that begins with `VALUE`, the answer to the classic `gets`. */
-export const CLASSIC_VALUE = 1
+/** The two lines that answer the classic `gets`: one that begins with `VALUE`, and `END`. */
+export const ClassicCode = Object.freeze({ value: 1, end: 2 })
 
 /**
  * One reply: a line, and a value behind it where the line begins with `VA`. The receiver fills the same object
@@ -57,7 +58,8 @@ export class MetaReply {
   /** See `Measure`: reads the line, and so learns how much belongs to the reply. */
   measure(bytes: Buffer, offset: number, end: number): number {
     const lineEnd = bytes.indexOf(LF, offset)
-    if (lineEnd < 0) {
+    // Behind `end` may lie anything: the buffer is larger than what has come.
+    if (lineEnd < 0 || lineEnd >= end) {
       if (end - offset > MAX_LINE_BYTES) throw new Error('The server sent a line without an end')
       return end - offset + 1
     }
@@ -83,7 +85,7 @@ export class MetaReply {
     return ownValue(this.#bytes, this.#end - Math.max(this.#valueBytes, 0), this.#end, this.#isOwn)
   }
 
-  /** Whether it is `key`, whose length in UTF-8 is `keyBytes`, that a `CLASSIC_VALUE` belongs to. */
+  /** Whether it is `key`, whose length in UTF-8 is `keyBytes`, that a `VALUE` line belongs to. */
   isAbout(key: string, keyBytes: number): boolean {
     if (this.#keyEnd - this.#keyStart !== keyBytes) return false
     if (keyBytes !== key.length) return this.#bytes.toString('utf8', this.#keyStart, this.#keyEnd) === key
@@ -105,7 +107,8 @@ export class MetaReply {
     // A longer word is an error, or the answer to a classic command: `END` is no `EN`.
     if (bytes[start + 2] !== SPACE) {
       const isValue = this.code === MetaCode.value && bytes[start + 5] === SPACE
-      this.code = 0
+      const isEnd = this.code === MetaCode.miss && bytes[start + 2] === LETTER_D && lineEnd === start + 3
+      this.code = isEnd ? ClassicCode.end : 0
       if (isValue) this.#readClassicValue(bytes, start + 6, lineEnd)
       return
     }
@@ -129,7 +132,7 @@ export class MetaReply {
     const keyEnd = tokenEnd(bytes, start, lineEnd)
     const flagsEnd = tokenEnd(bytes, keyEnd + 1, lineEnd)
     const sizeEnd = tokenEnd(bytes, flagsEnd + 1, lineEnd)
-    this.code = CLASSIC_VALUE
+    this.code = ClassicCode.value
     this.#keyStart = start
     this.#keyEnd = keyEnd
     this.flags = readNumber(bytes, keyEnd + 1, flagsEnd)
