@@ -1,0 +1,182 @@
+// How each library is told of a read and of a write, as its documentation shows it. Versions: ../package.json.
+import { createCache as dedupe } from 'async-cache-dedupe'
+import { BentoCache, bentostore } from 'bentocache'
+import { redisDriver } from 'bentocache/drivers/redis'
+import { cachified } from '@epic-web/cachified'
+import { Cacheable } from 'cacheable'
+import { createCache } from 'cache-manager'
+import { Redis } from 'ioredis'
+import Keyv from 'keyv'
+import { KeyvMemcache } from '@keyv/memcache'
+import { Loader } from 'layered-loader'
+import { RedisCache } from 'layered-loader/redis'
+import { MemcacheStorage } from '@larder/storage-memcache'
+import { versionOf } from './versions.mjs'
+import { openTypeorm } from './typeorm.mjs'
+
+const TTL_MS = 600_000
+
+/** A cache that readers fill and that writers tell after their commit. */
+function told({ stage, read, remove, set, close }) {
+  return {
+    read,
+    close,
+    async write(value) {
+      await stage.commit(value)
+      await (stage.tells === 'delete' ? remove() : set(value))
+    },
+  }
+}
+
+/** Clients of memcached keep their socket to themselves: the process ends with all of them. */
+const keyv = ({ servers }) => new Keyv({ store: new KeyvMemcache(servers.memcached) })
+const redis = ({ servers }) => new Redis(servers.redis)
+
+export const peers = [
+  {
+    name: 'Larder',
+    version: versionOf('@larder/storage-memcache'),
+    backend: 'memcached',
+    tells: ['delete', 'set'],
+    open: async ({ servers, durable, key }) => {
+      const storage = new MemcacheStorage({ servers: servers.memcached, storage: durable })
+      const info = storage.info('films', key)
+      return {
+        read: async () => (await storage.getContent(info)).bytes.toString(),
+        write: (value) => storage.putContent(info, value),
+        close: () => storage.shutdown(),
+      }
+    },
+  },
+  {
+    name: 'keyv, by hand',
+    version: `${versionOf('keyv')}, @keyv/memcache ${versionOf('@keyv/memcache')}`,
+    backend: 'memcached',
+    tells: ['delete', 'set'],
+    open: async (stage) => {
+      const cache = keyv(stage)
+      const read = async () => {
+        const cached = await cache.get(stage.key)
+        if (cached !== undefined) return cached
+        const loaded = await stage.load()
+        await cache.set(stage.key, loaded, TTL_MS)
+        return loaded
+      }
+      const remove = () => cache.delete(stage.key)
+      return told({ stage, read, remove, set: (value) => cache.set(stage.key, value, TTL_MS) })
+    },
+  },
+  {
+    name: 'cache-manager',
+    version: versionOf('cache-manager'),
+    backend: 'memcached',
+    tells: ['delete', 'set'],
+    open: async (stage) => {
+      const cache = createCache({ stores: [keyv(stage)], ttl: TTL_MS })
+      return told({
+        stage,
+        read: () => cache.wrap(stage.key, () => stage.load()),
+        remove: () => cache.del(stage.key),
+        set: (value) => cache.set(stage.key, value),
+      })
+    },
+  },
+  {
+    name: 'cacheable',
+    version: versionOf('cacheable'),
+    backend: 'memcached',
+    tells: ['delete', 'set'],
+    open: async (stage) => {
+      const cache = new Cacheable({ primary: keyv(stage), ttl: TTL_MS })
+      return told({
+        stage,
+        read: () => cache.getOrSet(stage.key, () => stage.load()),
+        remove: () => cache.delete(stage.key),
+        set: (value) => cache.set(stage.key, value),
+      })
+    },
+  },
+  {
+    name: '@epic-web/cachified',
+    version: versionOf('@epic-web/cachified'),
+    backend: 'memcached',
+    tells: ['delete', 'set'],
+    open: async (stage) => {
+      const store = keyv(stage)
+      const cache = {
+        get: (key) => store.get(key),
+        set: (key, entry) => store.set(key, entry, TTL_MS),
+        delete: (key) => store.delete(key),
+      }
+      const entryOf = (value) => ({ value, metadata: { ttl: TTL_MS, swr: 0, createdTime: Date.now() } })
+      return told({
+        stage,
+        read: () => cachified({ cache, key: stage.key, ttl: TTL_MS, getFreshValue: () => stage.load() }),
+        remove: () => cache.delete(stage.key),
+        set: (value) => cache.set(stage.key, entryOf(value)),
+      })
+    },
+  },
+  {
+    name: 'bentocache',
+    version: versionOf('bentocache'),
+    backend: 'redis',
+    tells: ['delete', 'set'],
+    open: async (stage) => {
+      const store = bentostore().useL2Layer(redisDriver({ connection: redis(stage) }))
+      const cache = new BentoCache({ default: 'shared', stores: { shared: store } })
+      return told({
+        stage,
+        read: () => cache.getOrSet({ key: stage.key, ttl: TTL_MS, factory: () => stage.load() }),
+        remove: () => cache.delete({ key: stage.key }),
+        set: (value) => cache.set({ key: stage.key, value, ttl: TTL_MS }),
+        close: () => cache.disconnectAll(),
+      })
+    },
+  },
+  {
+    name: 'async-cache-dedupe',
+    version: versionOf('async-cache-dedupe'),
+    backend: 'redis',
+    tells: ['delete'],
+    open: async (stage) => {
+      const client = redis(stage)
+      const cache = dedupe({ ttl: TTL_MS / 1_000, storage: { type: 'redis', options: { client } } })
+      cache.define('film', () => stage.load())
+      return told({
+        stage,
+        read: () => cache.film(stage.key),
+        remove: () => cache.clear('film', stage.key),
+        close: () => client.quit(),
+      })
+    },
+  },
+  {
+    name: 'layered-loader, async tier',
+    version: versionOf('layered-loader'),
+    backend: 'redis',
+    tells: ['delete', 'set'],
+    open: async (stage) => {
+      const client = redis(stage)
+      const loader = new Loader({
+        asyncCache: new RedisCache(client, { prefix: 'film', ttlInMsecs: TTL_MS }),
+        dataSourceGetOneFn: () => stage.load(),
+      })
+      return told({
+        stage,
+        read: () => loader.get(stage.key),
+        remove: () => loader.invalidateCacheFor(stage.key),
+        set: (value) => loader.forceSetValue(stage.key, value),
+        close: () => client.quit(),
+      })
+    },
+  },
+  {
+    name: 'TypeORM, query cache',
+    version: versionOf('typeorm'),
+    backend: 'a table',
+    tells: ['delete'],
+    open: openTypeorm,
+    commit: (stage, content) => stage.films.save({ id: stage.key, content }),
+  },
+]
