@@ -1,0 +1,2 @@
+export { MemcacheQueryResultCache } from './query-result-cache.js'
+export type { CachedQueryResult, QueryResultCacheOptions, TransactionState } from './query-result-cache.js'
