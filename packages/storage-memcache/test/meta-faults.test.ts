@@ -199,6 +199,27 @@ test('a server that does not know meta is spoken to in binary, where the transpo
   expect(server.connections).toBe(3)
 })
 
+test('the question before the first command is part of its time, and can be aborted', async () => {
+  const timeoutMs = 400
+  const slow = await text((line, socket) => {
+    if (line === 'version') setTimeout(() => socket.write('VERSION 1.6.18\r\n'), 0.75 * timeoutMs)
+  })
+  const start = performance.now()
+  const call = remote(slow.address, { transport: 'auto', timeoutMs }).get('k')
+  await expect(call).rejects.toMatchObject({ code: 'E_TIMEOUT' })
+  expect(performance.now() - start).toBeLessThan(1.5 * timeoutMs)
+  expect(slow.lines.map((line) => line.slice(0, 4))).toEqual(['vers', 'mg k'])
+
+  const silent = await text(() => {}, '')
+  const options = { transport: 'auto', timeoutMs: 60_000, connectTimeoutMs: 60_000 } as const
+  const cache = remote(silent.address, options)
+  const controller = new AbortController()
+  const aborted = cache.get('k', { signal: controller.signal })
+  controller.abort()
+  await expect(aborted).rejects.toMatchObject({ code: 'E_ABORTED' })
+  await expect(cache.get('k', { signal: controller.signal })).rejects.toMatchObject({ code: 'E_ABORTED' })
+})
+
 test('credentials are a line of the password file', async () => {
   const folder = await temporaryFolder()
   const file = join(folder, 'users')

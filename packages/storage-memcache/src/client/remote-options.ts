@@ -159,7 +159,7 @@ function createTransports(
   const create = () => {
     const hasSasl = transport === 'auto' && credentials !== undefined
     if (memjs !== undefined || transport === 'binary' || hasSasl) return binary()
-    return transport === 'meta' ? meta() : new NegotiatedTransport(meta(), binary)
+    return transport === 'meta' ? meta() : new NegotiatedTransport(meta(), binary, channel.timeoutMs)
   }
   return [create(), ...Array.from({ length: count - 1 }, create)]
 }

@@ -25,12 +25,15 @@ export function issue<T, Frame>(
         reject(error)
       },
     )
-    const onAbort = () =>
-      exchange.fail(new StorageError('E_ABORTED', 'The command was aborted', { cause: signal.reason }))
+    const onAbort = () => exchange.fail(abortedError(signal))
     if (signal.aborted) return onAbort()
     signal.addEventListener('abort', onAbort)
     channel.submit(exchange)
   })
+}
+
+export function abortedError(signal: AbortSignal): StorageError {
+  return new StorageError('E_ABORTED', 'The command was aborted', { cause: signal.reason })
 }
 
 /** Once aborted, a store is the caller's no more, and still on its way: it must not see later changes. */

@@ -1,5 +1,6 @@
 import type { CacheBatch, CacheItem, CasResult, CasToken, PeekedItem } from '../cache.js'
 import { NoAnswerError, NoMetaError } from './text-link.js'
+import { within } from './within.js'
 import type { Transport, WireItem, WireKey, WireStep } from './transport.js'
 
 /**
@@ -8,84 +9,87 @@ import type { Transport, WireItem, WireKey, WireStep } from './transport.js'
  */
 export class NegotiatedTransport implements Transport {
   readonly #createBinary: () => Transport
+  readonly #timeoutMs: number
   #chosen: Transport
   #isDecided = false
   #isClosed = false
   #deciding: Promise<void> | undefined
 
-  constructor(meta: Transport, createBinary: () => Transport) {
+  /** `timeoutMs`: within which a command is settled, the question before it included. */
+  constructor(meta: Transport, createBinary: () => Transport, timeoutMs: number) {
     this.#chosen = meta
     this.#createBinary = createBinary
+    this.#timeoutMs = timeoutMs
   }
 
   get(key: WireKey, signal?: AbortSignal): Promise<CacheItem | undefined> {
     if (this.#isDecided) return this.#chosen.get(key, signal)
-    return this.#ask((server) => server.get(key, signal))
+    return this.#ask((server, call) => server.get(key, call), signal)
   }
 
   getAndTouch(key: WireKey, exptime: number, signal?: AbortSignal): Promise<CacheItem | undefined> {
-    return this.#ask((server) => server.getAndTouch(key, exptime, signal))
+    return this.#ask((server, call) => server.getAndTouch(key, exptime, call), signal)
   }
 
   getMulti(keys: readonly WireKey[], signal?: AbortSignal): Promise<CacheBatch> {
-    return this.#ask((server) => server.getMulti(keys, signal))
+    return this.#ask((server, call) => server.getMulti(keys, call), signal)
   }
 
   set(item: WireItem, signal?: AbortSignal): Promise<CasToken> {
     if (this.#isDecided) return this.#chosen.set(item, signal)
-    return this.#ask((server) => server.set(item, signal))
+    return this.#ask((server, call) => server.set(item, call), signal)
   }
 
   setMulti(items: readonly WireItem[], signal?: AbortSignal): Promise<ReadonlyMap<string, Error>> {
-    return this.#ask((server) => server.setMulti(items, signal))
+    return this.#ask((server, call) => server.setMulti(items, call), signal)
   }
 
   add(item: WireItem, signal?: AbortSignal): Promise<CasToken | undefined> {
-    return this.#ask((server) => server.add(item, signal))
+    return this.#ask((server, call) => server.add(item, call), signal)
   }
 
   replace(item: WireItem, signal?: AbortSignal): Promise<CasToken | undefined> {
-    return this.#ask((server) => server.replace(item, signal))
+    return this.#ask((server, call) => server.replace(item, call), signal)
   }
 
   cas(item: WireItem, token: CasToken, signal?: AbortSignal): Promise<CasResult> {
-    return this.#ask((server) => server.cas(item, token, signal))
+    return this.#ask((server, call) => server.cas(item, token, call), signal)
   }
 
   append(key: WireKey, value: Uint8Array, signal?: AbortSignal): Promise<boolean> {
-    return this.#ask((server) => server.append(key, value, signal))
+    return this.#ask((server, call) => server.append(key, value, call), signal)
   }
 
   prepend(key: WireKey, value: Uint8Array, signal?: AbortSignal): Promise<boolean> {
-    return this.#ask((server) => server.prepend(key, value, signal))
+    return this.#ask((server, call) => server.prepend(key, value, call), signal)
   }
 
   delete(key: WireKey, token?: CasToken, signal?: AbortSignal): Promise<'deleted' | 'exists' | 'not-found'> {
-    return this.#ask((server) => server.delete(key, token, signal))
+    return this.#ask((server, call) => server.delete(key, token, call), signal)
   }
 
   touch(key: WireKey, exptime: number, signal?: AbortSignal): Promise<boolean> {
-    return this.#ask((server) => server.touch(key, exptime, signal))
+    return this.#ask((server, call) => server.touch(key, exptime, call), signal)
   }
 
   peek(key: WireKey, signal?: AbortSignal): Promise<PeekedItem | undefined> {
-    return this.#ask((server) => server.peek(key, signal))
+    return this.#ask((server, call) => server.peek(key, call), signal)
   }
 
   arithmetic(key: WireKey, step: WireStep, signal?: AbortSignal): Promise<bigint | undefined> {
-    return this.#ask((server) => server.arithmetic(key, step, signal))
+    return this.#ask((server, call) => server.arithmetic(key, step, call), signal)
   }
 
   flushAll(delaySeconds: number, signal?: AbortSignal): Promise<true> {
-    return this.#ask((server) => server.flushAll(delaySeconds, signal))
+    return this.#ask((server, call) => server.flushAll(delaySeconds, call), signal)
   }
 
   stats(topic: string, signal?: AbortSignal): Promise<ReadonlyMap<string, string>> {
-    return this.#ask((server) => server.stats(topic, signal))
+    return this.#ask((server, call) => server.stats(topic, call), signal)
   }
 
   version(signal?: AbortSignal): Promise<string> {
-    return this.#ask((server) => server.version(signal))
+    return this.#ask((server, call) => server.version(call), signal)
   }
 
   disconnect(): void {
@@ -97,14 +101,19 @@ export class NegotiatedTransport implements Transport {
     this.#chosen.close()
   }
 
-  #ask<T>(ask: (server: Transport) => Promise<T>): Promise<T> {
-    if (this.#isDecided || this.#isClosed) return ask(this.#chosen)
-    this.#deciding ??= this.#decide()
-    return this.#deciding.then(() => {
-      // Only now, so that no later call overtakes those that waited.
-      this.#isDecided = true
-      return ask(this.#chosen)
-    })
+  #ask<T>(
+    ask: (server: Transport, signal: AbortSignal | undefined) => Promise<T>,
+    signal: AbortSignal | undefined,
+  ): Promise<T> {
+    if (this.#isDecided || this.#isClosed) return ask(this.#chosen, signal)
+    const deciding = (this.#deciding ??= this.#decide())
+    return within(this.#timeoutMs, signal, (call) =>
+      deciding.then(() => {
+        // Only now, so that no later call overtakes those that waited.
+        this.#isDecided = true
+        return ask(this.#chosen, call)
+      }),
+    )
   }
 
   async #decide(): Promise<void> {
