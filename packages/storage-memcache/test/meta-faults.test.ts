@@ -1,9 +1,5 @@
 import { RemoteCache, type RemoteCacheOptions } from '@larder/storage-memcache'
 import { isStorageError } from '@larder/storage-core'
-import { execFileSync } from 'node:child_process'
-import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, expect, test } from 'vitest'
 import { FaultyServer, replyTo } from './support/faulty-server.js'
@@ -25,13 +21,6 @@ async function memcached(options?: MemcachedOptions) {
   const server = await startMemcached(options)
   cleanups.push(() => server.stop())
   return server
-}
-
-async function temporaryFolder(): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'larder-meta-'))
-  await chmod(folder, 0o755)
-  cleanups.push(() => rm(folder, { recursive: true, force: true }))
-  return folder
 }
 
 function remote(address: string, options: RemoteCacheOptions = {}): RemoteCache {
@@ -220,41 +209,7 @@ test('the question before the first command is part of its time, and can be abor
   await expect(cache.get('k', { signal: controller.signal })).rejects.toMatchObject({ code: 'E_ABORTED' })
 })
 
-test('credentials are a line of the password file', async () => {
-  const folder = await temporaryFolder()
-  const file = join(folder, 'users')
-  await writeFile(file, 'someone:secret\n')
-  await chmod(file, 0o644)
-  const { address } = await memcached({ args: ['-Y', file] })
-  const cache = remote(address, { credentials: { username: 'someone', password: 'secret' } })
-  await cache.set('k', value)
-  expect(String((await cache.get('k'))?.value)).toBe('v')
-  const wrong = remote(address, { credentials: { username: 'someone', password: 'wrong' } })
-  await expect(wrong.get('k')).rejects.toMatchObject({ code: 'E_CACHE_UNAVAILABLE' })
-  await expect(remote(address).get('k')).rejects.toMatchObject({ code: 'E_CACHE_UNAVAILABLE' })
-})
-
-test('TLS', async () => {
-  const folder = await temporaryFolder()
-  const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')]
-  const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1']
-  execFileSync(
-    'openssl',
-    ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-keyout', key, '-out', cert, ...subject],
-    { stdio: 'ignore' },
-  )
-  await chmod(key, 0o644)
-  const { address } = await memcached({ args: ['-Z', '-o', `ssl_chain_cert=${cert},ssl_key=${key}`] })
-  const cache = remote(address, { tls: { ca: await readFile(cert) } })
-  const large = Buffer.alloc(500_000, 'x')
-  await Promise.all([cache.set('k', value), cache.set('large', large)])
-  expect(String((await cache.get('k'))?.value)).toBe('v')
-  expect((await cache.get('large'))?.value.equals(large)).toBe(true)
-  await expect(remote(address, { tls: {} }).get('k')).rejects.toMatchObject({ code: 'E_CACHE_UNAVAILABLE' })
-})
-
 test('options that contradict each other are refused', () => {
-  expect(() => new RemoteCache('a', { transport: 'binary', tls: {} })).toThrow(RangeError)
   expect(() => new RemoteCache('a', { transport: 'udp' as never })).toThrow(RangeError)
   expect(() => new RemoteCache('a', { credentials: { username: 'a b', password: 'c' } })).toThrow(RangeError)
 })

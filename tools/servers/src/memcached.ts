@@ -11,12 +11,14 @@ export interface MemcachedOptions {
   readonly unixSocket?: boolean
   /** A port other than a free one. */
   readonly port?: number
+  /** More of the environment that it is started in. */
+  readonly env?: Readonly<Record<string, string>>
 }
 
 const DEFAULT_ARGS = ['-m', '64', '-c', '1024', '-t', '2', '-U', '0']
 
 function recipeFor(options: MemcachedOptions): Recipe {
-  const { args = [], unixSocket = false } = options
+  const { args = [], unixSocket = false, env } = options
   const command = serverProgram('memcached')
   const readyFile = ({ folder }: Place): string => join(folder, unixSocket ? 'memcached.sock' : 'ports')
   return {
@@ -27,7 +29,7 @@ function recipeFor(options: MemcachedOptions): Recipe {
     stopSignal: 'SIGKILL',
     abortSignal: 'SIGKILL',
     // It writes this file when it listens; relative to its folder.
-    env: { MEMCACHED_PORT_FILENAME: 'ports' },
+    env: { ...env, MEMCACHED_PORT_FILENAME: 'ports' },
     args: (place) => {
       rmSync(readyFile(place), { force: true })
       const listen = unixSocket ? ['-s', readyFile(place)] : ['-l', '127.0.0.1', '-p', String(place.port)]

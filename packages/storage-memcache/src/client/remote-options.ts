@@ -36,7 +36,7 @@ export interface RemoteCacheOptions extends Partial<ChannelOptions> {
   readonly transport?: 'auto' | 'meta' | 'binary'
   /** Over binary: SASL, mechanism PLAIN (`-S`). Over meta: a line of the server's user and password file (`-Y`). */
   readonly credentials?: Credentials | undefined
-  /** For servers that were started with `-Z`, over meta only: the options of `tls.connect`. */
+  /** For servers that were started with `-Z`: the options of `tls.connect`. */
   readonly tls?: ConnectionOptions | undefined
   /**
    * Reads that need no token go by UDP first, for servers that were started with `-U`: those with `withoutToken`, so
@@ -79,9 +79,6 @@ export function resolveRemoteOptions(servers: Servers, options: RemoteCacheOptio
   }
   if (!['auto', 'meta', 'binary'].includes(transport))
     throw new RangeError(`There is no transport ${transport}`)
-  if (tls !== undefined && (transport === 'binary' || (transport === 'auto' && credentials !== undefined))) {
-    throw new RangeError('TLS needs the meta transport')
-  }
   const memjs = isMemjsClient(servers) ? servers.servers : undefined
   if (memjs !== undefined && (transport === 'meta' || credentials !== undefined || tls !== undefined)) {
     throw new RangeError('A memjs client says itself how to talk to its servers')
@@ -153,7 +150,7 @@ function createTransports(
   }
   // A server that refuses one protocol may be well in the other.
   const [textHealth, binaryHealth] = [new ServerHealth(channel), new ServerHealth(channel)]
-  const server = memjs ?? memjsServer(address, credentials)
+  const server = memjs ?? memjsServer(address, credentials, tls)
   const binary = () => new BinaryTransport(addressText(address), server, share, binaryHealth)
   const meta = () => new MetaTransport(address, share, textHealth, { credentials, tls })
   const create = () => {

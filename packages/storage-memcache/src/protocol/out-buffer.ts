@@ -14,6 +14,10 @@ export class OutBuffer {
   #end = 0
   #chunks: Uint8Array[] = []
   #chunkBytes = 0
+  /** Where commands ended, counted from the first; kept where they are written in groups. */
+  #ends: number[] = []
+  /** Set: `groups` holds whole commands of up to so many bytes in each, and larger ones alone. */
+  maxGroupBytes: number | undefined
 
   /** How many bytes wait to be written. */
   get length(): number {
@@ -37,9 +41,10 @@ export class OutBuffer {
     this.#end = end
   }
 
-  /** Takes back the last bytes of what was reserved last. */
+  /** Takes back the last bytes of a command, which goes on. */
   takeBack(size: number): void {
     this.#end -= size
+    if (this.maxGroupBytes !== undefined) this.#ends.pop()
   }
 
   /** A large `value` is not copied: it must not be changed until the reply has come. */
@@ -54,6 +59,18 @@ export class OutBuffer {
     this.#bytes.set(value, offset)
   }
 
+  /** A command is complete. */
+  end(): void {
+    if (this.maxGroupBytes !== undefined) this.#ends.push(this.length)
+  }
+
+  /** What is written at once, one after another. */
+  groups(): readonly (readonly Uint8Array[])[] {
+    const { maxGroupBytes } = this
+    if (maxGroupBytes === undefined) return [this.chunks()]
+    return cutChunks(this.chunks(), groupEnds(this.#ends, maxGroupBytes))
+  }
+
   chunks(): readonly Uint8Array[] {
     this.#cut()
     return this.#chunks
@@ -63,6 +80,7 @@ export class OutBuffer {
   reset(reuse: boolean): void {
     this.#chunks = []
     this.#chunkBytes = 0
+    this.#ends = []
     if (!reuse || this.#bytes.length > KEPT_BYTES) this.#bytes = Buffer.allocUnsafeSlow(INITIAL_BYTES)
     this.#start = this.#end = 0
   }
@@ -83,4 +101,34 @@ export class OutBuffer {
     this.#end = used + size
     return used
   }
+}
+
+/** Those of `ends` at which groups of up to `maxBytes` end. */
+function groupEnds(ends: readonly number[], maxBytes: number): readonly number[] {
+  let start = 0
+  return ends.filter((end, i) => {
+    const next = ends[i + 1]
+    const isFull = next === undefined || next - start > maxBytes
+    if (isFull) start = end
+    return isFull
+  })
+}
+
+function cutChunks(
+  chunks: readonly Uint8Array[],
+  ends: readonly number[],
+): readonly (readonly Uint8Array[])[] {
+  let [i, offset, at] = [0, 0, 0]
+  return ends.map((end) => {
+    const group: Uint8Array[] = []
+    while (at < end) {
+      const chunk = chunks[i] as Uint8Array
+      const size = Math.min(chunk.byteLength - offset, end - at)
+      group.push(chunk.subarray(offset, offset + size))
+      at += size
+      offset += size
+      if (offset === chunk.byteLength) [i, offset] = [i + 1, 0]
+    }
+    return group
+  })
 }

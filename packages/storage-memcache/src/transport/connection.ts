@@ -64,6 +64,7 @@ export class Connection<Frame> implements LinkEvents {
     this.#connectDeadline = options.now() + options.connectTimeoutMs
     this.#receiver = createReceiver((frame) => this.#onFrame(frame))
     this.#link = dial(this)
+    this.#out.maxGroupBytes = this.#link.maxRecordBytes
   }
 
   get isGone(): boolean {
@@ -157,7 +158,7 @@ export class Connection<Frame> implements LinkEvents {
       exchange = this.#unsent.peek()
     }
     if (out.length === 0) return
-    this.#link.write(out.chunks())
+    for (const group of out.groups()) this.#link.write(group)
     out.reset(this.#link.bufferedBytes === 0)
   }
 

@@ -14,6 +14,12 @@ export interface LinkEvents {
 export interface Link {
   /** Sends all chunks in one system call where possible. */
   write(chunks: readonly Uint8Array[]): void
+  /**
+   * Of a TLS link: commands are written in groups of whole ones of up to so many bytes, larger ones alone. memcached
+   * reads a record into a buffer of that size and waits for the socket before it looks for what is left of one, so
+   * that a command behind a value that ends within a record would wait for the next command (seen with 1.6.18).
+   */
+  readonly maxRecordBytes?: number | undefined
   /** Bytes that the kernel has not taken yet; 0 means that no memory given to `write` is read any more. */
   readonly bufferedBytes: number
   /** Cuts the connection at once, in both directions, without waiting for anybody. Idempotent. */

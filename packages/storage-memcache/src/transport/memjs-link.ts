@@ -1,13 +1,16 @@
 import { Server } from 'memjs'
 import { EventEmitter } from 'node:events'
 import type { Socket } from 'node:net'
+import type { ConnectionOptions } from 'node:tls'
 import { Opcode, Status } from '../protocol/binary/codes.js'
 import type { BinaryFrame } from '../protocol/binary/frame.js'
 import { BinaryReceiver } from '../protocol/binary/receiver.js'
 import type { ServerAddress } from '../server-address.js'
 import type { Credentials } from './credentials.js'
 import type { Dial, LinkEvents } from './link.js'
-import { SocketLink } from './socket-link.js'
+import { tlsSock } from './memjs-tls.js'
+import { linkOver } from './record-link.js'
+import type { SocketLink } from './socket-link.js'
 
 /** As much of a memjs `Server` as its address; the rest is used as it is. */
 export interface MemjsServer {
@@ -32,14 +35,19 @@ interface ServerState {
 }
 
 /** A memjs server to make connections after. No I/O. */
-export function memjsServer(address: ServerAddress, credentials?: Credentials): MemjsServer {
+export function memjsServer(
+  address: ServerAddress,
+  credentials?: Credentials,
+  tls?: ConnectionOptions,
+): MemjsServer {
   const options = { keepAlive: true, keepAliveDelay: 30 }
   // node:net takes a string that is no number for the path of a socket.
   const [host, port] = address.path === undefined ? [address.host, address.port] : ['', address.path]
   const server = new Server(host, port as number, undefined, undefined, options)
   // Left to itself, memjs takes credentials from the environment.
   const { username, password } = credentials ?? {}
-  return Object.assign(server, { username, password })
+  const sock = tls === undefined ? {} : { sock: tlsSock(address, tls) }
+  return Object.assign(server, { username, password }, sock)
 }
 
 /**
@@ -78,7 +86,7 @@ class MemjsAttempt {
     })
     const socket = this.#state._socket
     if (socket === undefined) throw new Error('memjs opened no socket')
-    this.#link = new SocketLink(socket, events)
+    this.#link = linkOver(socket, events)
     return this.#link
   }
 
@@ -107,7 +115,7 @@ class MemjsAttempt {
   }
 }
 
-/** Connects over TCP or a UNIX socket, with SASL where there are credentials. Several mechanisms: PLAIN is used. */
+/** Connects over TCP, TLS or a UNIX socket, with SASL where there are credentials. Several mechanisms: PLAIN is used. */
 export function memjsDial(server: MemjsServer): Dial {
   return (events) => {
     try {

@@ -3,6 +3,7 @@ import type { Link, LinkEvents } from './link.js'
 
 /** Watches every way in which a socket can end, the half-closed one included, and reports the first. */
 export class SocketLink implements Link {
+  readonly maxRecordBytes: number | undefined = undefined
   readonly #socket: Socket
   #events: LinkEvents | undefined
 

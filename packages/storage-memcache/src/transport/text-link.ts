@@ -3,7 +3,7 @@ import { connect as connectTls, type ConnectionOptions } from 'node:tls'
 import type { ServerAddress } from '../server-address.js'
 import type { Credentials } from './credentials.js'
 import type { Dial } from './link.js'
-import { SocketLink } from './socket-link.js'
+import { linkOver } from './record-link.js'
 
 /** What Node itself reads at once. */
 const READ_BYTES = 64 * 1024
@@ -29,7 +29,7 @@ const QUESTION = `${'mn'.padEnd(22)}\r\n`
 export function textDial(address: ServerAddress, options: TextLinkOptions = {}): Dial {
   return (events) => {
     const socket = openSocket(address, options.tls, (chunk) => receive(chunk))
-    const link = new SocketLink(socket, {
+    const link = linkOver(socket, {
       ready: () => events.ready(),
       data: (chunk) => events.data(chunk),
       drain: () => events.drain(),

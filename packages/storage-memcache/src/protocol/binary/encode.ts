@@ -34,6 +34,7 @@ export function encodeRequest(out: OutBuffer, request: BinaryRequest): void {
   for (const word of extras) offset = putUint32(bytes, offset, word)
   writeText(bytes, key, keyBytes, offset)
   if (value.byteLength > 0) out.append(value)
+  out.end()
 }
 
 // A plain store of four bytes is cheaper than `writeUInt32BE`, which checks its arguments anew each time.

@@ -42,9 +42,11 @@ export function encodeMeta(
   bytes[at++] = 0x0d
   bytes[at++] = 0x0a
   out.trim(at)
-  if (value === undefined) return
-  out.append(value)
-  encodeLine(out, '')
+  if (value !== undefined) {
+    out.append(value)
+    writeText(out.bytes, LINE_END, 2, out.reserve(LINE_END.length))
+  }
+  out.end()
 }
 
 /** A classic command about one key, `verb key`, behind which `extendKeys` puts others. */
@@ -67,12 +69,14 @@ function putKey(out: OutBuffer, { text, bytes: length }: EncodedKey): void {
   at = writeText(bytes, text, length, at)
   bytes[at++] = 0x0d
   bytes[at] = 0x0a
+  out.end()
 }
 
 /** A line of ASCII as it is, for the classic commands. */
 export function encodeLine(out: OutBuffer, line: string): void {
   const at = out.reserve(line.length + LINE_END.length)
   writeText(out.bytes, LINE_END, 2, writeText(out.bytes, line, line.length, at))
+  out.end()
 }
 
 /** A CAS of two halves as the decimal that the protocol wants. */
