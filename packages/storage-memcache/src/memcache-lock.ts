@@ -1,7 +1,6 @@
-import { DrivenLock, type LockTimes, type Storage } from '@larder/storage-core'
+import { DrivenLock, type LockTimes, type Storage, VersionFence } from '@larder/storage-core'
 import { type CacheChoice, chooseCache } from './client/cache-choice.js'
 import { checkNamespace } from './proxy/cache-key.js'
-import { Fence } from './proxy/fence.js'
 import { MarkLockDriver } from './proxy/mark-lock-driver.js'
 
 export interface MemcacheLockOptions extends CacheChoice, LockTimes {
@@ -29,12 +28,8 @@ export class MemcacheLock extends DrivenLock {
     const { storage, fencingCollection } = options
     if (storage === undefined && fencingCollection !== undefined)
       throw new TypeError('Without a storage, fencingCollection would have no effect')
-    // Refuses a name that no storage takes.
-    storage?.info(fencingCollection ?? DEFAULT_COLLECTION)
+    const fence = storage && new VersionFence(storage, fencingCollection)
     const { cache, owned } = chooseCache(options, 'MemcacheLock')
-    const fence = storage && new Fence(storage, fencingCollection ?? DEFAULT_COLLECTION)
     super(new MarkLockDriver(cache, namespace, fence, owned), options)
   }
 }
-
-const DEFAULT_COLLECTION = 'larder-locks'

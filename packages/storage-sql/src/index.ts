@@ -6,6 +6,7 @@ export type { DatabaseType } from './entities/family.js'
 export { DEFAULT_TABLE_PREFIX, type TableOptions } from './entities/tables.js'
 export { larderMigrations, type MigrationClass } from './migrations/migrations.js'
 export type { SqlOptions, SqlStorageOptions, SqlTarget } from './options.js'
+export { SqlLock, type SqlLockOptions } from './sql-lock.js'
 export { SqlStorage } from './sql-storage.js'
 export {
   onTableChanges,

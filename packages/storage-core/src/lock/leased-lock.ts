@@ -82,9 +82,12 @@ export class LeasedLock implements HeldLock {
   async #extend(leaseMs: number): Promise<void> {
     this.#checkHeld()
     const askedAt = performance.now()
-    const isHeld = await this.#driver.extend(this.name, this.#lease.owner, leaseMs)
-    if (!isHeld) this.lose()
-    this.#checkHeld()
+    try {
+      if (!(await this.#driver.extend(this.name, this.#lease.owner, leaseMs))) this.lose()
+    } finally {
+      // Says more than an error of the server, where the driver has been told of the loss.
+      this.#checkHeld()
+    }
     this.#heldUntil = this.#holdUntil(askedAt + leaseMs)
   }
 

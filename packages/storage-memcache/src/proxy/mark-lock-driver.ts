@@ -1,17 +1,16 @@
-import type { LockDriver, LockGrant, LockRequest } from '@larder/storage-core'
+import type { LockDriver, LockGrant, LockRequest, VersionFence } from '@larder/storage-core'
 import type { Cache } from '../cache.js'
 import { cacheKey } from './cache-key.js'
-import type { Fence } from './fence.js'
 import { OwnedMarks } from './owned-marks.js'
 
 /** Locks that are marks in a cache, with numbers of a durable storage. */
 export class MarkLockDriver implements LockDriver {
   readonly #marks: OwnedMarks
   readonly #prefix: string
-  readonly #fence: Fence | undefined
+  readonly #fence: VersionFence | undefined
   readonly #owned: readonly Cache[]
 
-  constructor(cache: Cache, namespace: string, fence: Fence | undefined, owned: readonly Cache[]) {
+  constructor(cache: Cache, namespace: string, fence: VersionFence | undefined, owned: readonly Cache[]) {
     this.#marks = new OwnedMarks(cache)
     // Keys of resources that begin so are hashed, and hashes have no colon.
     this.#prefix = `${namespace}#lock:`

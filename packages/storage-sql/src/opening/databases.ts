@@ -31,6 +31,13 @@ export function remember(storage: object, database: StorageDatabase): void {
   databases.set(storage, database)
 }
 
+/** The database of an open `SqlStorage`. Throws a `TypeError` for anything else. */
+export function databaseOf(storage: object): StorageDatabase {
+  const known = databases.get(storage)
+  if (known === undefined) throw new TypeError('An open SqlStorage is needed')
+  return known
+}
+
 /** The database of a storage or data source, which is initialised where it is not. */
 export async function openDatabase(target: object, options: TableOptions): Promise<OpenDatabase> {
   const opened = new Opened()

@@ -1,26 +1,36 @@
-import { isStorageError, type Storage, StorageError } from '@larder/storage-core'
 import { createHash } from 'node:crypto'
+import { isStorageError, StorageError } from '../errors.js'
+import type { ResourceInfo } from '../resource.js'
+import type { Storage } from '../storage.js'
+
+export const DEFAULT_FENCING_COLLECTION = 'larder-locks'
 
 /** So many counters serve all names, which may be any number: a row a name would never go away. */
 const COUNTERS = 1_024
 
 /** Numbers that grow with every call for a name: the versions of a resource, which only grow, whatever is removed. */
-export class Fence {
+export class VersionFence {
   readonly #storage: Storage
   readonly #collection: string
 
-  constructor(storage: Storage, collection: string) {
+  /** Refuses a name that no collection can have. */
+  constructor(storage: Storage, collection: string = DEFAULT_FENCING_COLLECTION) {
+    storage.info(collection)
     this.#storage = storage
     this.#collection = collection
   }
 
+  /** Where the numbers of a name are counted; other names may share it. */
+  counterOf(name: string): ResourceInfo {
+    const counter = createHash('sha256').update(name).digest().readUInt32BE() % COUNTERS
+    return this.#storage.info(this.#collection, String(counter))
+  }
+
   /** Rejects with `E_TIMEOUT` after `limitMs`, and with what the storage rejects with. */
   async next(name: string, limitMs: number): Promise<number> {
-    const counter = createHash('sha256').update(name).digest().readUInt32BE() % COUNTERS
-    const info = this.#storage.info(this.#collection, String(counter))
     try {
       const signal = AbortSignal.timeout(limitMs)
-      return (await this.#storage.putContent(info, '', { signal })).version
+      return (await this.#storage.putContent(this.counterOf(name), '', { signal })).version
     } catch (cause) {
       if (!isStorageError(cause, 'E_ABORTED')) throw cause
       const told = `The storage gave no fencing number within ${limitMs} ms`

@@ -1,0 +1,124 @@
+import { StorageError } from '@larder/storage-core'
+import type { DataSourceOptions, QueryRunner } from 'typeorm'
+import { SERVER_ANSWERS_WITHIN_MS } from '../connections/connection.js'
+import { within } from '../connections/within.js'
+import type { Dialect } from '../dialects/dialect.js'
+import { type Row, type Statement, statement } from '../dialects/statement.js'
+import { ownDataSource } from '../opening/data-sources.js'
+import type { StorageDatabase } from '../opening/databases.js'
+import { Opened } from '../opening/opened.js'
+import { openingMs } from '../opening/sources.js'
+import { isConnectionLost, isInDoubt, toStorageError } from '../sql-errors.js'
+import type { AdvisoryDialect } from './advisory.js'
+
+/** The little of a driver's connection that is used. */
+interface Client {
+  once(event: 'end' | 'error', listener: () => void): unknown
+}
+
+/** One connection beside those of the storage. What it locks is lost when it ends. */
+export class LockSession {
+  readonly #dialect: Dialect
+  readonly #runner: QueryRunner
+  readonly #opened: Opened
+  readonly #limitMs: number
+  readonly #onEnd: () => void
+  readonly #timer: NodeJS.Timeout
+  #isOver = false
+  #last: Promise<unknown> = Promise.resolve()
+
+  private constructor(
+    { settings, source }: StorageDatabase,
+    runner: QueryRunner,
+    opened: Opened,
+    idleMs: number,
+    onEnd: () => void,
+  ) {
+    this.#dialect = source.dialect
+    this.#runner = runner
+    this.#opened = opened
+    this.#limitMs = settings.statementTimeoutMs + SERVER_ANSWERS_WITHIN_MS
+    this.#onEnd = onEnd
+    this.#timer = setInterval(() => void this.#ping(), idleMs / 3).unref()
+  }
+
+  /** The server ends it when nothing is heard of it for `idleMs`. `onEnd` is called once. */
+  static async open(
+    database: StorageDatabase,
+    advisory: AdvisoryDialect,
+    idleMs: number,
+    onEnd: () => void,
+  ): Promise<LockSession> {
+    const { dataSource, prefix, settings } = database
+    const opened = new Opened()
+    let session: LockSession | undefined
+    try {
+      // A pool of its own: the storage counts on having all connections of the other one.
+      const options: object = { ...dataSource.options, poolSize: 1 }
+      const own = await ownDataSource(options as DataSourceOptions, prefix, settings)
+      await opened.use(own, openingMs(settings))
+      const runner = own.createQueryRunner('master')
+      session = new LockSession(database, runner, opened, idleMs, onEnd)
+      const connecting = runner.connect() as Promise<Client>
+      const client = await within(connecting, settings.connectTimeoutMs, 'No connection for locks')
+      const end = session.#end
+      client.once('end', end)
+      client.once('error', end)
+      await session.#run(advisory.endWhenIdle(idleMs))
+      return session
+    } catch (cause) {
+      if (session === undefined) await opened.abandon()
+      else await session.close()
+      const { message } = toStorageError(cause)
+      throw new StorageError('E_STORAGE_UNAVAILABLE', message, { cause })
+    }
+  }
+
+  get isOver(): boolean {
+    return this.#isOver
+  }
+
+  /** The answer's `got`. Rejects with `StorageError`s; one that leaves the answer in doubt ends the session. */
+  async ask(question: Statement): Promise<boolean> {
+    const [row] = await this.#run(question)
+    const got = row?.['got']
+    return got === true || Number(got) === 1
+  }
+
+  async close(): Promise<void> {
+    this.#end()
+    await this.#opened.abandon()
+  }
+
+  async #ping(): Promise<void> {
+    await this.#run(statement('SELECT 1')).catch(() => undefined)
+  }
+
+  /** One after the other: what is asked at once may not be answered in time. */
+  #run(question: Statement): Promise<readonly Row[]> {
+    const running = this.#last.then(() => this.#runNow(question))
+    this.#last = running.catch(() => undefined)
+    return running
+  }
+
+  async #runNow(question: Statement): Promise<readonly Row[]> {
+    if (this.#isOver) throw new StorageError('E_STORAGE_UNAVAILABLE', 'The connection for locks has ended')
+    try {
+      const running = this.#dialect.run(this.#runner, question)
+      return (await within(running, this.#limitMs, 'A question about a lock')).rows
+    } catch (cause) {
+      const error = toStorageError(cause)
+      if (isConnectionLost(error) || isInDoubt(error)) this.#end()
+      throw error
+    }
+  }
+
+  readonly #end = (): void => {
+    if (this.#isOver) return
+    this.#isOver = true
+    clearInterval(this.#timer)
+    this.#dialect.discard(this.#runner).catch(() => undefined)
+    void this.#opened.abandon()
+    this.#onEnd()
+  }
+}
