@@ -1,6 +1,6 @@
 // What all parts of the bench share: servers, rows without going through the library, and numbers.
 import { createPostgresDatabase, startMemcached, startPostgres } from '@larder/dev-servers'
-import { MemcacheStorage } from '@larder/storage-memcache'
+import { MemcacheStorage, RemoteCache } from '@larder/storage-memcache'
 import { SqlStorage } from '@larder/storage-sql'
 import { performance } from 'node:perf_hooks'
 import pg from 'pg'
@@ -26,6 +26,13 @@ export async function openStorages({ memcached, url }, options = {}) {
 export async function closeStorages({ durable, cached }) {
   await cached.shutdown()
   await durable.shutdown()
+}
+
+/** Takes the head of a cached listing away, so that the next one builds. */
+export async function dropHead({ memcached }, storage, collection) {
+  const cache = new RemoteCache(memcached)
+  await cache.delete(`${storage.info(collection).key}:l`)
+  await cache.close()
 }
 
 /** Rows as the library writes them, in one statement: 27 characters a name, every tenth with another extension. */

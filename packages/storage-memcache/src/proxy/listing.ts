@@ -1,5 +1,6 @@
 import { compareNames, isStorageError, type ListPage, type Storage, untilAborted } from '@larder/storage-core'
 import type { Cache } from '../cache.js'
+import { ChunkMemory } from './chunk-memory.js'
 import type { StorageCounters } from './counters.js'
 import type { Environment } from '../environment.js'
 import { SetBuilder } from './set-builder.js'
@@ -43,11 +44,13 @@ interface Progress {
 /** Lists a collection from its cached set, or from the storage behind while there is none. */
 export class Listing {
   readonly #it: ListingParts
+  readonly #memory: ChunkMemory
   /** When the builds of this process got on last. */
   readonly #builds = new Map<string, number>()
 
   constructor(parts: ListingParts) {
     this.#it = parts
+    this.#memory = new ChunkMemory(parts.settings.listMemoryBytes)
   }
 
   /** All names in order, in batches, of which no more than a few are held. */
@@ -85,7 +88,7 @@ export class Listing {
     const { cache, env, settings } = this.#it
     const startedAt = env.now()
     for (let pauseMs = 2; ; pauseMs = Math.min(pauseMs * 2, 32)) {
-      const set = await SetReader.open(cache, query.headKey)
+      const set = await SetReader.open({ cache, memory: this.#memory, headKey: query.headKey })
       if (set instanceof SetReader) return set
       const builder = set === 'busy' ? undefined : await this.#begin(query)
       if (builder !== undefined) return builder

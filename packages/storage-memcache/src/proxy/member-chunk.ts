@@ -10,17 +10,17 @@ export interface MemberChunk {
   versionAt(index: number): number
 }
 
+/** What a chunk is filled up to, in bytes. */
+export const CHUNK_BYTES = 65_536
+
 const HEADER_BYTES = 5
 const ASCII = 0x80
 /** JSON's quotes and comma around a name, beside its version. */
 const FRAME_BYTES = 3
 
-/** Encodes members into chunks of about `targetBytes`, none of them over `maxBytes` unless by a single member. */
-export function encodeChunks(
-  members: readonly NamedVersion[],
-  targetBytes: number,
-  maxBytes: number,
-): Buffer[] {
+/** Encodes members into chunks, none of them over `maxBytes` unless by a single member. */
+export function encodeChunks(members: readonly NamedVersion[], maxBytes: number): Buffer[] {
+  const targetBytes = Math.min(CHUNK_BYTES, maxBytes)
   const chunks: Buffer[] = []
   let start = 0
   let bytes = HEADER_BYTES
@@ -77,10 +77,10 @@ export function decodeChunk(bytes: Buffer): MemberChunk | undefined {
   const head = HEADER_BYTES + bytes.readUInt32BE(1) * width
   const names = parseNames(bytes.toString(isAscii ? 'latin1' : 'utf8', head))
   if (names?.length !== bytes.readUInt32BE(1)) return undefined
-  const versionAt = (index: number): number => {
-    const offset = HEADER_BYTES + index * width
-    return width === 8 ? bytes.readDoubleBE(offset) : bytes.readUIntBE(offset, width)
-  }
+  // A copy, so that who keeps the chunk does not keep its bytes.
+  const versions = Buffer.from(bytes.subarray(HEADER_BYTES, head))
+  const versionAt = (index: number): number =>
+    width === 8 ? versions.readDoubleBE(index * width) : versions.readUIntBE(index * width, width)
   return { names, versionAt }
 }
 

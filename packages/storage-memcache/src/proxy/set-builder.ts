@@ -6,8 +6,6 @@ import { encodeChunks } from './member-chunk.js'
 import type { NamedVersion } from './member-log.js'
 import type { Settings } from './settings.js'
 
-/** What a chunk of names is filled up to, in bytes. */
-const CHUNK_BYTES = 65_536
 /** A set has one more log for so many names, up to a number that readers fetch at once. */
 const NAMES_A_LOG = 10_000
 const MAX_LOGS = 64
@@ -65,8 +63,7 @@ export class SetBuilder {
   async add(members: readonly NamedVersion[]): Promise<void> {
     if (this.#isOver) return
     const { cache, env, settings, headKey } = this.#site
-    const { maxItemBytes } = cache
-    const values = encodeChunks(members, Math.min(CHUNK_BYTES, maxItemBytes), maxItemBytes)
+    const values = encodeChunks(members, cache.maxItemBytes)
     const { chunks } = this.#head
     try {
       await storeAll(

@@ -1,5 +1,6 @@
 import { untilAborted } from '@larder/storage-core'
 import type { Cache, CacheBatch, CacheItem } from '../cache.js'
+import type { ChunkMemory } from './chunk-memory.js'
 import { kindOf } from './entry.js'
 import { chunkKey, decodeHead, type Head, logKeys } from './listing-head.js'
 import { decodeChunk, type MemberChunk } from './member-chunk.js'
@@ -12,28 +13,41 @@ const CHUNKS_AT_ONCE = 16
 const LOGGED_ALLOWED = 1_000
 const LOGGED_SHARE = 1 / 8
 
+/** Where a set is read. */
+export interface ReadSite {
+  readonly cache: Cache
+  readonly memory: ChunkMemory
+  readonly headKey: string
+}
+
+/** What was asked for, and what needed not be. */
+interface Fetch {
+  readonly kept: ReadonlyMap<string, MemberChunk>
+  readonly items: Promise<CacheBatch['items']>
+}
+
 /** A set that was built, as its head told. */
 export class SetReader {
-  readonly #cache: Cache
-  readonly #headKey: string
+  readonly #site: ReadSite
   readonly #item: CacheItem
   readonly #head: Head
+  readonly #isKept: boolean
 
-  private constructor(cache: Cache, headKey: string, item: CacheItem, head: Head) {
-    this.#cache = cache
-    this.#headKey = headKey
+  private constructor(site: ReadSite, item: CacheItem, head: Head) {
+    this.#site = site
     this.#item = item
     this.#head = head
+    this.#isKept = site.memory.hasRoomFor(head.chunks)
   }
 
   /** `'busy'`: it is being built. Undefined: there is none. Rejects where the server does not answer. */
-  static async open(cache: Cache, headKey: string): Promise<SetReader | 'busy' | undefined> {
-    const item = await cache.get(headKey)
+  static async open(site: ReadSite): Promise<SetReader | 'busy' | undefined> {
+    const item = await site.cache.get(site.headKey)
     if (item === undefined) return undefined
     const head = decodeHead(item)
-    if (head?.state === 'ready') return new SetReader(cache, headKey, item, head)
+    if (head?.state === 'ready') return new SetReader(site, item, head)
     if (head !== undefined) return 'busy'
-    await cache.delete(headKey, { cas: item.cas })
+    await site.cache.delete(site.headKey, { cas: item.cas })
     return undefined
   }
 
@@ -43,45 +57,55 @@ export class SetReader {
    * behind. Rejects where a server does not answer.
    */
   async *names(signal: AbortSignal | undefined): AsyncGenerator<readonly string[], boolean, undefined> {
-    const keys = Array.from({ length: this.#head.chunks }, (_, i) => chunkKey(this.#headKey, this.#head, i))
-    const logs = logKeys(this.#headKey, this.#head)
-    const groups = [[...logs, ...keys.slice(0, CHUNKS_AT_ONCE)]]
-    for (let i = CHUNKS_AT_ONCE; i < keys.length; i += CHUNKS_AT_ONCE)
-      groups.push(keys.slice(i, i + CHUNKS_AT_ONCE))
-    let merger: LogMerger | undefined
-    let fetched = this.#fetch(groups[0])
-    for (const [i, group] of groups.entries()) {
-      const items = await untilAborted(fetched, signal)
-      fetched = this.#fetch(groups[i + 1])
-      if (merger === undefined) {
-        const log = readLogs(items, logs)
-        if (log === undefined) return this.#drop()
-        if (this.#isOutgrown(log)) await this.#drop()
-        merger = new LogMerger(log)
-      }
-      for (const key of i === 0 ? group.slice(logs.length) : group) {
-        const chunk = readChunk(items.get(key))
+    const { headKey } = this.#site
+    const logs = logKeys(headKey, this.#head)
+    const chunks = Array.from({ length: this.#head.chunks }, (_, i) => chunkKey(headKey, this.#head, i))
+    let fetch = this.#fetch(logs, chunks.slice(0, CHUNKS_AT_ONCE))
+    const log = readLogs(await untilAborted(fetch.items, signal), logs)
+    if (log === undefined) return this.#drop()
+    if (this.#isOutgrown(log)) await this.#drop()
+    const merger = new LogMerger(log)
+    for (let start = 0; start < chunks.length; start += CHUNKS_AT_ONCE) {
+      const { kept } = fetch
+      const items = await untilAborted(fetch.items, signal)
+      const next = start + CHUNKS_AT_ONCE
+      fetch = this.#fetch([], chunks.slice(next, next + CHUNKS_AT_ONCE))
+      for (const key of chunks.slice(start, next)) {
+        const chunk = kept.get(key) ?? this.#decode(key, items.get(key))
         if (chunk === undefined) return this.#drop()
         const names = merger.merge(chunk)
         if (names.length > 0) yield names
       }
     }
-    const rest = merger?.rest() ?? []
+    const rest = merger.rest()
     if (rest.length > 0) yield rest
     return true
   }
 
-  #fetch(keys: readonly string[] | undefined): Promise<CacheBatch['items']> {
-    const fetching = keys === undefined ? Promise.resolve(new Map<string, CacheItem>()) : this.#getAll(keys)
+  #fetch(logs: readonly string[], chunks: readonly string[]): Fetch {
+    const kept = new Map<string, MemberChunk>()
+    for (const key of this.#isKept ? chunks : []) {
+      const chunk = this.#site.memory.get(key)
+      if (chunk !== undefined) kept.set(key, chunk)
+    }
+    const items = this.#getAll([...logs, ...chunks.filter((key) => !kept.has(key))])
     // Nobody may be waiting any more when it fails.
-    fetching.catch(() => undefined)
-    return fetching
+    items.catch(() => undefined)
+    return { kept, items }
   }
 
   async #getAll(keys: readonly string[]): Promise<CacheBatch['items']> {
-    const { items, failed } = await this.#cache.getMulti(keys)
+    if (keys.length === 0) return new Map<string, CacheItem>()
+    const { items, failed } = await this.#site.cache.getMulti(keys)
     for (const error of failed.values()) throw error
     return items
+  }
+
+  #decode(key: string, item: CacheItem | undefined): MemberChunk | undefined {
+    if (item === undefined || kindOf(item) !== 'names') return undefined
+    const chunk = decodeChunk(item.value)
+    if (chunk !== undefined && this.#isKept) this.#site.memory.keep(key, chunk, item.value.length)
+    return chunk
   }
 
   #isOutgrown({ entries }: MemberLog): boolean {
@@ -90,7 +114,7 @@ export class SetReader {
 
   /** Only this very set: another may have come meanwhile. */
   async #drop(): Promise<false> {
-    await this.#cache.delete(this.#headKey, { cas: this.#item.cas })
+    await this.#site.cache.delete(this.#site.headKey, { cas: this.#item.cas })
     return false
   }
 }
@@ -103,8 +127,4 @@ function readLogs(items: CacheBatch['items'], keys: readonly string[]): MemberLo
     logs.push(item.value)
   }
   return decodeEntries(...logs)
-}
-
-function readChunk(item: CacheItem | undefined): MemberChunk | undefined {
-  return item === undefined || kindOf(item) !== 'names' ? undefined : decodeChunk(item.value)
 }

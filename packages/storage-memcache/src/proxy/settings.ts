@@ -37,6 +37,11 @@ export interface ProtocolOptions {
   readonly absentTtlMs?: number | undefined
   /** How long a listing may stay, in milliseconds. Default: one hour. */
   readonly listTtlMs?: number | undefined
+  /**
+   * Memory of this process for the names of cached listings, in bytes; whether they still stand is asked each time.
+   * Listings that do not fit are fetched each time. Default: 16 MiB.
+   */
+  readonly listMemoryBytes?: number | undefined
   /** How long a reader may take to fill, in milliseconds. Default: 10 s. */
   readonly leaseTtlMs?: number | undefined
   /**
@@ -72,6 +77,7 @@ const DEFAULTS: Settings = Object.freeze({
   ttlJitter: 0.1,
   absentTtlMs: 60_000,
   listTtlMs: 3_600_000,
+  listMemoryBytes: 16 * 1_024 * 1_024,
   leaseTtlMs: 10_000,
   markTtlMs: 30_000,
   fillWaitMs: 250,
@@ -93,6 +99,7 @@ const ZERO_ALLOWED: ReadonlySet<string> = new Set([
   'fillWaitMs',
   'relayAfterMs',
   'maxCachedBytes',
+  'listMemoryBytes',
 ])
 
 /** Fills in the defaults. Throws `RangeError` for what makes no sense, `TypeError` for what would have no effect. */

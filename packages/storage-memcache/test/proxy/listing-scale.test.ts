@@ -160,6 +160,54 @@ describe('a listing of many members', () => {
   })
 })
 
+describe('what a process has listed before', () => {
+  /** How many items each listing after the first fetches, its head aside. */
+  async function fetched(listMemoryBytes: number | undefined): Promise<number[]> {
+    const server = new CacheServer()
+    const cache = server.client()
+    const storage = new MemcacheStorage({ storage: full, cache, listMemoryBytes })
+    await namesByLs(storage)
+    const counts: number[] = []
+    for (let round = 0; round < 2; round++) {
+      cache.calls.length = 0
+      expect(await namesByLs(storage)).toEqual(EVEN)
+      const asked = cache.calls.filter(({ operation }) => operation === 'getMulti')
+      counts.push(asked.reduce((sum, { key }) => sum + key.split(' ').length, 0))
+    }
+    return counts
+  }
+
+  test('is not fetched again, but for what was created and removed since', async () => {
+    const { server, durable, storage } = play()
+    const writer = new MemcacheStorage({ storage: durable, cache: server.client() })
+    for (let round = 0; round < 2; round++) await namesByLs(storage)
+    const chunks = (await keysOf(server.cache, storage)).filter((key) => /\/\d+$/.test(key))
+    for (const key of chunks) await server.evict(key)
+    durable.forgetCalls()
+    const fresh = writer.info('c', 'zz')
+    await writer.putContent(fresh, '')
+    expect(await namesByLs(storage)).toEqual([...EVEN, 'zz'])
+    await writer.remove(fresh)
+    expect(await namesByLs(storage)).toEqual(EVEN)
+    expect(durable.count('listing')).toBe(0)
+    // A process that has not listed before misses them.
+    expect(await namesByLs(writer)).toEqual(EVEN)
+    expect(durable.count('listing')).toBe(1)
+  })
+
+  test('takes the memory that it is given, or none', async () => {
+    const [all = 0, logsAlone = 0] = await fetched(undefined)
+    expect(all).toBeGreaterThan(logsAlone)
+    expect(logsAlone).toBe(2)
+    expect(await fetched(0)).toEqual([all, all])
+    // Not enough for all of the listing: then none of it is kept.
+    expect(await fetched(200_000)).toEqual([all, all])
+    expect(() => new MemcacheStorage({ cache: new CacheServer().client(), listMemoryBytes: -1 })).toThrow(
+      RangeError,
+    )
+  })
+})
+
 /** Others create and remove before and after everything that is read of the listing. */
 class Busy extends ForwardingStorage {
   write: () => Promise<void> = () => Promise.resolve()
