@@ -1,7 +1,8 @@
 import { QueryCache } from '@larder/storage-memcache'
 import { describe, expect, test } from 'vitest'
 import { Scheduler, SimProcess } from '../simulation/scheduler.js'
-import { SimCache, SimServer } from '../simulation/sim-cache.js'
+import { SimCache } from '../simulation/sim-cache.js'
+import { Scene, SimServer } from '../simulation/sim-server.js'
 
 interface World {
   readonly losses: number
@@ -12,6 +13,9 @@ interface World {
 
 const RUNS = Number(process.env['LARDER_SIMULATIONS'] ?? 100)
 const FIRST_SEED = Number(process.env['LARDER_SEED'] ?? 1)
+/** How likely time goes on although something else could happen. */
+const TIME_RATE = 0.05
+const MAX_ITEM_BYTES = 100_000
 const KEYS = ['film:1', 'film:2', 'top']
 const TAGS = ['film', 'rental']
 
@@ -24,8 +28,9 @@ async function run(
   world: World,
   invalidate: Invalidate,
 ): Promise<{ reads: number; stale: string[] }> {
-  const scheduler = new Scheduler(seed)
-  const server = new SimServer(scheduler)
+  const scheduler = new Scheduler(seed, TIME_RATE, true)
+  const scene = new Scene(scheduler)
+  const server = new SimServer('s0', scene, MAX_ITEM_BYTES)
   const committed = new Map(KEYS.map((key) => [key, 0]))
   const acknowledged = new Map(KEYS.map((key) => [key, 0]))
   const stale: string[] = []
@@ -34,7 +39,7 @@ async function run(
   const actors = [0, 1, 2].map(async (i) => {
     const process = new SimProcess(`p${i}`)
     const queries = new QueryCache({
-      cache: new SimCache(server, scheduler, process, world.losses),
+      cache: new SimCache([server], scene, process, { maxItemBytes: MAX_ITEM_BYTES, losses: world.losses }),
       environment: scheduler.environment(process),
       ttlMs: 100,
       graceMs: world.graceMs ?? 0,
@@ -76,7 +81,7 @@ async function run(
       const key = scheduler.pick(KEYS)
       if (scheduler.chance(0.3)) await write(key)
       else await Promise.all([read([key]), scheduler.chance(0.5) ? read(KEYS) : read([scheduler.pick(KEYS)])])
-      if (scheduler.chance(world.evictions)) await server.evictOne()
+      if (scheduler.chance(world.evictions)) server.evictOne()
       if (scheduler.chance(world.restarts)) server.restart()
     }
   })

@@ -1,4 +1,5 @@
 import type { Environment } from '@larder/storage-memcache'
+import { mulberry32 } from './random.js'
 
 interface Step {
   readonly label: string
@@ -9,15 +10,22 @@ interface Step {
 
 interface Timer {
   readonly at: number
-  readonly process: SimProcess
+  readonly process: SimProcess | undefined
   readonly wake: () => void
 }
+
+/** How many steps are run in one turn of the event loop, whose turns cost more than a step. */
+const STEPS_A_TURN = 64
 
 /** A process of the simulated world: what it waits for never comes once it is dead. */
 export class SimProcess {
   readonly name: string
   readonly died: Promise<void>
+  /** How wrong its clock of the day is. */
+  clockErrorMs = 0
   isDead = false
+  /** Stopped, as by SIGSTOP: nothing that it waits for comes before it goes on. */
+  isStopped = false
   #die!: () => void
 
   constructor(name: string) {
@@ -37,14 +45,22 @@ export class SimProcess {
  */
 export class Scheduler {
   readonly #die: () => number
-  readonly #trace: string[] = []
+  readonly #timeRate: number
+  readonly #trace: string[] | undefined
   #steps: Step[] = []
   #timers: Timer[] = []
   #nowMs = 1_000_000
   #ids = 0
 
-  constructor(seed: number) {
+  /** `timeRate`: how likely time goes on although something else could happen. `isWatched`: keeps a trace. */
+  constructor(seed: number, timeRate: number, isWatched: boolean) {
     this.#die = mulberry32(seed)
+    this.#timeRate = timeRate
+    this.#trace = isWatched ? [] : undefined
+  }
+
+  get isWatched(): boolean {
+    return this.#trace !== undefined
   }
 
   get nowMs(): number {
@@ -53,11 +69,11 @@ export class Scheduler {
 
   /** What happened, a line a step. */
   get trace(): readonly string[] {
-    return this.#trace
+    return this.#trace ?? []
   }
 
   note(line: string): void {
-    this.#trace.push(line)
+    this.#trace?.push(`${((this.#nowMs - 1_000_000) / 1_000).toFixed(3).padStart(8)}  ${line}`)
   }
 
   random(): number {
@@ -65,7 +81,7 @@ export class Scheduler {
   }
 
   chance(probability: number): boolean {
-    return this.#die() < probability
+    return probability > 0 && this.#die() < probability
   }
 
   pick<T>(list: readonly T[]): T {
@@ -74,20 +90,30 @@ export class Scheduler {
     return picked
   }
 
-  /** Waits for its turn. Never resolves for a process that died meanwhile. */
+  /** Waits for its turn. Never resolves for a process that died meanwhile. An empty label leaves no trace. */
   step(label: string, process?: SimProcess): Promise<void> {
     return new Promise((resolve) => this.#steps.push({ label, process, run: resolve }))
   }
 
-  sleep(ms: number, process: SimProcess): Promise<void> {
-    return new Promise((wake) => this.#timers.push({ at: this.#nowMs + ms, process, wake }))
+  sleep(ms: number, process?: SimProcess): Promise<void> {
+    return new Promise((resolve) => this.after(ms, process, resolve))
+  }
+
+  /** Calls back when that time has passed, unless the process died; the answer forgets it. */
+  after(ms: number, process: SimProcess | undefined, wake: () => void): () => void {
+    const timer = { at: this.#nowMs + ms, process, wake }
+    this.#timers.push(timer)
+    return () => {
+      this.#timers = this.#timers.filter((other) => other !== timer)
+    }
   }
 
   /** The library's view of the world from within a process. */
   environment(process: SimProcess): Environment {
     return {
       now: () => this.#nowMs,
-      wallClock: () => this.#nowMs,
+      // No two machines agree on it.
+      wallClock: () => this.#nowMs + process.clockErrorMs,
       random: () => this.#die(),
       sleep: (ms) => this.sleep(ms, process),
       idle: (ms) => this.sleep(ms, process),
@@ -97,51 +123,77 @@ export class Scheduler {
   }
 
   /** Runs until `goal` is reached. Throws after `maxSteps`, which a protocol that gets nowhere would take. */
-  async run(goal: Promise<unknown>, maxSteps = 50_000): Promise<void> {
+  run(goal: Promise<unknown>, maxSteps = 50_000): Promise<void> {
     let reached = false
-    void goal.then(() => (reached = true))
-    for (let count = 0; count < maxSteps; count++) {
-      await quiescence()
-      if (reached) return
-      this.#steps = this.#steps.filter(({ process }) => process?.isDead !== true)
-      this.#timers = this.#timers.filter(({ process }) => !process.isDead)
-      if (this.#steps.length === 0 && this.#timers.length === 0) throw new Error('Nothing is left to happen')
-      // Time passes when nothing else can happen, and now and then while something could.
-      if (this.#steps.length === 0 || (this.#timers.length > 0 && this.chance(0.05))) this.#passTime()
-      else this.#runStep()
+    let failure: Error | undefined
+    goal.then(
+      () => (reached = true),
+      (error: unknown) => (failure = (error as Error | undefined) ?? new Error('The goal was missed')),
+    )
+    let count = 0
+    return new Promise((resolve, reject) => {
+      let ended = false
+      // Between two immediates of one turn, Node runs all microtasks and what they lead to.
+      const tick = () => {
+        if (ended) return
+        try {
+          if (failure !== undefined) throw failure
+          if (reached) {
+            ended = true
+            return resolve()
+          }
+          if (++count > maxSteps) throw new Error('The simulation did not end')
+          this.#next()
+        } catch (error) {
+          ended = true
+          reject(error instanceof Error ? error : new Error(String(error)))
+        }
+      }
+      const turn = () => {
+        if (ended) return
+        for (let i = 0; i < STEPS_A_TURN; i++) setImmediate(tick)
+        setImmediate(turn)
+      }
+      turn()
+    })
+  }
+
+  /** Time passes when nothing else can happen, and now and then while something could. */
+  #next(): void {
+    if (this.#timers.length > 0 && this.chance(this.#timeRate) && this.#passTime()) return
+    if (this.#runStep() || this.#passTime()) return
+    throw new Error('Nothing is left to happen')
+  }
+
+  #runStep(): boolean {
+    while (this.#steps.length > 0) {
+      const index = Math.floor(this.#die() * this.#steps.length)
+      const step = this.#steps[index]
+      if (step === undefined) return false
+      const { isDead = false, isStopped = false } = step.process ?? {}
+      if (!isDead && isStopped && this.#steps.every(({ process }) => process?.isStopped === true))
+        return false
+      if (!isDead && isStopped) continue
+      this.#steps[index] = this.#steps.at(-1) ?? step
+      this.#steps.pop()
+      if (isDead) continue
+      if (step.label !== '') this.note(step.label)
+      step.run()
+      return true
     }
-    throw new Error(`The simulation did not end:\n${this.#trace.slice(-50).join('\n')}`)
+    return false
   }
 
-  #runStep(): void {
-    const index = Math.floor(this.#die() * this.#steps.length)
-    const [step] = this.#steps.splice(index, 1)
-    if (step === undefined) return
-    this.note(step.label)
-    step.run()
-  }
-
-  #passTime(): void {
-    this.#timers.sort((a, b) => a.at - b.at)
-    const timer = this.#timers.shift()
-    if (timer === undefined) return
-    this.#nowMs = Math.max(this.#nowMs, timer.at)
-    timer.wake()
-  }
-}
-
-/** All microtasks have run, and what they led to. */
-function quiescence(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve))
-}
-
-/** A small generator of pseudo-random numbers with 32 bits of state. */
-function mulberry32(seed: number): () => number {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  #passTime(): boolean {
+    let next: Timer | undefined
+    this.#timers = this.#timers.filter(({ process }) => process?.isDead !== true)
+    for (const timer of this.#timers) {
+      if (timer.process?.isStopped !== true && (next === undefined || timer.at < next.at)) next = timer
+    }
+    if (next === undefined) return false
+    this.#timers.splice(this.#timers.indexOf(next), 1)
+    this.#nowMs = Math.max(this.#nowMs, next.at)
+    next.wake()
+    return true
   }
 }

@@ -1,92 +1,176 @@
-import type {
-  ExistsOptions,
-  Parts,
-  ReadManyOptions,
-  ResourceInfo,
-  StoredPart,
-  WriteOptions,
-  WriteResult,
+import {
+  type ExistsOptions,
+  type JournalRow,
+  OutcomeUnknownError,
+  type Parts,
+  type ReadManyOptions,
+  type ResourceInfo,
+  StorageError,
+  type StoredPart,
+  type UnsettledOptions,
+  type WriteOptions,
+  type WriteResult,
 } from '@larder/storage-core'
 import type { ListPage, PageOptions, Storage } from '@larder/storage-core'
 import { ForwardingStorage } from '@larder/storage-core/testing'
-import type { Scheduler, SimProcess } from './scheduler.js'
+import { asRole, currentRole } from './coverage.js'
+import type { SimProcess } from './scheduler.js'
+import type { Scene, SimServer } from './sim-server.js'
+
+/** How long the rows stay with a relay that died. */
+const CLAIM_MS = 30_000
+
+export interface SimStorageOptions {
+  /** How likely a transaction is rolled back by the database. */
+  readonly rollbacks: number
+  /** How likely a transaction takes seconds, with its row locked. */
+  readonly slowTransactions: number
+  /** How likely the answer to a commit is lost. */
+  readonly lostCommits: number
+  readonly servers: readonly SimServer[]
+  /** Where a part of a resource is cached. */
+  readonly keyOf: (info: ResourceInfo) => string
+}
+
+type Pending = Parameters<NonNullable<WriteOptions['transaction']>['beforeCommit']>[0]
 
 /** A database of the simulated world as one process sees it: it can be slow anywhere, and die with the process. */
 export class SimStorage extends ForwardingStorage {
-  readonly #scheduler: Scheduler
+  readonly #scene: Scene
   readonly #process: SimProcess
+  readonly #options: SimStorageOptions
+  lastStep: string | undefined
 
-  constructor(inner: Storage, scheduler: Scheduler, process: SimProcess) {
+  constructor(inner: Storage, scene: Scene, process: SimProcess, options: SimStorageOptions) {
     super(inner)
-    this.#scheduler = scheduler
+    this.#scene = scene
     this.#process = process
+    this.#options = options
   }
 
   override async getMany(
     infos: readonly ResourceInfo[],
     options?: ReadManyOptions,
   ): Promise<(StoredPart | undefined)[]> {
-    await this.#step('db: read')
+    await this.#step('read')
+    for (const info of infos) this.#visit('database: read', info)
     const found = await super.getMany(infos, options)
-    await this.#step('db: read answered')
+    await this.#step('read answered')
     return found
   }
 
   override async exists(info: ResourceInfo, options?: ExistsOptions): Promise<boolean> {
-    await this.#step('db: look')
+    await this.#step('look')
     const exists = await super.exists(info, options)
-    await this.#step('db: look answered')
+    await this.#step('look answered')
     return exists
   }
 
   override async page(collection: string, options?: PageOptions): Promise<ListPage> {
-    await this.#step('db: list')
+    await this.#step('list')
     const page = await super.page(collection, options)
-    await this.#step('db: list answered')
+    await this.#step('list answered')
     return page
   }
 
   override put(info: ResourceInfo, parts: Parts, options?: WriteOptions): Promise<WriteResult> {
-    return this.#write(options, (own) => super.put(info, parts, own))
+    const text = parts.content instanceof Uint8Array ? Buffer.from(parts.content).toString() : undefined
+    return this.#write(info, text, options, (own) => super.put(info, parts, own))
   }
 
   override putContent(info: ResourceInfo, content: Uint8Array, options?: WriteOptions): Promise<WriteResult> {
-    return this.#write(options, (own) => super.putContent(info, content, own))
+    return this.put(info, { content }, options)
   }
 
   override removeContent(info: ResourceInfo, options?: WriteOptions): Promise<WriteResult> {
-    return this.#write(options, (own) => super.removeContent(info, own))
+    return this.#write(info, undefined, options, (own) => super.removeContent(info, own))
+  }
+
+  override async unsettled(
+    options: UnsettledOptions,
+    work: (rows: readonly JournalRow[]) => Promise<readonly string[]>,
+  ): Promise<number> {
+    return asRole('relay', () =>
+      super.unsettled(options, async (rows) => {
+        await this.#step(`claimed ${rows.length} rows`)
+        const settled = work(rows).then(async (done) => {
+          await this.#step(`settles ${done.length} rows`)
+          return done
+        })
+        // The claim of a relay that dies ends by itself.
+        const given = this.#process.died.then(async () => {
+          await this.#scene.scheduler.sleep(CLAIM_MS)
+          return []
+        })
+        return Promise.race([settled, given])
+      }),
+    )
   }
 
   async #write(
+    info: ResourceInfo,
+    text: string | undefined,
     options: WriteOptions | undefined,
     write: (options: WriteOptions) => Promise<WriteResult>,
   ): Promise<WriteResult> {
-    await this.#step('db: begin')
+    const { scheduler } = this.#scene
+    await this.#step('begin')
     const transaction = {
       journal: options?.transaction?.journal,
-      beforeCommit: async (...args: Parameters<NonNullable<WriteOptions['transaction']>['beforeCommit']>) => {
-        const terms = await this.#orDead(options?.transaction?.beforeCommit(...args))
+      beforeCommit: async (pending: Pending) => {
+        const terms = await this.#orDead(options?.transaction?.beforeCommit(pending))
+        if (scheduler.chance(this.#options.slowTransactions))
+          await this.#orDead(scheduler.sleep(1_000 + scheduler.random() * 12_000))
         // A database rolls back what a process leaves open when it dies.
-        await this.#orDead(this.#scheduler.step(`${this.#process.name}: db: commit`))
-        if (this.#process.isDead || this.#scheduler.chance(0.05)) throw new Error('rolled back')
-        return terms
+        await this.#orDead(scheduler.step('', this.#process))
+        if (this.#process.isDead || scheduler.chance(this.#options.rollbacks))
+          throw new Rollback('rolled back')
+        if (scheduler.chance(this.#options.lostCommits / 2))
+          throw new OutcomeUnknownError('No answer came to the commit, which failed')
+        if (scheduler.nowMs >= (terms?.commitBefore ?? Infinity))
+          throw new StorageError('E_TIMEOUT', 'The transaction outlived the time it was given')
+        this.#visit('database: commit', info)
+        scheduler.note(`${this.#process.name}: database: commit ${info.resource} as ${pending.version}`)
+        this.#scene.committed.set(this.#options.keyOf(info), pending)
+        if (text !== undefined) this.#scene.commits.set(text, pending.version)
       },
     }
     const written = await write({ ...options, transaction })
-    await this.#step('db: commit answered')
+    this.lastStep = 'database: commit'
+    if (scheduler.chance(this.#options.lostCommits)) {
+      await this.#step('commit without an answer')
+      throw new OutcomeUnknownError('No answer came to the commit')
+    }
+    await this.#step('commit answered')
     return written
   }
 
+  #visit(step: string, info: ResourceInfo): void {
+    if (!this.#scene.scheduler.isWatched) return
+    const key = this.#options.keyOf(info)
+    const states = this.#options.servers.map((server) => server.stateOf(key))
+    const state = states.find((found) => !found.startsWith('no ')) ?? 'no part'
+    const role = step === 'database: commit' ? '' : ` (${currentRole()})`
+    this.#scene.visit(step + role, state)
+  }
+
   #step(label: string): Promise<void> {
-    return this.#scheduler.step(`${this.#process.name}: ${label}`, this.#process)
+    this.lastStep = `database: ${label.replace(/\d+/, '')}`
+    return this.#scene.scheduler.step(`${this.#process.name}: database: ${label}`, this.#process)
   }
 
   /** What is waited for with a row locked, or the end of the process if that comes first. */
   #orDead<T>(work: Promise<T> | undefined): Promise<T | undefined> {
     const rolledBack = this.#process.died.then(() => {
-      throw new Error('rolled back: the process died')
+      throw new Rollback('rolled back: the process died')
     })
     return Promise.race([work ?? Promise.resolve(undefined), rolledBack])
+  }
+}
+
+/** Nothing was written. */
+export class Rollback extends StorageError {
+  constructor(message: string) {
+    super('E_CONFLICT', message)
   }
 }

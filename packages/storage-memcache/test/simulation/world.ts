@@ -1,206 +1,224 @@
 import { MemoryStorage, type Storage } from '@larder/storage-core'
+import { HistoryRecorder, LimitedStorage } from '@larder/storage-core/testing'
 import {
-  ForwardingStorage,
-  HistoryRecorder,
-  LimitedStorage,
-  type Violation,
-} from '@larder/storage-core/testing'
-import { type Cache, type Environment, MemcacheStorage, type ProtocolOptions } from '@larder/storage-memcache'
+  type Cache,
+  type Environment,
+  MemcacheStorage,
+  type ProtocolOptions,
+  type StorageCounters,
+} from '@larder/storage-memcache'
+import { Actor } from './actor.js'
+import { asRole, type Coverage, watchRoles } from './coverage.js'
+import { adversary, type Fate } from './faults.js'
+import { type Finding, judge, NOT_HEALED, STUCK } from './judge.js'
+import { MortalStorage } from './mortal-storage.js'
 import { Scheduler, SimProcess } from './scheduler.js'
-import { SimCache, SimServer } from './sim-cache.js'
+import { SimCache } from './sim-cache.js'
+import { Scene, SimServer } from './sim-server.js'
 import { SimStorage } from './sim-storage.js'
 
+/** Rates are for each operation of each client unless they say otherwise. */
 export interface WorldOptions {
   readonly processes: number
+  /** Clients in each process, which share its storage. */
+  readonly clients: number
+  /** Of each client. */
   readonly operations: number
-  /** How likely it is, at each operation, that an item is evicted, the server restarts, a process dies. */
+  /** How many resources there are: the fewer, the more clients meet. */
+  readonly resources: number
+  /** How likely an operation reads, writes or removes; else it lists. */
+  readonly mix: { readonly read: number; readonly write: number; readonly remove: number }
+  readonly servers: number
+  /** How likely time goes on although something else could happen, for each step. */
+  readonly timeRate: number
   readonly evictions: number
   readonly restarts: number
   readonly crashes: number
+  /** A process stands still for up to some seconds. */
+  readonly stops: number
+  /** A server is gone for some seconds: out of reach for all or for one process, or dead, then back and empty. */
+  readonly outages: number
   /** How likely a command of the cache gets no answer. */
   readonly losses: number
+  /** How likely a client waits for some seconds. */
+  readonly waits: number
+  /** How likely a write has a precondition. */
+  readonly conditions: number
+  readonly rollbacks: number
+  readonly slowTransactions: number
+  readonly lostCommits: number
+  /** How likely a content is so large that it is cached in pieces. */
+  readonly largeContents: number
   readonly transactions: boolean
-  /** How likely an operation reads, writes or removes; else it lists. */
-  readonly mix: { readonly read: number; readonly write: number; readonly remove: number }
-  /** How large an item may be, in bytes. Default: what memcached takes. */
-  readonly maxItemBytes?: number
-  readonly make: (storage: Storage, cache: Cache, environment: Environment) => Storage
+  readonly journal: boolean
+  /** The largest item of a server, in bytes. */
+  readonly maxItemBytes: number
+  readonly protocol: ProtocolOptions
+  readonly make: (
+    storage: Storage,
+    cache: Cache,
+    environment: Environment,
+    protocol: ProtocolOptions,
+  ) => Storage
 }
 
-export function proxyWith(more: ProtocolOptions): WorldOptions['make'] {
-  const options: ProtocolOptions = { fillWaitMs: 5, ttlJitter: 0, whenCacheFails: 'reject', ...more }
-  return (storage, cache, environment) => new MemcacheStorage({ storage, cache, environment, ...options })
-}
-
-export const PROXY = proxyWith({})
+export const PROXY: WorldOptions['make'] = (storage, cache, environment, protocol) =>
+  new MemcacheStorage({
+    storage,
+    cache,
+    environment,
+    keyGenerator: (...names) => names.join('/'),
+    ...protocol,
+  })
 
 export const CALM: WorldOptions = Object.freeze({
   processes: 3,
+  clients: 1,
   operations: 12,
+  resources: 2,
+  mix: Object.freeze({ read: 0.55, write: 0.25, remove: 0.08 }),
+  servers: 1,
+  timeRate: 0.05,
   evictions: 0,
   restarts: 0,
   crashes: 0,
+  stops: 0,
+  outages: 0,
   losses: 0,
+  waits: 0,
+  conditions: 0.15,
+  rollbacks: 0.05,
+  slowTransactions: 0,
+  lostCommits: 0,
+  largeContents: 0,
   transactions: true,
-  mix: { read: 0.55, write: 0.25, remove: 0.08 },
+  journal: true,
+  maxItemBytes: 100_000,
+  protocol: Object.freeze({ fillWaitMs: 5, ttlJitter: 0, whenCacheFails: 'reject' }),
   make: PROXY,
 })
 
 /** A world that is about listings. */
 export const LISTING: WorldOptions = Object.freeze({
   ...CALM,
-  mix: { read: 0.05, write: 0.35, remove: 0.25 },
+  mix: Object.freeze({ read: 0.05, write: 0.35, remove: 0.25 }),
 })
 
-const NAMES = ['a', 'b'] as const
-/** Longer than a row is left to its own process, and than two rounds of a relay. */
-const HEALING_MS = 20_000
+const COLLECTION = 'c'
+const NAMES = ['a', 'b', 'c'] as const
+/** Longer than a row is left to its own process, than two rounds of a relay, and than a dead relay's claim. */
+const HEALING_MS = 40_000
+/** How far the clocks of two machines are apart at most. */
+const MAX_CLOCK_ERROR_MS = 120_000
 
 export interface Outcome {
-  readonly violations: readonly Violation[]
+  readonly findings: readonly Finding[]
   readonly trace: readonly string[]
+  readonly coverage: Coverage
   readonly reads: number
   readonly acknowledged: number
 }
 
-/** One run: processes read, write, remove and list two resources at random, under the faults asked for. */
-export async function simulate(seed: number, options: WorldOptions): Promise<Outcome> {
-  const scheduler = new Scheduler(seed)
-  const server = new SimServer(scheduler, options.maxItemBytes)
+/**
+ * One run: processes read, write, remove and list two resources at random, under the faults asked for. One that is
+ * watched goes the same way, and tells what happened and which states were met.
+ */
+export async function simulate(seed: number, options: WorldOptions, isWatched = false): Promise<Outcome> {
+  watchRoles(isWatched)
+  const scheduler = new Scheduler(seed, options.timeRate, isWatched)
+  const scene = new Scene(scheduler)
+  const servers = Array.from(
+    { length: options.servers },
+    (_, i) => new SimServer(`s${i}`, scene, options.maxItemBytes),
+  )
   const database = new MemoryStorage({ now: () => scheduler.nowMs })
   const history = new HistoryRecorder()
-  const losesMarks = options.evictions > 0 || options.restarts > 0
+  const names = NAMES.slice(0, options.resources)
 
-  const start = (process: SimProcess, losses: number): Storage => {
-    const view = new SimStorage(database, scheduler, process)
-    const durable = options.transactions ? view : new LimitedStorage(view, ['transactions', 'journal'])
-    const cache = new SimCache(server, scheduler, process, losses)
-    return new MortalStorage(options.make(durable, cache, scheduler.environment(process)), process)
+  const start = (process: SimProcess, losses: number) => {
+    const { maxItemBytes, make, protocol } = options
+    const keyOf = ({ collection, resource = '' }: { collection: string; resource?: string | undefined }) =>
+      `larder:${collection}/${resource}:c`
+    const view = new SimStorage(database, scene, process, { ...options, servers, keyOf })
+    const without = [
+      ...(options.transactions ? [] : (['transactions'] as const)),
+      ...(options.journal ? [] : (['journal'] as const)),
+    ]
+    const durable = without.length === 0 ? view : new LimitedStorage(view, without)
+    const cache = new SimCache(servers, scene, process, { maxItemBytes, losses })
+    const made = make(durable, cache, scheduler.environment(process), protocol)
+    const lastStep = () => cache.lastStep ?? view.lastStep
+    return { made, storage: new MortalStorage(made, process), lastStep }
   }
 
   const runProcess = async (process: SimProcess): Promise<void> => {
-    const storage = start(process, options.losses)
-    for (let i = 0; i < options.operations && !process.isDead; i++) {
-      if (scheduler.chance(options.evictions)) await server.evictOne()
-      if (scheduler.chance(options.restarts)) server.restart()
-      if (scheduler.chance(options.crashes)) void dieSoon(process)
-      await act(storage, `${process.name}.${i}`).catch((error: unknown) => {
-        scheduler.note(`${process.name}: failed: ${String(error)}`)
+    const { made, storage, lastStep } = start(process, options.losses)
+    const fate: Fate = adversary(scene, servers, process, options, lastStep)
+    const clients = Array.from({ length: options.clients }, (_, i) => {
+      const name = options.clients === 1 ? process.name : `${process.name}${'xyz'[i] ?? i}`
+      return new Actor({
+        name,
+        names,
+        storage,
+        history,
+        scene,
+        options,
+        process,
+        unconfirmed: () => unconfirmedOf(made),
       })
-    }
-  }
-
-  const dieSoon = async (process: SimProcess): Promise<void> => {
-    const steps = Math.floor(scheduler.random() * 12)
-    for (let i = 0; i < steps; i++) await scheduler.step(`fate of ${process.name}`)
-    scheduler.note(`CRASH ${process.name}`)
-    process.kill()
-  }
-
-  const act = async (storage: Storage, id: string): Promise<void> => {
-    const name = scheduler.pick(NAMES)
-    const info = storage.info('c', name)
-    const dice = scheduler.random()
-    const { read, write, remove } = options.mix
-    if (dice < read) {
-      const found = await history.get(storage, info)
-      scheduler.note(`${id}: ${name} is ${found?.bytes.toString() ?? 'missing'}`)
-    } else if (dice < read + write) {
-      const { created, version } = await history.put(storage, info, id)
-      if (!created && losesMarks) forgetListing(history, version)
-      scheduler.note(`${id}: wrote ${name}`)
-    } else if (dice < read + write + remove) {
-      await history.remove(storage, info)
-      scheduler.note(`${id}: removed ${name}`)
-    } else {
-      const names = await history.list(storage, 'c')
-      scheduler.note(`${id}: listed ${[...names].join(' ')}`)
-    }
+    })
+    await Promise.all(clients.map((client) => client.run(COLLECTION, fate)))
   }
 
   /** What is still wrong when everybody is done and the relays had their time. */
-  const aftermath = async (): Promise<Violation[]> => {
+  const aftermath = async (): Promise<Finding[]> => {
+    for (const server of servers) {
+      server.isDown = false
+      server.unreachableFor.clear()
+    }
     const process = new SimProcess('after')
-    const storage = start(process, 0)
-    // Whatever is done first starts the relay.
-    await storage.exists(storage.info('c', NAMES[0]))
+    const { storage } = start(process, 0)
+    const infos = names.map((name) => storage.info(COLLECTION, name))
+    // The first call starts the relay.
+    await storage.getMany(infos)
     // In many steps, so that time does not run away from what the relay has begun.
-    for (let ms = 0; ms < HEALING_MS; ms += 200) await scheduler.sleep(200, process)
-    const listed = [...(await storage.ls('c')).keys()]
-    const really = [...(await database.ls('c')).keys()]
+    for (let ms = 0; ms < HEALING_MS; ms += 1_000) await scheduler.sleep(1_000, process)
+    const really = [...(await database.ls(COLLECTION)).keys()]
+    const listed = [...(await asRole('lister', () => storage.ls(COLLECTION))).keys()]
     const wrong =
-      listed.join() === really.join() ? [] : [`lists ${listed.join()} instead of ${really.join()}`]
-    for (const name of NAMES) {
-      const [found] = await storage.getMany([storage.info('c', name)])
-      const [stored] = await database.getMany([database.info('c', name)])
+      listed.join() === really.join() ? [] : [`the listing is ${listed.join()} instead of ${really.join()}`]
+    for (const info of infos) {
+      const [found] = await storage.getMany([info])
+      const [stored] = await database.getMany([database.info(COLLECTION, info.resource)])
       if (found?.version !== stored?.version)
-        wrong.push(`${name} has ${found?.etag} instead of ${stored?.etag}`)
+        wrong.push(`${info.resource} has version ${found?.version} instead of ${stored?.version}`)
     }
     process.kill()
-    return wrong.map((message) => ({ kind: 'stale', key: 'aftermath', message: `not healed: ${message}` }))
+    return wrong.map((message) => ({ kind: NOT_HEALED, key: 'in the end', message }))
   }
 
   const processes = Array.from({ length: options.processes }, (_, i) => new SimProcess(`p${i}`))
-  await scheduler.run(
-    Promise.all(processes.map((process) => Promise.race([runProcess(process), process.died]))),
-  )
-  // A listing promises what is acknowledged. Of a write under way, one may show it and the next, from another source, not.
-  const isPromised = ({ kind, key }: Violation) => kind !== 'back' || !key.startsWith('c/')
-  const violations = history.violations().filter(isPromised)
-  const healing = aftermath().then((wrong) => violations.push(...wrong))
-  await scheduler.run(healing)
+  for (const process of processes) process.clockErrorMs = (scheduler.random() - 0.5) * MAX_CLOCK_ERROR_MS
+  const findings: Finding[] = []
+  try {
+    const running = processes.map((process) => Promise.race([runProcess(process), process.died]))
+    await scheduler.run(Promise.all(running))
+    findings.push(...judge(history, scene, options))
+    for (const process of processes) process.isStopped = false
+    await scheduler.run(aftermath().then((wrong) => findings.push(...wrong)))
+  } catch (error) {
+    findings.push({ kind: STUCK, key: 'the run', message: String(error) })
+  }
   for (const process of processes) process.kill()
   return {
-    violations,
+    findings,
     trace: scheduler.trace,
+    coverage: scene.coverage,
     reads: history.registers.filter(({ kind }) => kind === 'read').length,
     acknowledged: history.registers.filter(({ kind, end }) => kind === 'write' && end !== undefined).length,
   }
 }
 
-/**
- * A listing promises to show a resource once the write that created it is acknowledged. A later write of it promises
- * that only as long as the creator's mark tells of the creator.
- */
-function forgetListing({ collections }: HistoryRecorder, version: number): void {
-  const index = collections.findIndex(
-    (operation) => operation.kind === 'add' && operation.version === version,
-  )
-  const operation = collections[index]
-  if (operation?.kind === 'add') collections[index] = { ...operation, end: undefined }
-}
-
-/** What a process that dies had asked for never gets an answer; the history must say so. */
-class MortalStorage extends ForwardingStorage {
-  readonly #process: SimProcess
-
-  constructor(inner: Storage, process: SimProcess) {
-    super(inner)
-    this.#process = process
-  }
-
-  override getContent(...args: Parameters<Storage['getContent']>): ReturnType<Storage['getContent']> {
-    return this.#whileAlive(super.getContent(...args))
-  }
-
-  override putContent(...args: Parameters<Storage['putContent']>): ReturnType<Storage['putContent']> {
-    return this.#whileAlive(super.putContent(...args))
-  }
-
-  override removeContent(
-    ...args: Parameters<Storage['removeContent']>
-  ): ReturnType<Storage['removeContent']> {
-    return this.#whileAlive(super.removeContent(...args))
-  }
-
-  override ls(...args: Parameters<Storage['ls']>): ReturnType<Storage['ls']> {
-    return this.#whileAlive(super.ls(...args))
-  }
-
-  #whileAlive<T>(work: Promise<T>): Promise<T> {
-    const died = this.#process.died.then(() => {
-      throw new Error('The process died')
-    })
-    return Promise.race([work, died])
-  }
+function unconfirmedOf(storage: Storage & { counters?: () => StorageCounters }): number {
+  return storage.counters?.().unconfirmedWrites ?? 0
 }

@@ -1,0 +1,186 @@
+import type { ExistsOptions, Parts, ResourceInfo, WriteOptions, WriteResult } from '@larder/storage-core'
+import { ForwardingStorage } from '@larder/storage-core/testing'
+import type { Cache, CasResult, CasToken, ItemOptions } from '@larder/storage-memcache'
+import { ForwardingCache } from './forwarding-cache.js'
+
+// Caches and storages that do all that they should but for one thing.
+
+const HEAD = 0x4c44_5206
+const VALUE = 0x4c44_5201
+const LEASE = 0x4c44_5204
+const MARK = 0x4c44_5205
+
+const NO_TOKEN: CasToken = { id: 1n, equals: (other) => other === NO_TOKEN }
+const MARK_TOKEN: CasToken = { id: 2n, equals: (other) => other === MARK_TOKEN }
+
+/** Values are stored whatever stands there by now. */
+export class PlainSet extends ForwardingCache {
+  override async cas(
+    key: string,
+    value: Uint8Array,
+    token: CasToken,
+    options?: ItemOptions,
+  ): Promise<CasResult> {
+    if (options?.flags !== VALUE) return super.cas(key, value, token, options)
+    return { status: 'stored', cas: await this.inner.set(key, value, options) }
+  }
+}
+
+/** Whoever has been past the cache, and whoever has committed, lets older values and leases stand. */
+export class NothingCleared extends ForwardingCache {
+  override async delete(key: string, options?: { readonly cas?: CasToken }): ReturnType<Cache['delete']> {
+    return options?.cas === undefined ? super.delete(key) : 'deleted'
+  }
+}
+
+/** Readers fill under leases; writers only delete, after the commit. */
+export class LeasesAlone extends NothingCleared {
+  override async set(key: string, value: Uint8Array, options?: ItemOptions): Promise<CasToken> {
+    return options?.flags === MARK ? MARK_TOKEN : super.set(key, value, options)
+  }
+
+  override async cas(
+    key: string,
+    value: Uint8Array,
+    token: CasToken,
+    options?: ItemOptions,
+  ): Promise<CasResult> {
+    if (token !== MARK_TOKEN) return super.cas(key, value, token, options)
+    await this.inner.delete(key)
+    return { status: 'stored', cas: NO_TOKEN }
+  }
+}
+
+/** Whoever has a newer version than what stands there stores it; there are neither leases nor marks. */
+export class VersionsAlone extends NothingCleared {
+  override async set(key: string, value: Uint8Array, options?: ItemOptions): Promise<CasToken> {
+    return options?.flags === MARK ? MARK_TOKEN : super.set(key, value, options)
+  }
+
+  override async add(key: string, value: Uint8Array, options?: ItemOptions): Promise<CasToken | undefined> {
+    return options?.flags === LEASE ? NO_TOKEN : super.add(key, value, options)
+  }
+
+  override async cas(
+    key: string,
+    value: Uint8Array,
+    token: CasToken,
+    options?: ItemOptions,
+  ): Promise<CasResult> {
+    if (token !== NO_TOKEN && token !== MARK_TOKEN) return super.cas(key, value, token, options)
+    for (;;) {
+      const item = await this.inner.get(key)
+      if (item !== undefined && versionIn(item.value) >= versionIn(value))
+        return { status: 'stored', cas: item.cas }
+      if (item === undefined) {
+        const cas = await this.inner.add(key, value, options)
+        if (cas !== undefined) return { status: 'stored', cas }
+        continue
+      }
+      const result = await this.inner.cas(key, value, item.cas, options)
+      if (result.status === 'stored') return result
+    }
+  }
+}
+
+function versionIn(value: Uint8Array): number {
+  return Buffer.from(value).readDoubleBE(0)
+}
+
+/** A CAS is taken for a number that means the same after the server's restart. */
+export class CasKept extends ForwardingCache {
+  override async cas(
+    key: string,
+    value: Uint8Array,
+    token: CasToken,
+    options?: ItemOptions,
+  ): Promise<CasResult> {
+    const item = await this.inner.get(key)
+    return super.cas(key, value, item?.cas.id === token.id ? item.cas : token, options)
+  }
+
+  override async delete(key: string, options?: { readonly cas?: CasToken }): ReturnType<Cache['delete']> {
+    const token = options?.cas
+    if (token === undefined) return super.delete(key, options)
+    const item = await this.inner.get(key)
+    return super.delete(key, { cas: item?.cas.id === token.id ? item.cas : token })
+  }
+}
+
+/** What is to take a mark's place never arrives, and is taken to have worked. */
+export class Guessing extends ForwardingCache {
+  readonly #marks = new WeakSet<CasToken>()
+
+  override async set(key: string, value: Uint8Array, options?: ItemOptions): Promise<CasToken> {
+    const token = await super.set(key, value, options)
+    if (options?.flags === MARK) this.#marks.add(token)
+    return token
+  }
+
+  override async cas(...args: Parameters<Cache['cas']>): Promise<CasResult> {
+    return this.#marks.has(args[2]) ? { status: 'stored', cas: NO_TOKEN } : super.cas(...args)
+  }
+}
+
+/** Nobody looks after the writes of the dead. */
+export class NoRelay extends ForwardingStorage {
+  override async unsettled(): Promise<number> {
+    return 0
+  }
+}
+
+/** A creation is told to a set that was not seen under the lock, whatever became of the resource meanwhile. */
+export class NoLookBehind extends ForwardingStorage {
+  override async exists(info: ResourceInfo, options?: ExistsOptions): Promise<boolean> {
+    await super.exists(info, options)
+    return true
+  }
+}
+
+/** A set is read while its writers do not log yet: they are told of it when it is ready. */
+export class LateLogs extends ForwardingCache {
+  readonly #leases = new Map<CasToken, CasToken>()
+
+  override async cas(
+    key: string,
+    value: Uint8Array,
+    token: CasToken,
+    options?: ItemOptions,
+  ): Promise<CasResult> {
+    if (options?.flags !== HEAD) return super.cas(key, value, token, options)
+    if (!Buffer.from(value).toString().startsWith('building'))
+      return super.cas(key, value, this.#leases.get(token) ?? token, options)
+    const cas: CasToken = { id: 1n, equals: (other) => other === cas }
+    this.#leases.set(cas, token)
+    return { status: 'stored', cas }
+  }
+}
+
+/** Of two entries about a name, the one that was logged first counts, and both count more than what was read. */
+export class NoVersionsInLogs extends ForwardingCache {
+  override append(key: string, value: Uint8Array): Promise<boolean> {
+    const entry = Buffer.from(value)
+    entry.writeDoubleBE(Number.MAX_SAFE_INTEGER, 1)
+    return super.append(key, entry)
+  }
+}
+
+/** Runs the hook, and so sets the marks, before the row is locked. */
+export class HookOutside extends ForwardingStorage {
+  override async put(info: ResourceInfo, parts: Parts, options?: WriteOptions): Promise<WriteResult> {
+    return super.put(info, parts, await withoutHook(info, options))
+  }
+}
+
+async function withoutHook(info: ResourceInfo, options: WriteOptions | undefined): Promise<WriteOptions> {
+  const pending = {
+    info,
+    version: 0,
+    written: ['content'] as const,
+    removed: [],
+    created: false,
+    emptied: false,
+  }
+  await options?.transaction?.beforeCommit(pending)
+  return { ...options, transaction: undefined }
+}

@@ -1,0 +1,68 @@
+import { CALM, LISTING, type WorldOptions } from './world.js'
+
+/** Times to live of seconds, so that they end within a run. */
+const SHORT_LIVES = Object.freeze({
+  ...CALM.protocol,
+  ...{ ttlMs: 4_000, absentTtlMs: 2_000, listTtlMs: 4_000, leaseTtlMs: 1_000, markTtlMs: 12_000 },
+  ...{ relayAfterMs: 1_000, relayIntervalMs: 500, lockTimeoutMs: 20_000 },
+})
+const HOURS = Object.freeze({ ...CALM, waits: 0.3, timeRate: 0.02, protocol: SHORT_LIVES })
+/** Some contents do not fit into an item, and listings outgrow theirs. */
+const SMALL_ITEMS = Object.freeze({ largeContents: 0.3, maxItemBytes: 90 })
+const BYPASS = Object.freeze({ ...SHORT_LIVES, whenCacheFails: 'bypass' as const })
+
+const GRACE = Object.freeze({
+  ...CALM.protocol,
+  ...{ ttlMs: 1, graceMs: 1_000_000, softTimeoutMs: 2, whenStorageFails: 'grace' as const },
+})
+const WRITING = Object.freeze({ read: 0.5, write: 0.32, remove: 0.1 })
+
+/** Every world in which the library must keep its promises. */
+export const worlds: Readonly<Record<string, WorldOptions>> = {
+  'nothing fails': CALM,
+  'items are evicted': { ...CALM, evictions: 0.3 },
+  'a server restarts': { ...CALM, evictions: 0.1, restarts: 0.15 },
+  'answers are lost': { ...CALM, losses: 0.1 },
+  'answers are lost and items evicted': { ...CALM, losses: 0.05, evictions: 0.2 },
+  'processes die': { ...CALM, processes: 4, crashes: 0.05 },
+  'processes die and items are evicted': { ...CALM, processes: 4, crashes: 0.05, evictions: 0.2 },
+  'contents come in pieces': { ...CALM, ...SMALL_ITEMS, evictions: 0.2, restarts: 0.03 },
+  'all want the same': { ...CALM, processes: 4, resources: 1, mix: WRITING, evictions: 0.5 },
+  'clients share their processes': { ...CALM, processes: 2, clients: 3, operations: 8, evictions: 0.1 },
+  'time passes': { ...HOURS, ...SMALL_ITEMS, evictions: 0.1 },
+  'transactions are slow': { ...HOURS, waits: 0.1, slowTransactions: 0.3, evictions: 0.1 },
+  'processes stand still': { ...HOURS, waits: 0.1, stops: 0.15, evictions: 0.1 },
+  'commits get no answer': { ...CALM, lostCommits: 0.2, evictions: 0.1 },
+  'relays work and die': {
+    ...HOURS,
+    ...SMALL_ITEMS,
+    ...{ processes: 4, crashes: 0.04, lostCommits: 0.1, losses: 0.03, evictions: 0.2 },
+  },
+  'one of two servers fails': { ...HOURS, servers: 2, outages: 0.1, evictions: 0.1 },
+  'one of two servers fails, and writes go on': {
+    ...HOURS,
+    ...SMALL_ITEMS,
+    ...{ servers: 2, outages: 0.1, losses: 0.02, protocol: BYPASS },
+  },
+  'everything fails': {
+    ...HOURS,
+    ...SMALL_ITEMS,
+    ...{ processes: 4, servers: 2, evictions: 0.15, restarts: 0.03, crashes: 0.03, stops: 0.05 },
+    ...{ outages: 0.05, losses: 0.03, slowTransactions: 0.1, lostCommits: 0.05 },
+  },
+  'no transactions': { ...CALM, transactions: false },
+  'no transactions, and everything but death': {
+    ...HOURS,
+    ...SMALL_ITEMS,
+    ...{ transactions: false, evictions: 0.15, restarts: 0.05, losses: 0.03, slowTransactions: 0.1 },
+  },
+  'values are served past their time': {
+    ...CALM,
+    ...{ evictions: 0.1, restarts: 0.05, crashes: 0.02 },
+    protocol: GRACE,
+  },
+  'members come and go': LISTING,
+  'members come and go and items are evicted': { ...LISTING, evictions: 0.2 },
+  'members come and go in items that are soon full': { ...LISTING, maxItemBytes: 64, losses: 0.02 },
+  'no journal': { ...CALM, journal: false, evictions: 0.2, restarts: 0.05 },
+}
