@@ -1,0 +1,130 @@
+import type { MemcacheClientOptions } from '../client/client-options.js'
+import { MemcacheClient } from '../client/memcache-client.js'
+import { RemoteCache } from '../client/remote-cache.js'
+import type { RemoteCacheOptions } from '../client/remote-options.js'
+import type { PlainValue } from '../client/values.js'
+import type { CommandCache } from '../command-cache.js'
+import { type FlushFailures, MemcacheMap } from './memcache-map.js'
+
+/** Where maps are kept, and how: a named configuration. */
+export interface MapPlugin extends Omit<MemcacheClientOptions, 'prefix' | 'ttlMs' | 'unfitKeys'> {
+  /** memcached servers, as `RemoteCache` takes them; the connections are closed with the maps. */
+  readonly servers?: string | readonly string[] | undefined
+  /** How to talk to `servers`. */
+  readonly client?: RemoteCacheOptions | undefined
+  /** A cache of the caller's instead, which stays open. */
+  readonly cache?: CommandCache | undefined
+  /** How long values live, in seconds, however many; for maps that do not say. Default: as long as there is room. */
+  readonly expires?: number | undefined
+}
+
+export interface MemcacheMapsOptions {
+  /** The one named `default` is for maps that name none. */
+  readonly plugins: Readonly<Record<string, MapPlugin>>
+  /** Told of what a commit could not write. Default: a process warning. */
+  readonly onFlushError?: ((failures: FlushFailures, keyPrefix: string) => void) | undefined
+}
+
+export interface MapOptions {
+  /** Default: `'default'`. */
+  readonly plugin?: string | undefined
+  /** How long values live, in seconds, however many. Default: the plugin's. */
+  readonly expires?: number | undefined
+  /** What `get` does for a key that is not there. Default: `'undefined'`. */
+  readonly missing?: 'undefined' | 'throw' | undefined
+}
+
+/** Gives out dictionaries. */
+export interface MapSource {
+  /**
+   * The dictionary of all keys with this prefix; prefixes never see each other's keys, whatever their texts. Throws
+   * `RangeError` for a plugin that is not configured.
+   */
+  getMemcacheMap<T = PlainValue>(keyPrefix: string, options?: MapOptions): MemcacheMap<T>
+}
+
+interface Opened {
+  readonly plugin: MapPlugin
+  readonly client: MemcacheClient
+}
+
+/** Named configurations of memcached, and dictionaries on them. */
+export class MemcacheMaps implements MapSource, AsyncDisposable {
+  readonly #opened: ReadonlyMap<string, Opened>
+  readonly #owned: RemoteCache[] = []
+  readonly #onFlushError: (failures: FlushFailures, keyPrefix: string) => void
+
+  /** Connects to nothing yet. Throws `TypeError` or `RangeError` for plugins that make no sense. */
+  constructor({ plugins, onFlushError = warn }: MemcacheMapsOptions) {
+    const opened = Object.entries(plugins).map(([name, plugin]) => [name, this.#open(name, plugin)] as const)
+    if (opened.length === 0) throw new TypeError('MemcacheMaps needs at least one plugin')
+    this.#opened = new Map(opened)
+    this.#onFlushError = onFlushError
+  }
+
+  /** Each call gives a transaction of its own. */
+  getMemcacheMap<T = PlainValue>(keyPrefix: string, options: MapOptions = {}): MemcacheMap<T> {
+    if (typeof keyPrefix !== 'string' || keyPrefix === '') throw new TypeError('A map needs a key prefix')
+    const { plugin: name = 'default', missing = 'undefined' } = options
+    const opened = this.#opened.get(name)
+    if (opened === undefined) throw new RangeError(`No plugin is named ${JSON.stringify(name)}`)
+    if (missing !== 'undefined' && missing !== 'throw')
+      throw new RangeError("missing must be 'undefined' or 'throw'")
+    const ttlMs = ttlOf(options.expires ?? opened.plugin.expires)
+    return new MemcacheMap<T>(opened.client, keyPrefix, { ttlMs, missing, onFlushError: this.#onFlushError })
+  }
+
+  /**
+   * Runs `work` with maps that are committed when it resolves and aborted when it rejects. Within it, the same
+   * arguments give the same map. A flush that fails does not make it reject.
+   */
+  async transaction<R>(work: (source: MapSource) => Promise<R> | R): Promise<R> {
+    const maps = new Map<string, MemcacheMap<never>>()
+    const getMemcacheMap = <T>(keyPrefix: string, options: MapOptions = {}) => {
+      const { plugin, expires, missing } = options
+      const id = JSON.stringify([keyPrefix, plugin, expires, missing])
+      const map = maps.get(id) ?? this.getMemcacheMap<never>(keyPrefix, options)
+      maps.set(id, map)
+      return map as unknown as MemcacheMap<T>
+    }
+    try {
+      const result = await work({ getMemcacheMap })
+      for (const map of maps.values()) await map.commit()
+      return result
+    } finally {
+      for (const map of maps.values()) map.abort()
+    }
+  }
+
+  /** Closes the connections that were opened here. Idempotent. */
+  async close(): Promise<void> {
+    await Promise.all(this.#owned.map((cache) => cache.close()))
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  #open(name: string, { servers, client, cache, expires, ...values }: MapPlugin): Opened {
+    ttlOf(expires)
+    if ((servers === undefined) === (cache === undefined)) {
+      throw new TypeError(`The plugin ${JSON.stringify(name)} needs servers or a cache`)
+    }
+    const remote = servers === undefined ? undefined : new RemoteCache(servers, client)
+    if (remote !== undefined) this.#owned.push(remote)
+    const commands = (remote ?? cache) as CommandCache
+    return { plugin: { expires }, client: new MemcacheClient(commands, { ...values, unfitKeys: 'hash' }) }
+  }
+}
+
+function ttlOf(expires: number | undefined): number | undefined {
+  if (expires === undefined) return undefined
+  if (!Number.isFinite(expires) || expires <= 0) throw new RangeError('expires must be seconds, more than 0')
+  return expires * 1_000
+}
+
+function warn(failures: FlushFailures, keyPrefix: string): void {
+  const [[key, error] = ['', undefined]] = failures
+  const others = failures.size === 1 ? '' : ` and ${failures.size - 1} more`
+  process.emitWarning(`Not written to the map ${keyPrefix}: ${key}${others}: ${String(error)}`)
+}
