@@ -22,7 +22,28 @@ function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
   return typeof value === 'object' && value !== null && Symbol.asyncIterator in value
 }
 
+/** Sources that somebody has begun to read, who also ends them. */
+const begun = new WeakSet<object>()
+
+/**
+ * Ends a stream that nobody has begun to read and nobody will: a file behind it would stay open. A Node stream is
+ * destroyed, a web stream cancelled, a generator returned. Does not wait for it, and never throws.
+ */
+export function closeUnread(source: unknown): void {
+  if (typeof source !== 'object' || source === null || begun.has(source)) return
+  const { destroy, cancel, next, return: end } = source as Record<string, unknown>
+  const close = [destroy, cancel, typeof next === 'function' ? end : undefined].find(isFunction)
+  if (close === undefined || source instanceof Uint8Array) return
+  // A source that cannot be closed is its owner's.
+  void (async () => close.call(source))().catch(() => undefined)
+}
+
+function isFunction(value: unknown): value is (this: object) => unknown {
+  return typeof value === 'function'
+}
+
 async function* chunksOf(source: AsyncIterable<unknown>): AsyncGenerator<Uint8Array, void, undefined> {
+  begun.add(source)
   for await (const chunk of source) {
     if (chunk instanceof Uint8Array) yield chunk
     else if (typeof chunk === 'string') yield utf8(chunk)

@@ -1,6 +1,6 @@
 import { throwIfAborted } from './abort.js'
 import { Address } from './address.js'
-import { abortable, checkSource, collect } from './bytes.js'
+import { abortable, checkSource, closeUnread, collect } from './bytes.js'
 import { decodeCursor, encodeCursor } from './cursor.js'
 import type { DriverCall, PartChange, StorageDriver } from './driver.js'
 import { NotFoundError, StorageError } from './errors.js'
@@ -27,6 +27,11 @@ import type {
 
 const REMOVE = Symbol('remove')
 const NO_SIGNAL: DriverCall = Object.freeze({ signal: undefined })
+type WriteArguments = [
+  info: ResourceInfo,
+  sources: Partial<Record<PartName, ByteSource | typeof REMOVE>>,
+  options?: WriteOptions,
+]
 const ORDERS = ['name', 'oldest', 'newest'] as const
 const DEFAULT_PAGE = 100
 const MAX_PAGE = 10_000
@@ -235,11 +240,15 @@ export class DrivenStorage implements Storage {
     }
   }
 
-  async #write(
-    info: ResourceInfo,
-    sources: Partial<Record<PartName, ByteSource | typeof REMOVE>>,
-    options: WriteOptions = {},
-  ): Promise<WriteResult> {
+  async #write(...[info, sources, options]: WriteArguments): Promise<WriteResult> {
+    try {
+      return await this.#writeParts(info, sources, options)
+    } finally {
+      for (const part of PART_NAMES) closeUnread(sources[part])
+    }
+  }
+
+  async #writeParts(...[info, sources, options = {}]: WriteArguments): Promise<WriteResult> {
     const own = this.#ownResource(info)
     const parts = PART_NAMES.filter((part) => part in sources)
     if (parts.length === 0) throw new TypeError('put needs content, metadata or both')

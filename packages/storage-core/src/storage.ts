@@ -1,6 +1,9 @@
 import type { ListEntry, PartName, PartStream, ResourceInfo, StoredPart } from './resource.js'
 
-/** Bytes to store, not to be changed before the promise settles: a string is stored as UTF-8, a stream read once. */
+/**
+ * Bytes to store, not to be changed before the promise settles: a string is stored as UTF-8. A stream is read once and
+ * ended, also where the write fails before anything was read of it.
+ */
 export type ByteSource = Uint8Array | string | AsyncIterable<Uint8Array> | ReadableStream<Uint8Array>
 
 /** What a storage can do beyond the minimum. The contract suite asserts both answers. */

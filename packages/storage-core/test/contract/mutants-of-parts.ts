@@ -137,6 +137,19 @@ class KeepsHalfAStream extends Defective {
   }
 }
 
+class LeavesSourcesOpen extends Defective {
+  override async putContent(info: ResourceInfo, content: ByteSource, options?: WriteOptions) {
+    if (typeof content === 'string' || content instanceof Uint8Array) {
+      return super.putContent(info, content, options)
+    }
+    return super.putContent(info, passedOn(content), options)
+  }
+}
+
+async function* passedOn(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  yield* source
+}
+
 class KeepsChunksUncopied extends Defective {
   override async putContent(info: ResourceInfo, content: ByteSource, options?: WriteOptions) {
     if (typeof content === 'string' || content instanceof Uint8Array) {
@@ -186,6 +199,7 @@ export const MUTANTS_OF_PARTS: readonly Mutant[] = [
   mutant('getMany', 'leaves out what is missing', () => new AnswersWithoutGaps()),
   mutant('getMany', 'answers twice with the same bytes', () => new AnswersTwiceWithTheSame()),
   mutant('streams in', 'keeps half a stream', () => new KeepsHalfAStream()),
+  mutant('streams in', 'leaves sources open that it does not read', () => new LeavesSourcesOpen()),
   mutant('streams in', 'does not copy chunks', () => new KeepsChunksUncopied()),
   mutant('streams out', 'mixes old and new content', () => new MixesStreams()),
   mutant('containers, exists and persist', 'ignores which part was asked', () => new IgnoresTheAskedPart()),

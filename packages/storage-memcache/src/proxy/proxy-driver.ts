@@ -2,6 +2,7 @@ import {
   type DriverCall,
   isStorageError,
   KeyedMutex,
+  LockTimeoutError,
   type JournalRow,
   type KeyGenerator,
   type ListRequest,
@@ -53,6 +54,7 @@ export class ProxyDriver implements StorageDriver {
   readonly keyOf: KeyGenerator
   readonly #storage: Storage
   readonly #settings: Settings
+  readonly #env: Environment
   readonly #counters: StorageCounters
   readonly #reader: PartReader
   readonly #writer: ProxyWriter
@@ -69,6 +71,7 @@ export class ProxyDriver implements StorageDriver {
     this.keyOf = (collection, resource) => cacheKey(namespace, keyGenerator(collection, resource))
     this.#storage = storage
     this.#settings = settings
+    this.#env = env
     this.#counters = counters
     this.#owned = owned
     const parts = new PartCache(cache, settings, env, counters)
@@ -168,11 +171,28 @@ export class ProxyDriver implements StorageDriver {
 
   async write(request: WriteRequest, call: DriverCall): Promise<WriteResult> {
     this.#relay.start()
-    const release = await this.#writers.acquire(request.info.key, call.signal)
+    // A source may take for ever: such writers meet at the row's lock, once they have all that is to be stored.
+    if (this.supports.transactions && isStreaming(request)) return this.#writer.write(request, call)
+    const release = await this.#turn(request.info.key, call.signal)
     try {
       return await this.#writer.write(request, call)
     } finally {
       release()
+    }
+  }
+
+  /** Writers in a transaction end within its time-outs; for others there is a limit of the proxy's own. */
+  async #turn(key: string, signal: AbortSignal | undefined): Promise<() => void> {
+    if (this.supports.transactions) return this.#writers.acquire(key, signal)
+    const { lockTimeoutMs } = this.#settings
+    const late = new AbortController()
+    const ours = signal === undefined ? late.signal : AbortSignal.any([signal, late.signal])
+    void this.#env.idle(lockTimeoutMs).then(() => late.abort())
+    try {
+      return await this.#writers.acquire(key, ours)
+    } catch (error) {
+      if (!late.signal.aborted || signal?.aborted === true) throw error
+      throw new LockTimeoutError(`Another write of this process took more than ${lockTimeoutMs} ms`, { key })
     }
   }
 
@@ -227,6 +247,10 @@ export class ProxyDriver implements StorageDriver {
   #headKey(collection: string): string {
     return headKey(this.keyOf, collection)
   }
+}
+
+function isStreaming({ changes }: WriteRequest): boolean {
+  return PART_NAMES.some((part) => typeof changes[part] === 'object' && 'stream' in changes[part])
 }
 
 async function openOrUndefined(

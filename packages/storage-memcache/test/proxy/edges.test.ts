@@ -1,5 +1,14 @@
-import { MemoryStorage, OutcomeUnknownError, type Storage, StorageError } from '@larder/storage-core'
-import { FaultyStorage, LimitedStorage } from '@larder/storage-core/testing'
+import {
+  collect,
+  MemoryStorage,
+  OutcomeUnknownError,
+  type Parts,
+  type ResourceInfo,
+  type Storage,
+  StorageError,
+  type WriteOptions,
+} from '@larder/storage-core'
+import { FaultyStorage, ForwardingStorage, LimitedStorage } from '@larder/storage-core/testing'
 import { MemcacheStorage, type ProtocolOptions } from '@larder/storage-memcache'
 import { describe, expect, test } from 'vitest'
 import { CacheServer } from '../support/faulty-cache.js'
@@ -257,3 +266,63 @@ test('options that would have no effect are refused', () => {
   expect(() => new MemcacheStorage({ cache, storage, client: { timeoutMs: 1 } })).toThrow(TypeError)
   expect(() => new MemcacheStorage({ cache, ttlMs: 1_000 })).toThrow(/ttlMs/)
 })
+
+describe('a slow write', () => {
+  test('whose source takes its time holds up no other writer', async () => {
+    const { first, second, info } = setUp({}, new StreamingStorage())
+    let finish: () => void = () => undefined
+    const finished = new Promise<void>((resolve) => (finish = resolve))
+    let reach: () => void = () => undefined
+    const reached = new Promise<void>((resolve) => (reach = resolve))
+    async function* slow(): AsyncGenerator<Uint8Array> {
+      yield Buffer.from('half ')
+      reach()
+      await finished
+      yield Buffer.from('a film')
+    }
+    const uploading = first.storage.putContent(info, slow())
+    await reached
+    const { version } = await first.storage.putContent(info, 'quick')
+    expect(await textOf(first.storage, info)).toBe('quick')
+    finish()
+    expect((await uploading).version).toBeGreaterThan(version)
+    expect(await textOf(second.storage, info)).toBe('half a film')
+  })
+
+  test('is waited for no longer than lockTimeoutMs where there are no transactions', async () => {
+    const limited = new LimitedStorage(new MemoryStorage(), ['transactions', 'journal'])
+    const { durable, first, info } = setUp({ lockTimeoutMs: 30 }, limited)
+    const gate = durable.pauseNextWrite()
+    const slow = first.storage.putContent(info, 'slow')
+    await gate.reached
+    await expect(first.storage.putContent(info, 'late')).rejects.toMatchObject({ code: 'E_LOCK_TIMEOUT' })
+    const signal = AbortSignal.abort()
+    await expect(first.storage.putContent(info, 'never', { signal })).rejects.toMatchObject({
+      code: 'E_ABORTED',
+    })
+    gate.open()
+    await slow
+    await first.storage.putContent(info, 'next')
+    expect(await textOf(first.storage, info)).toBe('next')
+  })
+})
+
+/** Takes its time with streams before it begins a transaction, as a database does with large contents. */
+class StreamingStorage extends ForwardingStorage {
+  constructor() {
+    super(new MemoryStorage())
+  }
+
+  override get supports() {
+    return { ...super.supports, streams: true }
+  }
+
+  override async put(info: ResourceInfo, { content = '' }: Parts, options?: WriteOptions) {
+    const isWhole = typeof content === 'string' || content instanceof Uint8Array
+    return super.put(
+      info,
+      { content: isWhole ? content : await collect(content as AsyncIterable<Uint8Array>) },
+      options,
+    )
+  }
+}

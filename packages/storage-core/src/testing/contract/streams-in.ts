@@ -81,6 +81,28 @@ export const streamsIn = group('streams in', (test) => {
     assert.equal(await storage.exists(info()), false)
   })
 
+  test('a source is closed also where nothing was read of it', async ({ storage, supports, info }) => {
+    const { etag } = await storage.putContent(info(), 'first')
+    await storage.putContent(info(), 'second')
+    const node = Readable.from([Buffer.from('x')])
+    await assertCode(storage.putContent(info(), node, { ifMatch: etag }), 'E_PRECONDITION_FAILED')
+    assert.equal(node.destroyed, true)
+    const signal = AbortSignal.abort()
+    const late = Readable.from([Buffer.from('x')])
+    await assertCode(storage.putContent(info(), late, { signal }), 'E_ABORTED')
+    assert.equal(late.destroyed, true)
+    const reasons: unknown[] = []
+    const asked = { highWaterMark: 0 }
+    const cancel = (reason: unknown) => void reasons.push(reason)
+    const web = new ReadableStream<Uint8Array>({ pull: (stream) => stream.close(), cancel }, asked)
+    await assertCode(storage.putContent(info(), web, { signal }), 'E_ABORTED')
+    assert.equal(reasons.length, 1)
+    if (!supports.atomicParts) return
+    const other = Readable.from([Buffer.from('x')])
+    await assertRefused(() => storage.put(info(), { content: other, metadata: 7 as never }), 'a number')
+    assert.equal(other.destroyed, true)
+  })
+
   test('conditions hold for streams as well', async ({ storage, info }) => {
     const first = await storage.putContent(info(), chunks('first'), { ifNoneMatch: '*' })
     await assertCode(storage.putContent(info(), chunks('x'), { ifNoneMatch: '*' }), 'E_PRECONDITION_FAILED')
