@@ -16,10 +16,10 @@ async function otherProgram(url: string): Promise<DataSource> {
   return new DataSource(options as DataSourceOptions).initialize()
 }
 
-async function setUp(name: string) {
+async function setUp(name: string, listen = false) {
   const place = await DATABASES[name]?.()
   assert.ok(place)
-  const database = await SqlStorage.open({ url: place.url })
+  const database = await SqlStorage.open({ url: place.url, listen })
   await installTriggers(database)
   const cache = new EmbeddedCache()
   let wake: (() => void) | undefined
@@ -138,6 +138,57 @@ describe.each(Object.keys(DATABASES))('a program that only knows SQL, on %s', (n
     await relay()
     assert.equal((await reader.getContent(info)).bytes.toString(), 'past the cache')
     assert.equal(storage.counters().relayed, 1)
+  })
+})
+
+describe('PostgreSQL wakes the relay', () => {
+  test('as soon as a change is committed, however long the interval, also after the connection broke', async () => {
+    await using world = await setUp('PostgreSQL', true)
+    const { storage, sql } = world
+    const info = storage.info('films', 'academy')
+    await storage.putContent(info, 'old')
+    const changed = async (content: string) => {
+      await storage.getContent(info)
+      await sql(`UPDATE larder_resource SET content = '${content}'`)
+      while ((await storage.getContent(info)).bytes.toString() !== content) {
+        await new Promise((resolve) => setImmediate(resolve))
+      }
+    }
+    const listeners = () =>
+      sql("SELECT pid FROM pg_stat_activity WHERE query LIKE 'LISTEN %' AND datname = current_database()")
+    const listening = async () => {
+      while (((await listeners()) as unknown[]).length === 0) {
+        await new Promise((resolve) => setImmediate(resolve))
+      }
+    }
+    await listening()
+    await changed('new')
+    await changed('newer')
+    await sql(
+      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN %' AND datname = current_database()",
+    )
+    // Committed while nobody listens: seen when somebody does again.
+    await changed('newest')
+    await listening()
+    await storage.shutdown()
+    await world.database.shutdown()
+    while (((await listeners()) as unknown[]).length > 0)
+      await new Promise((resolve) => setImmediate(resolve))
+  })
+
+  test('of those only whose tables have changed', async () => {
+    await using world = await setUp('PostgreSQL', true)
+    const { storage, sql } = world
+    const info = storage.info('films', 'academy')
+    await storage.putContent(info, 'old')
+    await storage.getContent(info)
+    const told: string[] = []
+    const unsubscribe = world.database.onOutsideChange(() => told.push('changed'))
+    await sql("SELECT pg_notify('larder_changes', 'shop_change')")
+    await sql("UPDATE larder_resource SET content = 'new'")
+    while (told.length === 0) await new Promise((resolve) => setImmediate(resolve))
+    assert.equal(told.length, 1)
+    unsubscribe()
   })
 })
 

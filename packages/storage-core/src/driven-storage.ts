@@ -189,6 +189,12 @@ export class DrivenStorage implements Storage {
     return this.#run(options, async (call) => (await this.#driver.unsettled?.(request, work, call)) ?? 0)
   }
 
+  onOutsideChange(wake: () => void): () => void {
+    if (typeof wake !== 'function') throw new TypeError('A function to call is needed')
+    if (this.#closing !== undefined) throw new StorageError('E_CLOSED', 'The storage is closed')
+    return this.#driver.onOutsideChange?.(wake) ?? (() => undefined)
+  }
+
   shutdown(): Promise<void> {
     this.#closing ??= this.#close()
     return this.#closing

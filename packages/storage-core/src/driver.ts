@@ -90,6 +90,8 @@ export interface StorageDriver extends AddressMaker {
     work: (rows: readonly JournalRow[]) => Promise<readonly string[]>,
     call: DriverCall,
   ): Promise<number>
+  /** As `Storage.onOutsideChange`, for a driver that is told. */
+  onOutsideChange?(wake: () => void): () => void
   /** Called once, when nothing is in flight any more. */
   close(): Promise<void>
 }

@@ -238,6 +238,12 @@ export interface Storage extends AsyncDisposable {
     work: (rows: readonly JournalRow[]) => Promise<readonly string[]>,
   ): Promise<number>
 
+  /**
+   * Calls `wake` when changes past the library may have been committed, as `unsettled` hands them over with `outside`.
+   * Returns what ends it. A storage may never call it, or not for all: whoever is woken asks once in a while as well.
+   */
+  onOutsideChange(wake: () => void): () => void
+
   /** Waits for what is in flight, then releases everything. Idempotent; later calls reject with `E_CLOSED`. */
   shutdown(): Promise<void>
 }

@@ -36,6 +36,11 @@ export interface SqlOptions extends TableOptions {
   readonly streamPauseMs?: number | undefined
   /** How often a transaction that collided is tried, the first time included. Default: 8. */
   readonly attempts?: number | undefined
+  /**
+   * On PostgreSQL: a connection of its own hears when triggers record a change, so that it is seen at once rather than
+   * by the next look; opened once somebody waits for that. Default: true.
+   */
+  readonly listen?: boolean | undefined
   readonly keyGenerator?: KeyGenerator | undefined
   /** Milliseconds since 1970, fractions allowed. Default: the system's clock. */
   readonly now?: (() => number) | undefined

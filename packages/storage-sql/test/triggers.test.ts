@@ -251,12 +251,12 @@ describe.each(DATABASE_NAMES)('triggers on %s', (name) => {
   test('of another version are replaced', async () => {
     await using world = await setUp(name)
     const { sql, opened } = world
-    const old = 'larder_outside_insert_0'
+    const old = 'larder_outside_insert_1'
     if (name === 'postgres') {
-      await sql.query(`ALTER TRIGGER larder_outside_insert_1 ON larder_resource RENAME TO ${old}`)
+      await sql.query(`ALTER TRIGGER larder_outside_insert_2 ON larder_resource RENAME TO ${old}`)
     } else {
       const body = name === 'sqlite' ? 'BEGIN SELECT 1; END' : 'SET @x = 1'
-      await sql.query('DROP TRIGGER larder_outside_insert_1')
+      await sql.query('DROP TRIGGER larder_outside_insert_2')
       await sql.query(`CREATE TRIGGER ${old} AFTER INSERT ON larder_resource FOR EACH ROW ${body}`)
     }
     await installTriggers(opened.storage)

@@ -15,6 +15,7 @@ import {
 
 /** So long that nothing but `flush()` looks. */
 const NEVER_MS = 1_000_000_000
+const BY_HAND = { intervalMs: NEVER_MS, listen: false }
 
 /** A database with two tables that are no concern of the library's, and a plain SQL connection. */
 async function setUp(name: DatabaseName) {
@@ -42,7 +43,7 @@ async function listen(
 ) {
   const told: string[][] = []
   const subscription = await onTableChanges(target, async (tables) => void told.push([...tables]), {
-    intervalMs: NEVER_MS,
+    ...BY_HAND,
     ...options,
   })
   return {
@@ -104,7 +105,7 @@ describe.each(DATABASE_NAMES)('tables that are watched on %s', (name) => {
     await watchTables(dataSource, ['film'])
     await sql.query('INSERT INTO film VALUES (1, NULL)')
     const failing = async () => Promise.reject(new Error('memcached is down'))
-    await using first = await onTableChanges(dataSource, failing, { intervalMs: NEVER_MS })
+    await using first = await onTableChanges(dataSource, failing, { ...BY_HAND })
     assert.equal((await errorOf(first.flush())).message, 'memcached is down')
     assert.equal(await rowsOf(sql), 1)
     await using second = await listen(dataSource)
@@ -126,7 +127,7 @@ describe.each(DATABASE_NAMES)('tables that are watched on %s', (name) => {
         running.open()
         await go.opened
       },
-      { intervalMs: NEVER_MS },
+      { ...BY_HAND },
     )
     const first = subscription.flush()
     await running.opened
@@ -151,7 +152,7 @@ describe.each(DATABASE_NAMES)('tables that are watched on %s', (name) => {
       running.open()
       await go.opened
     }
-    await using first = await onTableChanges(dataSource, slow, { intervalMs: NEVER_MS })
+    await using first = await onTableChanges(dataSource, slow, { ...BY_HAND })
     const flushed = first.flush()
     await running.opened
     await using second = await listen(dataSource)
@@ -230,7 +231,7 @@ test('SQLite: a handler that took too long does not drop a change that came afte
     running.open()
     await go.opened
   }
-  await using first = await onTableChanges(dataSource, slow, { intervalMs: NEVER_MS })
+  await using first = await onTableChanges(dataSource, slow, { ...BY_HAND })
   const flushed = first.flush()
   await running.opened
   // As if the time of the claim had passed.
@@ -244,6 +245,26 @@ test('SQLite: a handler that took too long does not drop a change that came afte
 })
 
 describe('PostgreSQL', () => {
+  test.each(['a data source', 'a storage'])(
+    'wakes who listens by %s, however long the interval',
+    async (by) => {
+      await using world = await setUp('postgres')
+      const { dataSource, sql } = world
+      await using storage = await SqlStorage.open({ url: world.place.url })
+      await watchTables(dataSource, ['film'])
+      let told = gate()
+      const target = by === 'a storage' ? storage : dataSource
+      const options = { intervalMs: NEVER_MS }
+      await using subscription = await onTableChanges(target, async () => told.open(), options)
+      await subscription.flush()
+      for (let i = 0; i < 3; i++) {
+        told = gate()
+        await sql.query(`INSERT INTO film VALUES (${i}, NULL)`)
+        await told.opened
+      }
+    },
+  )
+
   test('tells of TRUNCATE, and of tables in other schemas', async () => {
     await using world = await setUp('postgres')
     const { dataSource, sql } = world
@@ -305,7 +326,7 @@ describe.each(['postgres', 'mariadb'] as const)('transactions that overlap on %s
     for (let i = 0; i < 20; i++) await sql.query(`INSERT INTO film VALUES (${i}, NULL)`)
     assert.equal(await rowsOf(sql), 20)
     await using failing = await onTableChanges(dataSource, async () => Promise.reject(new Error('down')), {
-      intervalMs: NEVER_MS,
+      ...BY_HAND,
     })
     await errorOf(failing.flush())
     // What could not be handled takes no more room than one row.
@@ -327,7 +348,7 @@ describe.each(['postgres', 'mariadb'] as const)('transactions that overlap on %s
       running.open()
       await go.opened
     }
-    await using subscription = await onTableChanges(dataSource, slow, { intervalMs: NEVER_MS })
+    await using subscription = await onTableChanges(dataSource, slow, { ...BY_HAND })
     const first = subscription.flush()
     await running.opened
     await sql.query('INSERT INTO film VALUES (2, NULL)')

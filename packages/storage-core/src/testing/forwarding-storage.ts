@@ -98,6 +98,10 @@ export class ForwardingStorage implements Storage {
     return this.inner.unsettled(...args)
   }
 
+  onOutsideChange(wake: () => void): () => void {
+    return this.inner.onOutsideChange(wake)
+  }
+
   settle(journalIds: readonly string[]): Promise<void> {
     return this.inner.settle(journalIds)
   }

@@ -232,6 +232,10 @@ export class ProxyDriver implements StorageDriver {
     return this.#storage.unsettled(options, async (rows) => work(await this.#relay.repairOutside(rows)))
   }
 
+  onOutsideChange(wake: () => void): () => void {
+    return this.#storage.onOutsideChange(wake)
+  }
+
   async close(): Promise<void> {
     this.isClosed = true
     await this.#relay.stop()

@@ -8,6 +8,8 @@ import type { Settings } from './settings.js'
 const BATCH = 100
 /** How many rows are remembered as waiting for somebody else. */
 const MAX_WAITING = 10_000
+/** Those who are woken at once do not all ask at once; milliseconds. */
+const WOKEN_SPREAD_MS = 10
 
 /** Makes sure that nothing older than `version` stands under a key. Rejects where a server does not answer. */
 export type Repair = (key: string, version: number) => Promise<void>
@@ -30,6 +32,11 @@ export class Relay {
   /** Rows of which this proxy's keys are right, and which somebody else must settle. */
   readonly #waiting = new Set<string>()
   #isBehind = false
+  #isWoken = false
+  #wake: () => void = () => undefined
+  #unsubscribe: () => void = () => undefined
+  /** Until the next pass is due. */
+  #interval: Promise<void> | undefined
   #state: 'idle' | 'running' | 'stopped' = 'idle'
   #pass: Promise<void> = Promise.resolve()
 
@@ -55,24 +62,47 @@ export class Relay {
   start(): void {
     if (this.#state !== 'idle') return
     this.#state = this.#storage.supports.journal ? 'running' : 'stopped'
-    if (this.#state === 'running') void this.#run()
+    if (this.#state !== 'running') return
+    this.#unsubscribe = this.#storage.onOutsideChange(() => {
+      this.#isWoken = true
+      this.#wake()
+    })
+    void this.#run()
   }
 
   /** Waits for what is being settled. */
   async stop(): Promise<void> {
     this.#state = 'stopped'
+    this.#unsubscribe()
     await this.#pass
   }
 
   async #run(): Promise<void> {
     for (;;) {
-      // Not all processes at once.
-      await this.#env.idle(this.#settings.relayIntervalMs * (0.75 + this.#env.random() / 2))
+      const isDue = await this.#wait()
       if (this.#state !== 'running') return
       // What fails now is tried again next time.
-      this.#pass = this.#settleAll().catch(() => undefined)
+      this.#pass = (isDue ? this.#settleAll() : this.#settleOutside()).catch(() => undefined)
       await this.#pass
     }
+  }
+
+  /** Until the interval has passed, or the storage tells of a change past the library. Resolves to whether it has. */
+  async #wait(): Promise<boolean> {
+    // Not all processes at once.
+    this.#interval ??= this.#env
+      .idle(this.#settings.relayIntervalMs * (0.75 + this.#env.random() / 2))
+      .then(() => {
+        this.#interval = undefined
+      })
+    const woken = new Promise<void>((resolve) => {
+      this.#wake = resolve
+    })
+    if (!this.#isWoken) await Promise.race([this.#interval, woken])
+    if (this.#isWoken && this.#interval !== undefined)
+      await this.#env.idle(WOKEN_SPREAD_MS * this.#env.random())
+    this.#isWoken = false
+    return this.#interval === undefined
   }
 
   async #settleAll(): Promise<void> {

@@ -24,6 +24,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Bodies } from './bodies.js'
 import { BodySweeper } from './body-sweeper.js'
 import { type Clock, microClock } from '../clock.js'
+import type { Listener } from '../connections/listener.js'
 import type { ConnectionSource } from '../connections/source.js'
 import { ChangeLog } from '../change-log.js'
 import { Containers } from './containers.js'
@@ -53,6 +54,7 @@ export class SqlDriver implements StorageDriver {
   readonly keyOf: KeyGenerator
   readonly #source: ConnectionSource
   readonly #settings: Settings
+  readonly #listener: Listener | undefined
   readonly #clock: Clock
   readonly #containers: Containers
   readonly #journal: Journal
@@ -67,11 +69,13 @@ export class SqlDriver implements StorageDriver {
     source: ConnectionSource,
     tables: TablePaths,
     settings: Settings,
+    listener: Listener | undefined,
     { keyGenerator = defaultKeyGenerator, now }: Pick<SqlOptions, 'keyGenerator' | 'now'>,
   ) {
     this.keyOf = keyGenerator
     this.#source = source
     this.#settings = settings
+    this.#listener = listener
     this.#clock = microClock(now)
     this.#containers = new Containers(source, tables)
     this.#journal = new Journal(source, tables)
@@ -165,7 +169,12 @@ export class SqlDriver implements StorageDriver {
     return unsettledOutside(this.#changes, limit, work, signal)
   }
 
+  onOutsideChange(wake: () => void): () => void {
+    return this.#listener?.subscribe(wake) ?? (() => undefined)
+  }
+
   async close(): Promise<void> {
+    await this.#listener?.close()
     await this.#sweeper.close()
     await this.#source.close()
   }

@@ -1,4 +1,5 @@
 import { DataSource } from 'typeorm'
+import type { Listener } from '../connections/listener.js'
 import type { ConnectionSource } from '../connections/source.js'
 import { familyOf } from '../entities/family.js'
 import { type TableOptions, tablePrefixOf } from '../entities/tables.js'
@@ -14,12 +15,15 @@ export interface Database {
 }
 
 export interface StorageDatabase extends Database {
+  readonly listener: Listener | undefined
   readonly source: ConnectionSource
 }
 
 export interface OpenDatabase extends Database {
   /** The storage's own connections, where it is a storage's database. */
   readonly source: ConnectionSource | undefined
+  /** What wakes the storage, where something does. */
+  readonly listener: Listener | undefined
   /** What is to be closed with it. */
   readonly opened: Opened
 }
@@ -53,5 +57,5 @@ export async function openDatabase(target: object, options: TableOptions): Promi
     await opened.abandon()
     throw error
   }
-  return { dataSource: target, prefix, settings, source: undefined, opened }
+  return { dataSource: target, prefix, settings, source: undefined, listener: undefined, opened }
 }

@@ -11,7 +11,7 @@ import type { StorageDatabase } from './databases.js'
 import { Opened } from './opened.js'
 import { type Settings, settingsOf, type SqlStorageOptions } from '../options.js'
 import { SqlDriver } from '../driver/sql-driver.js'
-import { databasePath, openingMs, openSource } from './sources.js'
+import { databasePath, listenerOf, openingMs, openSource } from './sources.js'
 import { toStorageError } from '../sql-errors.js'
 import { type TablePaths, tablePathsOf } from '../tables.js'
 
@@ -34,8 +34,9 @@ export async function openDriver(
     const source = new ClosableSource(
       await openSource(dataSource, given !== undefined, prefix, settings, opened),
     )
-    const database = { dataSource, prefix, settings, source }
-    return { driver: new SqlDriver(source, tables, settings, options), database }
+    const listener = options.listen === false ? undefined : listenerOf(dataSource, prefix)
+    const database = { dataSource, prefix, settings, source, listener }
+    return { driver: new SqlDriver(source, tables, settings, listener, options), database }
   } catch (error) {
     await opened.abandon()
     if (error instanceof TypeError || error instanceof RangeError) throw error

@@ -1,6 +1,7 @@
 import { realpathSync } from 'node:fs'
 import type { DataSource } from 'typeorm'
 import { SERVER_ANSWERS_WITHIN_MS } from '../connections/connection.js'
+import { type Listener, PostgresListener } from '../connections/listener.js'
 import { PooledSource } from '../connections/pooled-source.js'
 import type { ConnectionSource } from '../connections/source.js'
 import { SqliteSource } from '../connections/sqlite-source.js'
@@ -22,6 +23,12 @@ export async function openSource(
   return familyOf(dataSource.options.type) === 'sqlite'
     ? sqliteSource(dataSource, shared, prefix, settings, opened)
     : pooledSource(dataSource, shared, opened, settings)
+}
+
+/** Undefined where the database tells nobody of what others commit. */
+export function listenerOf(dataSource: DataSource, prefix: string): Listener | undefined {
+  if (familyOf(dataSource.options.type) !== 'postgres') return undefined
+  return new PostgresListener(dataSource, `${prefix}change`)
 }
 
 /** What connecting may take at most. */

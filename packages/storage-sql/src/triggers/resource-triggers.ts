@@ -7,7 +7,7 @@ import { record, WORDS } from './words.js'
 type Tables = Readonly<Record<TableName, string>>
 
 /** Raised whenever what the triggers do changes: those of before are then replaced. */
-const VERSION = 1
+const VERSION = 2
 
 /** True for statements of a write that the library journals: they are left alone. */
 const JOURNALED: Readonly<Record<Family, (tables: Tables) => string>> = {
@@ -135,7 +135,7 @@ function truncated(name: string, tables: Tables, schema: string): Trigger {
     'RETURN NULL',
   ]
   const fires = `BEFORE TRUNCATE ON ${tables.resource} FOR EACH STATEMENT`
-  return postgresTrigger(schema, { name, table: tables.resource, fires, body })
+  return postgresTrigger(schema, { name, table: tables.resource, fires, change: tables.change, body })
 }
 
 function replaced(name: string, tables: Tables): Trigger {
@@ -156,6 +156,7 @@ const MAKE: Readonly<Record<Family, (trigger: Body, tables: Tables, schema: stri
     return postgresTrigger(schema, {
       name,
       table,
+      change: tables.change,
       fires: `${timing} ${event.toUpperCase()} ON ${table} FOR EACH ROW WHEN (${condition})`,
       declare: columns.map(({ column, type, value }) => `n_${column} ${type} := ${value}`),
       body: [

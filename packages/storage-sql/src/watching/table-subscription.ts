@@ -2,16 +2,18 @@ import type { DataSource } from 'typeorm'
 import { StorageError } from '@larder/storage-core'
 import { type Change, ChangeLog } from '../change-log.js'
 import { ClosableSource } from '../connections/closable-source.js'
+import type { Listener } from '../connections/listener.js'
 import type { ConnectionSource } from '../connections/source.js'
 import type { TableOptions } from '../entities/tables.js'
 import { pathsFor } from '../migrations/paths.js'
 import { openDatabase } from '../opening/databases.js'
-import { openSource } from '../opening/sources.js'
+import { listenerOf, openSource } from '../opening/sources.js'
 import { toStorageError } from '../sql-errors.js'
 import type { SqlStorage } from '../sql-storage.js'
 import { checkTableNames } from './watch-tables.js'
 
 const ROWS_AT_ONCE = 1_000
+const WOKEN_SPREAD_MS = 10
 const LONGEST_INTERVAL_MS = 2_147_483_647
 
 export interface TableChangesOptions extends TableOptions {
@@ -19,6 +21,8 @@ export interface TableChangesOptions extends TableOptions {
   readonly tables?: readonly string[] | undefined
   /** How often the database is asked, in milliseconds. Default: 1,000. */
   readonly intervalMs?: number | undefined
+  /** On PostgreSQL: hears of changes at once, by a connection of its own. Default: true. */
+  readonly listen?: boolean | undefined
   /** Told of what kept a pass from its end; it is tried again. */
   readonly onError?: ((error: unknown) => void) | undefined
 }
@@ -54,12 +58,23 @@ export async function onTableChanges(
         ? new ClosableSource(await openSource(dataSource, true, prefix, settings, opened))
         : undefined
     const source: ConnectionSource = owned ?? (database.source as ConnectionSource)
+    const ownListener = owned && options.listen !== false ? listenerOf(dataSource, prefix) : undefined
+    const listener = ownListener ?? (options.listen === false ? undefined : database.listener)
     const changes = new ChangeLog(source, pathsFor(dataSource, prefix).change)
     await changes.check()
-    return new TableSubscription(changes, subjects, handler, intervalMs, options.onError, async () => {
-      await owned?.close()
-      await opened.close()
-    })
+    return new TableSubscription(
+      changes,
+      subjects,
+      handler,
+      intervalMs,
+      options.onError,
+      listener,
+      async () => {
+        await ownListener?.close()
+        await owned?.close()
+        await opened.close()
+      },
+    )
   } catch (error) {
     await opened.abandon()
     throw toStorageError(error)
@@ -74,6 +89,9 @@ export class TableSubscription implements AsyncDisposable {
   readonly #intervalMs: number
   readonly #onError: (error: unknown) => void
   readonly #release: () => Promise<void>
+  readonly #unsubscribe: (() => void) | undefined
+  /** A look is to come that sees what was told. */
+  #isWoken = false
   #timer: NodeJS.Timeout | undefined
   #pass: Promise<void> = Promise.resolve()
   #closing: Promise<void> | undefined
@@ -85,6 +103,7 @@ export class TableSubscription implements AsyncDisposable {
     handler: TableChangesHandler,
     intervalMs: number,
     onError: ((error: unknown) => void) | undefined,
+    listener: Listener | undefined,
     release: () => Promise<void>,
   ) {
     this.#changes = changes
@@ -94,6 +113,12 @@ export class TableSubscription implements AsyncDisposable {
     this.#onError = onError ?? (() => undefined)
     this.#release = release
     this.#wait(0)
+    this.#unsubscribe = listener?.subscribe(() => {
+      if (this.#isWoken) return
+      this.#isWoken = true
+      // Not all processes at once.
+      this.#wait(WOKEN_SPREAD_MS * Math.random())
+    })
   }
 
   /**
@@ -116,6 +141,7 @@ export class TableSubscription implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
+    this.#unsubscribe?.()
     clearTimeout(this.#timer)
     await this.#pass
     await this.#release()
@@ -133,10 +159,12 @@ export class TableSubscription implements AsyncDisposable {
   #next(): Promise<void> {
     clearTimeout(this.#timer)
     const next = this.#pass
-      .then(() => this.#handleAll())
+      .then(() => {
+        this.#isWoken = false
+        return this.#handleAll()
+      })
       .finally(() => {
-        // Not all processes at once.
-        this.#wait(this.#intervalMs * (0.75 + Math.random() / 2))
+        this.#wait(this.#isWoken ? WOKEN_SPREAD_MS : this.#intervalMs * (0.75 + Math.random() / 2))
       })
     this.#pass = next.catch(() => undefined)
     return next

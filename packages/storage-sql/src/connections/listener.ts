@@ -1,0 +1,110 @@
+import type { DataSource } from 'typeorm'
+import { CHANNEL } from '../triggers/trigger.js'
+import { within } from './within.js'
+
+const FIRST_PAUSE_MS = 250
+const LONGEST_PAUSE_MS = 30_000
+const CLOSED_WITHIN_MS = 1_000
+
+/** Tells those who wait when something may have been recorded. */
+export interface Listener {
+  /** Returns what ends it. */
+  subscribe(wake: () => void): () => void
+  close(): Promise<void>
+}
+
+/** The little of `pg`'s client that is used. */
+interface Client {
+  connect(): Promise<unknown>
+  query(sql: string): Promise<unknown>
+  end(): Promise<void>
+  on(event: 'notification', listener: (message: { readonly payload?: string }) => void): unknown
+  on(event: 'error' | 'end', listener: () => void): unknown
+  readonly connection: { readonly stream: { unref?: () => void } }
+}
+
+/** What TypeORM's driver for PostgreSQL has loaded and connected. */
+interface Driver {
+  readonly postgres: { readonly Client: new (options: unknown) => Client }
+  readonly master: { readonly options: unknown }
+}
+
+/**
+ * A connection of its own that listens, from the first subscription to the last. Should it break, it is made anew,
+ * and everybody is woken once, since nothing is kept for who does not listen. Where it cannot be made, for a proxy
+ * that gives a connection out for a transaction only, nobody is ever woken. It does not keep the process alive.
+ */
+export class PostgresListener implements Listener {
+  readonly #driver: Driver
+  readonly #payload: string
+  readonly #wakes = new Set<() => void>()
+  #client: Client | undefined
+  #timer: NodeJS.Timeout | undefined
+  #pauseMs = FIRST_PAUSE_MS
+  #ended: Promise<void> = Promise.resolve()
+
+  /** `table`: the table of changes, as triggers name it, without its schema. */
+  constructor(dataSource: DataSource, table: string) {
+    this.#driver = dataSource.driver as unknown as Driver
+    this.#payload = table
+  }
+
+  subscribe(wake: () => void): () => void {
+    // Somebody may subscribe the same function twice.
+    const each = () => wake()
+    this.#wakes.add(each)
+    if (this.#wakes.size === 1) void this.#connect()
+    return () => {
+      this.#wakes.delete(each)
+      if (this.#wakes.size === 0) this.#disconnect()
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#wakes.clear()
+    this.#disconnect()
+    await this.#ended
+  }
+
+  async #connect(): Promise<void> {
+    clearTimeout(this.#timer)
+    const client = new this.#driver.postgres.Client(this.#driver.master.options)
+    this.#client = client
+    client.on('error', () => this.#lost(client))
+    client.on('end', () => this.#lost(client))
+    client.on('notification', ({ payload }) => {
+      if (payload === this.#payload) this.#wakeAll()
+    })
+    try {
+      await client.connect()
+      await client.query(`LISTEN ${CHANNEL}`)
+      client.connection.stream.unref?.()
+      this.#pauseMs = FIRST_PAUSE_MS
+      this.#wakeAll()
+    } catch {
+      this.#lost(client)
+    }
+  }
+
+  #lost(client: Client): void {
+    client.end().catch(() => undefined)
+    if (this.#client !== client) return
+    this.#client = undefined
+    if (this.#wakes.size === 0) return
+    const pauseMs = this.#pauseMs * (0.5 + Math.random())
+    this.#pauseMs = Math.min(this.#pauseMs * 2, LONGEST_PAUSE_MS)
+    this.#timer = setTimeout(() => void this.#connect(), pauseMs).unref()
+  }
+
+  #disconnect(): void {
+    clearTimeout(this.#timer)
+    const client = this.#client
+    this.#client = undefined
+    if (client === undefined) return
+    this.#ended = within(client.end(), CLOSED_WITHIN_MS, 'Closing').catch(() => undefined)
+  }
+
+  #wakeAll(): void {
+    for (const wake of this.#wakes) wake()
+  }
+}
