@@ -9,6 +9,8 @@ import type { Settings } from './settings.js'
 
 /** How many members a query of the storage behind brings. */
 const BATCH = 10_000
+/** The share of a lease that a loop over a listing may pause in all while it is built. */
+const DAWDLING_SHARE = 1 / 3
 
 /** Errors of a cache; all others are bugs. */
 const CACHE_TROUBLE: ReadonlySet<string> = new Set([
@@ -124,16 +126,21 @@ export class Listing {
     }
   }
 
-  /** What the storage behind tells, which becomes a set on the way. */
+  /** What the storage behind tells, which becomes a set on the way, unless the caller dawdles: others wait for it. */
   async *#building(builder: SetBuilder, query: ListingQuery, progress: Progress): Names {
     const { headKey } = query
+    const { env, settings } = this.#it
+    let patienceMs = settings.leaseTtlMs * DAWDLING_SHARE
     try {
       for await (const { entries, next } of this.#pages(query, undefined)) {
         await builder.add(entries)
         // A loop over the last names must not hold up those who wait for the set.
         if (next === undefined) await builder.publish()
-        else this.#builds.set(headKey, this.#it.env.now())
+        const givenAt = env.now()
+        this.#builds.set(headKey, givenAt)
         yield namesBehind(progress, entries)
+        patienceMs -= env.now() - givenAt
+        if (patienceMs < 0) await builder.abandon()
       }
     } finally {
       this.#builds.delete(headKey)

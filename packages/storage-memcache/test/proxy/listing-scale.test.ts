@@ -6,7 +6,8 @@ import {
   StorageError,
 } from '@larder/storage-core'
 import { FaultyStorage, ForwardingStorage } from '@larder/storage-core/testing'
-import { MemcacheStorage, RemoteCache } from '@larder/storage-memcache'
+import { type Environment, MemcacheStorage, RemoteCache } from '@larder/storage-memcache'
+import { randomUUID } from 'node:crypto'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { CacheServer } from '../support/faulty-cache.js'
 import { startMemcached } from '../support/memcached.js'
@@ -134,6 +135,35 @@ describe('a listing of many members', () => {
     durable.forgetCalls()
     expect(await namesByLs(storage)).toEqual(EVEN)
     expect(durable.count('listing')).toBe(0)
+  })
+
+  test('is left to others to build by a loop that dawdles', async () => {
+    const inner = new MemoryStorage()
+    for (const name of NAMES) await inner.putContent(inner.info('c', name), '')
+    const server = new CacheServer()
+    const durable = new FaultyStorage(inner)
+    let lateMs = 0
+    const environment: Environment = {
+      now: () => performance.now() + lateMs,
+      random: Math.random,
+      sleep: () => Promise.resolve(),
+      idle: () => new Promise(() => undefined),
+      wallClock: Date.now,
+      uniqueId: () => randomUUID(),
+      defer: queueMicrotask,
+    }
+    const storage = new MemcacheStorage({ storage: durable, cache: server.client(), environment })
+    const other = new MemcacheStorage({ storage: durable, cache: server.client(), fillWaitMs: 0 })
+    const seen: string[] = []
+    for await (const [name] of storage.ils('c')) {
+      seen.push(name)
+      if (seen.length === 10_000) lateMs += 4_000
+      if (seen.length !== 10_001) continue
+      // Its lease has not expired, and is given up all the same.
+      for (let round = 0; round < 2; round++) expect(await namesByLs(other)).toEqual(NAMES)
+      expect(other.counters()).toMatchObject({ durableListings: 1, listHits: 1 })
+    }
+    expect(seen).toEqual(NAMES)
   })
 
   test('a time-out of the storage behind is told, and is no trouble of the cache', async () => {

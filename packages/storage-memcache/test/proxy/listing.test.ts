@@ -1,5 +1,13 @@
-import { MemoryStorage, type ResourceInfo, type Storage } from '@larder/storage-core'
-import { FaultyStorage, LimitedStorage } from '@larder/storage-core/testing'
+import {
+  type ListPage,
+  MemoryStorage,
+  type PageOptions,
+  type ResourceInfo,
+  type Storage,
+  type WriteOptions,
+  type WriteResult,
+} from '@larder/storage-core'
+import { FaultyStorage, ForwardingStorage, LimitedStorage } from '@larder/storage-core/testing'
 import { MemcacheStorage } from '@larder/storage-memcache'
 import { describe, expect, test } from 'vitest'
 import { CacheServer } from '../support/faulty-cache.js'
@@ -255,6 +263,55 @@ describe('late changes', () => {
       expect(await namesOf(reader)).toEqual(['a', 'b'])
     }
   })
+})
+
+/** A storage whose members have one version in listings, and whose removals are of version 1. */
+class Versioned extends ForwardingStorage {
+  readonly #version: number
+
+  constructor(version: number) {
+    super(new MemoryStorage())
+    this.#version = version
+  }
+
+  override async page(collection: string, options?: PageOptions): Promise<ListPage> {
+    const page = await super.page(collection, options)
+    return { ...page, entries: page.entries.map((entry) => ({ ...entry, version: this.#version })) }
+  }
+
+  override async remove(info: ResourceInfo, options?: WriteOptions): Promise<WriteResult> {
+    return { ...(await super.remove(info, options)), version: 1 }
+  }
+}
+
+describe('a removal of version 1 hides a name', () => {
+  for (const [version, isHidden] of [
+    [1, true],
+    [255, false],
+    [256, false],
+    [65_536, false],
+    [2 ** 40, false],
+  ] as const) {
+    test(`that was read with version ${version}: ${isHidden ? 'yes' : 'no'}`, async () => {
+      const { durable, reader, writer } = play(new Versioned(version))
+      const names = ['a', 'b', 'b\u{e9}', 'c', `\u{1f3ac}${'\u0001'.repeat(500)}`]
+      for (const name of names) await durable.putContent(film(durable, name), 'x')
+      expect(await namesOf(reader)).toEqual(names)
+      await writer.remove(film(writer, 'b'))
+      expect(await namesOf(reader)).toEqual(names.filter((name) => !isHidden || name !== 'b'))
+      expect(durable.count('page')).toBe(1)
+    })
+  }
+})
+
+test('names that take more room when they are written down are spread over more chunks', async () => {
+  const server = new CacheServer({ maxItemBytes: 4_000 })
+  const durable = new FaultyStorage(new MemoryStorage())
+  const storage = new MemcacheStorage({ storage: durable, cache: server.client() })
+  const names = Array.from({ length: 40 }, (_, i) => `${String(i).padStart(2, '0')}${'\u0001'.repeat(400)}`)
+  for (const name of names) await durable.putContent(film(durable, name), 'x')
+  for (let round = 0; round < 2; round++) expect(await namesOf(storage)).toEqual(names)
+  expect(durable.count('page')).toBe(1)
 })
 
 test('without transactions, listings follow as well', async () => {
