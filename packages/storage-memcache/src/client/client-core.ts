@@ -89,10 +89,10 @@ export class ClientCore {
     return new Map([...failed].filter(([, error]) => !isForgiven(error)))
   }
 
-  /** A promise only where there is a namespace to ask for. */
-  key(key: ClientKey): string | Promise<string> {
-    if (this.namespace === undefined) return this.#text(key, this.options.prefix)
-    return this.namespace.prefix().then((prefix) => this.#text(key, prefix))
+  /** Runs a command with the key as it is on the wire. */
+  withKey<T>(key: ClientKey, run: (wireKey: string) => Promise<T>): Promise<T> {
+    if (this.namespace === undefined) return run(this.#text(key, this.options.prefix))
+    return this.namespace.under((prefix) => run(this.#text(key, prefix)))
   }
 
   async keys(keys: readonly ClientKey[], keyPrefix = ''): Promise<readonly string[]> {

@@ -151,10 +151,9 @@ export abstract class ItemCommands {
       1,
       () => otherwise,
       () => {
-        const wireKey = this.core.key(key)
         const routeBy = routeOf(key)
         const routed = routeBy === undefined ? options : { ...options, routeBy }
-        return typeof wireKey === 'string' ? ask(wireKey, routed) : wireKey.then((text) => ask(text, routed))
+        return this.core.withKey(key, (wireKey) => ask(wireKey, routed))
       },
     )
   }

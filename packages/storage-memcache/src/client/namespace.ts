@@ -13,6 +13,8 @@ export class Namespace {
   readonly #stampKey: string
   readonly #name: string
   #asking: Promise<string> | undefined
+  /** What the last answer was; not what the next will be. */
+  #guess: string | undefined
 
   /** `name` with everything before it: namespaces nest. */
   constructor(cache: Cache, name: string) {
@@ -31,9 +33,23 @@ export class Namespace {
     this.#asking ??= Promise.resolve().then(() => {
       // A call from here on may follow a flush, and must not get an answer to an earlier question.
       this.#asking = undefined
-      return this.#ask()
+      return this.#ask().then((prefix) => (this.#guess = prefix))
     })
     return this.#asking
+  }
+
+  /**
+   * Runs a command with what goes before its key. It is sent together with the question, under the answer to the one
+   * before, and once more where that has changed: under a stamp that was given up nobody will look again, so that
+   * what a command did there is as if it had never been.
+   */
+  under<T>(run: (prefix: string) => Promise<T>): Promise<T> {
+    const guess = this.#guess
+    if (guess === undefined) return this.prefix().then(run)
+    const early = run(guess)
+    // Where the stamp has changed, nobody asks what became of it.
+    early.catch(() => {})
+    return this.prefix().then((prefix) => (prefix === guess ? early : run(prefix)))
   }
 
   /** One store, however many keys there are. */

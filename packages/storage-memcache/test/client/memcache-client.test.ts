@@ -14,6 +14,7 @@ import { randomBytes } from 'node:crypto'
 import * as zlib from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { addressOf, freePort, startMemcached, type MemcachedServer } from '../support/memcached.js'
+import { opaqueOf, TextServer } from '../support/text-server.js'
 
 let server: MemcachedServer
 const caches: CommandCache[] = []
@@ -380,6 +381,25 @@ describe.each(kinds)('client over %s', (_, create) => {
     expect(await users.get('k')).toBeUndefined()
   })
 
+  test('a command that was sent under a stamp that is gone is run again, and leaves nothing behind', async () => {
+    const name = fresh()
+    const one = client.namespace(name)
+    const two = client.namespace(name)
+    await one.set('k', 'old')
+    for (const value of [1, 2]) {
+      await two.flush()
+      expect(await one.add('k', value)).toBe(true)
+      expect([await one.get('k'), await two.get('k')]).toEqual([value, value])
+    }
+    await two.flush()
+    expect(await one.incr('n', 1, { initial: 5 })).toBe(6n)
+    await two.flush()
+    expect(await one.incr('n', 1, { initial: 5 })).toBe(6n)
+    expect(await two.incr('n')).toBe(7n)
+    await two.flush()
+    expect(await one.delete('n')).toBe('not-found')
+  })
+
   test('every command is published where somebody listens', async () => {
     const events: CommandEvent[] = []
     const listen = (event: unknown) => void events.push(event as CommandEvent)
@@ -419,4 +439,24 @@ describe('a server that does not answer', () => {
     expect(await lenient.incr('k')).toBeUndefined()
     await expect(lenient.get('a b')).rejects.toBeInstanceOf(RangeError)
   })
+})
+
+test('under a namespace a command leaves with the question for the stamp, once that is known', async () => {
+  const held: string[] = []
+  const server = await TextServer.start((line, socket) => {
+    const reply = `${line.startsWith('mg n# ') ? 'VA 1 f0 c1' : 'VA 1 f16 c2'} ${opaqueOf(line)}\r\nx\r\n`
+    held.push(reply)
+    // The first two lines come one by one; later ones are answered once there are two of them.
+    if (server.lines.length > 2 && held.length < 2) return
+    socket.write(held.splice(0).join(''))
+  })
+  const client = new MemcacheClient(new RemoteCache(server.address, { transport: 'meta' }))
+  try {
+    const space = client.namespace('n')
+    expect([await space.get('k'), await space.get('k')]).toEqual(['x', 'x'])
+    expect(server.lines.map((line) => line.split(' ')[1])).toEqual(['n#', 'n#x:k', 'n#x:k', 'n#'])
+  } finally {
+    await client.close()
+    await server.stop()
+  }
 })
