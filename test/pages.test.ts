@@ -71,3 +71,58 @@ describe('the pages are complete', () => {
     for (const name of commands) expect(scripts).toHaveProperty(name ?? '')
   })
 })
+
+describe('the page on guarantees', () => {
+  const page = sourceOf('docs/guarantees.md')
+  const folders: Readonly<Record<string, string>> = {
+    contract: 'packages/storage-core/src/testing/contract',
+    memcache: 'packages/storage-memcache/test',
+    proxy: 'packages/storage-memcache/test/proxy',
+    sql: 'packages/storage-sql/test',
+    system: 'test/system',
+  }
+  const named = Array.from(
+    page.matchAll(/`(?<folder>\w+)\/(?<file>[\w./-]+\.ts)`: \*(?<title>[^*]+)\*/g),
+    ({ groups = {} }) => ({
+      path: `${folders[groups['folder'] ?? ''] ?? ''}/${groups['file'] ?? ''}`,
+      title: groups['title'] ?? '',
+    }),
+  )
+  /** Of a test, or of a play that tests run. */
+  const titled = (source: string, title: string) =>
+    ['test(', 'test(\n', 'async '].some((before) =>
+      source.replaceAll(/\n\s+/g, '\n').includes(`${before}'${title}'`),
+    )
+
+  test('names tests that there are', () => {
+    expect(named.length).toBeGreaterThan(40)
+    const missing = named.filter(
+      ({ path, title }) => !existsSync(join(ROOT, path)) || !titled(sourceOf(path), title),
+    )
+    expect(missing).toEqual([])
+  })
+
+  test('says where its folders are', () => {
+    for (const [name, folder] of Object.entries(folders).filter(([name]) => name !== 'proxy'))
+      expect(page).toContain(`\`${name}/\` is \`${folder}/\``)
+  })
+
+  test('has a line with a promise, and one with a test, for each method of a storage', () => {
+    const [, contract = ''] = /export interface Storage extends[^{]*\{(.*?)^\}/ms.exec(
+      sourceOf('packages/storage-core/src/storage.ts'),
+    ) ?? ['', '']
+    const methods = Array.from(
+      contract.matchAll(/^ {2}(?<name>\w+)\(/gm),
+      ({ groups }) => groups?.['name'] ?? '',
+    )
+    expect(methods).toContain('shutdown')
+    const [promises = '', tests = ''] = page
+      .slice(page.indexOf('## Method by method'), page.indexOf('## When something fails'))
+      .split('## Which test holds it')
+    const columns = [promises, tests].map((part) =>
+      Array.from(part.matchAll(/^\| (?<first>[^|]*)\|/gm), ({ groups }) => groups?.['first'] ?? '').join(),
+    )
+    for (const column of columns)
+      expect(methods.filter((name) => !column.includes(`\`${name}\``) && !/^remove/.test(name))).toEqual([])
+  })
+})
