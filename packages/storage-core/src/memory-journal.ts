@@ -35,7 +35,9 @@ export class MemoryJournal {
       ({ id, keys, createdMs }) =>
         createdMs <= createdBy && keys.some((key) => key.startsWith(keyPrefix)) && !this.#atHand.has(id),
     )
-    const rows = due.slice(0, limit).map(({ id, keys, version }) => ({ id, keys, version }))
+    const rows = due.slice(0, limit).map(({ id, keys, version, createdMs }) => {
+      return { id, keys, version, waitedMs: this.#now() - createdMs }
+    })
     if (rows.length === 0) return 0
     for (const { id } of rows) this.#atHand.add(id)
     try {

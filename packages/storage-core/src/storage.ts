@@ -145,6 +145,8 @@ export interface JournalRow {
   readonly keys: readonly string[]
   /** That the write gave to the resource; 0 for a change that was made past the library. */
   readonly version: number
+  /** How long it has waited, in milliseconds by the storage's clock, where the storage can tell. */
+  readonly waitedMs?: number | undefined
   /** What was changed past the library; then `keys` is empty. */
   readonly outside?: OutsideChange | undefined
 }
@@ -230,7 +232,8 @@ export interface Storage extends AsyncDisposable {
   /**
    * Hands the oldest unsettled rows to `work`, which resolves to the ids of those that are settled now; these are
    * dropped, and the others stay, behind those that have not been handed out yet. Rows that one caller has at hand are passed over by others, where the storage can
-   * tell. Resolves to the number of rows handed over, 0 where no journal is kept. Should `work` reject, nothing is
+   * tell. Of rows that have waited for more than a minute and name the same resource and keys, a storage may keep the
+   * newest alone. Resolves to the number of rows handed over, 0 where no journal is kept. Should `work` reject, nothing is
    * dropped and the call rejects with the same error.
    */
   unsettled(

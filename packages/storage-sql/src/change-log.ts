@@ -94,7 +94,8 @@ export class ChangeLog {
     const select = joinSql([
       statement(
         `SELECT subject, member, origin, touched, listed, ${nowMs} AS now_ms FROM ${this.#table} ` +
-          `WHERE claimed_until_ms <= ${nowMs} AND member ${of === 'tables' ? '=' : '<>'} ''`,
+          // A claim that reaches further is of a time before the clock was set back.
+          `WHERE (claimed_until_ms <= ${nowMs} OR claimed_until_ms > ${nowMs} + ${CLAIM_MS}) AND member ${of === 'tables' ? '=' : '<>'} ''`,
       ),
       ...(subjects === undefined ? [] : [statement('AND'), dialect.anyOf('subject', subjects)]),
       // Those that were never tried come first: many that cannot be settled must not keep others from it.

@@ -16,6 +16,11 @@ const IDS_IN_A_STATEMENT = 1_000
 /** How long a relay may take for the rows it has at hand, in milliseconds; then others may have them. */
 const CLAIM_MS = 30_000
 
+/** No writer settles its own row after so long, in milliseconds. */
+const ABANDONED_MS = 60_000
+const COMPACT_INTERVAL_MS = 10_000
+const COMPACTED_AT_ONCE = 10_000
+
 /** Rows at hand, and what marks them as this relay's. */
 interface Claim {
   readonly rows: readonly JournalRow[]
@@ -26,6 +31,8 @@ interface Claim {
 export class Journal {
   readonly #source: ConnectionSource
   readonly #table: string
+
+  #compactAt = 0
 
   constructor(source: ConnectionSource, tables: TablePaths) {
     this.#source = source
@@ -79,9 +86,35 @@ export class Journal {
       const settled = (await work(rows)).filter((id) => left.has(id))
       await this.settle(settled)
       for (const id of settled) left.delete(id)
+      if (settled.length === 0 && rows.length === request.limit) await this.#compact()
       return rows.length
     } finally {
       await this.#release([...left].map(numberOf), claimedUntilMs).catch(() => undefined)
+    }
+  }
+
+  /**
+   * Where many rows wait that cannot be settled, those go that say no more than a newer one: a table that grows with
+   * every write grows only with every resource that is written. Not rows that a writer may still settle by itself: the
+   * newer one's may have done less than settling the older one takes.
+   */
+  async #compact(): Promise<void> {
+    const now = performance.now()
+    if (now < this.#compactAt) return
+    this.#compactAt = now + COMPACT_INTERVAL_MS
+    const { nowMs } = this.#source.dialect
+    const numbered =
+      'SELECT id, ROW_NUMBER() OVER (PARTITION BY collection, resource, cache_keys ORDER BY version DESC, id DESC) ' +
+      `AS place FROM ${this.#table} WHERE created_ms <= ${nowMs} - ${ABANDONED_MS}`
+    // MySQL does not delete by a look at the same table, unless that stands in a look of its own.
+    const older = `SELECT id FROM (${numbered}) numbered WHERE place > 1 LIMIT ${COMPACTED_AT_ONCE}`
+    const sql = `DELETE FROM ${this.#table} WHERE id IN (SELECT id FROM (${older}) older)`
+    for (let more = true; more;) {
+      const { affected } = await this.#source.writeTwice(
+        (connection) => connection.run(statement(sql)),
+        undefined,
+      )
+      more = affected === COMPACTED_AT_ONCE
     }
   }
 
@@ -107,8 +140,10 @@ export class Journal {
     const position = dialect.position('cache_keys')
     const skipLocked = forUpdate === '' ? '' : `${forUpdate} SKIP LOCKED`
     const select =
-      `SELECT id, version, cache_keys, ${nowMs} AS now_ms FROM ${this.#table} ` +
-      `WHERE created_ms <= ${nowMs} - ? AND claimed_until_ms <= ${nowMs} ` +
+      `SELECT id, version, cache_keys, created_ms, ${nowMs} AS now_ms FROM ${this.#table} ` +
+      // What lies ahead of the clock is of a time before it was set back.
+      `WHERE (created_ms <= ${nowMs} - ? OR created_ms > ${nowMs}) ` +
+      `AND (claimed_until_ms <= ${nowMs} OR claimed_until_ms > ${nowMs} + ${CLAIM_MS}) ` +
       `AND (${position} = 1 OR ${position} > 0) ` +
       // Those that were never tried come first: many that cannot be settled must not keep others from it.
       `ORDER BY claimed_until_ms, id LIMIT ${limit} ${skipLocked}`
@@ -152,7 +187,8 @@ export class Journal {
 
 function journalRow(row: Row): JournalRow {
   const keys = keysOf(String(row['cache_keys']))
-  return { id: String(numberOf(row['id'])), version: numberOf(row['version']), keys }
+  const waitedMs = numberOf(row['now_ms']) - numberOf(row['created_ms'])
+  return { id: String(numberOf(row['id'])), version: numberOf(row['version']), keys, waitedMs }
 }
 
 /** None where it is not what `insert` writes. */

@@ -62,6 +62,38 @@ describe.each(DATABASE_NAMES)('the journal on %s', (name) => {
     assert.equal(await storage.unsettled(request, none), 1)
   })
 
+  test('rows and claims of a clock that was set back do not wait for it', async () => {
+    await using opened = await openFresh(name)
+    await journaled(opened, 'k')
+    const due = () => opened.storage.unsettled({ olderThanMs: 1_000 }, none)
+    assert.equal(await due(), 0)
+    await opened.query('UPDATE larder_journal SET created_ms = created_ms + 3600000')
+    assert.equal(await due(), 1)
+    await opened.query('UPDATE larder_journal SET claimed_until_ms = created_ms')
+    assert.equal(await due(), 1)
+    await opened.query(`UPDATE larder_journal SET claimed_until_ms = ${Date.now() + 20_000}`)
+    assert.equal(await due(), 0)
+  })
+
+  test('of many that cannot be settled the newest stays for each resource, once no writer can settle them', async () => {
+    await using opened = await openFresh(name)
+    const transaction = { journal: ['k'], beforeCommit: async () => undefined }
+    const write = async (resource: string) =>
+      opened.storage.putContent(opened.storage.info('c', resource), 'x', { transaction })
+    for (let i = 0; i < 10; i++) for (const resource of ['a', 'b', 'c']) await write(resource)
+    const other = { ...transaction, journal: ['k', 'another'] }
+    await opened.storage.putContent(opened.storage.info('c', 'a'), 'x', { transaction: other })
+    await opened.query('UPDATE larder_journal SET created_ms = created_ms - 120000')
+    await write('a')
+    assert.equal(await opened.storage.unsettled({ olderThanMs: 0, limit: 10 }, none), 10)
+    const rows = await opened.query('SELECT version FROM larder_journal ORDER BY version')
+    assert.deepEqual(
+      rows.map(({ version }) => Number(version)),
+      // Of a: of each of the two sets of keys, and the one that its writer may still settle.
+      [10, 10, 10, 11, 12],
+    )
+  })
+
   test('keys that only look like those asked for take no place of theirs', async () => {
     await using opened = await openFresh(name)
     for (const other of ['K:1', 'a"k:', 'a","k:', ',k:', '[k:', '"k:', '\\"k:', 'k\\:', 'a,"k:']) {

@@ -188,14 +188,15 @@ export class Relay {
     return repaired.filter((row) => row !== undefined)
   }
 
-  async #repairRow({ id, keys, version }: JournalRow): Promise<JournalRow | undefined> {
+  async #repairRow({ id, keys, version, waitedMs = 0 }: JournalRow): Promise<JournalRow | undefined> {
     const tag = tagOf(this.#namespace)
     const own = keys.filter((key) => key.startsWith(tag)).map((key) => key.slice(tag.length))
     try {
       await Promise.all(own.map((key) => this.#repair(key, version)))
     } catch {
       this.#counters.cacheErrors++
-      return undefined
+      // What was wrong on a server that is still away has expired there by now.
+      if (waitedMs < this.#settings.relayForMs) return undefined
     }
     return {
       id,

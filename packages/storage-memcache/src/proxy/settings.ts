@@ -59,6 +59,11 @@ export interface ProtocolOptions {
   readonly relayIntervalMs?: number | undefined
   /** How long such a write is left to its own process, in milliseconds. Default: 5 s. */
   readonly relayAfterMs?: number | undefined
+  /**
+   * How long a row of the journal is kept for a server that cannot be reached, in milliseconds: at least as long as
+   * anything may stay in a cache, after which nothing can be wrong there. Default: a day, or that if it is longer.
+   */
+  readonly relayForMs?: number | undefined
   /** Larger contents are not cached, in bytes. Default: 32 MiB. */
   readonly maxCachedBytes?: number | undefined
   /** Default: `'bypass'`. */
@@ -85,12 +90,16 @@ const DEFAULTS: Settings = Object.freeze({
   confirmTimeoutMs: 5_000,
   relayIntervalMs: 1_000,
   relayAfterMs: 5_000,
+  relayForMs: 86_400_000,
   maxCachedBytes: 32 * 1_024 * 1_024,
   whenCacheFails: 'bypass',
 })
 
 /** The names of all options. */
 export const PROTOCOL_OPTIONS = Object.freeze(Object.keys(DEFAULTS) as (keyof Settings)[])
+
+/** By how much a server may count otherwise, and buckets outlive their listing. */
+const CLOCKS_MS = 120_000
 
 const ZERO_ALLOWED: ReadonlySet<string> = new Set([
   'graceMs',
@@ -122,7 +131,16 @@ export function resolveSettings(options: ProtocolOptions): Settings {
   if (resolved.graceMs === 0 && (resolved.softTimeoutMs > 0 || resolved.whenStorageFails === 'grace')) {
     throw new TypeError('Without graceMs, softTimeoutMs and whenStorageFails would have no effect')
   }
-  return resolved
+  const shelfMs = shelfMsOf(resolved)
+  if (options.relayForMs !== undefined && options.relayForMs < shelfMs) {
+    throw new RangeError(`relayForMs must be ${shelfMs} or more: so long can a value stay in the cache`)
+  }
+  return { ...resolved, relayForMs: Math.max(resolved.relayForMs, shelfMs) }
+}
+
+/** After what time nothing is in a cache any more that was read before. */
+function shelfMsOf({ ttlMs, graceMs, absentTtlMs, listTtlMs, leaseTtlMs, markTtlMs }: Settings): number {
+  return Math.max(ttlMs + graceMs, absentTtlMs + graceMs, listTtlMs) + leaseTtlMs + markTtlMs + CLOCKS_MS
 }
 
 function checkNumber(name: string, value: unknown): void {

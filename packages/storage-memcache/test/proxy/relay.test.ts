@@ -120,6 +120,24 @@ describe('the relay', () => {
     expect(await textOf(reader.storage, info)).toBe('new')
   })
 
+  test('forgets the row of a server that stays away once nothing can be left on it', async () => {
+    const server = new CacheServer()
+    const hourMs = 3_600_000
+    let hours = 0
+    const durable = new MemoryStorage({ now: () => Date.now() + hours * hourMs })
+    const writer = new Process(server, durable, { relayForMs: 3 * hourMs })
+    writer.cache.isDown = true
+    await writer.storage.putContent(writer.storage.info(...FILM), 'new')
+    hours = 2.9
+    await writer.relay()
+    expect(await rowsOf(durable)).toHaveLength(1)
+    hours = 3
+    await writer.relay()
+    expect(await rowsOf(durable)).toEqual([])
+    const tooShort = { storage: durable, cache: server.client(), relayForMs: hourMs }
+    expect(() => new MemcacheStorage(tooShort)).toThrow(RangeError)
+  })
+
   test('takes over the mark of a writer that may install what is older', async () => {
     const { durable, writer, reader, server, info, key } = setUp()
     await durable.putContent(info, 'oldest')
