@@ -17,10 +17,11 @@ const READING_MS = 5
 
 /**
  * Sends a RST and nothing before it. `resetAndDestroy()` ends the socket first, so that the other side may
- * read an orderly end; this is the property by which it asks for the RST.
+ * read an orderly end; this is the property by which it asks for the RST. A socket that is being ended takes no
+ * reset: asked for one, Node would let go of it without closing it.
  */
 function reset(socket: Socket): void {
-  Object.assign(socket, { resetAndClosing: true })
+  if (!socket.writableEnded) Object.assign(socket, { resetAndClosing: true })
   socket.destroy()
 }
 
@@ -29,6 +30,8 @@ class Link {
   readonly #proxy: FaultProxy
   readonly #client: Socket
   readonly #target: Socket
+  /** No connection loses bytes and goes on: it would give somebody the answer to another question. */
+  #hasLost = false
   #replied = 0
   #repliedUnder: Mode | undefined
 
@@ -74,12 +77,18 @@ class Link {
 
   async #pass(step: () => void): Promise<void> {
     const mode = await this.#proxy.released()
-    if (mode.kind !== 'blackhole') step()
+    if (mode.kind === 'blackhole') return
+    if (this.#hasLost) this.cut()
+    else step()
   }
 
   async #deliver(chunk: Buffer, to: Socket, direction: Direction): Promise<void> {
     const mode = await this.#proxy.released()
-    if (mode.kind === 'blackhole') return
+    if (mode.kind === 'blackhole') {
+      this.#hasLost = true
+      return
+    }
+    if (this.#hasLost) return this.cut()
     if (mode.kind === 'delay') await sleep(mode.ms, undefined, { ref: false })
     if (mode.kind === 'pieces') return inPieces(chunk, mode.bytes, to)
     if (mode.kind === 'truncate' && direction === 'reply') return this.#truncate(chunk, mode, to)
@@ -158,7 +167,10 @@ export class FaultProxy implements AsyncDisposable {
     this.#set({ kind: 'hold' })
   }
 
-  /** Accepts connections and bytes, and forwards nothing; what comes meanwhile is lost. */
+  /**
+   * Accepts connections and bytes, and forwards nothing; what comes meanwhile is lost, and a connection that has
+   * lost something is reset by what comes after.
+   */
   blackhole(): void {
     this.#set({ kind: 'blackhole' })
   }

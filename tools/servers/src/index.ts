@@ -1,6 +1,7 @@
 export { createMysqlDatabase, createPostgresDatabase, type TestDatabase } from './databases.js'
 export type { DevServer } from './dev-server.js'
 export { startProxy, type FaultProxy, type ProxyTarget } from './fault-proxy.js'
+export { spawnGuarded } from './guarded.js'
 export { ensureServers, findProgram, type ServerKind } from './install.js'
 export { startMariadb, type MariadbOptions, type MariadbServer } from './mariadb.js'
 export { startMemcached, type MemcachedOptions, type MemcachedServer } from './memcached.js'
