@@ -1,0 +1,38 @@
+import { chaos, type ChaosOptions, historyText, READER_STEPS, reportOf, WRITER_STEPS } from '@larder/chaos'
+import assert from 'node:assert/strict'
+import { describe, test } from 'vitest'
+
+/** What a relay that died has at hand is out of others' reach for half a minute: too long for here. */
+const QUICK = { forMs: 6_000, steps: [...WRITER_STEPS, ...READER_STEPS] } as const
+
+const RUNS: readonly Pick<ChaosOptions, 'database' | 'whenCacheFails' | 'seed'>[] = [
+  { database: 'postgres', whenCacheFails: 'reject', seed: 11 },
+  { database: 'mariadb', whenCacheFails: 'bypass', seed: 12 },
+]
+
+describe('four processes, three servers and everything that can happen to them', () => {
+  for (const run of RUNS) {
+    test(
+      `${run.database}, ${String(run.whenCacheFails)}: no stale read, no lost write`,
+      { timeout: 120_000 },
+      async () => {
+        const result = await chaos({ ...QUICK, ...run })
+        assert.equal(result.verdict.violations.length, 0, historyText(result))
+        const { operations, faults } = reportOf(result)
+        const { reads, acknowledgedWrites } = operations
+        assert.ok(
+          reads > 100 && acknowledgedWrites > 50,
+          `only ${reads} reads and ${acknowledgedWrites} writes`,
+        )
+        assert.ok(Object.keys(faults).length >= 5, `only ${Object.keys(faults).join(', ')}`)
+      },
+    )
+  }
+
+  test('a cache without marks and leases is found to be stale', { timeout: 120_000 }, async () => {
+    const broken = { variant: 'delete-after-commit', database: 'postgres', seed: 13 } as const
+    const result = await chaos({ ...QUICK, ...broken, forMs: 3_000, healWithinMs: 1_000 })
+    assert.ok(reportOf(result).staleReads > 0, historyText(result))
+    assert.match(historyText(result), /== stale: .*\n(.*\n)*.* read /)
+  })
+})

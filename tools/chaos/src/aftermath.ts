@@ -1,0 +1,90 @@
+import { checkRegisters, type Violation } from '@larder/storage-core/testing'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { clockUs } from './messages.js'
+import { isWrite, keyOf, type Operation, registersOf } from './history.js'
+import { journalSize } from './journal-size.js'
+import { COUNTERS } from './lane.js'
+import type { Place, Probe } from './probe.js'
+
+const PAUSE_MS = 100
+
+export interface Aftermath {
+  /** From the last fault's end until the journal was empty and every key agreed, in milliseconds. */
+  readonly healedAfterMs: number
+  readonly violations: readonly Violation[]
+  readonly lostWrites: number
+}
+
+/** When all faults are over: everything has to agree with the database, which has to have what was acknowledged. */
+export async function aftermath(
+  probe: Probe,
+  operations: readonly Operation[],
+  databaseUrl: string,
+  healWithinMs: number,
+): Promise<Aftermath> {
+  const startedAt = performance.now()
+  const places = placesIn(operations)
+  const violations: Violation[] = []
+  let wrong: string[]
+  for (;;) {
+    const waiting = await journalSize(databaseUrl)
+    wrong = await probe.behind(places)
+    if (waiting > 0) wrong.push(`${waiting} rows of the journal`)
+    if (wrong.length === 0 || performance.now() > startedAt + healWithinMs) break
+    await sleep(PAUSE_MS)
+  }
+  for (const key of wrong) violations.push({ kind: 'stale', key, message: `not healed: ${key}` })
+  const healedAfterMs = Math.round(performance.now() - startedAt)
+  const lost = await lostWrites(probe, operations, places)
+  return { healedAfterMs, violations: [...violations, ...lost], lostWrites: lost.length }
+}
+
+/** The database read as one more reader, at the end: it has to show what was acknowledged. */
+async function lostWrites(
+  probe: Probe,
+  operations: readonly Operation[],
+  places: readonly Place[],
+): Promise<Violation[]> {
+  const writes = registersOf(operations.filter(isWrite), { reads: () => false, unconfirmedCount: true })
+  const start = clockUs()
+  const violations: Violation[] = []
+  const reads = []
+  for (const place of places) {
+    for (const { name, version, value } of await probe.stored(place)) {
+      const key = keyOf(place.collection, name)
+      reads.push({ kind: 'read' as const, key, start, end: start + 1, version, value })
+      if (place.collection === COUNTERS.collection) violations.push(...miscounted(operations, name, value))
+    }
+  }
+  const judged = checkRegisters([...writes, ...reads]).filter(({ kind }) => kind !== 'order')
+  return [
+    ...violations,
+    ...judged.map((violation) => ({ ...violation, message: `lost: ${violation.message}` })),
+  ]
+}
+
+/** A number that is raised by one at a time is as large as it was raised often. */
+function miscounted(operations: readonly Operation[], name: string, value: string | undefined): Violation[] {
+  const mine = operations.filter(
+    (operation) =>
+      isWrite(operation) && operation.collection === COUNTERS.collection && operation.name === name,
+  )
+  const raised = mine.filter(({ ended }) => ended?.written?.changed === true).length
+  const perhaps = mine.filter(({ ended, failed }) => {
+    return ended === undefined && (failed === undefined || failed.code === 'E_OUTCOME_UNKNOWN')
+  }).length
+  const count = value === undefined ? 0 : Number.parseInt(value, 10)
+  if (count >= raised && count <= raised + perhaps) return []
+  const message = `lost: ${name} was raised ${raised} times, perhaps ${perhaps} times more, and is ${count}`
+  return [{ kind: 'stale', key: keyOf(COUNTERS.collection, name), message }]
+}
+
+export function placesIn(operations: readonly Operation[]): Place[] {
+  const places = new Map<string, Set<string>>()
+  for (const { collection, name } of operations) {
+    const names = places.get(collection) ?? new Set()
+    places.set(collection, names)
+    if (name !== undefined) names.add(name)
+  }
+  return [...places].map(([collection, names]) => ({ collection, names: [...names].sort() }))
+}

@@ -1,0 +1,79 @@
+import type {
+  ByteSource,
+  JournalRow,
+  Parts,
+  ResourceInfo,
+  Storage,
+  UnsettledOptions,
+  WriteOptions,
+  WriteResult,
+} from '@larder/storage-core'
+import { ForwardingStorage } from '@larder/storage-core/testing'
+import type { AtStep } from './steps.js'
+
+/** Tells of the steps that a process comes to in the database. */
+export class StepStorage extends ForwardingStorage {
+  readonly #at: AtStep
+
+  constructor(inner: Storage, at: AtStep) {
+    super(inner)
+    this.#at = at
+  }
+
+  override put(info: ResourceInfo, parts: Parts, options?: WriteOptions): Promise<WriteResult> {
+    return this.#write(options, (own) => super.put(info, parts, own))
+  }
+
+  override putContent(info: ResourceInfo, content: ByteSource, options?: WriteOptions): Promise<WriteResult> {
+    return this.#write(options, (own) => super.putContent(info, content, own))
+  }
+
+  override remove(info: ResourceInfo, options?: WriteOptions): Promise<WriteResult> {
+    return this.#write(options, (own) => super.remove(info, own))
+  }
+
+  override removeContent(info: ResourceInfo, options?: WriteOptions): Promise<WriteResult> {
+    return this.#write(options, (own) => super.removeContent(info, own))
+  }
+
+  override async settle(journalIds: readonly string[]): Promise<void> {
+    this.#at('before the settling')
+    await super.settle(journalIds)
+    this.#at('after the settling')
+  }
+
+  override unsettled(
+    options: UnsettledOptions,
+    work: (rows: readonly JournalRow[]) => Promise<readonly string[]>,
+  ): Promise<number> {
+    return super.unsettled(options, async (rows) => {
+      this.#at('relay has rows')
+      const settled = await work(rows)
+      this.#at('relay is done')
+      return settled
+    })
+  }
+
+  async #write(
+    options: WriteOptions | undefined,
+    write: (options: WriteOptions | undefined) => Promise<WriteResult>,
+  ): Promise<WriteResult> {
+    this.#at('before the transaction')
+    const result = await write(options && this.#watching(options))
+    this.#at('after the commit')
+    return result
+  }
+
+  #watching({ transaction, ...options }: WriteOptions): WriteOptions {
+    if (transaction === undefined) return options
+    const beforeCommit: typeof transaction.beforeCommit = async (pending) => {
+      this.#at('before the mark')
+      const terms = await transaction.beforeCommit(pending)
+      this.#at('before the commit')
+      // The commit goes out once the hook's promise has been seen.
+      setImmediate(() => this.#at('commit sent'))
+      return terms
+    }
+    return { ...options, transaction: { ...transaction, beforeCommit } }
+  }
+}
