@@ -1,3 +1,4 @@
+import type { Network } from './network.js'
 import type { SimProcess } from './scheduler.js'
 import type { Scene, SimServer } from './sim-server.js'
 import type { WorldOptions } from './world.js'
@@ -10,12 +11,17 @@ const LONGEST_STOP_MS = 20_000
 const LONGEST_OUTAGE_MS = 8_000
 const LONGEST_WAIT_MS = 6_000
 
+export interface Targets {
+  readonly scene: Scene
+  readonly servers: readonly SimServer[]
+  readonly process: SimProcess
+  readonly network: Network | undefined
+  readonly lastStep: () => string | undefined
+}
+
 export function adversary(
-  scene: Scene,
-  servers: readonly SimServer[],
-  process: SimProcess,
+  { scene, servers, process, network, lastStep }: Targets,
   options: WorldOptions,
-  lastStep: () => string | undefined,
 ): Fate {
   const { scheduler } = scene
 
@@ -56,6 +62,7 @@ export function adversary(
   return async () => {
     if (scheduler.chance(options.evictions)) void soon(() => scheduler.pick(servers).evictOne())
     if (scheduler.chance(options.restarts)) void soon(() => scheduler.pick(servers).restart())
+    if (network !== undefined && scheduler.chance(options.losses)) void soon(() => network.cutOne(process))
     if (scheduler.chance(options.crashes)) void soon(() => scene.crash(process, lastStep()))
     if (scheduler.chance(options.stops)) void soon(stop)
     if (scheduler.chance(options.outages)) void soon(outage)

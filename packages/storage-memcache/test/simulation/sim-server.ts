@@ -54,6 +54,8 @@ export class SimServer {
   /** Processes that cannot reach it, although it is well. */
   readonly unreachableFor = new Set<SimProcess>()
   isDown = false
+  /** Its process is gone, and all its connections with it. */
+  onRestart: (() => void) | undefined
 
   constructor(name: string, scene: Scene, maxItemBytes: number) {
     this.name = name
@@ -113,6 +115,7 @@ export class SimServer {
     for (const key of this.#store.keys()) this.#scene.visit('restart', this.stateOf(key))
     this.#scene.scheduler.note(`RESTART of ${this.name}`)
     this.#store = this.#empty()
+    this.onRestart?.()
   }
 
   #empty(): ItemStore {

@@ -72,6 +72,10 @@ export const variants: Readonly<Record<string, Variant>> = {
     world: { ...HOT, restarts: 0.3, make: through((cache) => new omissions.CasKept(cache)) },
     found: ['stale'],
   },
+  "CAS kept over a reconnect of the library's own client": {
+    world: { ...HOT, wire: true, restarts: 0.5, make: through((cache) => new omissions.CasKept(cache)) },
+    found: ['stale'],
+  },
   'acknowledged on a guess': {
     world: {
       ...HOT,

@@ -12,6 +12,7 @@ import { asRole, type Coverage, watchRoles } from './coverage.js'
 import { adversary, type Fate } from './faults.js'
 import { type Finding, judge, NOT_HEALED, STUCK } from './judge.js'
 import { MortalStorage } from './mortal-storage.js'
+import { Network } from './network.js'
 import { Scheduler, SimProcess } from './scheduler.js'
 import { SimCache } from './sim-cache.js'
 import { Scene, SimServer } from './sim-server.js'
@@ -38,6 +39,11 @@ export interface WorldOptions {
   readonly stops: number
   /** A server is gone for some seconds: out of reach for all or for one process, or dead, then back and empty. */
   readonly outages: number
+  /**
+   * Whether the library's own client speaks to the servers, over simulated connections, and not a simulated client.
+   * Its time-outs end commands, and `losses` cut connections.
+   */
+  readonly wire: boolean
   /** How likely a command of the cache gets no answer. */
   readonly losses: number
   /** How likely a client waits for some seconds. */
@@ -84,6 +90,7 @@ export const CALM: WorldOptions = Object.freeze({
   crashes: 0,
   stops: 0,
   outages: 0,
+  wire: false,
   losses: 0,
   waits: 0,
   conditions: 0.15,
@@ -134,6 +141,8 @@ export async function simulate(seed: number, options: WorldOptions, isWatched = 
   const database = new MemoryStorage({ now: () => scheduler.nowMs })
   const history = new HistoryRecorder()
   const names = NAMES.slice(0, options.resources)
+  const network = options.wire ? new Network(scene, servers) : undefined
+  const leave = network?.install()
 
   const start = (process: SimProcess, losses: number) => {
     const { maxItemBytes, make, protocol } = options
@@ -145,15 +154,16 @@ export async function simulate(seed: number, options: WorldOptions, isWatched = 
       ...(options.journal ? [] : (['journal'] as const)),
     ]
     const durable = without.length === 0 ? view : new LimitedStorage(view, without)
-    const cache = new SimCache(servers, scene, process, { maxItemBytes, losses })
+    const simulated = new SimCache(servers, scene, process, { maxItemBytes, losses })
+    const cache = network === undefined ? simulated : network.clientOf(process)
     const made = make(durable, cache, scheduler.environment(process), protocol)
-    const lastStep = () => cache.lastStep ?? view.lastStep
+    const lastStep = () => simulated.lastStep ?? view.lastStep
     return { made, storage: new MortalStorage(made, process), lastStep }
   }
 
   const runProcess = async (process: SimProcess): Promise<void> => {
     const { made, storage, lastStep } = start(process, options.losses)
-    const fate: Fate = adversary(scene, servers, process, options, lastStep)
+    const fate: Fate = adversary({ scene, servers, process, network, lastStep }, options)
     const clients = Array.from({ length: options.clients }, (_, i) => {
       const name = options.clients === 1 ? process.name : `${process.name}${'xyz'[i] ?? i}`
       return new Actor({
@@ -208,6 +218,8 @@ export async function simulate(seed: number, options: WorldOptions, isWatched = 
     await scheduler.run(aftermath().then((wrong) => findings.push(...wrong)))
   } catch (error) {
     findings.push({ kind: STUCK, key: 'the run', message: String(error) })
+  } finally {
+    leave?.()
   }
   for (const process of processes) process.kill()
   return {

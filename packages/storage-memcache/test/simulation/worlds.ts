@@ -11,6 +11,8 @@ const HOURS = Object.freeze({ ...CALM, waits: 0.3, timeRate: 0.02, protocol: SHO
 const SMALL_ITEMS = Object.freeze({ largeContents: 0.3, maxItemBytes: 90 })
 const BYPASS = Object.freeze({ ...SHORT_LIVES, whenCacheFails: 'bypass' as const })
 
+/** The library's own client, with its connections, batches, time-outs and tokens. */
+const WIRE = Object.freeze({ ...CALM, wire: true, servers: 2 })
 const GRACE = Object.freeze({
   ...CALM.protocol,
   ...{ ttlMs: 1, graceMs: 1_000_000, softTimeoutMs: 2, whenStorageFails: 'grace' as const },
@@ -64,5 +66,16 @@ export const worlds: Readonly<Record<string, WorldOptions>> = {
   'members come and go': LISTING,
   'members come and go and items are evicted': { ...LISTING, evictions: 0.2 },
   'members come and go in items that are soon full': { ...LISTING, maxItemBytes: 64, losses: 0.02 },
+  'over connections': { ...WIRE, evictions: 0.2, timeRate: 0 },
+  'over connections that break': { ...WIRE, evictions: 0.1, losses: 0.2, timeRate: 0.01 },
+  'over connections to servers that restart': { ...WIRE, resources: 1, restarts: 0.15, timeRate: 0 },
+  'over connections to servers out of reach': {
+    ...HOURS,
+    ...{ wire: true, servers: 2, outages: 0.15, losses: 0.05, crashes: 0.02, evictions: 0.1 },
+  },
+  'over connections, and writes go on': {
+    ...HOURS,
+    ...{ wire: true, servers: 2, outages: 0.15, losses: 0.05, protocol: BYPASS },
+  },
   'no journal': { ...CALM, journal: false, evictions: 0.2, restarts: 0.05 },
 }
