@@ -8,9 +8,9 @@ import { worlds } from './worlds.js'
 
 /** A broken protocol is given up at the first fault, so that it can be looked for longer. */
 const VARIANT_RUNS = 5_000
-const RUNS = Number(process.env['LARDER_SIMULATIONS'] ?? 200)
+const RUNS = Number(process.env['LARDER_SIMULATIONS'] ?? 150)
 /** Of each world, to see what it covers. */
-const WATCHED_RUNS = 20
+const WATCHED_RUNS = 15
 const FIRST_SEED = Number(process.env['LARDER_SEED'] ?? 1)
 
 describe('simulated worlds keep their promise when', () => {
