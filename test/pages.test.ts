@@ -48,6 +48,8 @@ describe('the pages are complete', () => {
     ['packages/storage-memcache/src/memcache-lock.ts', 'README.md'],
     ['packages/storage-memcache/src/client/remote-options.ts', 'README.md'],
     ['packages/storage-sql/src/options.ts', 'README.md'],
+    ['packages/storage-memcache/src/client/client-options.ts', 'docs/client.md'],
+    ['packages/storage-memcache/src/transport/udp-options.ts', 'docs/client.md'],
     ['packages/storage-memcache/src/client/cache-choice.ts', 'docs/queries.md'],
     ['packages/storage-memcache/src/query/query-options.ts', 'docs/queries.md'],
     ['packages/storage-memcache/src/query/query-cache.ts', 'docs/queries.md'],
