@@ -36,7 +36,7 @@ async function setUp(name: DatabaseName) {
   }
 }
 
-/** What a subscription is told, a call at a time. */
+/** `flush` resolves to what the subscription was told since the one before: the first pass is made unasked. */
 async function listen(
   target: DataSource | SqlStorage,
   options: { readonly tables?: readonly string[] } = {},
@@ -47,11 +47,9 @@ async function listen(
     ...options,
   })
   return {
-    told,
     flush: async () => {
-      told.length = 0
       await subscription.flush()
-      return told.flat().sort()
+      return told.splice(0).flat().sort()
     },
     [Symbol.asyncDispose]: () => subscription.close(),
   }
