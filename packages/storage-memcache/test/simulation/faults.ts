@@ -17,10 +17,12 @@ export interface Targets {
   readonly process: SimProcess
   readonly network: Network | undefined
   readonly lastStep: () => string | undefined
+  /** A program that does not know the library changes something. */
+  readonly intrude: () => Promise<void>
 }
 
 export function adversary(
-  { scene, servers, process, network, lastStep }: Targets,
+  { scene, servers, process, network, lastStep, intrude }: Targets,
   options: WorldOptions,
 ): Fate {
   const { scheduler } = scene
@@ -63,6 +65,7 @@ export function adversary(
     if (scheduler.chance(options.evictions)) void soon(() => scheduler.pick(servers).evictOne())
     if (scheduler.chance(options.restarts)) void soon(() => scheduler.pick(servers).restart())
     if (network !== undefined && scheduler.chance(options.losses)) void soon(() => network.cutOne(process))
+    if (scheduler.chance(options.outsiders)) void intrude()
     if (scheduler.chance(options.crashes)) void soon(() => scene.crash(process, lastStep()))
     if (scheduler.chance(options.stops)) void soon(stop)
     if (scheduler.chance(options.outages)) void soon(outage)

@@ -22,7 +22,8 @@ export interface Finding {
 
 /**
  * Holds a run to what its faults allow. Reads never step back where every command to the cache was answered; a reader
- * that a server does not answer cannot take away what is older than what it read. What was acknowledged is seen by
+ * that a server does not answer cannot take away what is older than what it read, and a write past the library has no
+ * mark that keeps others from storing what is older. What was acknowledged is seen by
  * everybody in any run, but for writes of which their process said that it could not confirm them.
  */
 export function judge(history: HistoryRecorder, scene: Scene, options: WorldOptions): Finding[] {
@@ -34,7 +35,7 @@ export function judge(history: HistoryRecorder, scene: Scene, options: WorldOpti
   forget(collections, scene.unconfirmed)
   forget(registers, scene.unconfirmed)
   const isPromised = ({ kind, key }: Violation) =>
-    kind !== 'back' || (scene.unanswered === 0 && !key.startsWith('c/'))
+    kind !== 'back' || (scene.unanswered === 0 && !scene.outsiders.areActive && !key.startsWith('c/'))
   return [...scene.findings, ...history.violations().filter(isPromised)]
 }
 

@@ -1,12 +1,14 @@
 import { type Committed, Coverage, kindOf, stateOf } from './coverage.js'
 import type { Finding } from './judge.js'
 import { ItemStore, type StoredItem } from './item-store.js'
+import { Outsiders } from './outsiders.js'
 import type { Scheduler, SimProcess } from './scheduler.js'
 
 /** What all parts of one simulated world share. */
 export class Scene {
   readonly scheduler: Scheduler
   readonly coverage = new Coverage()
+  readonly outsiders: Outsiders
   /** The last commit of each part, by the part's key in the cache. */
   readonly committed = new Map<string, Committed>()
   /** Which version each text was committed as, whatever its writer was told. */
@@ -22,6 +24,7 @@ export class Scene {
 
   constructor(scheduler: Scheduler) {
     this.scheduler = scheduler
+    this.outsiders = new Outsiders(scheduler)
   }
 
   visit(step: string, state: string): void {
@@ -128,9 +131,9 @@ function describe(key: string, item: StoredItem | undefined, { committed }: Scen
   return state === 'none' ? `no ${kindOfKey(key)}` : state
 }
 
-function kindOfKey(key: string): 'part' | 'head' | 'log' | 'names' | 'piece' {
+function kindOfKey(key: string): 'part' | 'head' | 'log' | 'names' | 'piece' | 'refresh lock' {
   if (key.endsWith(':l')) return 'head'
   if (/:[cm]$/.test(key)) return 'part'
-  if (!key.includes(':l/')) return 'piece'
+  if (!key.includes(':l/')) return key.endsWith('/refresh') ? 'refresh lock' : 'piece'
   return /\/l\d+$/.test(key) ? 'log' : 'names'
 }

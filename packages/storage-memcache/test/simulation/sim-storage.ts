@@ -19,6 +19,7 @@ import type { Scene, SimServer } from './sim-server.js'
 
 /** How long the rows stay with a relay that died. */
 const CLAIM_MS = 30_000
+const OUTSIDE_BATCH = 100
 
 export interface SimStorageOptions {
   /** How likely a transaction is rolled back by the database. */
@@ -90,6 +91,7 @@ export class SimStorage extends ForwardingStorage {
     options: UnsettledOptions,
     work: (rows: readonly JournalRow[]) => Promise<readonly string[]>,
   ): Promise<number> {
+    if (options.outside === true) return asRole('relay', () => this.#unsettledOutside(work))
     return asRole('relay', () =>
       super.unsettled(options, async (rows) => {
         await this.#step(`claimed ${rows.length} rows`)
@@ -105,6 +107,23 @@ export class SimStorage extends ForwardingStorage {
         return Promise.race([settled, given])
       }),
     )
+  }
+
+  override onOutsideChange(wake: () => void): () => void {
+    this.#scene.outsiders.listen(this.#process, wake)
+    return () => undefined
+  }
+
+  async #unsettledOutside(
+    work: (rows: readonly JournalRow[]) => Promise<readonly string[]>,
+  ): Promise<number> {
+    const rows = this.#scene.outsiders.claim(OUTSIDE_BATCH)
+    if (rows.length === 0) return 0
+    await this.#step(`claimed ${rows.length} outside changes`)
+    const done = await work(rows)
+    await this.#step(`settles ${done.length} outside changes`)
+    this.#scene.outsiders.settle(rows, done)
+    return rows.length
   }
 
   async #write(

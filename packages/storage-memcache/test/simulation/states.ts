@@ -15,6 +15,8 @@ const STATES = {
   log: ['no log', 'log'],
   names: ['no names', 'names'],
   piece: ['no piece', 'piece'],
+  /** Where one reader says that it reads anew: a lease beside a value past its time. */
+  refresh: ['no refresh lock'],
 } as const
 
 type Kind = keyof typeof STATES
@@ -22,11 +24,12 @@ type Kind = keyof typeof STATES
 /** What each step is done to. */
 const COMMANDS: Readonly<Record<string, readonly Kind[]>> = {
   'reader: look': ['part', 'piece'],
-  'reader: lease': ['part'],
+  'reader: lease': ['part', 'refresh'],
   'reader: fill': ['part'],
+  'reader: refresh': ['part'],
   'reader: store pieces': ['piece'],
   'reader: clear': ['part'],
-  'reader: release or clear a lease': ['part'],
+  'reader: release or clear a lease': ['part', 'refresh'],
   'writer: look': ['part', 'head'],
   'writer: mark': ['part'],
   'writer: mark over': ['part'],

@@ -1,5 +1,13 @@
-import { kindOf } from './coverage.js'
+import { type ItemKind, kindOf } from './coverage.js'
 import type { StoreRequest } from './item-store.js'
+
+/** By what the content takes the place of; of another content, where that is past its time. */
+const COMPARED: Readonly<Partial<Record<ItemKind, string>>> = {
+  lease: 'fill',
+  mark: 'install',
+  // A server that does not find what was compared cannot know.
+  piece: 'fill or install',
+}
 
 /**
  * What a store is for, told by what is stored and, for a compare-and-set, by the flags of what it is to replace;
@@ -11,7 +19,7 @@ export function storeStep(request: Pick<StoreRequest, 'flags' | 'value'>, replac
     case 'value':
     case 'split':
     case 'absent':
-      return replaced === undefined ? 'store' : kindOf({ flags: replaced }) === 'lease' ? 'fill' : 'install'
+      return replaced === undefined ? 'store' : (COMPARED[kindOf({ flags: replaced })] ?? 'refresh')
     case 'lease':
       return 'lease'
     case 'mark':

@@ -88,6 +88,15 @@ export const variants: Readonly<Record<string, Variant>> = {
     world: { ...HOT, evictions: 1, make: through((cache) => new omissions.NothingCleared(cache)) },
     found: ['stale', 'back'],
   },
+  'nobody asks for changes past the library': {
+    world: {
+      ...CALM,
+      ...{ outsiders: 0.2 },
+      make: (storage, cache, environment, protocol) =>
+        PROXY(new omissions.NoRelay(storage), cache, environment, protocol),
+    },
+    found: ['not healed'],
+  },
   'no relay': {
     world: {
       ...CALM,

@@ -1,4 +1,4 @@
-import { MemoryStorage, type Storage } from '@larder/storage-core'
+import { MemoryStorage, type ResourceInfo, type Storage } from '@larder/storage-core'
 import { HistoryRecorder, LimitedStorage } from '@larder/storage-core/testing'
 import {
   type Cache,
@@ -10,6 +10,7 @@ import {
 import { Actor } from './actor.js'
 import { asRole, type Coverage, watchRoles } from './coverage.js'
 import { adversary, type Fate } from './faults.js'
+import { intruder } from './intruder.js'
 import { type Finding, judge, NOT_HEALED, STUCK } from './judge.js'
 import { MortalStorage } from './mortal-storage.js'
 import { Network } from './network.js'
@@ -46,6 +47,8 @@ export interface WorldOptions {
   readonly wire: boolean
   /** How likely a command of the cache gets no answer. */
   readonly losses: number
+  /** A program that does not know the library changes a resource, and triggers tell of it. */
+  readonly outsiders: number
   /** How likely a client waits for some seconds. */
   readonly waits: number
   /** How likely a write has a precondition. */
@@ -92,6 +95,7 @@ export const CALM: WorldOptions = Object.freeze({
   outages: 0,
   wire: false,
   losses: 0,
+  outsiders: 0,
   waits: 0,
   conditions: 0.15,
   rollbacks: 0.05,
@@ -112,6 +116,9 @@ export const LISTING: WorldOptions = Object.freeze({
 })
 
 const COLLECTION = 'c'
+/** Where a content is cached. */
+const keyOf = ({ collection, resource = '' }: Pick<ResourceInfo, 'collection' | 'resource'>) =>
+  `larder:${collection}/${resource}:c`
 const NAMES = ['a', 'b', 'c'] as const
 /** Longer than a row is left to its own process, than two rounds of a relay, and than a dead relay's claim. */
 const HEALING_MS = 40_000
@@ -146,8 +153,6 @@ export async function simulate(seed: number, options: WorldOptions, isWatched = 
 
   const start = (process: SimProcess, losses: number) => {
     const { maxItemBytes, make, protocol } = options
-    const keyOf = ({ collection, resource = '' }: { collection: string; resource?: string | undefined }) =>
-      `larder:${collection}/${resource}:c`
     const view = new SimStorage(database, scene, process, { ...options, servers, keyOf })
     const without = [
       ...(options.transactions ? [] : (['transactions'] as const)),
@@ -161,9 +166,11 @@ export async function simulate(seed: number, options: WorldOptions, isWatched = 
     return { made, storage: new MortalStorage(made, process), lastStep }
   }
 
+  const intrude = intruder({ scene, servers, database, history, names, collection: COLLECTION, keyOf })
+
   const runProcess = async (process: SimProcess): Promise<void> => {
     const { made, storage, lastStep } = start(process, options.losses)
-    const fate: Fate = adversary({ scene, servers, process, network, lastStep }, options)
+    const fate: Fate = adversary({ scene, servers, process, network, lastStep, intrude }, options)
     const clients = Array.from({ length: options.clients }, (_, i) => {
       const name = options.clients === 1 ? process.name : `${process.name}${'xyz'[i] ?? i}`
       return new Actor({

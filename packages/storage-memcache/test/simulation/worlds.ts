@@ -77,5 +77,6 @@ export const worlds: Readonly<Record<string, WorldOptions>> = {
     ...HOURS,
     ...{ wire: true, servers: 2, outages: 0.15, losses: 0.05, protocol: BYPASS },
   },
+  'others write past the library': { ...HOURS, outsiders: 0.2, evictions: 0.1, crashes: 0.02 },
   'no journal': { ...CALM, journal: false, evictions: 0.2, restarts: 0.05 },
 }
