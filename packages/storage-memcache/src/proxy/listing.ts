@@ -47,8 +47,6 @@ interface Progress {
 export class Listing {
   readonly #it: ListingParts
   readonly #memory: ChunkMemory
-  /** When the builds of this process got on last. */
-  readonly #builds = new Map<string, number>()
 
   constructor(parts: ListingParts) {
     this.#it = parts
@@ -88,15 +86,19 @@ export class Listing {
 
   async #lookFor(query: ListingQuery): Promise<SetReader | SetBuilder | undefined> {
     const { cache, env, settings } = this.#it
-    const startedAt = env.now()
+    const { headKey } = query
+    const giveUpAt = env.now() + settings.leaseTtlMs
+    let progress: string | undefined
+    let since = env.now()
     for (let pauseMs = 2; ; pauseMs = Math.min(pauseMs * 2, 32)) {
-      const set = await SetReader.open({ cache, memory: this.#memory, headKey: query.headKey })
-      if (set instanceof SetReader) return set
-      const builder = set === 'busy' ? undefined : await this.#begin(query)
+      const found = await SetReader.open({ cache, memory: this.#memory, headKey })
+      if (found instanceof SetReader) return found
+      const builder = found === undefined ? await this.#begin(query) : undefined
       if (builder !== undefined) return builder
-      // A build of this process that gets on is worth waiting for: reading all again would take as long.
-      const since = this.#builds.get(query.headKey) ?? startedAt
-      if (env.now() >= since + settings.fillWaitMs) return undefined
+      // A build that gets on is worth waiting for: reading all again would take as long.
+      if (found !== progress) since = env.now()
+      progress = found
+      if (env.now() >= Math.min(since + settings.fillWaitMs, giveUpAt)) return undefined
       await env.sleep(pauseMs * (0.5 + env.random()))
     }
   }
@@ -128,22 +130,19 @@ export class Listing {
 
   /** What the storage behind tells, which becomes a set on the way, unless the caller dawdles: others wait for it. */
   async *#building(builder: SetBuilder, query: ListingQuery, progress: Progress): Names {
-    const { headKey } = query
     const { env, settings } = this.#it
     let patienceMs = settings.leaseTtlMs * DAWDLING_SHARE
     try {
       for await (const { entries, next } of this.#pages(query, undefined)) {
-        await builder.add(entries)
-        // A loop over the last names must not hold up those who wait for the set.
-        if (next === undefined) await builder.publish()
+        // Before they are given away: a loop over the last names must not hold up those who wait for the set.
+        if (next === undefined) await builder.publish(entries)
+        else await builder.add(entries)
         const givenAt = env.now()
-        this.#builds.set(headKey, givenAt)
         yield namesBehind(progress, entries)
         patienceMs -= env.now() - givenAt
         if (patienceMs < 0) await builder.abandon()
       }
     } finally {
-      this.#builds.delete(headKey)
       await builder.abandon()
     }
   }

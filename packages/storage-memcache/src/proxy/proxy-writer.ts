@@ -70,9 +70,13 @@ export class ProxyWriter {
       const outer = await transaction?.beforeCommit({ ...pending, info })
       const changed = [...pending.written, ...pending.removed]
       // Commands to one server are executed in this order: the look comes before the mark.
+      const viewing = this.#viewListing(head, guard, info, PART_NAMES, pending.created || pending.emptied)
       const [seen, commitBefore] = await settleBoth(
-        this.#viewListing(head, guard, info, PART_NAMES, pending.created || pending.emptied),
-        guard.mark(changed.map((part) => partKey(info, part))),
+        viewing,
+        guard.mark(
+          changed.map((part) => partKey(info, part)),
+          viewing.then(({ isContested }) => isContested),
+        ),
       )
       listing = seen
       return { commitBefore: Math.min(commitBefore, outer?.commitBefore ?? Infinity) }

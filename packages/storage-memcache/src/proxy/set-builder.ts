@@ -26,16 +26,14 @@ export interface BuildSite {
  */
 export class SetBuilder {
   readonly #site: BuildSite
-  readonly #token: CasToken
+  #token: CasToken
   #head: Head
-  #refreshAt: number
   #isOver = false
 
   private constructor(site: BuildSite, head: Head, token: CasToken) {
     this.#site = site
     this.#head = head
     this.#token = token
-    this.#refreshAt = this.#nextRefresh()
   }
 
   /** Undefined: somebody else is at it. Rejects where a server does not answer. */
@@ -61,43 +59,24 @@ export class SetBuilder {
 
   /** Takes the next members, in order of their names, as they were read after `begin`. */
   async add(members: readonly NamedVersion[]): Promise<void> {
-    if (this.#isOver) return
-    const { cache, env, settings, headKey } = this.#site
-    const values = encodeChunks(members, cache.maxItemBytes)
-    const { chunks } = this.#head
-    try {
-      await storeAll(
-        this.#site,
-        values.map((value, i) => ({ key: chunkKey(headKey, this.#head, chunks + i), value, kind: 'names' })),
-      )
-      this.#head = {
-        ...this.#head,
-        chunks: chunks + values.length,
-        members: this.#head.members + members.length,
-      }
-      if (env.now() < this.#refreshAt) return
-      this.#refreshAt = this.#nextRefresh()
-      await cache.touch(headKey, settings.leaseTtlMs)
-    } catch {
-      await this.abandon()
-    }
+    await this.#unlessOver(async () => {
+      await this.#store(members)
+      // Keeps the lease, and tells those who wait that it is worth it.
+      await this.#tell(this.#head, this.#site.settings.leaseTtlMs)
+    })
   }
 
-  /** Opens the set to readers, unless it has gone meanwhile. */
-  async publish(): Promise<void> {
-    if (this.#isOver) return
-    const { cache, settings, headKey } = this.#site
-    // Entries may stand in any log: those who log meanwhile use the first.
-    const logs = Math.min(MAX_LOGS, 1 + Math.floor(this.#head.members / NAMES_A_LOG))
-    const ready: Head = { ...this.#head, state: 'ready', logs }
-    const options = { flags: flagsOf('head'), ttlMs: settings.listTtlMs }
-    try {
+  /** Takes the last members, and opens the set to readers, unless it has gone meanwhile. */
+  async publish(members: readonly NamedVersion[]): Promise<void> {
+    await this.#unlessOver(async () => {
+      await this.#store(members)
+      // Entries may stand in any log: those who log meanwhile use the first.
+      const logs = Math.min(MAX_LOGS, 1 + Math.floor(this.#head.members / NAMES_A_LOG))
+      const ready: Head = { ...this.#head, state: 'ready', logs }
       await openLogs(this.#site, ready, 1)
-      await cache.cas(headKey, encodeHead(ready), this.#token, options)
+      await this.#tell(ready, this.#site.settings.listTtlMs)
       this.#isOver = true
-    } catch {
-      await this.abandon()
-    }
+    })
   }
 
   /** Lets others build. Does nothing to a set that was published. */
@@ -107,8 +86,34 @@ export class SetBuilder {
     await this.#site.cache.delete(this.#site.headKey, { cas: this.#token }).catch(() => undefined)
   }
 
-  #nextRefresh(): number {
-    return this.#site.env.now() + this.#site.settings.leaseTtlMs / 3
+  async #unlessOver(step: () => Promise<void>): Promise<void> {
+    if (this.#isOver) return
+    try {
+      await step()
+    } catch {
+      await this.abandon()
+    }
+  }
+
+  async #store(members: readonly NamedVersion[]): Promise<void> {
+    const { cache, headKey } = this.#site
+    const { chunks } = this.#head
+    const values = encodeChunks(members, cache.maxItemBytes)
+    const keyOf = (i: number) => chunkKey(headKey, this.#head, chunks + i)
+    await storeAll(
+      this.#site,
+      values.map((value, i) => ({ key: keyOf(i), value, kind: 'names' })),
+    )
+    const sum = this.#head.members + members.length
+    this.#head = { ...this.#head, chunks: chunks + values.length, members: sum }
+  }
+
+  async #tell(head: Head, ttlMs: number): Promise<void> {
+    const { cache, headKey } = this.#site
+    const told = await cache.cas(headKey, encodeHead(head), this.#token, { flags: flagsOf('head'), ttlMs })
+    // Somebody took it away: what is stored for it from here on is of no use.
+    if (told.status === 'stored') this.#token = told.cas
+    else this.#isOver = true
   }
 }
 

@@ -40,13 +40,16 @@ export class SetReader {
     this.#isKept = site.memory.hasRoomFor(head.chunks)
   }
 
-  /** `'busy'`: it is being built. Undefined: there is none. Rejects where the server does not answer. */
-  static async open(site: ReadSite): Promise<SetReader | 'busy' | undefined> {
+  /**
+   * A text: it is being built, and has got on since the text was another. Undefined: there is none. Rejects where
+   * the server does not answer.
+   */
+  static async open(site: ReadSite): Promise<SetReader | string | undefined> {
     const item = await site.cache.get(site.headKey)
     if (item === undefined) return undefined
     const head = decodeHead(item)
     if (head?.state === 'ready') return new SetReader(site, item, head)
-    if (head !== undefined) return 'busy'
+    if (head !== undefined) return item.value.toString('latin1')
     await site.cache.delete(site.headKey, { cas: item.cas })
     return undefined
   }

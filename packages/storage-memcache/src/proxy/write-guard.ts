@@ -29,6 +29,8 @@ export class WriteGuard {
   /** Marks on their way: one that arrives after the write was given up must still be taken away. */
   #marking: Promise<void> = Promise.resolve()
   #isMarking = false
+  /** Whether the marks may stand in the place of another writer's, which told that the listing may not have heard. */
+  #coverOthers: Promise<boolean> = Promise.resolve(false)
 
   constructor(cache: PartCache, settings: Settings, env: Environment, counters: StorageCounters) {
     this.#cache = cache
@@ -40,10 +42,12 @@ export class WriteGuard {
 
   /**
    * Marks the keys, whatever stands there. To be called with the row locked. Resolves to the instant by which the
-   * commit must have been sent; rejects with `E_CACHE_UNAVAILABLE` where the settings ask for it.
+   * commit must have been sent; rejects with `E_CACHE_UNAVAILABLE` where the settings ask for it. Marks that replace
+   * others', as `isContested` will tell, stay until they expire if nothing is written.
    */
-  async mark(keys: readonly string[]): Promise<number> {
+  async mark(keys: readonly string[], isContested: Promise<boolean>): Promise<number> {
     const startedAt = this.#env.now()
+    this.#coverOthers = isContested.catch(() => true)
     const marking = settleAll(
       keys.map(async (key) => this.#marks.set(key, await this.#attempt(key, this.#cache.mark(key)))),
     )
@@ -117,6 +121,7 @@ export class WriteGuard {
   }
 
   async #releaseAll(): Promise<void> {
+    if (await this.#coverOthers) return
     await Promise.all(
       [...this.#marks].map(async ([key, token]) => token && (await this.#cache.release(key, token))),
     )

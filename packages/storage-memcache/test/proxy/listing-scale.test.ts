@@ -43,6 +43,18 @@ function play(inner: Storage = full) {
   return { server, durable, storage }
 }
 
+function environmentAt(now: () => number): Environment {
+  return {
+    now,
+    random: Math.random,
+    sleep: () => Promise.resolve(),
+    idle: () => new Promise(() => undefined),
+    wallClock: Date.now,
+    uniqueId: () => randomUUID(),
+    defer: queueMicrotask,
+  }
+}
+
 /** The keys of a listing, its head first. */
 async function keysOf(server: { get: CacheServer['cache']['get'] }, storage: Storage): Promise<string[]> {
   const head = `${storage.info('c').key}:l`
@@ -119,13 +131,54 @@ describe('a listing of many members', () => {
     expect(names).toEqual(EVEN)
   })
 
-  test('is read once for all who ask at the same time', async () => {
+  test('is read once for all who ask at the same time, in all processes', async () => {
     const inner = new MemoryStorage()
     for (const name of NAMES) await inner.putContent(inner.info('c', name), '')
-    const { durable, storage } = play(inner)
-    const all = await Promise.all(Array.from({ length: 5 }, () => namesByLs(storage)))
+    const server = new CacheServer()
+    const durable = new FaultyStorage(inner)
+    const storages = [1, 2].map(
+      () => new MemcacheStorage({ storage: durable, cache: server.client(), fillWaitMs: 60_000 }),
+    )
+    const all = await Promise.all([...storages, ...storages, ...storages].map((each) => namesByLs(each)))
     for (const names of all) expect(names).toEqual(NAMES)
     expect(durable.count('page')).toBe(MEMBERS / 10_000)
+  })
+
+  test('is waited for as long as its building gets on', async () => {
+    const inner = new MemoryStorage()
+    const names = Array.from({ length: 45_000 }, (_, i) => nameOf(i))
+    await Promise.all(names.map((name) => inner.putContent(inner.info('c', name), '')))
+    const server = new CacheServer()
+    const durable = new FaultyStorage(inner)
+    const builder = new MemcacheStorage({ storage: durable, cache: server.client() })
+    const loop = builder.ils('c')[Symbol.asyncIterator]()
+    await loop.next()
+    let nowMs = 0
+    // Each pause is as long as fillWaitMs all but a bit, and the loop goes a page further meanwhile.
+    const sleep = async () => {
+      nowMs += 240
+      for (let i = 0; i < 10_000; i++) await loop.next()
+    }
+    const environment = { ...environmentAt(() => nowMs), sleep }
+    const waiter = new MemcacheStorage({ storage: durable, cache: server.client(), environment })
+    expect(await namesByLs(waiter)).toEqual(names)
+    expect(waiter.counters()).toMatchObject({ durableListings: 0, listHits: 1 })
+    expect(nowMs).toBeGreaterThan(3 * 240)
+  })
+
+  test('is not waited for when its building does not get on', async () => {
+    const { server, durable, storage } = play()
+    const gate = durable.pauseNextListing({ at: 'before' })
+    const listing = namesByLs(storage)
+    await gate.reached
+    let nowMs = 0
+    const sleep = () => Promise.resolve(void (nowMs += 240))
+    const environment = { ...environmentAt(() => nowMs), sleep }
+    const other = new MemcacheStorage({ storage: durable, cache: server.client(), environment })
+    expect(await namesByLs(other)).toEqual(EVEN)
+    expect(nowMs).toBe(2 * 240)
+    gate.open()
+    expect(await listing).toEqual(EVEN)
   })
 
   test('can be built by others once a loop over it has ended early', async () => {
@@ -143,15 +196,7 @@ describe('a listing of many members', () => {
     const server = new CacheServer()
     const durable = new FaultyStorage(inner)
     let lateMs = 0
-    const environment: Environment = {
-      now: () => performance.now() + lateMs,
-      random: Math.random,
-      sleep: () => Promise.resolve(),
-      idle: () => new Promise(() => undefined),
-      wallClock: Date.now,
-      uniqueId: () => randomUUID(),
-      defer: queueMicrotask,
-    }
+    const environment = environmentAt(() => performance.now() + lateMs)
     const storage = new MemcacheStorage({ storage: durable, cache: server.client(), environment })
     const other = new MemcacheStorage({ storage: durable, cache: server.client(), fillWaitMs: 0 })
     const seen: string[] = []
@@ -304,7 +349,8 @@ test('a listing is spread over servers, and outlives the death of one', async ()
   const durable = new FaultyStorage(full)
   await using storage = new MemcacheStorage({
     ...{ storage: durable, servers: addresses },
-    client: { deadTimeoutMs: 50, timeoutMs: 2_000 },
+    // Small items, so that there are many: where each lies is drawn by lot.
+    client: { deadTimeoutMs: 50, timeoutMs: 2_000, serverItemLimitBytes: 8_192 },
   })
   for (let round = 0; round < 2; round++) expect(await namesByLs(storage)).toEqual(EVEN)
   expect(durable.count('page')).toBe(1)

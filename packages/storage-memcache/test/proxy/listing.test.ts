@@ -2,6 +2,8 @@ import {
   type ListPage,
   MemoryStorage,
   type PageOptions,
+  type Parts,
+  type PendingWrite,
   type ResourceInfo,
   type Storage,
   type WriteOptions,
@@ -255,6 +257,22 @@ describe('late changes', () => {
     expect(durable.count('listing')).toBe(1)
   })
 
+  test('a writer that rolls back leaves the mark that tells of a creator', async () => {
+    const { server, durable, reader, writer, writerCache } = await cachedListing('a')
+    const rollingBack = new MemcacheStorage({ storage: new RollsBack(durable), cache: server.client() })
+    const third = new MemcacheStorage({ storage: durable, cache: server.client() })
+    const late = writerCache.pauseNext('append', { key: isPiece })
+    const create = writer.putContent(film(writer, 'b'), 'x')
+    await late.reached
+    await expect(rollingBack.putContent(film(rollingBack, 'b'), 'y')).rejects.toThrow('rolled back')
+    await third.putContent(film(third, 'b'), 'z')
+    // The creator has not told the listing, so whoever writes after it has.
+    expect(await namesOf(reader)).toEqual(['a', 'b'])
+    late.open()
+    await create
+    expect(await namesOf(reader)).toEqual(['a', 'b'])
+  })
+
   test('an entry without an answer takes the listing away', async () => {
     for (const at of ['before', 'after'] as const) {
       const { reader, writer, writerCache } = await cachedListing('a')
@@ -264,6 +282,17 @@ describe('late changes', () => {
     }
   })
 })
+
+/** A storage whose transactions come to nothing when all is done but the commit. */
+class RollsBack extends ForwardingStorage {
+  override put(info: ResourceInfo, parts: Parts, options: WriteOptions = {}): Promise<WriteResult> {
+    const beforeCommit = async (pending: PendingWrite): Promise<void> => {
+      await options.transaction?.beforeCommit(pending)
+      throw new Error('rolled back')
+    }
+    return super.put(info, parts, { ...options, transaction: { ...options.transaction, beforeCommit } })
+  }
+}
 
 /** A storage whose members have one version in listings, and whose removals are of version 1. */
 class Versioned extends ForwardingStorage {
