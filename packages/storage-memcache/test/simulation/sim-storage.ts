@@ -20,6 +20,8 @@ import type { Scene, SimServer } from './sim-server.js'
 /** How long the rows stay with a relay that died. */
 const CLAIM_MS = 30_000
 const OUTSIDE_BATCH = 100
+/** How many members a page of a listing has. */
+const PAGE = 1
 
 export interface SimStorageOptions {
   /** How likely a transaction is rolled back by the database. */
@@ -69,7 +71,8 @@ export class SimStorage extends ForwardingStorage {
 
   override async page(collection: string, options?: PageOptions): Promise<ListPage> {
     await this.#step('list')
-    const page = await super.page(collection, options)
+    // So few at once that a listing is built in several steps.
+    const page = await super.page(collection, { ...options, limit: PAGE })
     await this.#step('list answered')
     return page
   }

@@ -50,7 +50,7 @@ const COMMANDS: Readonly<Record<string, readonly Kind[]>> = {
   'lister: lease the head': ['head'],
   'lister: open logs': ['log'],
   'lister: open the head': ['head'],
-  'lister: touch': ['head'],
+  'lister: keep the head': ['head'],
   'lister: store names': ['names'],
   'lister: publish the head': ['head'],
   'lister: clear the head': ['head'],

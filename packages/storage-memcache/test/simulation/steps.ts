@@ -25,12 +25,10 @@ export function storeStep(request: Pick<StoreRequest, 'flags' | 'value'>, replac
     case 'mark':
       return replaced === undefined ? 'mark' : 'mark over'
     case 'head': {
-      const [state] = Buffer.from(request.value).toString('latin1').split(' ')
-      return state === 'leased'
-        ? 'lease the head'
-        : state === 'building'
-          ? 'open the head'
-          : 'publish the head'
+      const [state, , chunks] = Buffer.from(request.value).toString('latin1').split(' ')
+      if (state === 'leased') return 'lease the head'
+      if (state === 'ready') return 'publish the head'
+      return chunks === '0' ? 'open the head' : 'keep the head'
     }
     case 'log':
       return 'open logs'
