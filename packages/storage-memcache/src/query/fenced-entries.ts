@@ -1,4 +1,4 @@
-import type { Encoded } from '@larder/storage-core'
+import { type Encoded, StorageError } from '@larder/storage-core'
 import type { Cache, CacheItem, CasToken } from '../cache.js'
 import type { Environment } from '../environment.js'
 import { loadChunks, storeChunks } from '../proxy/chunks.js'
@@ -108,6 +108,18 @@ export class FencedEntries {
     return stored.status === 'stored'
   }
 
+  /** Stores whatever stands there: the caller's own word, not something that was read. */
+  async put(key: string, stamps: StampsNow, result: StoredResult, freshness: Freshness): Promise<void> {
+    const bytes = await this.#encode(key, stamps, result, freshness)
+    if (bytes === undefined)
+      throw new StorageError('E_TOO_LARGE', 'The value could not be stored in pieces', { key })
+    const ttlMs = freshness.ttlMs + freshness.graceMs
+    await this.#cache.set(key, bytes, {
+      flags: VALUE_FLAGS,
+      ttlMs: Number.isFinite(ttlMs) ? ttlMs : undefined,
+    })
+  }
+
   /** Gives up a lease. Never rejects: what is left expires. */
   async release(key: string, { token }: Fence): Promise<void> {
     if (token !== undefined) await this.#cache.delete(key, { cas: token }).catch(down)
@@ -159,7 +171,14 @@ export class FencedEntries {
     if (result === undefined || bytes.length <= this.#cache.maxItemBytes) return bytes
     const chunkBytes = this.#cache.maxItemBytes
     const split = { bodyId: this.#env.uniqueId(), size: result.bytes.length, chunkBytes }
-    const stored = await storeChunks(this.#cache, key, split, result.bytes, ttlMs + graceMs)
+    const stayMs = ttlMs + graceMs
+    const stored = await storeChunks(
+      this.#cache,
+      key,
+      split,
+      result.bytes,
+      Number.isFinite(stayMs) ? stayMs : undefined,
+    )
     return stored ? encodeEntry({ ...entry, split }, NULL) : undefined
   }
 }

@@ -1,0 +1,2 @@
+export { KeyvMemcache } from './keyv-memcache.js'
+export type { KeyvEntry, KeyvMemcacheOptions } from './keyv-memcache.js'
