@@ -8,9 +8,10 @@ import { auditableOf, type MemcacheStorage } from './memcache-storage.js'
  * counts a read). A difference is looked at again some time later, and counts only if the very same state still
  * stands in the cache on both sides of a second reading of the database: writes in flight are none.
  *
- * Resources are found by the names that the database lists, so that what is cached of a resource which was removed
- * past the library is not looked at. At most 16 resources are held in memory at a time. Rejects with `E_ABORTED`,
- * `E_CLOSED`, and with the errors of the storage behind; a cache that does not answer is `unreachable`.
+ * Resources are found by the names that the database lists, and by those that only the cached listing has. A listing
+ * is compared where all of it was walked through; neither it nor the database's is held as a whole, and of resources
+ * 16 at a time. Rejects with `E_ABORTED`, `E_CLOSED`, and with the errors of the storage behind; a cache that does
+ * not answer is `unreachable`.
  * Throws `TypeError` or `RangeError` for options that make no sense, and for a storage that has none behind it.
  */
 export async function audit(storage: MemcacheStorage, options: AuditOptions): Promise<AuditReport> {

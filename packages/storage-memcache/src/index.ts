@@ -1,6 +1,12 @@
 export { audit } from './audit.js'
 export type { AuditOptions } from './audit/audit.js'
-export type { AuditProgress, AuditReport, Disagreement, DisagreementKind } from './audit/report.js'
+export type {
+  AuditProgress,
+  AuditReport,
+  Disagreement,
+  DisagreementKind,
+  ListingAuditReport,
+} from './audit/report.js'
 export type {
   Cache,
   CacheBatch,

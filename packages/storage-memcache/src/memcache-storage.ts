@@ -5,6 +5,7 @@ import type { Environment } from './environment.js'
 import { checkNamespace } from './proxy/cache-key.js'
 import { newCounters, type StorageCounters } from './proxy/counters.js'
 import { ProxyDriver } from './proxy/proxy-driver.js'
+import { headKey } from './proxy/proxy-keys.js'
 import { PROTOCOL_OPTIONS, type ProtocolOptions, resolveSettings } from './proxy/settings.js'
 import { StandaloneDriver } from './proxy/standalone-driver.js'
 import { systemEnvironment } from './system-environment.js'
@@ -45,7 +46,9 @@ export class MemcacheStorage extends DrivenStorage {
     this.#counters = counters
     if (storage === undefined || !(driver instanceof ProxyDriver)) return
     const infoOf = (collection: string, resource: string) => this.info(collection, resource)
-    AUDITABLE.set(this, { cache, storage, settings, env, infoOf, isClosed: () => driver.isClosed })
+    const headKeyOf = (collection: string) => headKey(driver.keyOf, collection)
+    const isClosed = () => driver.isClosed
+    AUDITABLE.set(this, { cache, storage, settings, env, infoOf, headKeyOf, isClosed })
   }
 
   /** What this storage has done so far; all zero where there is no storage behind it. */

@@ -143,6 +143,7 @@ describe('an audit of what is right', () => {
         else if (i % 3 === 0) await textOf(storage, info)
         else await storage.put(info, { content: `${seed} ${i}`, metadata: `${i}` })
         if (i % 11 === 0) await cache.delete(`${info.key}:c`)
+        if (i % 5 === 0) await storage.ls('films')
         writes++
       }
     }
@@ -152,6 +153,9 @@ describe('an audit of what is right', () => {
     isOver = true
     await Promise.all(busy)
     expect(reports.flatMap(({ disagreeing }) => disagreeing)).toEqual([])
+    const outcomes = reports.flatMap(({ listings }) => listings.map(({ outcome }) => outcome))
+    expect(outcomes).not.toContain('disagrees')
+    expect(outcomes).toContain('agrees')
     const sum = (field: 'agreeing' | 'inFlight') =>
       reports.reduce((total, report) => total + report[field], 0)
     expect(sum('agreeing')).toBeGreaterThan(100)
@@ -221,6 +225,133 @@ describe('an audit finds', () => {
         storedVersion: 1_001,
       },
     ])
+  })
+})
+
+describe('an audit of listings', () => {
+  const listed = async (storage: Storage) => {
+    await fill(storage, 5)
+    await storage.ls('films')
+  }
+
+  test('agrees with what is right, and says where there is none', async () => {
+    const { first, second } = setUp()
+    await listed(first.storage)
+    await second.storage.putContent(second.storage.info(...FILM), 'listed by an entry in a log')
+    await second.storage.remove(second.storage.info('films', 'film 00002'))
+    const { listings } = await audit(first.storage, { ...ALL, collections: ['films', 'books'] })
+    expect(listings).toEqual([
+      { collection: 'films', outcome: 'agrees', unlisted: [], surplus: [] },
+      { collection: 'books', outcome: 'missing', unlisted: [], surplus: [] },
+    ])
+  })
+
+  test('finds what was made and removed past the library, and what is cached of that', async () => {
+    const { durable, first } = setUp()
+    await listed(first.storage)
+    await durable.putContent(durable.info(...FILM), 'made by hand')
+    await durable.remove(durable.info('films', 'film 00003'))
+    const { listings, disagreeing } = await audit(first.storage, ALL)
+    expect(listings).toEqual([
+      { collection: 'films', outcome: 'disagrees', unlisted: [FILM[1]], surplus: ['film 00003'] },
+    ])
+    expect(disagreeing).toMatchObject([
+      { kind: 'not stored', resource: 'film 00003', part: 'content' },
+      { kind: 'not stored', resource: 'film 00003', part: 'metadata' },
+    ])
+  })
+
+  test('takes no write in flight for a difference', async () => {
+    const { durable, first, second } = setUp()
+    await listed(first.storage)
+    const made = durable.pauseNextWrite({ at: 'after', where: ({ method }) => method === 'put' })
+    const removed = durable.pauseNextWrite({ at: 'after', where: ({ method }) => method === 'remove' })
+    const making = second.storage.putContent(second.storage.info(...FILM), 'new')
+    const removing = second.storage.remove(second.storage.info('films', 'film 00003'))
+    await Promise.all([made.reached, removed.reached])
+    const { listings } = await audit(first.storage, ALL)
+    expect(listings).toMatchObject([{ outcome: 'agrees' }])
+    made.open()
+    removed.open()
+    await Promise.all([making, removing])
+    expect((await audit(first.storage, ALL)).listings).toMatchObject([{ outcome: 'agrees' }])
+  })
+
+  test('takes no write for a difference whose mark was evicted, and that tells the listing meanwhile', async () => {
+    const { server, durable, first, second, info } = setUp()
+    await listed(first.storage)
+    const committed = durable.pauseNextWrite({ at: 'after' })
+    const making = second.storage.putContent(second.storage.info(...FILM), 'new')
+    await committed.reached
+    await server.evict(`${info.key}:c`)
+    const asked = durable.pauseNextRead({ where: ({ method }) => method === 'exists' })
+    const auditing = audit(first.storage, ALL)
+    await asked.reached
+    committed.open()
+    await making
+    asked.open()
+    expect((await auditing).listings).toMatchObject([{ outcome: 'agrees' }])
+    expect(await server.cache.get(`${info.key}:c`)).toBeUndefined()
+  })
+
+  test('takes no name for a difference that is gone at the second look', async () => {
+    const { durable, first } = setUp()
+    await listed(first.storage)
+    await durable.putContent(durable.info(...FILM), 'made by hand')
+    const asked = durable.pauseNextRead({ at: 'before', where: ({ method }) => method === 'exists' })
+    const auditing = audit(first.storage, ALL)
+    await asked.reached
+    await durable.remove(durable.info(...FILM))
+    asked.open()
+    expect((await auditing).listings).toMatchObject([{ outcome: 'agrees' }])
+  })
+
+  test('takes no eviction for a difference', async () => {
+    const { server, durable, first } = setUp()
+    await listed(first.storage)
+    const keys = first.cache.calls.map(({ key }) => key).filter((key) => key.includes(':l'))
+    await durable.putContent(durable.info(...FILM), 'made by hand')
+    const asked = durable.pauseNextRead({ where: ({ method }) => method === 'exists' })
+    const auditing = audit(first.storage, ALL)
+    await asked.reached
+    for (const key of keys) await server.evict(key)
+    asked.open()
+    expect((await auditing).listings).toEqual([
+      { collection: 'films', outcome: 'missing', unlisted: [], surplus: [] },
+    ])
+  })
+
+  test('names 1,000 of each kind at most, of a listing that is all wrong', async () => {
+    const { durable, first } = setUp()
+    await fill(first.storage, 1_100)
+    await first.storage.ls('films')
+    for (const name of (await durable.ls('films')).keys()) {
+      await durable.remove(durable.info('films', name))
+      await durable.putContent(durable.info('films', `${name}b`), 'made by hand')
+    }
+    const { listings } = await audit(first.storage, { ...ALL, maxPerSecond: 1_000_000, sample: 0.001 })
+    const names = (suffix: string) =>
+      Array.from({ length: 1_000 }, (_, i) => `film ${String(i).padStart(5, '0')}${suffix}`)
+    expect(listings).toEqual([
+      { collection: 'films', outcome: 'disagrees', unlisted: names('b'), surplus: names('') },
+    ])
+  })
+
+  test('tells of servers that do not answer', async () => {
+    const { first } = setUp()
+    await listed(first.storage)
+    first.cache.isDown = true
+    expect((await audit(first.storage, ALL)).listings).toMatchObject([{ outcome: 'unreachable' }])
+  })
+
+  test('leaves no trace, whatever is missing', async () => {
+    const { server, first } = setUp()
+    await listed(first.storage)
+    const [headKey = ''] = first.cache.calls.map(({ key }) => key).filter((key) => key.endsWith(':l'))
+    const lost = first.cache.calls.map(({ key }) => key).find((key) => key.startsWith(`${headKey}/`)) ?? ''
+    await server.evict(lost.split(' ')[0] ?? '')
+    expect((await audit(first.storage, ALL)).listings).toMatchObject([{ outcome: 'missing' }])
+    expect(await server.cache.get(headKey)).toBeDefined()
   })
 })
 
@@ -312,6 +443,7 @@ describe('an audit', () => {
     expect(await audit(first.storage, all)).toMatchObject({ checked: 2_202, agreeing: 2_201 })
     expect(progress.map(({ checked }) => checked)).toEqual([2_000, 2_200, 2_202])
     expect(await audit(first.storage, { ...all, limit: 1_050 })).toMatchObject({ checked: 2_100 })
+    expect((await audit(first.storage, { ...all, limit: 1_000 })).listings).toEqual([])
   })
 
   test('takes its time', async () => {

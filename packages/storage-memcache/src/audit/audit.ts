@@ -1,9 +1,10 @@
 import type { ResourceInfo } from '@larder/storage-core'
 import type { Auditable } from './auditable.js'
 import { Inspector } from './inspector.js'
+import { ListingAudit } from './listing-audit.js'
 import { Pace } from './pace.js'
 import { PartAudit } from './part-audit.js'
-import type { AuditProgress, AuditReport } from './report.js'
+import type { AuditProgress, AuditReport, ListingAuditReport } from './report.js'
 import { PartCodec } from '../proxy/part-codec.js'
 
 export interface AuditOptions {
@@ -43,27 +44,41 @@ export async function auditParts(it: Auditable, options: AuditOptions): Promise<
   const pace = new Pace(it.env, maxPerSecond, options.signal, it.isClosed)
   const inspector = new Inspector(it.cache, new PartCodec(it.cache, it.settings, it.env))
   const parts = new PartAudit(it.storage, inspector, pace, recheckAfterMs)
+  const listings: ListingAudit[] = []
   const startedAt = it.env.now()
   let left = limit
   for (const collection of collections) {
+    if (left <= 0) break
+    const infoOf = (name: string) => it.infoOf(collection, name)
+    const names = { collection, headKey: it.headKeyOf(collection), infoOf, recheckAfterMs }
+    const listing = new ListingAudit(it.storage, inspector, pace, names)
     let after: string | undefined
     do {
       await pace.spend(PAGE_COST)
       const page = await it.storage.page(collection, { limit: PAGE, after, signal: options.signal })
+      after = page.next
+      await listing.see(
+        page.entries.map(({ name }) => name),
+        after === undefined,
+      )
       const infos: ResourceInfo[] = []
       for (const { name } of page.entries)
-        if (infos.length < left && it.env.random() < sample) infos.push(it.infoOf(collection, name))
+        if (infos.length < left && it.env.random() < sample) infos.push(infoOf(name))
       left -= infos.length
       await parts.check(infos)
       options.onProgress?.(progressOf(parts))
-      after = page.next
     } while (after !== undefined && left > 0)
-    if (left <= 0) break
+    if (after !== undefined) break
+    // Of these, parts may still be cached.
+    await parts.check(listing.surplus)
+    listings.push(listing)
   }
   await parts.recheck()
+  const judged: ListingAuditReport[] = []
+  for (const listing of listings) judged.push(await listing.judge())
   const { totals } = parts
   const rate = totals.cached === 0 ? 0 : totals.disagreeing.length / totals.cached
-  return { ...totals, seconds: (it.env.now() - startedAt) / 1_000, rate }
+  return { ...totals, listings: judged, seconds: (it.env.now() - startedAt) / 1_000, rate }
 }
 
 function progressOf(parts: PartAudit): AuditProgress {

@@ -11,5 +11,7 @@ export interface Auditable {
   readonly env: Environment
   /** The proxy's own info of a resource. */
   readonly infoOf: (collection: string, resource: string) => ResourceInfo
+  /** Where the listing of a collection is cached. */
+  readonly headKeyOf: (collection: string) => string
   readonly isClosed: () => boolean
 }

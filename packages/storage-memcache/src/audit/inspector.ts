@@ -40,7 +40,7 @@ export class Inspector {
   /** Rejects with `E_CLOSED`. */
   async #look(key: string): Promise<Seen> {
     try {
-      const item = await this.#get(key)
+      const item = await this.get(key)
       if (item === undefined) return { kind: 'none' }
       const look = await this.#codec.decode(key, item)
       if (look === 'unreadable') return { kind: 'none' }
@@ -54,7 +54,7 @@ export class Inspector {
   }
 
   /** Without a trace where the cache can do that. */
-  async #get(key: string): Promise<CacheItem | undefined> {
+  async get(key: string): Promise<CacheItem | undefined> {
     if (this.#peeking === undefined) return this.#cache.get(key)
     try {
       return await this.#peeking.peek(key)

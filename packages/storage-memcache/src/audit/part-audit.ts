@@ -58,7 +58,7 @@ export class PartAudit {
     return this.#suspects.length
   }
 
-  get totals(): Omit<AuditReport, 'seconds' | 'rate'> {
+  get totals(): Omit<AuditReport, 'listings' | 'seconds' | 'rate'> {
     return {
       checked: this.#checked,
       cached: this.#agreeing + this.#disagreeing.length,

@@ -34,6 +34,19 @@ export interface AuditProgress {
   readonly suspected: number
 }
 
+export interface ListingAuditReport {
+  readonly collection: string
+  /**
+   * `'missing'`: not all of it is in the cache, so that the next reader asks the database; `'in flight'`: it is being
+   * built; `'unreachable'`: a server did not answer.
+   */
+  readonly outcome: 'agrees' | 'disagrees' | 'missing' | 'in flight' | 'unreachable'
+  /** Names that are stored, and that the cached listing lacks; 1,000 at most. */
+  readonly unlisted: readonly string[]
+  /** Names that the cached listing has, and that are not stored; 1,000 at most. */
+  readonly surplus: readonly string[]
+}
+
 export interface AuditReport {
   /** Parts looked at: two of each resource in the sample. */
   readonly checked: number
@@ -47,6 +60,8 @@ export interface AuditReport {
   readonly inFlight: number
   /** Parts whose server did not answer. */
   readonly unreachable: number
+  /** Of each collection whose names were all looked at: none where `limit` was reached before. */
+  readonly listings: readonly ListingAuditReport[]
   readonly seconds: number
   /** The share of `cached` that disagrees: 0 is right, 1 is all wrong. */
   readonly rate: number
