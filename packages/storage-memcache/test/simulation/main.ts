@@ -4,21 +4,23 @@ import { parseArgs } from 'node:util'
 import { explain } from './report.js'
 import { search, type SearchOptions } from './search.js'
 import { describeCoverage } from './states.js'
+import { variants } from './variants.js'
 import { worlds } from './worlds.js'
 
 const HELP = `Runs the library's own code against simulated servers and a simulated database, in many random orders
 and under many faults, and judges what was read. Ends with 1 if a promise was broken.
 
-  --runs N      how many runs, over all worlds (default: 20000)
-  --seconds N   end after that time, whatever was done until then
-  --seed N      the first seed (default: another one each time)
-  --world NAME  only worlds with this in their name
-  --clients N   how many processes there are, in place of what the world says
-  --workers N   how many threads (default: one for each processor)
-  --list        name the worlds
-  --quiet       no table of what was covered
+  --runs N        how many runs, over all worlds (default: 20000)
+  --seconds N     end after that time, whatever was done until then
+  --seed N        the first seed (default: another one each time)
+  --world NAME    only worlds with this in their name
+  --variant NAME  a protocol with something left out, until it fails; NAME in full
+  --clients N     how many processes there are, in place of what the world says
+  --workers N     how many threads (default: one for each processor)
+  --list          name the worlds and the variants
+  --quiet         no table of what was covered
 
-One run (--runs 1 --seed N --world NAME) prints everything that happened in it.
+One run (--runs 1 --seed N, of one world or variant) prints everything that happened in it.
 `
 
 const WHOLE = /^\d+$/
@@ -32,24 +34,37 @@ function numberOf(name: string, text: string | undefined): number | undefined {
   return number
 }
 
+function listed(): string {
+  const lines = [...Object.keys(worlds), '', 'Variants:', ...Object.keys(variants)]
+  return `${lines.join('\n')}\n`
+}
+
+function namesOf({ world = '', variant }: { world?: string | undefined; variant?: string | undefined }) {
+  if (variant !== undefined) {
+    if (variant in variants) return [variant]
+    throw new RangeError(`There is no variant "${variant}"; --list names them`)
+  }
+  const names = Object.keys(worlds).filter((name) =>
+    world in worlds ? name === world : name.includes(world),
+  )
+  if (names.length === 0) throw new RangeError(`No world has "${world}" in its name; --list names them`)
+  return names
+}
+
 function readArguments(): SearchOptions & { readonly isQuiet: boolean; readonly isSingle: boolean } {
   const text = { type: 'string' } as const
   const flag = { type: 'boolean' } as const
   const { values } = parseArgs({
     options: {
-      ...{ runs: text, seconds: text, seed: text, world: text, clients: text, workers: text },
+      ...{ runs: text, seconds: text, seed: text, world: text, variant: text, clients: text, workers: text },
       ...{ list: flag, quiet: flag, help: flag },
     },
   })
   if (values.help === true || values.list === true) {
-    process.stdout.write(values.help === true ? HELP : `${Object.keys(worlds).join('\n')}\n`)
+    process.stdout.write(values.help === true ? HELP : listed())
     process.exit(0)
   }
-  const { world = '' } = values
-  const names = Object.keys(worlds).filter((name) =>
-    world in worlds ? name === world : name.includes(world),
-  )
-  if (names.length === 0) throw new RangeError(`No world has "${world}" in its name; --list names them`)
+  const names = namesOf(values)
   const seconds = numberOf('seconds', values.seconds)
   const runs = numberOf('runs', values.runs) ?? (seconds === undefined ? 20_000 : Infinity)
   const clients = numberOf('clients', values.clients)

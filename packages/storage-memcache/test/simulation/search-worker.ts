@@ -1,7 +1,7 @@
 import { parentPort } from 'node:worker_threads'
 import { Coverage } from './coverage.js'
+import { worldNamed } from './named.js'
 import { simulate, type WorldOptions } from './world.js'
-import { worlds } from './worlds.js'
 
 /** Runs of one world, one seed after the other. */
 export interface Portion {
@@ -25,8 +25,7 @@ export interface PortionResult {
 /** Ends at the first run that breaks a promise. */
 export async function runPortion(portion: Portion): Promise<PortionResult> {
   const { world, firstSeed, runs, watched, changes } = portion
-  const options = worlds[world]
-  if (options === undefined) throw new RangeError(`There is no world "${world}"`)
+  const options = worldNamed(world)
   const coverage = new Coverage()
   let [reads, acknowledged] = [0, 0]
   for (let i = 0; i < runs; i++) {
