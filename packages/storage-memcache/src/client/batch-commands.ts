@@ -1,4 +1,4 @@
-import type { CallOptions, CasResult, CasToken, ReadOptions } from '../cache.js'
+import type { CacheItem, CallOptions, CasResult, CasToken, ReadOptions } from '../cache.js'
 import { withoutToken, type EncodedItem } from './client-core.js'
 import { routeOf, type ClientKey } from './client-keys.js'
 import type {
@@ -22,12 +22,16 @@ type AskBatch<Member, Value, Options> = (
 /** The commands about many keys. Bad keys and values are a `RangeError` or `TypeError` before any I/O. */
 export abstract class BatchCommands extends ItemCommands {
   /** One round trip a server. */
-  async getMulti<T = PlainValue, Key extends ClientKey = ClientKey>(
+  getMulti<T = PlainValue, Key extends ClientKey = ClientKey>(
     keys: Iterable<Key>,
     options?: BatchOptions,
   ): Promise<BatchAnswers<Key, T>> {
-    const { values, failed } = await this.#read<T, Key>('getMulti', keys, withoutToken(options))
-    return { values: new Map(Array.from(values, ([key, { value }]) => [key, value])), failed }
+    return this.#read(
+      'getMulti',
+      keys,
+      withoutToken(options),
+      (wireKey, item) => this.core.decodeValue(wireKey, item) as T | undefined,
+    )
   }
 
   /** As `getMulti`, with the tokens for `cas`. */
@@ -35,20 +39,21 @@ export abstract class BatchCommands extends ItemCommands {
     keys: Iterable<Key>,
     options?: BatchOptions,
   ): Promise<BatchAnswers<Key, VersionedValue<T>>> {
-    return this.#read('getsMulti', keys, options)
+    return this.#read('getsMulti', keys, options, (wireKey, item) => this.core.decode<T>(wireKey, item))
   }
 
-  async #read<T, Key extends ClientKey>(
+  async #read<Value, Key extends ClientKey>(
     command: string,
     keys: Iterable<Key>,
     options: (BatchOptions & ReadOptions) | undefined,
-  ): Promise<BatchAnswers<Key, VersionedValue<T>>> {
+    decode: (wireKey: string, item: CacheItem | undefined) => Value | undefined,
+  ): Promise<BatchAnswers<Key, Value>> {
     const { values, failed } = await this.#batch(command, [...keys], own, options, async (wireKeys, call) => {
       const batch = await this.core.cache.getMulti(wireKeys, call)
       return (_, wireKey) => {
         const error = batch.failed.get(wireKey)
         if (error !== undefined) throw error
-        return this.core.decode<T>(wireKey, batch.items.get(wireKey))
+        return decode(wireKey, batch.items.get(wireKey))
       }
     })
     return { values, failed: this.core.report(failed) }
@@ -201,8 +206,8 @@ export abstract class BatchCommands extends ItemCommands {
 /** Those of a batch whose server the same thing chooses. */
 interface Route<Member> {
   readonly routeBy: string | number | undefined
-  readonly members: Member[]
-  readonly wireKeys: string[]
+  readonly members: readonly Member[]
+  readonly wireKeys: readonly string[]
 }
 
 function routesOf<Member>(
@@ -210,15 +215,16 @@ function routesOf<Member>(
   keys: readonly ClientKey[],
   wireKeys: readonly string[],
 ): readonly Route<Member>[] {
-  const routes = new Map<string | number | undefined, Route<Member>>()
+  if (members.length > 0 && !keys.some(Array.isArray)) return [{ routeBy: undefined, members, wireKeys }]
+  const routes = new Map<string | number | undefined, { members: Member[]; wireKeys: string[] }>()
   for (const [i, member] of members.entries()) {
     const routeBy = routeOf(keys[i] as ClientKey)
     let route = routes.get(routeBy)
-    if (route === undefined) routes.set(routeBy, (route = { routeBy, members: [], wireKeys: [] }))
+    if (route === undefined) routes.set(routeBy, (route = { members: [], wireKeys: [] }))
     route.members.push(member)
     route.wireKeys.push(wireKeys[i] as string)
   }
-  return [...routes.values()]
+  return Array.from(routes, ([routeBy, route]) => ({ routeBy, ...route }))
 }
 
 const own = <Key extends ClientKey>(key: Key): Key => key

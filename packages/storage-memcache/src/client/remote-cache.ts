@@ -120,6 +120,7 @@ export class RemoteCache extends ServerCommands implements CommandCache {
     this.checkOpen()
     const items = new Map<string, CacheItem>()
     const failed = new Map<string, Error>()
+    let whole: CacheBatch | undefined
     const ask = async (
       server: Transport,
       group: readonly WireKey[],
@@ -129,6 +130,10 @@ export class RemoteCache extends ServerCommands implements CommandCache {
         datagrams === undefined || options?.withoutToken !== true
           ? await server.getMulti(group, options?.signal)
           : await datagrams.getMulti(group, server, options.signal)
+      if (group.length === keys.length) whole = batch
+      else merge(batch)
+    }
+    const merge = (batch: CacheBatch) => {
       for (const [key, item] of batch.items) items.set(key, item)
       for (const [key, error] of batch.failed) failed.set(key, error)
     }
@@ -139,7 +144,7 @@ export class RemoteCache extends ServerCommands implements CommandCache {
       ask,
       (key, error) => failed.set(key.text, error),
     )
-    return { items, failed }
+    return whole ?? { items, failed }
   }
 
   async setMulti(entries: readonly CacheEntry[], options?: CallOptions): Promise<ReadonlyMap<string, Error>> {
