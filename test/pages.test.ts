@@ -31,6 +31,27 @@ describe('links between pages and files', () => {
   })
 })
 
+describe('decisions', () => {
+  const decisions = [...pages()].filter(([page]) => page.startsWith('docs/decisions/'))
+  const numberOf = (page: string) => Number(/(\d{4})-[\w-]+\.md$/.exec(page)?.[1])
+
+  test('are numbered one after another, each as its title says', () => {
+    const numbers = decisions.map(([page]) => numberOf(page))
+    expect(numbers).toEqual(decisions.map((_, i) => i + 1))
+    expect(decisions.map(([, text]) => Number(/^# (\d+)\. /.exec(text)?.[1]))).toEqual(numbers)
+  })
+
+  test('are linked by their numbers', () => {
+    const links = [...pages()].flatMap(([page, text]) =>
+      Array.from(text.matchAll(/\[decision (\d+)\]\(([^)]+)\)/g), ([, number, target = '']) => ({
+        ...{ page, said: Number(number), meant: numberOf(target) },
+      })),
+    )
+    expect(links.length).toBeGreaterThan(0)
+    expect(links.filter(({ said, meant }) => said !== meant)).toEqual([])
+  })
+})
+
 describe('the pages are complete', () => {
   const readme = sourceOf('README.md')
   const notInTables = (names: readonly (string | undefined)[], page = readme) =>

@@ -1,16 +1,11 @@
 // What it costs to add a member to a cached listing, by the listing's size.
-import { createConnection } from 'node:net'
-import { closeStorages, countOf, medianOf, openStorages, round, timed } from './setting.mjs'
+import { closeStorages, countOf, medianOf, openStorages, round, tell, timed } from './setting.mjs'
 
 const PUTS = 100
 const COMMANDS = ['cmd_get', 'cmd_set', 'cmd_touch', 'cmd_meta', 'bytes_read', 'bytes_written']
 
 async function statsOf(address) {
-  const [host, port] = address.split(':')
-  const socket = createConnection(Number(port), host)
-  socket.write('stats\r\nquit\r\n')
-  let text = ''
-  for await (const chunk of socket) text += chunk.toString()
+  const text = await tell(address, 'stats')
   return Object.fromEntries(
     [...text.matchAll(/STAT (\S+) (\d+)\r\n/g)].map(([, name, n]) => [name, Number(n)]),
   )

@@ -1,4 +1,4 @@
-// Listings at 100,000 and 1,000,000 members: `pnpm --filter @larder/bench listing`. Writes results/listing.json.
+// Listings at 100,000 and 1,000,000 members: `pnpm --filter @larder/bench listing`. Writes results/listing.json and .md.
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { fileURLToPath } from 'node:url'
@@ -6,7 +6,8 @@ import { measureAdds } from './adds.mjs'
 import { measureBuilds } from './builds.mjs'
 import { measureMemory } from './memory.mjs'
 import { measureReads } from './reads.mjs'
-import { closeStorages, openStorages, seed, startServers } from './setting.mjs'
+import { describe } from './report.mjs'
+import { closeStorages, openStorages, seed, startServers, versionsOf } from './setting.mjs'
 
 const ROUNDS = Number(process.env['ROUNDS'] ?? 9)
 const COUNTS = (process.env['COUNTS'] ?? '100,10000,100000,1000000').split(',').map(Number)
@@ -14,7 +15,9 @@ const largest = Math.max(...COUNTS)
 const collections = COUNTS.map((count) => ({ count, collection: `c${count}` }))
 const servers = await startServers()
 const results = {
-  machine: `${cpus().length} cores, Node ${process.version}`,
+  date: new Date().toISOString().slice(0, 10),
+  machine: `${cpus().length} cores, ${cpus()[0].model.trim()}`,
+  versions: await versionsOf(servers),
   rounds: ROUNDS,
   reads: {},
   builds: {},
@@ -43,4 +46,5 @@ try {
 const folder = fileURLToPath(new URL('../results', import.meta.url))
 mkdirSync(folder, { recursive: true })
 writeFileSync(`${folder}/listing.json`, `${JSON.stringify(results, undefined, 2)}\n`)
+writeFileSync(`${folder}/listing.md`, describe(results))
 process.exit()

@@ -2,6 +2,7 @@
 import { createPostgresDatabase, startMemcached, startPostgres } from '@larder/dev-servers'
 import { MemcacheStorage, RemoteCache } from '@larder/storage-memcache'
 import { SqlStorage } from '@larder/storage-sql'
+import { createConnection } from 'node:net'
 import { performance } from 'node:perf_hooks'
 import pg from 'pg'
 
@@ -15,6 +16,26 @@ export async function startServers() {
     url: database.url,
     stop: () => Promise.all([...memcached, postgres].map((server) => server.stop())),
   }
+}
+
+/** What memcached says to one command. */
+export async function tell(address, command) {
+  const [host, port] = address.split(':')
+  const socket = createConnection(Number(port), host)
+  socket.write(`${command}\r\nquit\r\n`)
+  let text = ''
+  for await (const chunk of socket) text += chunk.toString()
+  return text
+}
+
+export async function versionsOf({ memcached: [address], url }) {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  const { rows } = await client.query('SHOW server_version')
+  await client.end()
+  const [postgres] = rows[0].server_version.split(' ')
+  const memcached = (await tell(address, 'version')).replace('VERSION', '').trim()
+  return `Node ${process.version}, PostgreSQL ${postgres}, memcached ${memcached}`
 }
 
 /** A storage behind, and one in front of it, each with connections of its own. */
