@@ -10,7 +10,8 @@ import Keyv from 'keyv'
 import { KeyvMemcache } from '@keyv/memcache'
 import { Loader } from 'layered-loader'
 import { RedisCache } from 'layered-loader/redis'
-import { MemcacheStorage } from '@larder/storage-memcache'
+import { MemcacheStorage, QueryCache } from '@larder/storage-memcache'
+import { MemcacheQueryResultCache } from '@larder/storage-memcache/typeorm'
 import { versionOf } from './versions.mjs'
 import { openTypeorm } from './typeorm.mjs'
 
@@ -32,6 +33,8 @@ function told({ stage, read, remove, set, close }) {
 const keyv = ({ servers }) => new Keyv({ store: new KeyvMemcache(servers.memcached) })
 const redis = ({ servers }) => new Redis(servers.redis)
 
+const saveFilm = (stage, content) => stage.films.save({ id: stage.key, content })
+
 export const peers = [
   {
     name: 'Larder',
@@ -47,6 +50,32 @@ export const peers = [
         close: () => storage.shutdown(),
       }
     },
+  },
+  {
+    name: 'Larder, QueryCache',
+    version: versionOf('@larder/storage-memcache'),
+    backend: 'memcached',
+    tells: ['delete'],
+    open: async (stage) => {
+      const queries = new QueryCache({ servers: stage.servers.memcached, ttlMs: TTL_MS })
+      return told({
+        stage,
+        read: () => queries.cached(stage.key, {}, () => stage.load()),
+        remove: () => queries.invalidate(stage.key),
+        close: () => queries.close(),
+      })
+    },
+  },
+  {
+    name: 'Larder, as the query cache of TypeORM',
+    version: versionOf('@larder/storage-memcache'),
+    backend: 'memcached',
+    tells: ['delete'],
+    open: (stage) => {
+      const provider = () => new MemcacheQueryResultCache({ servers: stage.servers.memcached })
+      return openTypeorm(stage, { provider })
+    },
+    commit: saveFilm,
   },
   {
     name: 'keyv, by hand',
@@ -176,7 +205,7 @@ export const peers = [
     version: versionOf('typeorm'),
     backend: 'a table',
     tells: ['delete'],
-    open: openTypeorm,
-    commit: (stage, content) => stage.films.save({ id: stage.key, content }),
+    open: (stage) => openTypeorm(stage, true),
+    commit: saveFilm,
   },
 ]

@@ -1,4 +1,4 @@
-// TypeORM's query cache in a table, beside an entity of its own. Its writers can only remove.
+// TypeORM's query cache, beside an entity of its own. Its writers can only remove.
 import { DataSource, EntitySchema } from 'typeorm'
 
 const Film = new EntitySchema({
@@ -6,9 +6,10 @@ const Film = new EntitySchema({
   columns: { id: { type: String, primary: true }, content: { type: String } },
 })
 
-export async function openTypeorm(stage) {
+/** `queryCache`: what a data source is told of its cache; `true` is a table. */
+export async function openTypeorm(stage, queryCache) {
   const database = `${stage.file}.typeorm`
-  const options = { type: 'better-sqlite3', database, entities: [Film], cache: true, synchronize: true }
+  const options = { type: 'better-sqlite3', database, entities: [Film], cache: queryCache, synchronize: true }
   const source = await new DataSource(options).initialize()
   const films = source.getRepository(Film)
   const cache = { id: stage.key, milliseconds: 600_000 }
