@@ -92,5 +92,13 @@ export function foldersWith(parent, file) {
   return folders.filter((folder) => existsSync(join(root, folder, file)))
 }
 
-/** What a script was given, without the `--` that pnpm hands on. */
-export const scriptArguments = process.argv.slice(process.argv[2] === '--' ? 3 : 2)
+/**
+ * Without the `--` that pnpm hands on.
+ * @param {readonly string[]} args
+ */
+export function withoutDashes(args) {
+  return args[0] === '--' ? args.slice(1) : args
+}
+
+/** What a script was given. */
+export const scriptArguments = withoutDashes(process.argv.slice(2))

@@ -1,3 +1,4 @@
+import { UsageError } from '@larder/example-environment'
 import { parseArgs } from 'node:util'
 
 export interface Command {
@@ -9,9 +10,6 @@ export interface Command {
   readonly verbose: boolean
   readonly help: boolean
 }
-
-/** The caller asked for something that makes no sense; nothing was done. */
-export class UsageError extends Error {}
 
 export const HELP = `Stores the files of a folder in a database, and reads them back through a cache.
 Your files are only read: what is edited or removed for show is what was stored.

@@ -1,14 +1,13 @@
+import { describeDatabaseUrl, isSqlite, sqlitePathOf } from '@larder/example-environment'
 import { isStorageError, type Storage } from '@larder/storage-core'
 import { SqlStorage } from '@larder/storage-sql'
 import { createHash, randomUUID } from 'node:crypto'
 import { mkdir, mkdtemp, realpath, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Command, UsageError } from './command-line.js'
+import type { Command } from './command-line.js'
 
 const FILE_NAME = 'repository.sqlite'
-const SQLITE = 'sqlite:'
-const EXAMPLE = 'postgres://user:password@host:5432/database'
 
 /** The durable home of the resources. */
 export interface Database extends AsyncDisposable {
@@ -29,7 +28,7 @@ export async function openDatabase(
   signal: AbortSignal,
 ): Promise<Database> {
   const url = env['DATABASE_URL']
-  if (url) return describeDatabase(url, describeUrl(url), signal)
+  if (url) return describeDatabase(url, describeDatabaseUrl(url), signal)
   if (dataFolder !== undefined) {
     await mkdir(dataFolder, { recursive: true })
     const file = join(await realpath(dataFolder), FILE_NAME)
@@ -55,11 +54,11 @@ async function describeDatabase(
   const connect = (): Promise<Storage> => {
     const connecting = connectTo(url, description)
     // A file opens at once, and must not appear in a folder that has been removed meanwhile.
-    return url.startsWith(SQLITE) ? connecting : untilStopped(connecting, signal)
+    return isSqlite(url) ? connecting : untilStopped(connecting, signal)
   }
   await using storage = await connect()
   // Now it exists, and a link to it leads to the same path as the file itself.
-  const file = url.startsWith(SQLITE) ? await realpath(pathOf(url)) : undefined
+  const file = isSqlite(url) ? await realpath(sqlitePathOf(url)) : undefined
   const identity = await identityOf(storage, file, signal)
   return { description, identity, file, connect, [Symbol.asyncDispose]: remove }
 }
@@ -111,46 +110,4 @@ async function identityOf(storage: Storage, file: string | undefined, signal: Ab
     .update(`${bytes.toString()} ${file ?? ''}`)
     .digest('base64url')
     .slice(0, 22)
-}
-
-const SCHEMES: Readonly<Record<string, string>> = Object.freeze({
-  'postgres:': 'PostgreSQL',
-  'postgresql:': 'PostgreSQL',
-  'mysql:': 'MySQL',
-  'mariadb:': 'MariaDB',
-})
-
-/** For people, without the password. Throws for what is no URL of a database. */
-function describeUrl(url: string): string {
-  if (url.startsWith(SQLITE)) {
-    const path = pathOf(url)
-    if (path === '') throw new UsageError('DATABASE_URL: the path of the SQLite file is missing')
-    // Each connection would see a database of its own.
-    if (path === ':memory:')
-      throw new UsageError('DATABASE_URL: a database in memory has room for one client only')
-    return `SQLite, ${path}`
-  }
-  const kind = SCHEMES[/^([a-z]+:)\/\//i.exec(url)?.[1]?.toLowerCase() ?? '']
-  if (kind === undefined)
-    throw new UsageError('DATABASE_URL must begin with postgres://, mysql://, mariadb:// or sqlite:')
-  // Without the error itself: it would tell the password.
-  const parsed = parseUrl(url)
-  if (parsed === undefined)
-    throw new UsageError(`DATABASE_URL is malformed: it should look like ${EXAMPLE}, with % itself as %25`)
-  return `${kind}, ${parsed.host}${parsed.pathname}`
-}
-
-function parseUrl(url: string): URL | undefined {
-  try {
-    const parsed = new URL(url)
-    decodeURIComponent(`${parsed.username}${parsed.password}${parsed.pathname}`)
-    return parsed
-  } catch {
-    return undefined
-  }
-}
-
-/** As the driver takes it, which trims it. */
-function pathOf(url: string): string {
-  return url.slice(SQLITE.length).trim()
 }

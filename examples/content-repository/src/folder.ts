@@ -1,6 +1,6 @@
 import { realpath, stat } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
-import { UsageError } from './command-line.js'
+import { UsageError } from '@larder/example-environment'
 import { codeOf, findFiles, type Findings } from './files.js'
 
 const REPOSITORY = fileURLToPath(new URL('../../..', import.meta.url))

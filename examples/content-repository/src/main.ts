@@ -1,4 +1,5 @@
-import { HELP, parseCommand, UsageError } from './command-line.js'
+import { UsageError } from '@larder/example-environment'
+import { HELP, parseCommand } from './command-line.js'
 import { run } from './run.js'
 import { lineOf } from './text.js'
 

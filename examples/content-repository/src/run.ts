@@ -1,4 +1,4 @@
-import { chooseCache } from './cache.js'
+import { chooseCache } from '@larder/example-environment'
 import { Client } from './client.js'
 import type { Command } from './command-line.js'
 import { openDatabase } from './database.js'

@@ -1,6 +1,6 @@
 import { EmbeddedCache, type MemcacheStorageOptions, RemoteCache } from '@larder/storage-memcache'
-import { UsageError } from './command-line.js'
 import { startMemcached } from './private-memcached.js'
+import { UsageError } from './usage-error.js'
 
 const EMBEDDED_BYTES = 256 * 1024 * 1024
 
