@@ -1,15 +1,13 @@
 import type { CacheBatch } from '../cache.js'
 import { Opcode, Status } from '../protocol/binary/codes.js'
-import { encodeRequest } from '../protocol/binary/encode.js'
+import { encodePlain, NO_KEY } from '../protocol/binary/encode.js'
 import type { BinaryFrame } from '../protocol/binary/frame.js'
 import type { OutBuffer } from '../protocol/out-buffer.js'
 import { bytesOfItems, bytesOfKeys, ItemBatch } from './batch-results.js'
 import { readItem, serverError } from './binary-replies.js'
 import { Command } from './command.js'
-import type { Receipt } from './exchange.js'
+import { misplacedReply, type Receipt } from './exchange.js'
 import type { WireItem, WireKey } from './transport.js'
-
-const NO_EXTRAS: readonly number[] = []
 
 /**
  * Many quiet requests and a no-op behind them. Quiet ones answer only where there is something to say, each with
@@ -47,7 +45,7 @@ abstract class BinaryBatch<Entry, Result> extends Command<Result, BinaryFrame> {
     this.#base = opaque
     this.#next = 0
     this.#entries.forEach((entry, i) => this.encodeEntry(out, entry, this.#opcode, (opaque + i) >>> 0))
-    encodeRequest(out, { ...NOOP, opaque: (opaque + this.#entries.length) >>> 0 })
+    encodePlain(out, Opcode.noop, (opaque + this.#entries.length) >>> 0, NO_KEY)
   }
 
   override receive(frame: BinaryFrame, from: object): Receipt {
@@ -60,7 +58,7 @@ abstract class BinaryBatch<Entry, Result> extends Command<Result, BinaryFrame> {
       (!isLast && entry === undefined) ||
       frame.opcode !== (isLast ? Opcode.noop : this.#opcode)
     ) {
-      throw new Error('The server answered another command than the one that is due')
+      throw misplacedReply()
     }
     this.#next = index + 1
     if (!isLast) {
@@ -71,16 +69,6 @@ abstract class BinaryBatch<Entry, Result> extends Command<Result, BinaryFrame> {
     else this.fail(serverError(frame))
     return 'last'
   }
-}
-
-const NOOP = {
-  opcode: Opcode.noop,
-  key: '',
-  keyBytes: 0,
-  extras: NO_EXTRAS,
-  value: undefined,
-  casHigh: 0,
-  casLow: 0,
 }
 
 /** GETQ for each key: misses are silent, and the opaque tells whose a reply is without repeating its key. */
@@ -106,16 +94,7 @@ export class BinaryGetBatch extends BinaryBatch<WireKey, CacheBatch> {
   }
 
   protected override encodeEntry(out: OutBuffer, key: WireKey, opcode: number, opaque: number): void {
-    encodeRequest(out, {
-      opcode,
-      opaque,
-      key: key.text,
-      keyBytes: key.bytes,
-      extras: NO_EXTRAS,
-      value: undefined,
-      casHigh: 0,
-      casLow: 0,
-    })
+    encodePlain(out, opcode, opaque, key)
   }
 
   protected override take(key: WireKey, frame: BinaryFrame, from: object): void {
@@ -146,16 +125,7 @@ export class BinarySetBatch extends BinaryBatch<WireItem, ReadonlyMap<string, Er
   }
 
   protected override encodeEntry(out: OutBuffer, item: WireItem, opcode: number, opaque: number): void {
-    encodeRequest(out, {
-      opcode,
-      opaque,
-      key: item.key.text,
-      keyBytes: item.key.bytes,
-      extras: [item.flags, item.exptime],
-      value: item.value,
-      casHigh: 0,
-      casLow: 0,
-    })
+    encodePlain(out, opcode, opaque, item.key, [item.flags, item.exptime], item.value)
   }
 
   protected override take(item: WireItem, frame: BinaryFrame): void {

@@ -1,12 +1,10 @@
-import { encodeRequest, type BinaryRequest } from '../protocol/binary/encode.js'
+import { encodeRequest, NO_EXTRAS, type BinaryRequest } from '../protocol/binary/encode.js'
 import type { BinaryFrame } from '../protocol/binary/frame.js'
 import type { OutBuffer } from '../protocol/out-buffer.js'
 import type { CasId } from './cas-id.js'
 import { Command, OVERHEAD_BYTES } from './command.js'
-import type { Receipt } from './exchange.js'
+import { misplacedReply, type Receipt } from './exchange.js'
 import type { WireKey } from './transport.js'
-
-const NO_EXTRAS: readonly number[] = []
 
 export interface BinaryCommandFields<T> {
   readonly opcode: number
@@ -62,7 +60,7 @@ export class BinaryCommand<T> extends Command<T, BinaryFrame> implements BinaryR
 
   override receive(frame: BinaryFrame, from: object): Receipt {
     if (frame.opaque !== this.opaque || frame.opcode !== this.opcode) {
-      throw new Error('The server answered another command than the one that is due')
+      throw misplacedReply()
     }
     this.settle(this.#fields.read, frame, from)
     return 'last'

@@ -1,10 +1,10 @@
 import { Opcode, Status } from '../protocol/binary/codes.js'
-import { encodeRequest } from '../protocol/binary/encode.js'
+import { encodePlain } from '../protocol/binary/encode.js'
 import type { BinaryFrame } from '../protocol/binary/frame.js'
 import type { OutBuffer } from '../protocol/out-buffer.js'
 import { serverError } from './binary-replies.js'
 import { Command, OVERHEAD_BYTES } from './command.js'
-import type { Receipt } from './exchange.js'
+import { misplacedReply, type Receipt } from './exchange.js'
 
 /** One request, and a reply for each line; one without a body ends them. */
 export class BinaryStats extends Command<ReadonlyMap<string, string>, BinaryFrame> {
@@ -24,21 +24,12 @@ export class BinaryStats extends Command<ReadonlyMap<string, string>, BinaryFram
 
   override encode(out: OutBuffer, opaque: number): void {
     this.#opaque = opaque
-    encodeRequest(out, {
-      opcode: Opcode.stat,
-      opaque,
-      key: this.#topic,
-      keyBytes: this.#topic.length,
-      extras: [],
-      value: undefined,
-      casHigh: 0,
-      casLow: 0,
-    })
+    encodePlain(out, Opcode.stat, opaque, { text: this.#topic, bytes: this.#topic.length })
   }
 
   override receive(frame: BinaryFrame): Receipt {
     if (frame.opaque !== this.#opaque || frame.opcode !== Opcode.stat) {
-      throw new Error('The server answered another command than the one that is due')
+      throw misplacedReply()
     }
     if (frame.status !== Status.ok) this.fail(serverError(frame))
     else if (!frame.hasBody) this.succeed(this.#lines)

@@ -1,6 +1,7 @@
 import { StorageError } from '@larder/storage-core'
 import type { CacheBatch, CacheItem, CasResult, CasToken, PeekedItem } from '../cache.js'
 import { Opcode } from '../protocol/binary/codes.js'
+import { NO_KEY } from '../protocol/binary/encode.js'
 import type { BinaryFrame } from '../protocol/binary/frame.js'
 import { BinaryReceiver } from '../protocol/binary/receiver.js'
 import { BinaryGetBatch, BinarySetBatch } from './binary-batch.js'
@@ -9,28 +10,26 @@ import * as replies from './binary-replies.js'
 import { BinaryStats } from './binary-stats.js'
 import { CasId } from './cas-id.js'
 import { Channel } from './channel.js'
-import { issue, ownedValue, type CreateExchange } from './issue.js'
+import { ChannelTransport } from './channel-transport.js'
+import { ownedItems, ownedValue } from './issue.js'
 import { memjsDial, type MemjsServer } from './memjs-link.js'
 import type { ChannelOptions } from './options.js'
 import type { ServerHealth } from './server-health.js'
 import type { Transport, WireItem, WireKey, WireStep } from './transport.js'
 
-const NO_KEY: WireKey = Object.freeze({ text: '', bytes: 0 })
 /** The expiry that tells increment and decrement to leave a missing counter alone (protocol_binary.xml). */
 const NEVER_CREATE = 0xffff_ffff
 const EXISTS: CasResult = Object.freeze({ status: 'exists' })
 
 /** The binary protocol over memjs's connections: for SASL, and for servers that speak nothing else. */
-export class BinaryTransport implements Transport {
-  readonly #channel: Channel<BinaryFrame>
-
+export class BinaryTransport extends ChannelTransport<BinaryFrame> implements Transport {
   /** `name` appears in messages; `health` is shared by all connections to the server. */
   constructor(name: string, server: MemjsServer, options: ChannelOptions, health: ServerHealth) {
     const wire = {
       dial: memjsDial(server),
       createReceiver: (onFrame: (frame: BinaryFrame) => void) => new BinaryReceiver(onFrame),
     }
-    this.#channel = new Channel(name, wire, options, health)
+    super(new Channel(name, wire, options, health))
   }
 
   get(key: WireKey, signal?: AbortSignal): Promise<CacheItem | undefined> {
@@ -38,7 +37,7 @@ export class BinaryTransport implements Transport {
   }
 
   getMulti(keys: readonly WireKey[], signal?: AbortSignal): Promise<CacheBatch> {
-    return this.#issue((resolve, reject) => new BinaryGetBatch(keys, resolve, reject), signal)
+    return this.issue((resolve, reject) => new BinaryGetBatch(keys, resolve, reject), signal)
   }
 
   set(item: WireItem, signal?: AbortSignal): Promise<CasToken> {
@@ -46,9 +45,8 @@ export class BinaryTransport implements Transport {
   }
 
   setMulti(items: readonly WireItem[], signal?: AbortSignal): Promise<ReadonlyMap<string, Error>> {
-    const owned =
-      signal === undefined ? items : items.map((item) => ({ ...item, value: Buffer.from(item.value) }))
-    return this.#issue((resolve, reject) => new BinarySetBatch(owned, resolve, reject), signal)
+    const owned = ownedItems(items, signal)
+    return this.issue((resolve, reject) => new BinarySetBatch(owned, resolve, reject), signal)
   }
 
   add(item: WireItem, signal?: AbortSignal): Promise<CasToken | undefined> {
@@ -114,7 +112,7 @@ export class BinaryTransport implements Transport {
   }
 
   stats(topic: string, signal?: AbortSignal): Promise<ReadonlyMap<string, string>> {
-    return this.#issue((resolve, reject) => new BinaryStats(topic, resolve, reject), signal)
+    return this.issue((resolve, reject) => new BinaryStats(topic, resolve, reject), signal)
   }
 
   version(signal?: AbortSignal): Promise<string> {
@@ -122,14 +120,6 @@ export class BinaryTransport implements Transport {
       { opcode: Opcode.version, key: NO_KEY, idempotent: true, read: replies.readText },
       signal,
     )
-  }
-
-  disconnect(): void {
-    this.#channel.disconnect()
-  }
-
-  close(): void {
-    this.#channel.close()
   }
 
   /** With a token, the answer for one whose connection is gone is that of a cas. */
@@ -152,11 +142,7 @@ export class BinaryTransport implements Transport {
   }
 
   #command<T>(fields: BinaryCommandFields<T>, signal: AbortSignal | undefined): Promise<T> {
-    return this.#issue((resolve, reject) => new BinaryCommand(fields, resolve, reject), signal)
-  }
-
-  #issue<T>(create: CreateExchange<T, BinaryFrame>, signal: AbortSignal | undefined): Promise<T> {
-    return issue(this.#channel, create, signal)
+    return this.issue((resolve, reject) => new BinaryCommand(fields, resolve, reject), signal)
   }
 }
 

@@ -11,6 +11,11 @@ export type Receipt =
   /** Its last one, and one of the next command too, to which it is shown. */
   | 'passed'
 
+/** For a reply that is not to the command whose turn it is. */
+export function misplacedReply(): Error {
+  return new Error('The server answered another command than the one that is due')
+}
+
 /**
  * One command on its way: what is sent, and what becomes of the replies. `Frame` is a reply of its protocol.
  * It outlives its connection where it may be sent again.

@@ -1,6 +1,7 @@
 import { StorageError } from '@larder/storage-core'
 import type { Channel } from './channel.js'
 import type { Exchange } from './exchange.js'
+import type { WireItem } from './transport.js'
 
 export type CreateExchange<T, Frame> = (
   resolve: (result: T) => void,
@@ -39,4 +40,11 @@ export function abortedError(signal: AbortSignal): StorageError {
 /** Once aborted, a store is the caller's no more, and still on its way: it must not see later changes. */
 export function ownedValue(value: Uint8Array, signal: AbortSignal | undefined): Uint8Array {
   return signal === undefined ? value : Buffer.from(value)
+}
+
+/** As `ownedValue`, for a batch. */
+export function ownedItems(items: readonly WireItem[], signal: AbortSignal | undefined): readonly WireItem[] {
+  return signal === undefined
+    ? items
+    : items.map((item) => ({ ...item, value: ownedValue(item.value, signal) }))
 }

@@ -1,9 +1,9 @@
-import { StorageError } from '@larder/storage-core'
 import { encodeLine } from '../protocol/meta/encode.js'
 import type { MetaReply } from '../protocol/meta/reply.js'
 import type { OutBuffer } from '../protocol/out-buffer.js'
 import { Command, OVERHEAD_BYTES } from './command.js'
 import type { Receipt } from './exchange.js'
+import { unexpected } from './meta-replies.js'
 
 /** A classic text command about no key, answered by lines of which `isLast` knows the end. */
 export class LineCommand<T> extends Command<T, MetaReply> {
@@ -39,7 +39,7 @@ export class LineCommand<T> extends Command<T, MetaReply> {
   override receive(reply: MetaReply): Receipt {
     const line = reply.line()
     if (/^(?:ERROR$|CLIENT_ERROR |SERVER_ERROR )/.test(line)) {
-      this.fail(new StorageError('E_SERVER', `The server answered: ${line.slice(0, 200)}`))
+      this.fail(unexpected(reply))
       return 'last'
     }
     this.#lines.push(line)

@@ -4,7 +4,7 @@ import { ClassicCode, type MetaReply } from '../protocol/meta/reply.js'
 import type { OutBuffer } from '../protocol/out-buffer.js'
 import { bytesOfItems, bytesOfKeys, ItemBatch } from './batch-results.js'
 import { Command } from './command.js'
-import type { Receipt } from './exchange.js'
+import { misplacedReply, type Receipt } from './exchange.js'
 import {
   checkOpaque,
   classicItem,
@@ -13,6 +13,7 @@ import {
   KEYS_PER_LINE,
   lineError,
   readDone,
+  refuseLine,
   wireOpaque,
 } from './meta-replies.js'
 import type { WireItem, WireKey } from './transport.js'
@@ -61,12 +62,7 @@ export class ClassicGetBatch extends Command<CacheBatch, MetaReply> {
       this.#take(reply, from)
       return 'more'
     }
-    if (reply.code !== ClassicCode.end) {
-      // Nobody knows which keys it stands for, nor what follows.
-      const { error } = lineError(reply)
-      this.fail(error)
-      throw error
-    }
+    if (reply.code !== ClassicCode.end) refuseLine(this, reply)
     if (--this.#openLines > 0) return 'more'
     this.succeed(this.#batch)
     return 'last'
@@ -75,7 +71,7 @@ export class ClassicGetBatch extends Command<CacheBatch, MetaReply> {
   #take(reply: MetaReply, from: object): void {
     let key = this.#keys[this.#next++]
     while (key !== undefined && !reply.isAbout(key.text, key.bytes)) key = this.#keys[this.#next++]
-    if (key === undefined) throw new Error('The server answered another command than the one that is due')
+    if (key === undefined) throw misplacedReply()
     if (!this.isSettled) this.#batch.take(key, classicItem, reply, from)
   }
 }

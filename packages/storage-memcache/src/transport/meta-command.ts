@@ -4,7 +4,7 @@ import type { OutBuffer } from '../protocol/out-buffer.js'
 import type { CasId } from './cas-id.js'
 import { Command, OVERHEAD_BYTES } from './command.js'
 import type { Receipt } from './exchange.js'
-import { checkOpaque, isMetaReply, lineError, wireOpaque } from './meta-replies.js'
+import { checkOpaque, isMetaReply, refuse, wireOpaque } from './meta-replies.js'
 import type { WireKey } from './transport.js'
 
 export interface MetaCommandFields<T> {
@@ -48,12 +48,7 @@ export class MetaCommand<T> extends Command<T, MetaReply> {
   }
 
   override receive(reply: MetaReply, from: object): Receipt {
-    if (!isMetaReply(reply)) {
-      const { error, isFatal } = lineError(reply)
-      this.fail(error)
-      if (isFatal) throw error
-      return 'last'
-    }
+    if (!isMetaReply(reply)) return refuse(this, reply)
     checkOpaque(reply, this.#opaque)
     this.settle(this.#fields.read, reply, from)
     return 'last'

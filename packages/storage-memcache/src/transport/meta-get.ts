@@ -3,7 +3,7 @@ import { encodeKey, encodeMeta, extendKeys } from '../protocol/meta/encode.js'
 import { ClassicCode, type MetaReply } from '../protocol/meta/reply.js'
 import type { OutBuffer } from '../protocol/out-buffer.js'
 import { Command, OVERHEAD_BYTES } from './command.js'
-import type { Exchange, Receipt } from './exchange.js'
+import { misplacedReply, type Exchange, type Receipt } from './exchange.js'
 import type { Fifo } from './fifo.js'
 import {
   checkOpaque,
@@ -11,9 +11,10 @@ import {
   GETS,
   isMetaReply,
   KEYS_PER_LINE,
-  lineError,
   READ_FLAGS,
   readItem,
+  refuse,
+  refuseLine,
   wireOpaque,
 } from './meta-replies.js'
 import type { WireKey } from './transport.js'
@@ -65,12 +66,7 @@ export class MetaGet extends Command<CacheItem | undefined, MetaReply> {
 
   override receive(reply: MetaReply, from: object): Receipt {
     if (this.#line !== undefined) return this.#receiveOfLine(this.#line, reply, from)
-    if (!isMetaReply(reply)) {
-      const { error, isFatal } = lineError(reply)
-      this.fail(error)
-      if (isFatal) throw error
-      return 'last'
-    }
+    if (!isMetaReply(reply)) return refuse(this, reply)
     checkOpaque(reply, this.#opaque)
     this.settle(readItem, reply, from)
     return 'last'
@@ -89,12 +85,7 @@ export class MetaGet extends Command<CacheItem | undefined, MetaReply> {
       line.take(reply, from)
       return 'more'
     }
-    if (reply.code !== ClassicCode.end) {
-      // Nobody knows which keys it stands for, nor what follows.
-      const { error } = lineError(reply)
-      this.fail(error)
-      throw error
-    }
+    if (reply.code !== ClassicCode.end) refuseLine(this, reply)
     this.succeed(undefined)
     return line.gets.at(-1) === this ? 'last' : 'passed'
   }
@@ -115,7 +106,7 @@ class GetLine {
   take(reply: MetaReply, from: object): void {
     let get = this.gets[this.#next++]
     while (get !== undefined && !get.takeValue(reply, from)) get = this.gets[this.#next++]
-    if (get === undefined) throw new Error('The server answered another command than the one that is due')
+    if (get === undefined) throw misplacedReply()
   }
 }
 

@@ -2,6 +2,7 @@ import { StorageError } from '@larder/storage-core'
 import type { CacheItem, CasResult, CasToken, PeekedItem } from '../cache.js'
 import { MetaCode, type MetaReply } from '../protocol/meta/reply.js'
 import { CasId } from './cas-id.js'
+import { misplacedReply, type Exchange } from './exchange.js'
 
 /** What `mg` is asked for a value with all that belongs to it. */
 export const READ_FLAGS = ' v f c'
@@ -25,7 +26,7 @@ export function isMetaReply(reply: MetaReply): boolean {
 /** Refuses the reply to another command. Old servers repeat no number on a miss. */
 export function checkOpaque(reply: MetaReply, opaque: number): void {
   const isRight = reply.opaque === opaque || (reply.opaque === -1 && reply.code !== MetaCode.value)
-  if (!isRight) throw new Error('The server answered another command than the one that is due')
+  if (!isRight) throw misplacedReply()
 }
 
 /**
@@ -35,7 +36,22 @@ export function checkOpaque(reply: MetaReply, opaque: number): void {
 export function lineError(reply: MetaReply): { readonly error: StorageError; readonly isFatal: boolean } {
   const line = reply.line()
   const isFatal = !line.startsWith('SERVER_ERROR ') && !line.includes('non-numeric')
-  return { error: new StorageError('E_SERVER', `The server answered: ${line.slice(0, 200)}`), isFatal }
+  return { error: unexpected(reply), isFatal }
+}
+
+/** An error line in the place of the one reply. */
+export function refuse(command: Exchange<MetaReply>, reply: MetaReply): 'last' {
+  const { error, isFatal } = lineError(reply)
+  command.fail(error)
+  if (isFatal) throw error
+  return 'last'
+}
+
+/** An error line in the place of values: nobody knows which keys it stands for, nor what follows. */
+export function refuseLine(command: Exchange<MetaReply>, reply: MetaReply): never {
+  const error = unexpected(reply)
+  command.fail(error)
+  throw error
 }
 
 /** Every reader takes the one reply of its command and gives the command's result, or throws its error. */
@@ -103,7 +119,8 @@ export function readCounter(reply: MetaReply): bigint | undefined {
   throw unexpected(reply)
 }
 
-function unexpected(reply: MetaReply): StorageError {
+/** What the server said, as the error that the caller gets. */
+export function unexpected(reply: MetaReply): StorageError {
   return new StorageError('E_SERVER', `The server answered: ${reply.line().slice(0, 200)}`)
 }
 

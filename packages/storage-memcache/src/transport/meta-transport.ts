@@ -5,7 +5,8 @@ import type { MetaReply } from '../protocol/meta/reply.js'
 import { addressText, type ServerAddress } from '../server-address.js'
 import { CasId } from './cas-id.js'
 import { Channel } from './channel.js'
-import { issue, ownedValue, type CreateExchange } from './issue.js'
+import { ChannelTransport } from './channel-transport.js'
+import { ownedItems, ownedValue } from './issue.js'
 import { LineCommand } from './line-command.js'
 import { ClassicGetBatch, MetaSetBatch } from './meta-batch.js'
 import { MetaCommand, type MetaCommandFields } from './meta-command.js'
@@ -21,9 +22,7 @@ const EXISTS: CasResult = Object.freeze({ status: 'exists' })
 const PEEK_FLAGS = `${replies.READ_FLAGS} t l h u`
 
 /** The meta commands, memcached's own choice for new clients since 1.6. */
-export class MetaTransport implements Transport {
-  readonly #channel: Channel<MetaReply>
-
+export class MetaTransport extends ChannelTransport<MetaReply> implements Transport {
   /** `health` is shared by all connections to the server. */
   constructor(
     address: ServerAddress,
@@ -35,11 +34,11 @@ export class MetaTransport implements Transport {
       dial: textDial(address, link),
       createReceiver: (onReply: (reply: MetaReply) => void) => new MetaReceiver(onReply),
     }
-    this.#channel = new Channel(addressText(address), wire, options, health)
+    super(new Channel(addressText(address), wire, options, health))
   }
 
   get(key: WireKey, signal?: AbortSignal): Promise<CacheItem | undefined> {
-    return this.#issue((resolve, reject) => new MetaGet(key, resolve, reject), signal)
+    return this.issue((resolve, reject) => new MetaGet(key, resolve, reject), signal)
   }
 
   getAndTouch(key: WireKey, exptime: number, signal?: AbortSignal): Promise<CacheItem | undefined> {
@@ -50,7 +49,7 @@ export class MetaTransport implements Transport {
   }
 
   getMulti(keys: readonly WireKey[], signal?: AbortSignal): Promise<CacheBatch> {
-    return this.#issue((resolve, reject) => new ClassicGetBatch(keys, resolve, reject), signal)
+    return this.issue((resolve, reject) => new ClassicGetBatch(keys, resolve, reject), signal)
   }
 
   set(item: WireItem, signal?: AbortSignal): Promise<CasToken> {
@@ -58,9 +57,8 @@ export class MetaTransport implements Transport {
   }
 
   setMulti(items: readonly WireItem[], signal?: AbortSignal): Promise<ReadonlyMap<string, Error>> {
-    const owned =
-      signal === undefined ? items : items.map((item) => ({ ...item, value: Buffer.from(item.value) }))
-    return this.#issue((resolve, reject) => new MetaSetBatch(owned, resolve, reject), signal)
+    const owned = ownedItems(items, signal)
+    return this.issue((resolve, reject) => new MetaSetBatch(owned, resolve, reject), signal)
   }
 
   add(item: WireItem, signal?: AbortSignal): Promise<CasToken | undefined> {
@@ -134,14 +132,6 @@ export class MetaTransport implements Transport {
     )
   }
 
-  disconnect(): void {
-    this.#channel.disconnect()
-  }
-
-  close(): void {
-    this.#channel.close()
-  }
-
   #store<T>(
     { key, value, flags, exptime }: WireItem,
     mode: string,
@@ -160,7 +150,7 @@ export class MetaTransport implements Transport {
   }
 
   #command<T>(fields: MetaCommandFields<T>, signal: AbortSignal | undefined): Promise<T> {
-    return this.#issue((resolve, reject) => new MetaCommand(fields, resolve, reject), signal)
+    return this.issue((resolve, reject) => new MetaCommand(fields, resolve, reject), signal)
   }
 
   #lines<T>(
@@ -169,11 +159,7 @@ export class MetaTransport implements Transport {
     read: (lines: readonly string[]) => T,
     signal: AbortSignal | undefined,
   ): Promise<T> {
-    return this.#issue((resolve, reject) => new LineCommand({ line, isLast, read }, resolve, reject), signal)
-  }
-
-  #issue<T>(create: CreateExchange<T, MetaReply>, signal: AbortSignal | undefined): Promise<T> {
-    return issue(this.#channel, create, signal)
+    return this.issue((resolve, reject) => new LineCommand({ line, isLast, read }, resolve, reject), signal)
   }
 }
 

@@ -4,6 +4,8 @@ import { HEADER_BYTES } from './frame.js'
 
 const REQUEST_MAGIC = 0x80
 const NO_VALUE = new Uint8Array(0)
+export const NO_EXTRAS: readonly number[] = []
+export const NO_KEY = Object.freeze({ text: '', bytes: 0 })
 
 /** One request. `extras` are up to five words of 32 bits; a CAS of 0 stands for none. */
 export interface BinaryRequest {
@@ -16,6 +18,19 @@ export interface BinaryRequest {
   readonly value: Uint8Array | undefined
   readonly casHigh: number
   readonly casLow: number
+}
+
+/** A request that stands on no state: without a CAS. */
+export function encodePlain(
+  out: OutBuffer,
+  opcode: number,
+  opaque: number,
+  key: { readonly text: string; readonly bytes: number },
+  extras: readonly number[] = NO_EXTRAS,
+  value?: Uint8Array,
+): void {
+  const [casHigh, casLow] = [0, 0]
+  encodeRequest(out, { opcode, opaque, key: key.text, keyBytes: key.bytes, extras, value, casHigh, casLow })
 }
 
 /** Writes one request in the layout of the binary protocol: header, extras, key, value. */
