@@ -160,6 +160,8 @@ export class Connection<Frame> implements LinkEvents {
     if (out.length === 0) return
     for (const group of out.groups()) this.#link.write(group)
     out.reset(this.#link.bufferedBytes === 0)
+    // What the kernel took at once is followed by no 'drain'.
+    if (exchange !== undefined && this.#link.bufferedBytes < MAX_BUFFERED_BYTES) this.#scheduleFlush()
   }
 
   #encode(exchange: Exchange<Frame>, previous: Exchange<Frame> | undefined): void {

@@ -295,6 +295,15 @@ export function cacheContract(name: string, fixture: CacheFixture): void {
       await Promise.all(calls)
     })
 
+    test('more bytes in one tick than a connection takes at once all arrive', async () => {
+      const key = fresh()
+      const sizes = Array.from({ length: 150 }, (_, i) => 10_000 + i)
+      await Promise.all(sizes.map((size) => cache.set(`${key}-${size}`, Buffer.alloc(size))))
+      const { items } = await cache.getMulti(sizes.map((size) => `${key}-${size}`))
+      expect(sizes.filter((size) => items.get(`${key}-${size}`)?.value.length !== size)).toEqual([])
+      await Promise.all(sizes.map((size) => cache.delete(`${key}-${size}`)))
+    })
+
     test('an aborted call rejects with E_ABORTED and its reason, and disturbs nobody', async () => {
       const key = fresh()
       await cache.set(key, bytes('1'))
