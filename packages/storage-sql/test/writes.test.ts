@@ -153,7 +153,7 @@ describe.each(DATABASE_NAMES)('writes on %s', (name) => {
   })
 
   test('a commit past its instant, and a hook without an end, are rolled back', async () => {
-    await using opened = await openFresh(name, { transactionTimeoutMs: 300 })
+    await using opened = await openFresh(name, { transactionTimeoutMs: 1_500 })
     const { storage } = opened
     const info = storage.info('c', 'r')
     const late = { beforeCommit: async () => ({ commitBefore: performance.now() - 1 }) }
@@ -163,7 +163,7 @@ describe.each(DATABASE_NAMES)('writes on %s', (name) => {
     const endless = { beforeCommit: () => new Promise<void>(() => undefined) }
     const start = performance.now()
     assert.equal((await errorOf(storage.putContent(info, 'x', { transaction: endless }))).code, 'E_TIMEOUT')
-    assert.ok(performance.now() - start < 5_000)
+    assert.ok(performance.now() - start < 8_000)
     assert.equal(await storage.exists(info), false)
     assert.equal((await storage.putContent(info, 'x')).version, 1)
   })

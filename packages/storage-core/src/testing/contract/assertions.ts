@@ -4,7 +4,7 @@ import type { ResourceInfo } from '../../resource.js'
 import type { Storage } from '../../storage.js'
 
 /** Long for any storage that answers, short for someone who waits for a test that hangs. */
-const PATIENCE_MS = 3_000
+const PATIENCE_MS = 10_000
 
 export function textOf({ bytes }: { readonly bytes: Uint8Array }): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString()
