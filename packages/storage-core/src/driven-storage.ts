@@ -33,6 +33,7 @@ type WriteArguments = [
   options?: WriteOptions,
 ]
 const ORDERS = ['name', 'oldest', 'newest'] as const
+const OPPOSITE = Object.freeze({ name: undefined, oldest: 'newest', newest: 'oldest' } as const)
 const DEFAULT_PAGE = 100
 const MAX_PAGE = 10_000
 const MAX_UNSETTLED = 1_000
@@ -156,12 +157,17 @@ export class DrivenStorage implements Storage {
     const listing = { collection, order, ext: normalizeExt(options.ext) }
     if (order !== 'name') this.#require('orderByModified', 'cannot order by the time of the last write')
     const after = options.after === undefined ? undefined : decodeCursor(listing, options.after)
-    const { rows, next } = await this.#run(options, (call) =>
+    const { rows, next, first } = await this.#run(options, (call) =>
       this.#driver.list({ ...listing, limit, after }, call),
     )
+    const opposite = OPPOSITE[order]
     return {
       entries: rows.map((row) => ({ ...row, info: new Address(this.#driver, collection, row.name) })),
       next: next === undefined ? undefined : encodeCursor(listing, next),
+      back:
+        first === undefined || opposite === undefined
+          ? undefined
+          : encodeCursor({ ...listing, order: opposite }, first),
     }
   }
 

@@ -46,6 +46,8 @@ export interface ListRows {
   readonly rows: readonly ListRow[]
   /** The driver's own mark of where the next page begins; undefined where there is nothing more. */
   readonly next: string | undefined
+  /** The same mark of the first row, for those who turn back; needed with `orderByModified`. */
+  readonly first?: string | undefined
 }
 
 /**

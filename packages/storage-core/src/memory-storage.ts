@@ -138,9 +138,9 @@ class MemoryDriver implements StorageDriver {
       .sort(comparison(order))
     const start = after === undefined ? 0 : startBehind(rows, parsePosition(after), comparison(order))
     const page = rows.slice(start, start + limit)
-    const last = page.at(-1)
-    const more = last !== undefined && start + limit < rows.length
-    return { rows: page, next: more ? `${last.name}\0${last.version}` : undefined }
+    const first = page[0]
+    const last = start + limit < rows.length ? page.at(-1) : undefined
+    return { rows: page, next: last && positionOf(last), first: first && positionOf(first) }
   }
 
   async settle(journalIds: readonly string[]): Promise<void> {
@@ -242,6 +242,10 @@ function startBehind(
 ): number {
   const index = rows.findIndex((row) => compare(row, position) > 0)
   return index === -1 ? rows.length : index
+}
+
+function positionOf({ name, version }: Position): string {
+  return `${name}\0${version}`
 }
 
 function parsePosition(text: string): Position {

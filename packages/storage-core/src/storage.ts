@@ -136,6 +136,11 @@ export interface ListPage {
   readonly entries: readonly ListEntry[]
   /** Where the next page begins; undefined on the last one. */
   readonly next: string | undefined
+  /**
+   * The `after` with which the opposite order goes on in front of the first entry, for orders by time: `'oldest'`
+   * behind a page of `'newest'`, and the other way round. Undefined for pages by name and for empty ones.
+   */
+  readonly back?: string | undefined
 }
 
 /** A write whose caches are not known to be right. */

@@ -133,6 +133,14 @@ class KnowsOneOrder extends Defective {
   }
 }
 
+class TurnsBackFromTheWrongEnd extends Defective {
+  override async page(collection: string, options: PageOptions = {}) {
+    const page = await super.page(collection, options)
+    const one = await super.page(collection, { ...options, limit: 1, after: page.next })
+    return { ...page, back: one.back ?? page.back }
+  }
+}
+
 class AddsAnEmptyPage extends Defective {
   override async page(collection: string, options: PageOptions = {}) {
     if (options.after === 'last') return { entries: [], next: undefined }
@@ -172,6 +180,7 @@ export const MUTANTS_OF_NAMES: readonly Mutant[] = [
   mutant('pages', 'takes cursors of other listings', () => new PagesWithLooseCursors()),
   mutant('pages', 'goes round in circles', () => new GoesRoundInCircles()),
   mutant('pages', 'knows only the order by name', () => new KnowsOneOrder()),
+  mutant('pages', 'turns back from the wrong end', () => new TurnsBackFromTheWrongEnd()),
   mutant('pages', 'adds an empty page at the end', () => new AddsAnEmptyPage()),
   mutant(CONTAINERS, 'empties a collection that is made again', () => new ForgetsMembersWhenMadeAgain()),
 ]

@@ -157,8 +157,8 @@ export class ProxyDriver implements StorageDriver {
   async list(request: ListRequest, call: DriverCall): Promise<ListRows> {
     this.#relay.start()
     this.#counters.durableListings++
-    const { entries, next } = await this.#storage.page(request.collection, { ...request, ...call })
-    return { rows: entries, next }
+    const { entries, next, back } = await this.#storage.page(request.collection, { ...request, ...call })
+    return { rows: entries, next, first: back }
   }
 
   listAll(

@@ -46,10 +46,12 @@ export class Listing {
     )
     if (rows.length === 0) await this.#containers.makeAgain(collection, signal)
     const page = rows.slice(0, limit)
-    const last = page.at(-1)
+    const [first] = page
+    const last = rows.length > limit ? page.at(-1) : undefined
     return {
       rows: page.map((row) => this.#listRow(row)),
-      next: last !== undefined && rows.length > limit ? this.#position(last) : undefined,
+      next: last && this.#position(last),
+      first: first && this.#position(first),
     }
   }
 

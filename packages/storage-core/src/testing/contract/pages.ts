@@ -85,6 +85,27 @@ export const pages = group('pages', (test) => {
     assert.deepEqual(older.map(nameOf), ['\uffff', '\u{1f600}', 'd', 'b', 'e'])
   })
 
+  test('orders by time can be walked back from any page', async (fixture) => {
+    const { storage, collection } = fixture
+    await putAll(fixture, NAMES)
+    assert.equal((await storage.page(collection)).back, undefined)
+    if (!fixture.supports.orderByModified) return
+    for (const [order, opposite] of [
+      ['newest', 'oldest'],
+      ['oldest', 'newest'],
+    ] as const) {
+      const ahead = [...ORDERED[order]]
+      let after: string | undefined
+      for (let start = 0; start < ahead.length; start += 2) {
+        const page = await storage.page(collection, { order, limit: 2, after })
+        const before = await walk(storage, collection, { order: opposite, limit: 2, after: page.back })
+        assert.deepEqual(before.map(nameOf), ahead.slice(0, start).reverse(), `${order}, behind ${start}`)
+        after = page.next
+      }
+    }
+    assert.equal((await storage.page(fixture.otherCollection(), { order: 'newest' })).back, undefined)
+  })
+
   test('ext and pages go together', async (fixture) => {
     await putAll(fixture, ['1.x', '2.y', '3.x', '4.y', '5.x', '6.x'])
     for (const order of ordersOf(fixture)) {
@@ -156,9 +177,11 @@ function nameOf(entry: ListEntry): string {
 async function walk(storage: Storage, collection: string, options: PageOptions): Promise<ListEntry[]> {
   const all: ListEntry[] = []
   let after = options.after
+  let mayBeEmpty = after !== undefined
   do {
     const page = await storage.page(collection, { ...options, after })
-    assert.ok(page.entries.length > 0, 'a page is empty')
+    assert.ok(page.entries.length > 0 || mayBeEmpty, 'a page is empty')
+    mayBeEmpty = false
     assert.ok(page.entries.length <= (options.limit ?? 100), 'a page is too long')
     all.push(...page.entries)
     // A cursor that does not move on would never end.
