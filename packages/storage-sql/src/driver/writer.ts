@@ -187,7 +187,10 @@ export class Writer {
       await connection.commit()
     } catch (error) {
       if (!isInDoubt(error)) throw error
-      throw new OutcomeUnknownError('The answer to the commit never came', { key, cause: error })
+      throw new OutcomeUnknownError('Whether the write was committed is unknown: no answer came', {
+        key,
+        cause: error,
+      })
     }
   }
 }

@@ -1,0 +1,202 @@
+import { startMariadb, startPostgres, startProxy } from '@larder/dev-servers'
+import { servers } from '@larder/dev-servers/vitest'
+import { OutcomeUnknownError } from '@larder/storage-core'
+import { MemcacheStorage, RemoteCache } from '@larder/storage-memcache'
+import { SqlStorage } from '@larder/storage-sql'
+import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { DataSource, type DataSourceOptions } from 'typeorm'
+import { describe, test } from 'vitest'
+import { DATABASES } from './databases.js'
+
+const OLD_FILM = 'academy dinosaur'
+const NEW_FILM = 'ace goldfinger'
+/** So long that a relay runs only where the test wants one. */
+const NEVER_MS = 1_000_000_000
+
+interface Urls {
+  /** Of everybody else. */
+  readonly direct: string
+  /** Of the writer whose commit meets the fault. */
+  readonly writer: string
+  /** Of a statement of that writer. */
+  readonly timeoutMs: number
+}
+
+/** A process that reads, one that writes, and a film that is stored and cached as 'old'. */
+async function setUp({ direct, writer: writerUrl, timeoutMs }: Urls) {
+  const ours = { servers: servers.memcached.servers, namespace: `commits-${randomUUID()}:` }
+  const waiting = { ...ours, relayIntervalMs: NEVER_MS }
+  const durable = await SqlStorage.open({ url: direct })
+  const reader = new MemcacheStorage({ ...waiting, storage: durable })
+  await reader.putContent(reader.info('films', OLD_FILM), 'old')
+  await reader.getContent(reader.info('films', OLD_FILM))
+  await reader.ls('films')
+  const away = await SqlStorage.open({ url: writerUrl, statementTimeoutMs: timeoutMs })
+  const writer = new MemcacheStorage({ ...waiting, storage: away })
+  const cache = new RemoteCache(servers.memcached.servers)
+  const sql = await sqlOn(direct)
+  const closing = [reader, writer, durable, away]
+  return {
+    reader,
+    sql,
+    names: async () => [...(await reader.ls('films')).keys()].sort(),
+    read: async (film = OLD_FILM) => (await reader.getContent(reader.info('films', film))).bytes.toString(),
+    /** Writes 'new' in a transaction that meets the fault before its commit. */
+    write: async (film: string, fault: () => Promise<unknown> | void) => {
+      const transaction = { beforeCommit: async () => void (await fault()) }
+      const write = writer.putContent(writer.info('films', film), 'new', { transaction })
+      return write.then(
+        () => assert.fail('the write was acknowledged'),
+        (error: unknown) => error,
+      )
+    },
+    /** What everybody finds in the cache: a mark is empty. */
+    cached: async (film = OLD_FILM) =>
+      (await cache.get(`${reader.info('films', film).key}:c`))?.value.toString() ?? '',
+    /** Until the relay of another process has set everything right. */
+    relay: async () => {
+      const relaying = new MemcacheStorage({
+        ...ours,
+        storage: durable,
+        relayIntervalMs: 20,
+        relayAfterMs: 0,
+      })
+      closing.unshift(relaying)
+      await relaying.ls('other')
+      while ((await sql.query<unknown[]>('SELECT id FROM larder_journal')).length > 0) await sleep(20)
+    },
+    [Symbol.asyncDispose]: async () => {
+      for (const each of closing) await each.shutdown()
+      await sql.destroy()
+      await cache.close()
+    },
+  }
+}
+
+function sqlOn(url: string): Promise<DataSource> {
+  const options = { type: url.startsWith('postgres') ? 'postgres' : 'mariadb', url }
+  return new DataSource(options as DataSourceOptions).initialize()
+}
+
+/** The database of that name, with a proxy on the writer's way to it. */
+async function setUpProxied(name: string) {
+  const place = await DATABASES[name]?.()
+  assert.ok(place)
+  const url = new URL(place.url)
+  const network = await startProxy({ host: url.hostname, port: Number(url.port) })
+  url.host = network.address
+  const world = await setUp({ direct: place.url, writer: url.href, timeoutMs: 2_000 })
+  return {
+    ...world,
+    network,
+    [Symbol.asyncDispose]: async () => {
+      await network.pass()
+      await world[Symbol.asyncDispose]()
+      await network.stop()
+      await place.drop()
+    },
+  }
+}
+
+function assertUnknown(error: unknown): void {
+  assert.ok(error instanceof OutcomeUnknownError, String(error))
+  assert.equal(error.code, 'E_OUTCOME_UNKNOWN')
+  assert.match(error.message, /unknown/)
+}
+
+describe.each(['PostgreSQL', 'MariaDB'])('a commit to %s of which nobody knows', (name) => {
+  test('happened, and its answer never came: it is read past the cache, and then out of it', async () => {
+    await using world = await setUpProxied(name)
+    const { reader, network } = world
+    assertUnknown(await world.write(OLD_FILM, () => network.truncate(0)))
+    assert.equal(await world.cached(), '')
+    assert.equal(await world.read(), 'new')
+    await world.relay()
+    // The relay has left its mark, or nothing.
+    assert.equal(await world.read(), 'new')
+    assert.doesNotMatch(await world.cached(), /old$/)
+    await reader.putContent(reader.info('films', OLD_FILM), 'newer')
+    assert.match(await world.cached(), /newer$/)
+  })
+
+  test('happened, and made something: it can be read, and is listed once the relay has run', async () => {
+    await using world = await setUpProxied(name)
+    const { network } = world
+    assertUnknown(await world.write(NEW_FILM, () => network.truncate(0)))
+    assert.equal(await world.read(NEW_FILM), 'new')
+    await world.relay()
+    assert.deepEqual(await world.names(), [OLD_FILM, NEW_FILM])
+  })
+
+  test('was lost on its way: the old value is read past the cache, and the next write goes through', async () => {
+    await using world = await setUpProxied(name)
+    const { reader, network } = world
+    assertUnknown(await world.write(OLD_FILM, () => network.blackhole()))
+    assert.equal(await world.cached(), '')
+    assert.equal(await world.read(), 'old')
+    await network.pass()
+    network.cut()
+    await reader.putContent(reader.info('films', OLD_FILM), 'newer')
+    assert.match(await world.cached(), /newer$/)
+    assert.equal(await world.read(), 'newer')
+  })
+
+  test('arrives after its writer has given up: nobody finds the value of before in the cache', async () => {
+    await using world = await setUpProxied(name)
+    const { network } = world
+    assertUnknown(await world.write(OLD_FILM, () => network.hold()))
+    assert.equal(await world.read(), 'old')
+    assert.equal(await world.cached(), '')
+    await network.pass()
+    while ((await world.read()) === 'old') await sleep(20)
+    assert.equal(await world.read(), 'new')
+    await world.relay()
+    assert.equal(await world.read(), 'new')
+  })
+})
+
+describe('a database that fails over in the middle of a commit', () => {
+  test('PostgreSQL, whose successor has the commit', async () => {
+    const waitsForStandby = {
+      wal_level: 'replica',
+      max_wal_senders: '2',
+      synchronous_standby_names: 'nobody',
+    }
+    await using server = await startPostgres({ settings: waitsForStandby })
+    const writer = new URL(server.url)
+    writer.searchParams.set('options', '-csynchronous_commit=on')
+    await using world = await setUp({ direct: server.url, writer: writer.href, timeoutMs: 60_000 })
+    const writing = world.write(OLD_FILM, () => undefined)
+    const look = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+    while ((await world.sql.query<unknown[]>(look)).length === 0) await sleep(20)
+    await server.kill()
+    assertUnknown(await writing)
+    assert.equal(await world.cached(), '')
+    await server.restart()
+    assert.equal(await world.read(), 'new')
+    await world.relay()
+    assert.equal(await world.read(), 'new')
+  })
+
+  test('MariaDB, whose successor does not have it', async () => {
+    // What is acknowledged outlives the server, as it does by default.
+    const durable = { 'innodb-flush-log-at-trx-commit': '1' }
+    await using server = await startMariadb({ settings: durable })
+    await using world = await setUp({ direct: server.url, writer: server.url, timeoutMs: 60_000 })
+    const admin = world.sql.createQueryRunner()
+    const writing = world.write(OLD_FILM, () => admin.query('FLUSH TABLES WITH READ LOCK'))
+    const look =
+      "SELECT id FROM information_schema.processlist WHERE info = 'COMMIT' AND state LIKE 'Waiting%'"
+    while ((await world.sql.query<unknown[]>(look)).length === 0) await sleep(20)
+    await server.kill()
+    assertUnknown(await writing)
+    assert.equal(await world.cached(), '')
+    await server.restart()
+    assert.equal(await world.read(), 'old')
+    const { reader } = world
+    await reader.putContent(reader.info('films', OLD_FILM), 'newer')
+    assert.match(await world.cached(), /newer$/)
+  })
+})
