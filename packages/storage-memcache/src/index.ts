@@ -19,6 +19,7 @@ export type {
   PeekedItem,
   ReadOptions,
 } from './cache.js'
+export type { CacheChoice } from './client/cache-choice.js'
 export { COMMAND_CHANNEL } from './client/client-core.js'
 export type { CommandEvent } from './client/client-core.js'
 export type { ClientKey, UnfitKeys } from './client/client-keys.js'
