@@ -1,7 +1,6 @@
 // Listings at 100,000 and 1,000,000 members: `pnpm --filter @larder/bench listing`. Writes results/listing.json and .md.
-import { mkdirSync, writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
-import { fileURLToPath } from 'node:url'
+import { write } from '../lib/results.mjs'
 import { measureAdds } from './adds.mjs'
 import { measureBuilds } from './builds.mjs'
 import { measureMemory } from './memory.mjs'
@@ -43,8 +42,6 @@ try {
   await servers.stop()
 }
 
-const folder = fileURLToPath(new URL('../results', import.meta.url))
-mkdirSync(folder, { recursive: true })
-writeFileSync(`${folder}/listing.json`, `${JSON.stringify(results, undefined, 2)}\n`)
-writeFileSync(`${folder}/listing.md`, describe(results))
+write('listing.json', `${JSON.stringify(results, undefined, 2)}\n`)
+write('listing.md', describe(results))
 process.exit()

@@ -4,9 +4,8 @@
 import { startMemcached } from '@larder/dev-servers'
 import { MemcacheClient, RemoteCache } from '@larder/storage-memcache'
 import assert from 'node:assert/strict'
-import { writeFileSync } from 'node:fs'
 import { performance } from 'node:perf_hooks'
-import { fileURLToPath } from 'node:url'
+import { write, writePart } from '../lib/results.mjs'
 import { median } from './workload.mjs'
 
 const OPERATIONS = Number(process.env['OPERATIONS'] ?? 10_000_000)
@@ -113,7 +112,22 @@ Memory is ${isFlat ? 'flat' : 'not flat'}: from the second fifth to the last, me
 ${rows.join('\n')}
 `
 console.log(report)
-if (OPERATIONS >= 10_000_000) {
-  writeFileSync(fileURLToPath(new URL('../results/memcache-soak.md', import.meta.url)), report)
-}
+write('memcache-soak.md', report)
+writePart('memcache-soak', {
+  title: 'Soak of the memcached client',
+  command: 'pnpm --filter @larder/bench memcache:soak',
+  text: `${OPERATIONS.toLocaleString('en')} operations, ${WORKERS} at once on three servers, in ${seconds.toFixed(0)} s; every answer was the one expected.`,
+  plots: [
+    {
+      title: 'Memory after a garbage collection',
+      x: 'operations',
+      y: 'MiB',
+      lines: Object.keys(MAX_GROWTH).map((name) => ({
+        name,
+        points: samples.map((one) => [one.operation, Number(one[name].toFixed(1))]),
+      })),
+    },
+  ],
+  targets: [{ text: 'A soak holds memory flat', figure: `MiB: ${growths.join(', ')}`, isReached: isFlat }],
+})
 process.exit(isFlat ? 0 : 1)

@@ -12,7 +12,7 @@ import { Loader } from 'layered-loader'
 import { RedisCache } from 'layered-loader/redis'
 import { MemcacheStorage, QueryCache } from '@larder/storage-memcache'
 import { MemcacheQueryResultCache } from '@larder/storage-memcache/typeorm'
-import { versionOf } from './versions.mjs'
+import { packageVersion } from '../lib/versions.mjs'
 import { openTypeorm } from './typeorm.mjs'
 
 const TTL_MS = 600_000
@@ -38,7 +38,7 @@ const saveFilm = (stage, content) => stage.films.save({ id: stage.key, content }
 export const peers = [
   {
     name: 'Larder',
-    version: versionOf('@larder/storage-memcache'),
+    version: packageVersion('@larder/storage-memcache'),
     backend: 'memcached',
     tells: ['delete', 'set'],
     open: async ({ servers, durable, key }) => {
@@ -53,7 +53,7 @@ export const peers = [
   },
   {
     name: 'Larder, QueryCache',
-    version: versionOf('@larder/storage-memcache'),
+    version: packageVersion('@larder/storage-memcache'),
     backend: 'memcached',
     tells: ['delete'],
     open: async (stage) => {
@@ -68,7 +68,7 @@ export const peers = [
   },
   {
     name: 'Larder, as the query cache of TypeORM',
-    version: versionOf('@larder/storage-memcache'),
+    version: packageVersion('@larder/storage-memcache'),
     backend: 'memcached',
     tells: ['delete'],
     open: (stage) => {
@@ -79,7 +79,7 @@ export const peers = [
   },
   {
     name: 'keyv, by hand',
-    version: `${versionOf('keyv')}, @keyv/memcache ${versionOf('@keyv/memcache')}`,
+    version: `${packageVersion('keyv')}, @keyv/memcache ${packageVersion('@keyv/memcache')}`,
     backend: 'memcached',
     tells: ['delete', 'set'],
     open: async (stage) => {
@@ -97,7 +97,7 @@ export const peers = [
   },
   {
     name: 'cache-manager',
-    version: versionOf('cache-manager'),
+    version: packageVersion('cache-manager'),
     backend: 'memcached',
     tells: ['delete', 'set'],
     open: async (stage) => {
@@ -112,7 +112,7 @@ export const peers = [
   },
   {
     name: 'cacheable',
-    version: versionOf('cacheable'),
+    version: packageVersion('cacheable'),
     backend: 'memcached',
     tells: ['delete', 'set'],
     open: async (stage) => {
@@ -127,7 +127,7 @@ export const peers = [
   },
   {
     name: '@epic-web/cachified',
-    version: versionOf('@epic-web/cachified'),
+    version: packageVersion('@epic-web/cachified'),
     backend: 'memcached',
     tells: ['delete', 'set'],
     open: async (stage) => {
@@ -148,7 +148,7 @@ export const peers = [
   },
   {
     name: 'bentocache',
-    version: versionOf('bentocache'),
+    version: packageVersion('bentocache'),
     backend: 'redis',
     tells: ['delete', 'set'],
     open: async (stage) => {
@@ -165,7 +165,7 @@ export const peers = [
   },
   {
     name: 'async-cache-dedupe',
-    version: versionOf('async-cache-dedupe'),
+    version: packageVersion('async-cache-dedupe'),
     backend: 'redis',
     tells: ['delete'],
     open: async (stage) => {
@@ -182,7 +182,7 @@ export const peers = [
   },
   {
     name: 'layered-loader, async tier',
-    version: versionOf('layered-loader'),
+    version: packageVersion('layered-loader'),
     backend: 'redis',
     tells: ['delete', 'set'],
     open: async (stage) => {
@@ -202,7 +202,7 @@ export const peers = [
   },
   {
     name: 'TypeORM, query cache',
-    version: versionOf('typeorm'),
+    version: packageVersion('typeorm'),
     backend: 'a table',
     tells: ['delete'],
     open: (stage) => openTypeorm(stage, true),

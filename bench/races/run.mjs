@@ -1,16 +1,14 @@
 // What the next read returns after a race, library by library: `npx pnpm@12 races`. Real servers, and
 // gates instead of luck. Writes results/races.md and .json; fails if Larder ever serves the past.
 import { startMemcached } from '@larder/dev-servers'
-import { mkdirSync, writeFileSync } from 'node:fs'
 import { setTimeout } from 'node:timers'
-import { fileURLToPath } from 'node:url'
+import { write } from '../lib/results.mjs'
 import { peers } from './peers.mjs'
 import { plays } from './plays.mjs'
 import { startRedis } from './redis.mjs'
 import { Stage } from './stage.mjs'
 
 const PLAY_LIMIT_MS = 20_000
-const here = (path) => fileURLToPath(new URL(path, import.meta.url))
 
 async function playOne(peer, { tells, play }, servers) {
   if (!peer.tells.includes(tells)) return '-'
@@ -56,12 +54,8 @@ const markdown =
     })
     .join('') +
   `\nNode ${process.version}. \`npx pnpm@12 races\` plays it again.\n`
-mkdirSync(here('../results'), { recursive: true })
-writeFileSync(here('../results/races.md'), markdown)
-writeFileSync(
-  here('../results/races.json'),
-  `${JSON.stringify({ node: process.version, rows }, undefined, 2)}\n`,
-)
+write('races.md', markdown)
+write('races.json', `${JSON.stringify({ node: process.version, rows }, undefined, 2)}\n`)
 console.log(markdown)
 const ours = rows.filter(({ library }) => library.startsWith('Larder'))
 const isRight = ours.every(({ served }) =>

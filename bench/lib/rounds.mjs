@@ -1,0 +1,89 @@
+// Contenders in processes of their own, in rounds that take turns: a busy moment of the machine falls on all.
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
+import { performance } from 'node:perf_hooks'
+
+/** The side of a contender: each message is a test, the answer what `workOf(test)` has done; null where it cannot. */
+export function serve(workOf) {
+  process.on('message', async (test) => {
+    const work = workOf(test)
+    if (work === undefined) return process.send(null)
+    const cpu = process.cpuUsage()
+    const start = performance.now()
+    const operations = await work()
+    const ms = performance.now() - start
+    const { user, system } = process.cpuUsage(cpu)
+    process.send({ ms, cpuMicros: user + system, operations: operations ?? test.operations })
+  })
+  process.on('disconnect', () => process.exit())
+  process.send('ready')
+}
+
+/** Starts a contender: a script that calls `serve`. */
+export async function startPeer(name, script, args, execPath = process.execPath) {
+  const child = fork(script, args, { execPath })
+  const death = once(child, 'exit').then(([code]) => {
+    throw new Error(`${name} ended with ${code}`)
+  })
+  // It may end when all is done.
+  death.catch(() => {})
+  const answer = async () => (await Promise.race([once(child, 'message'), death]))[0]
+  await answer()
+  return {
+    name,
+    run: async (test) => {
+      child.send(test)
+      return (await answer()) ?? undefined
+    },
+    end: () => child.connected && child.disconnect(),
+  }
+}
+
+/** One round that warms up, and `rounds` that count: what each contender answered, by its name. */
+export async function takeTurns(peers, rounds, test) {
+  const answers = new Map()
+  for (let round = 0; round <= rounds; round++) {
+    for (const peer of peers) {
+      const answer = await peer.run(test)
+      if (answer === undefined || round === 0) continue
+      answers.set(peer.name, [...(answers.get(peer.name) ?? []), answer])
+    }
+  }
+  return answers
+}
+
+/** Median and quartiles. */
+export function spread(numbers) {
+  const sorted = [...numbers].sort((a, b) => a - b)
+  const at = (share) => round(sorted[Math.floor((sorted.length - 1) * share + 0.5)])
+  return { median: at(0.5), low: at(0.25), high: at(0.75) }
+}
+
+/**
+ * A test as the report has it. `numberOf` makes the number that is compared of an answer; ratios are those of a
+ * round to the same round of the baseline.
+ */
+export function testOf({ name, unit, better, baseline }, answers, numberOf) {
+  const base = answers.get(baseline)?.map(numberOf)
+  const results = Array.from(answers, ([peer, all]) => {
+    const numbers = all.map(numberOf)
+    const ratio = base === undefined ? undefined : spread(numbers.map((number, i) => number / base[i]))
+    return { name: peer, ...spread(numbers), ratio }
+  })
+  return { name, unit, better, baseline, results }
+}
+
+export const perSecond = ({ operations, ms }) => (operations / ms) * 1000
+export const microsEach = ({ operations, ms }) => (ms * 1000) / operations
+export const cpuMicrosEach = ({ operations, cpuMicros }) => cpuMicros / operations
+
+/** What `test` says, of the first contender compared with the second. */
+export function ratioIn(tests, name, peer, other) {
+  const results = tests.find((test) => test.name === name)?.results
+  const [one, two] = [peer, other].map((wanted) => results?.find((result) => result.name === wanted)?.median)
+  return one === undefined || two === undefined ? undefined : one / two
+}
+
+function round(number) {
+  return Number(number.toPrecision(4))
+}

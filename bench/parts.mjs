@@ -1,0 +1,29 @@
+// What `npx pnpm@12 bench` runs, in the order of the report. Each script writes NAME.json into the folder BENCH_RESULTS.
+export const PARTS = {
+  memcache: {
+    script: 'memcache/run.mjs',
+    quick: { args: ['--rounds', '3', '--scale', '0.25'] },
+    full: { args: ['--rounds', '9'] },
+  },
+  'memcache-layers': {
+    script: 'memcache/layers.mjs',
+    quick: { env: { ROUNDS: '5', OPERATIONS: '20000' } },
+    full: { env: { ROUNDS: '15' } },
+  },
+  'memcache-soak': {
+    script: 'memcache/soak.mjs',
+    quick: { env: { OPERATIONS: '300000' } },
+    full: {},
+  },
+  storage: {
+    script: 'storage/run.mjs',
+    quick: { args: ['--rounds', '3', '--round-ms', '250', '--files', '1000', '--stream-mb', '64'] },
+    full: { args: ['--rounds', '7', '--round-ms', '700', '--files', '10000', '--stream-mb', '500'] },
+  },
+  races: { script: 'races/run.mjs', quick: {}, full: {} },
+  listing: {
+    script: 'listing/run.mjs',
+    quick: { env: { ROUNDS: '3', COUNTS: '100,1000,10000' } },
+    full: {},
+  },
+}
