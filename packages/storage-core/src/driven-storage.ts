@@ -44,6 +44,8 @@ export class DrivenStorage implements Storage {
   #inFlight = 0
   #drained: (() => void) | undefined
   #closing: Promise<void> | undefined
+  /** As long as a hook runs that has not waited for anything yet: then it is known who calls. */
+  #isInHook = false
 
   constructor(driver: StorageDriver) {
     this.#driver = driver
@@ -226,6 +228,10 @@ export class DrivenStorage implements Storage {
 
   #enter(options: CallOptions | undefined): DriverCall {
     if (this.#closing !== undefined) throw new StorageError('E_CLOSED', 'The storage is closed')
+    if (this.#isInHook) {
+      const told = 'A transaction hook must not call its own storage: both would wait for each other'
+      throw new StorageError('E_UNSUPPORTED', told)
+    }
     const signal = options?.signal
     throwIfAborted(signal)
     this.#inFlight++
@@ -266,12 +272,12 @@ export class DrivenStorage implements Storage {
     if (parts.length === 0) throw new TypeError('put needs content, metadata or both')
     const conditions = conditionsOf(options, parts)
     if (parts.length > 1) this.#require('atomicParts', 'cannot write both parts in one step')
-    if (options.transaction !== undefined) this.#checkHook(options.transaction)
+    const transaction = options.transaction === undefined ? undefined : this.#hookOf(options.transaction)
     const given = parts.map((part) => [part, this.#changeOf(sources[part])] as const)
     return this.#run(options, async (call) => {
       const changes: { [part in PartName]?: PartChange } = {}
       for (const [part, change] of given) changes[part] = await this.#settled(change, call)
-      return this.#driver.write({ info: own, changes, conditions, transaction: options.transaction }, call)
+      return this.#driver.write({ info: own, changes, conditions, transaction }, call)
     })
   }
 
@@ -280,10 +286,19 @@ export class DrivenStorage implements Storage {
     return checkSource(source as ByteSource)
   }
 
-  #checkHook(hook: TransactionHook): void {
+  #hookOf(hook: TransactionHook): TransactionHook {
     if (typeof hook?.beforeCommit !== 'function')
       throw new TypeError('A transaction hook needs beforeCommit()')
     this.#require('transactions', 'has no transactions to take part in')
+    const beforeCommit: TransactionHook['beforeCommit'] = (pending) => {
+      this.#isInHook = true
+      try {
+        return hook.beforeCommit(pending)
+      } finally {
+        this.#isInHook = false
+      }
+    }
+    return { journal: hook.journal, beforeCommit }
   }
 
   /** A driver without streams gets the bytes. */

@@ -86,7 +86,9 @@ export interface TransactionHook {
    * Runs once the row is changed and locked, before the commit; not at all for a write that changes nothing.
    * Should it reject, the write is rolled back and rejects with the same error. It may run again, from the
    * start, when the storage repeats a transaction that collided with another. It must not call the same storage: the
-   * transaction holds one of its connections, and on SQLite the only one that writes, so that both would wait.
+   * transaction holds one of its connections, and on SQLite the only one that writes, so that both would wait. Such a
+   * call rejects with `E_UNSUPPORTED`; one that comes after the hook has waited for something cannot be told from
+   * others, and ends with the time of the transaction.
    */
   beforeCommit(pending: PendingWrite): Promise<CommitTerms | void>
 }

@@ -168,6 +168,23 @@ describe.each(DATABASE_NAMES)('writes on %s', (name) => {
     assert.equal((await storage.putContent(info, 'x')).version, 1)
   })
 
+  test('a hook that waits for its own storage ends with the time of its transaction', async () => {
+    await using opened = await openFresh(name, { transactionTimeoutMs: 300 })
+    const { storage } = opened
+    const info = storage.info('c', 'r')
+    let inner: Promise<unknown> = Promise.resolve()
+    const beforeCommit = async () => {
+      await Promise.resolve()
+      inner = storage.putContent(info, 'inner').catch(() => undefined)
+      await inner
+    }
+    const error = await errorOf(storage.putContent(info, 'outer', { transaction: { beforeCommit } }))
+    assert.equal(error.code, 'E_TIMEOUT')
+    assert.match(error.message, /own storage/)
+    await inner
+    assert.notEqual((await storage.getMany([info]))[0]?.bytes.toString(), 'outer')
+  })
+
   test('the journal row has keys, version, address and the time of the database', async () => {
     await using opened = await openFresh(name)
     const { storage } = opened

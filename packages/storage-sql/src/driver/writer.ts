@@ -202,7 +202,11 @@ async function hookWithin(
 ): ReturnType<TransactionHook['beforeCommit']> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(tooLate(pending.info.key)), Math.max(0, deadline - performance.now()))
+    const told = 'The hook outlived the time of its transaction. Does it wait for its own storage?'
+    timer = setTimeout(
+      () => reject(tooLate(pending.info.key, told)),
+      Math.max(0, deadline - performance.now()),
+    )
   })
   try {
     return await Promise.race([hook.beforeCommit(pending), late])
@@ -220,8 +224,8 @@ function nameOf({ info }: WriteRequest): string {
   return info.resource
 }
 
-function tooLate(key: string): StorageError {
-  return new StorageError('E_TIMEOUT', 'The transaction outlived the time it was given', { key })
+function tooLate(key: string, told = 'The transaction outlived the time it was given'): StorageError {
+  return new StorageError('E_TIMEOUT', told, { key })
 }
 
 /** What removing nothing resolves to. */

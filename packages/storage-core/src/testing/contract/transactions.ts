@@ -82,12 +82,42 @@ export const transactions = group('transactions', (test) => {
   transactional('nothing is seen before the commit', async ({ storage, reopen, info }) => {
     const reader = (await reopen?.()) ?? storage
     await storage.putContent(info(), 'old')
-    let seen: string | undefined
-    const look = async () =>
-      void (seen = await soon(contentOf(reader, info()), 'a read during a transaction'))
-    await storage.putContent(info(), 'new', { transaction: { beforeCommit: look } })
-    assert.equal(seen, 'old')
+    let reach: () => void = () => undefined
+    let commit: () => void = () => undefined
+    const reached = new Promise<void>((resolve) => (reach = resolve))
+    const committed = new Promise<void>((resolve) => (commit = resolve))
+    const beforeCommit = () => {
+      reach()
+      return committed
+    }
+    const writing = storage.putContent(info(), 'new', { transaction: { beforeCommit } })
+    try {
+      await Promise.race([reached, writing])
+      assert.equal(await soon(contentOf(reader, info()), 'a read during a transaction'), 'old')
+    } finally {
+      commit()
+    }
+    await writing
     assert.equal(await contentOf(reader, info()), 'new')
+  })
+
+  transactional('a hook that calls its own storage is told so', async ({ storage, collection, info }) => {
+    await storage.putContent(info(), 'old')
+    const calls = [
+      () => storage.getContent(info('other')),
+      () => storage.exists(info('other')),
+      () => storage.putContent(info('other'), 'x'),
+      () => storage.removeContent(info()),
+      () => storage.page(collection),
+      () => storage.ls(collection),
+    ]
+    for (const call of calls) {
+      const beforeCommit = async () => void (await call())
+      const writing = storage.putContent(info(), 'new', { transaction: { beforeCommit } })
+      await assertCode(soon(writing, 'a write whose hook calls its storage'), 'E_UNSUPPORTED')
+    }
+    assert.equal(await contentOf(storage, info()), 'old')
+    await storage.putContent(info('other'), 'x')
   })
 
   transactional('a hook that rejects leaves nothing', async ({ storage, collection, info }) => {
