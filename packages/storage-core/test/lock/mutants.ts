@@ -203,7 +203,6 @@ export const LOCK_MUTANTS: readonly LockMutant[] = [
   inDriver('leases', 'leaves what nobody extends to nobody', KnowsNoOwnerAfterTheLease),
   inDriver('leases', 'says of what was lost that it was held', SaysThatAllWasHeld),
   inDriver('withLock', 'says of what was lost that it was held', SaysThatAllWasHeld),
-  inDriver('withLock', 'says that it extends and does not', ExtendsNothing),
   inLock('withLock', 'does not extend', DoesNotExtend),
   inLock('withLock', 'keeps what failed', KeepsItAfterAFailure),
   inDriver(FENCING, 'counts a process by itself', CountsForItself),
