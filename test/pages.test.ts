@@ -1,5 +1,5 @@
-import { existsSync, readFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { ROOT } from './support/compile.js'
 import { pages } from './support/pages.js'
@@ -7,6 +7,27 @@ import { blocksOf } from './support/snippets.js'
 
 function sourceOf(path: string): string {
   return readFileSync(join(ROOT, path), 'utf8')
+}
+
+/** As GitHub and the site make them. */
+function anchorsOf(markdown: string): string[] {
+  const headings = Array.from(markdown.matchAll(/^#+ (?<text>.*)$/gm), ({ groups }) => groups?.['text'] ?? '')
+  return headings.map((text) =>
+    text
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N}\s_-]/gu, '')
+      .replaceAll(' ', '-'),
+  )
+}
+
+function isFile(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isFile() === true
+}
+
+function sourcesBelow(folder: string): string[] {
+  return readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts'))
+    .map((name) => sourceOf(join(folder, name)))
 }
 
 describe('links between pages and files', () => {
@@ -17,9 +38,22 @@ describe('links between pages and files', () => {
     )
     const missing = targets.filter(
       (target) =>
-        target !== undefined && !/^https?:/.test(target) && !existsSync(join(ROOT, dirname(page), target)),
+        // Files, since a site has no view of a folder.
+        target !== undefined && !/^https?:/.test(target) && !isFile(join(ROOT, dirname(page), target)),
     )
     expect(missing).toEqual([])
+  })
+
+  test.each([...pages()])('of %s to a heading find it', (page, markdown) => {
+    const links = Array.from(
+      markdown.matchAll(/\]\((?<file>[^)#\s:]*)#(?<anchor>[^)]*)\)/g),
+      ({ groups }) => [groups?.['file'] ?? '', groups?.['anchor'] ?? ''] as const,
+    )
+    const lost = links.filter(([file, anchor]) => {
+      const target = file === '' ? page : join(dirname(page), file)
+      return !anchorsOf(pages().get(target) ?? '').includes(anchor)
+    })
+    expect(lost).toEqual([])
   })
 
   test.each([...pages()])('file names in %s are those of files', (page, markdown) => {
@@ -32,13 +66,21 @@ describe('links between pages and files', () => {
 })
 
 describe('decisions', () => {
-  const decisions = [...pages()].filter(([page]) => page.startsWith('docs/decisions/'))
+  const decisions = [...pages()].filter(([page]) => /^docs\/decisions\/\d/.test(page))
   const numberOf = (page: string) => Number(/(\d{4})-[\w-]+\.md$/.exec(page)?.[1])
 
   test('are numbered one after another, each as its title says', () => {
     const numbers = decisions.map(([page]) => numberOf(page))
     expect(numbers).toEqual(decisions.map((_, i) => i + 1))
     expect(decisions.map(([, text]) => Number(/^# (\d+)\. /.exec(text)?.[1]))).toEqual(numbers)
+  })
+
+  test('are all in their list', () => {
+    const lines = decisions.map(([page, text]) => {
+      const [, number = '', title = ''] = /^# (\d+)\. (.*)$/m.exec(text) ?? []
+      return `${number}. [${title}](${basename(page)})\n`
+    })
+    expect(sourceOf('docs/decisions/README.md')).toContain(`\n\n${lines.join('')}`)
   })
 
   test('are linked by their numbers', () => {
@@ -56,11 +98,6 @@ describe('the pages are complete', () => {
   const readme = sourceOf('README.md')
   const notInTables = (names: readonly (string | undefined)[], page = readme) =>
     names.filter((name) => !page.includes(`\n| \`${name ?? ''}\``))
-
-  test('in the codes of errors', () => {
-    const codes = sourceOf('packages/storage-core/src/errors.ts').matchAll(/^ {2}\| '(?<code>E_\w+)'/gm)
-    expect(notInTables(Array.from(codes, ({ groups }) => groups?.['code']))).toEqual([])
-  })
 
   test.each([
     ['packages/storage-memcache/src/proxy/settings.ts', 'README.md'],
@@ -92,6 +129,44 @@ describe('the pages are complete', () => {
     )
     expect(commands).toEqual(expect.arrayContaining(['start', 'test']))
     for (const name of commands) expect(scripts).toHaveProperty(name ?? '')
+  })
+})
+
+describe('the page on errors', () => {
+  const page = sourceOf('docs/errors.md')
+  const source = sourceOf('packages/storage-core/src/errors.ts')
+  const codes = Array.from(
+    source.matchAll(/^ {2}\| '(?<code>E_\w+)'/gm),
+    ({ groups }) => groups?.['code'] ?? '',
+  )
+  const rows = Array.from(
+    page.matchAll(/^\| `(?<code>E_\w+)` \|.*\| (?:`(?<name>\w+)` )?\|$/gm),
+    ({ groups }) => [groups?.['code'] ?? '', groups?.['name']] as const,
+  )
+
+  test('has all codes, in their order, and no others', () => {
+    expect(codes.length).toBeGreaterThan(10)
+    expect(rows.map(([code]) => code)).toEqual(codes)
+  })
+
+  test('names the classes that there are', () => {
+    const classes = Array.from(
+      source.matchAll(/^export class (?<name>\w+) extends StorageError \{[^}]*super\('(?<code>E_\w+)'/gm),
+      ({ groups }) => [groups?.['code'] ?? '', groups?.['name']] as const,
+    )
+    expect(rows.filter(([, name]) => name !== undefined)).toEqual(classes)
+  })
+
+  test('has codes that somebody rejects with', () => {
+    const classOf = new Map(rows)
+    const sources = ['core', 'memcache', 'sql'].flatMap((name) =>
+      sourcesBelow(`packages/storage-${name}/src`),
+    )
+    const unused = codes.filter((code) => {
+      const made = [`StorageError('${code}'`, `code: '${code}'`, `new ${classOf.get(code) ?? code}(`]
+      return !sources.some((text) => made.some((one) => text.includes(one)))
+    })
+    expect(unused).toEqual([])
   })
 })
 

@@ -1,3 +1,10 @@
+/**
+ * The `Storage` contract and what is common to all storages: resources and their parts, errors, preconditions, codecs,
+ * locks, the shell around drivers, and `MemoryStorage`.
+ *
+ * @packageDocumentation
+ */
+
 export * from './abort.js'
 export * from './address.js'
 export * from './bytes.js'

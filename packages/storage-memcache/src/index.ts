@@ -1,3 +1,10 @@
+/**
+ * `MemcacheStorage`, a cache in front of any storage; `QueryCache` for results of your own queries; `MemcacheClient` and
+ * `RemoteCache`, the client by itself; `EmbeddedCache`, the same without a server; locks, maps and the audit.
+ *
+ * @packageDocumentation
+ */
+
 export { audit } from './audit.js'
 export type { AuditOptions } from './audit/audit.js'
 export type {

@@ -1,3 +1,9 @@
+/**
+ * `SqlStorage`, resources in PostgreSQL, MySQL, MariaDB or SQLite; `SqlLock`; migrations and triggers; watched tables.
+ *
+ * @packageDocumentation
+ */
+
 import 'reflect-metadata'
 
 export { larderEntities } from './entities/entities.js'

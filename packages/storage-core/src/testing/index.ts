@@ -1,3 +1,10 @@
+/**
+ * For tests: the suites that every storage and lock has to pass, storages that fail or wait on demand, and judges of
+ * what was read and written.
+ *
+ * @packageDocumentation
+ */
+
 export type { CallFilter, CallKind, FaultPoint, StorageCall } from './faults.js'
 export { type FaultOptions, FaultyStorage } from './faulty-storage.js'
 export { ForwardingStorage } from './forwarding-storage.js'

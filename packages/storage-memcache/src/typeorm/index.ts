@@ -1,2 +1,8 @@
+/**
+ * A provider for TypeORM's query cache.
+ *
+ * @packageDocumentation
+ */
+
 export { MemcacheQueryResultCache } from './query-result-cache.js'
 export type { CachedQueryResult, QueryResultCacheOptions, TransactionState } from './query-result-cache.js'
