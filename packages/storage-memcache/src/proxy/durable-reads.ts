@@ -1,4 +1,10 @@
-import type { PartName, ResourceInfo, StoredPart } from '@larder/storage-core'
+import {
+  isStorageError,
+  type PartName,
+  type ResourceInfo,
+  type StorageErrorCode,
+  type StoredPart,
+} from '@larder/storage-core'
 import type { StorageCounters } from './counters.js'
 import type { Environment } from '../environment.js'
 
@@ -14,6 +20,14 @@ export interface PartAddress {
   readonly inner: ResourceInfo
   readonly part: PartName
 }
+
+/** What no single part is to blame for: to ask for each by itself would multiply the load on a storage in trouble. */
+const TROUBLE_OF_ALL: ReadonlySet<StorageErrorCode> = new Set([
+  'E_STORAGE_UNAVAILABLE',
+  'E_OVERLOADED',
+  'E_CLOSED',
+  'E_UNSUPPORTED',
+])
 
 interface Batch {
   readonly infos: ResourceInfo[]
@@ -45,7 +59,7 @@ export class DurableReads {
       const found = (await batch.result)[index]
       return known === undefined ? found : copyOf(found)
     } catch (error) {
-      if (batch.infos.length === 1) throw error
+      if (batch.infos.length === 1 || isTroubleOfAll(error)) throw error
       // What one part is to blame for must not be told of the others.
       return (await this.#readDurable([inner], part))[0]
     }
@@ -63,6 +77,10 @@ export class DurableReads {
     this.#batches.set(part, batch)
     return batch
   }
+}
+
+function isTroubleOfAll(error: unknown): boolean {
+  return isStorageError(error) && TROUBLE_OF_ALL.has(error.code)
 }
 
 export function copyOf(part: StoredPart | undefined): StoredPart | undefined {

@@ -247,6 +247,16 @@ describe('readers that share a query', () => {
     expect(bad).toMatchObject({ status: 'rejected', reason: { code: 'E_CORRUPT' } })
     expect(good).toMatchObject({ status: 'fulfilled' })
   })
+
+  test('are all told that the storage behind cannot be reached, which is asked once', async () => {
+    const { durable, first } = setUp()
+    const infos = Array.from({ length: 100 }, (_, i) => first.storage.info('films', `film ${i}`))
+    durable.failNextReads(100, new StorageError('E_STORAGE_UNAVAILABLE', 'It is down'))
+    const answers = await Promise.allSettled(infos.map((each) => first.storage.getContent(each)))
+    expect(durable.count('read')).toBe(1)
+    for (const answer of answers)
+      expect(answer).toMatchObject({ status: 'rejected', reason: { code: 'E_STORAGE_UNAVAILABLE' } })
+  })
 })
 
 test('looking for marks does not load values that lie in pieces', async () => {

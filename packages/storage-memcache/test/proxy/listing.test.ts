@@ -6,6 +6,7 @@ import {
   type PendingWrite,
   type ResourceInfo,
   type Storage,
+  StorageError,
   type WriteOptions,
   type WriteResult,
 } from '@larder/storage-core'
@@ -44,6 +45,19 @@ async function pieceKey(server: CacheServer, storage: Storage, piece: string): P
 }
 
 describe('a cached listing', () => {
+  test('that the storage behind does not give in time is no trouble of the cache', async () => {
+    const { durable, reader } = play()
+    await durable.putContent(film(durable, 'a'), 'x')
+    durable.failNextListings(1, new StorageError('E_TIMEOUT', 'The database took too long'))
+    await expect(namesOf(reader)).rejects.toMatchObject({ code: 'E_TIMEOUT' })
+    expect(reader.counters().cacheErrors).toBe(0)
+    expect(durable.count('listing')).toBe(1)
+    expect(await namesOf(reader)).toEqual(['a'])
+    expect(reader.counters().listHits).toBe(0)
+    expect(await namesOf(reader)).toEqual(['a'])
+    expect(reader.counters().listHits).toBe(1)
+  })
+
   test('costs one query, then none', async () => {
     const { durable, reader, writer } = await cachedListing('b', 'a.atom', 'c.atom')
     expect(await namesOf(reader)).toEqual(['a.atom', 'b', 'c.atom'])
