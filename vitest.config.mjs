@@ -12,6 +12,8 @@ export default defineConfig({
     server: { deps: { external: [/\/dist\/.*\.js$/] } },
     testTimeout: 30_000,
     hookTimeout: 60_000,
+    // What happens soon may take its time where the machine has other things to do.
+    expect: { poll: { interval: 10, timeout: 20_000 } },
     teardownTimeout: 30_000,
     // A promise that nobody waits for is a fault here, never a warning.
     dangerouslyIgnoreUnhandledErrors: false,

@@ -15,6 +15,8 @@ export interface ServerAnswers<T> {
 
 /** What memcached can do beyond `Cache`: counters, and commands to the servers themselves. */
 export interface CommandCache extends Cache {
+  /** Within which every command is settled, in milliseconds; undefined: there is nothing to wait for. */
+  readonly timeoutMs: number | undefined
   /** Reads an item and sets a new time to live, in one step. */
   getAndTouch(key: string, ttlMs: number | undefined, options?: CallOptions): Promise<CacheItem | undefined>
   /**

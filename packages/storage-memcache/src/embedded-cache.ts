@@ -67,6 +67,7 @@ type StoreOptions = ItemOptions & CallOptions
  */
 export class EmbeddedCache implements CommandCache {
   readonly maxItemBytes: number
+  readonly timeoutMs = undefined
   readonly #now: () => number
   readonly #options: EmbeddedCacheOptions
   #shared: Shared

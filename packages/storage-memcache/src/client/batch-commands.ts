@@ -1,5 +1,5 @@
 import type { CacheItem, CallOptions, CasResult, CasToken, ReadOptions } from '../cache.js'
-import { withoutToken, type EncodedItem } from './client-core.js'
+import { integerOf, withoutToken } from './client-core.js'
 import { routeOf, type ClientKey } from './client-keys.js'
 import type {
   BatchAnswers,
@@ -10,6 +10,7 @@ import type {
   VersionedValue,
 } from './client-options.js'
 import { ItemCommands } from './item-commands.js'
+import type { EncodedItem } from './lockable-items.js'
 import type { PlainValue } from './values.js'
 
 /** Answers for the members of a batch that share a route, each by its place there; throws what one failed with. */
@@ -48,7 +49,7 @@ export abstract class BatchCommands extends ItemCommands {
     options: (BatchOptions & ReadOptions) | undefined,
     decode: (wireKey: string, item: CacheItem | undefined) => Value | undefined,
   ): Promise<BatchAnswers<Key, Value>> {
-    const { values, failed } = await this.#batch(command, [...keys], own, options, async (wireKeys, call) => {
+    const { values, failed } = await this.#batch(command, listOf(keys), own, options, async (wireKeys, call) => {
       const batch = await this.core.cache.getMulti(wireKeys, call)
       return (_, wireKey) => {
         const error = batch.failed.get(wireKey)
@@ -102,7 +103,7 @@ export abstract class BatchCommands extends ItemCommands {
   ): Promise<BatchAnswers<Key, boolean>> {
     const encoded = this.#encodeAll(entries, options)
     return this.#each('replaceMulti', encoded, first, options, (wireKey, call, [, item]) =>
-      this.core.replace(wireKey, routed(item, call)),
+      this.core.items.replace(wireKey, routed(item, call)),
     )
   }
 
@@ -111,7 +112,7 @@ export abstract class BatchCommands extends ItemCommands {
     entries: Iterable<readonly [Key, unknown, CasToken]>,
     options?: StoreCallOptions & BatchOptions,
   ): Promise<BatchAnswers<Key, CasResult>> {
-    const list = [...entries]
+    const list = listOf(entries)
     const encoded = this.#encodeAll(list, options)
     const tokens = list.map(([, , token]) => token)
     const members = encoded.map(([key, item], i) => [key, item, tokens[i] as CasToken] as const)
@@ -121,22 +122,25 @@ export abstract class BatchCommands extends ItemCommands {
   }
 
   /** A missing key is no failure. */
-  deleteMulti<Key extends ClientKey>(
+  async deleteMulti<Key extends ClientKey>(
     keys: Iterable<Key>,
     options: Omit<DeleteCallOptions, 'cas'> & BatchOptions = {},
   ): Promise<BatchAnswers<Key, 'deleted' | 'exists' | 'not-found'>> {
-    return this.#each('deleteMulti', [...keys], own, options, (wireKey, call) =>
-      this.core.delete(wireKey, call),
+    return this.#each('deleteMulti', listOf(keys), own, options, (wireKey, call) =>
+      this.core.items.delete(wireKey, call),
     )
   }
 
   /** Counts each up or down by its own delta. A counter that is not there is in neither map. */
-  offsetMulti<Key extends ClientKey>(
+  async offsetMulti<Key extends ClientKey>(
     deltas: Iterable<readonly [Key, bigint | number]>,
     options: CounterOptions & BatchOptions = {},
   ): Promise<BatchAnswers<Key, bigint>> {
-    return this.#each('offsetMulti', [...deltas], first, options, (wireKey, call, [, delta]) =>
-      this.core.count(wireKey, BigInt(delta), call),
+    const steps = listOf(deltas).map(([key, delta]) => {
+      return [key, this.core.counterStep(integerOf(delta, 'A delta'), options)] as const
+    })
+    return this.#each('offsetMulti', steps, first, options, (wireKey, { signal, routeBy }, [, step]) =>
+      this.core.items.count(wireKey, { ...step, signal, routeBy }),
     )
   }
 
@@ -145,7 +149,7 @@ export abstract class BatchCommands extends ItemCommands {
     entries: Iterable<readonly [Key, unknown, ...unknown[]]>,
     options: StoreCallOptions | undefined,
   ): readonly (readonly [Key, EncodedItem])[] {
-    return Array.from(entries, ([key, value]) => [key, this.core.encode(value, options)] as const)
+    return listOf(entries).map(([key, value]) => [key, this.core.encode(value, options)] as const)
   }
 
   /** A command a key; the connection sends them together. */
@@ -180,25 +184,27 @@ export abstract class BatchCommands extends ItemCommands {
       values: new Map<Key, Value>(),
       failed: new Map(members.map((member) => [keyOf(member), error])),
     })
-    return this.core.run(command, members.length, allFailed, async () => {
+    return this.core.run(command, members.length, allFailed, () => {
       const keys = members.map(keyOf)
-      const wireKeys = await this.core.keys(keys, options?.keyPrefix)
-      const values = new Map<Key, Value>()
-      const failed = new Map<Key, Error>()
-      const run = async ({ routeBy, members, wireKeys }: Route<Member>) => {
-        const call = routeBy === undefined ? options : { ...options, routeBy }
-        const answerOf = await ask(wireKeys, call, members)
-        for (const [i, member] of members.entries()) {
-          try {
-            const value = answerOf(i, wireKeys[i] as string)
-            if (value !== undefined) values.set(keyOf(member), value)
-          } catch (error) {
-            failed.set(keyOf(member), error as Error)
+      const keyPrefix = options?.keyPrefix ?? ''
+      return this.core.withKeys(keys, keyPrefix, options, async (wireKeys, routed) => {
+        const values = new Map<Key, Value>()
+        const failed = new Map<Key, Error>()
+        const run = async ({ routeBy, members, wireKeys }: Route<Member>) => {
+          const call = routeBy === undefined ? routed : { ...routed, routeBy }
+          const answerOf = await ask(wireKeys, call, members)
+          for (const [i, member] of members.entries()) {
+            try {
+              const value = answerOf(i, wireKeys[i] as string)
+              if (value !== undefined) values.set(keyOf(member), value)
+            } catch (error) {
+              failed.set(keyOf(member), error as Error)
+            }
           }
         }
-      }
-      await Promise.all(routesOf(members, keys, wireKeys).map(run))
-      return { values, failed }
+        await Promise.all(routesOf(members, keys, wireKeys).map(run))
+        return { values, failed }
+      })
     })
   }
 }
@@ -225,6 +231,12 @@ function routesOf<Member>(
     route.wireKeys.push(wireKeys[i] as string)
   }
   return Array.from(routes, ([routeBy, route]) => ({ routeBy, ...route }))
+}
+
+/** Refuses an object, which `Array.from` would take for an empty list, and a text, which is a list of letters. */
+function listOf<Member>(members: Iterable<Member> | null | undefined): readonly Member[] {
+  if (typeof members === 'object' && members !== null && Symbol.iterator in members) return [...members]
+  throw new TypeError('A batch is a list, a Map or another iterable')
 }
 
 const own = <Key extends ClientKey>(key: Key): Key => key

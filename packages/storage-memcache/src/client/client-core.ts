@@ -1,27 +1,28 @@
 import { isStorageError, type StorageError, type StorageErrorCode } from '@larder/storage-core'
 import { channel } from 'node:diagnostics_channel'
-import type { CacheItem, CallOptions, ItemOptions, PeekedItem, ReadOptions } from '../cache.js'
+import type { CacheItem, CallOptions, PeekedItem, ReadOptions } from '../cache.js'
 import type { CommandCache } from '../command-cache.js'
-import { addToCounter, checkCounter } from '../protocol/counter.js'
+import { checkCounter } from '../protocol/counter.js'
+import { exptimeOf } from '../protocol/expiry.js'
 import { checkValue } from '../protocol/limits.js'
 import { wireKeyText, type ClientKey } from './client-keys.js'
 import {
   DEFAULT_CLIENT_OPTIONS,
   type CounterOptions,
-  type DeleteCallOptions,
   type MemcacheClientOptions,
   type PeekedValue,
   type StoreCallOptions,
   type VersionedValue,
 } from './client-options.js'
+import { isLock, LockableItems, type CounterStep, type EncodedItem } from './lockable-items.js'
 import type { Namespace } from './namespace.js'
-import { ValueFlag } from './value-flags.js'
+import { together } from './together.js'
 import { TREAT_AS_MISS, ValueCoder } from './values.js'
 
 /** What is published for each command where somebody listens. */
 export interface CommandEvent {
   readonly command: string
-  /** How many keys it is about. */
+  /** How many keys it is about; 0 for commands to the servers themselves. */
   readonly keys: number
   readonly durationMs: number
   /** Undefined where it succeeded. */
@@ -39,8 +40,6 @@ const FORGIVEN: ReadonlySet<StorageErrorCode> = new Set([
   'E_OVERLOADED',
   'E_SERVER',
 ])
-const NO_VALUE = Buffer.alloc(0)
-
 const WITHOUT_TOKEN: ReadOptions = Object.freeze({ withoutToken: true })
 
 /** For reads whose caller gets no token. */
@@ -48,23 +47,20 @@ export function withoutToken(options: CallOptions | undefined): ReadOptions {
   return options === undefined ? WITHOUT_TOKEN : { ...options, withoutToken: true }
 }
 
-/** A value as it is stored. */
-export interface EncodedItem {
-  readonly bytes: Uint8Array
-  readonly options: ItemOptions & CallOptions
-}
-
 /** What all commands of a client share: its keys, its values, its way with errors. */
 export class ClientCore {
   readonly cache: CommandCache
   readonly options: Required<MemcacheClientOptions>
   readonly namespace: Namespace | undefined
+  /** What is done to items among which there may be locks. */
+  readonly items: LockableItems
   readonly #coder: ValueCoder
 
   constructor(cache: CommandCache, options: MemcacheClientOptions, namespace: Namespace | undefined) {
     this.cache = cache
-    this.options = { ...DEFAULT_CLIENT_OPTIONS, ...options }
+    this.options = checked({ ...DEFAULT_CLIENT_OPTIONS, ...options })
     this.namespace = namespace
+    this.items = new LockableItems(cache)
     this.#coder = new ValueCoder(this.options.serializer, this.options.compression)
   }
 
@@ -90,15 +86,30 @@ export class ClientCore {
   }
 
   /** Runs a command with the key as it is on the wire. */
-  withKey<T>(key: ClientKey, run: (wireKey: string) => Promise<T>): Promise<T> {
-    if (this.namespace === undefined) return run(this.#text(key, this.options.prefix))
-    return this.namespace.under((prefix) => run(this.#text(key, prefix)))
+  withKey<T, Options extends CallOptions | undefined>(
+    key: ClientKey,
+    options: Options,
+    run: (wireKey: string, options: Options) => Promise<T>,
+  ): Promise<T> {
+    if (this.namespace === undefined) return run(this.#text(key, this.options.prefix), options)
+    return this.#under(this.namespace, options, (prefix, call) => run(this.#text(key, prefix), call))
   }
 
-  async keys(keys: readonly ClientKey[], keyPrefix = ''): Promise<readonly string[]> {
-    const prefix =
-      (this.namespace === undefined ? this.options.prefix : await this.namespace.prefix()) + keyPrefix
-    return keys.map((key) => this.#text(key, prefix))
+  /** Runs a command with the keys as they are on the wire. */
+  async withKeys<T, Options extends CallOptions | undefined>(
+    keys: readonly ClientKey[],
+    keyPrefix: string,
+    options: Options,
+    run: (wireKeys: readonly string[], options: Options) => Promise<T>,
+  ): Promise<T> {
+    const ask = (prefix: string, call: Options) => {
+      const full = prefix + keyPrefix
+      const wireKeys = keys.map((key) => this.#text(key, full))
+      return run(wireKeys, call)
+    }
+    return this.namespace === undefined
+      ? ask(this.options.prefix, options)
+      : this.#under(this.namespace, options, ask)
   }
 
   /** Refuses what would not fit, so that a batch with such a value fails before any of it is sent. */
@@ -129,35 +140,31 @@ export class ClientCore {
     return { value: this.decode<T>(key, item)?.value, cas, ttlMs, idleMs, wasRead, lockMs }
   }
 
-  /** Changes an item where there is one; a lock that a deletion left stays as it is. */
-  async change(
-    key: string,
-    options: CallOptions | undefined,
-    change: () => Promise<boolean>,
-  ): Promise<boolean> {
-    const found = await this.cache.get(key, options)
-    return found !== undefined && !isLock(found) && change()
-  }
-
   async add(key: string, item: EncodedItem): Promise<boolean> {
     return (await this.cache.add(key, item.bytes, item.options)) !== undefined
   }
 
-  /** Two round trips, since a lock that a deletion left must not be replaced. */
-  async replace(key: string, item: EncodedItem): Promise<boolean> {
-    for (;;) {
-      const found = await this.cache.get(key, item.options)
-      if (found === undefined || isLock(found)) return false
-      const { status } = await this.cache.cas(key, item.bytes, found.cas, item.options)
-      if (status !== 'exists') return status === 'stored'
-    }
+  /** What is asked of a counter. Bad options are a `RangeError` or `TypeError`. */
+  counterStep(delta: bigint, options: CounterOptions | undefined): CounterStep {
+    const { initial, ttlMs = this.options.ttlMs, signal, routeBy } = options ?? {}
+    checkCounter(delta < 0n ? -delta : delta, 'A delta')
+    exptimeOf(ttlMs)
+    const first = initial === undefined ? undefined : checkCounter(integerOf(initial, 'initial'), 'initial')
+    return { delta, initial: first, ttlMs, signal, routeBy }
   }
 
-  /** With `lockMs`, leaves a lock behind. */
-  delete(key: string, options: DeleteCallOptions): Promise<'deleted' | 'exists' | 'not-found'> {
-    return options.lockMs === undefined
-      ? this.cache.delete(key, options)
-      : this.#lock(key, options.lockMs, options)
+  /** The question for the stamp is put for others too: a signal gives up this call alone. */
+  #under<T, Options extends CallOptions | undefined>(
+    namespace: Namespace,
+    options: Options,
+    run: (prefix: string, options: Options) => Promise<T>,
+  ): Promise<T> {
+    const ask = (call: Options) =>
+      namespace.under(
+        (prefix) => run(prefix, call),
+        ({ prefix, askedAt }) => together(this.cache, call, (rest) => run(prefix, rest), askedAt),
+      )
+    return options?.signal === undefined ? ask(options) : together(this.cache, options, ask)
   }
 
   async #runWatched<T>(
@@ -182,48 +189,26 @@ export class ClientCore {
     }
   }
 
-  async #lock(
-    key: string,
-    lockMs: number,
-    options: DeleteCallOptions,
-  ): Promise<'deleted' | 'exists' | 'not-found'> {
-    const { cas, signal, routeBy } = options
-    const lock = { flags: ValueFlag.deletionLock, ttlMs: lockMs, signal, routeBy }
-    if (cas !== undefined) {
-      const { status } = await this.cache.cas(key, NO_VALUE, cas, lock)
-      return status === 'stored' ? 'deleted' : status
-    }
-    const item = await this.cache.get(key, { signal, routeBy })
-    await this.cache.set(key, NO_VALUE, lock)
-    return item === undefined || isLock(item) ? 'not-found' : 'deleted'
-  }
-
-  /** A lock reads as a counter that is not there; an initial value takes its place. */
-  async count(key: string, delta: bigint, options: CounterOptions = {}): Promise<bigint | undefined> {
-    const { ttlMs = this.options.ttlMs, signal, routeBy } = options
-    const initial =
-      options.initial === undefined ? undefined : checkCounter(BigInt(options.initial), 'initial')
-    try {
-      return await this.cache.arithmetic(key, delta, { initial, ttlMs, signal, routeBy })
-    } catch (error) {
-      if (!isStorageError(error, 'E_SERVER')) throw error
-      const item = await this.cache.get(key, { signal, routeBy })
-      if (item === undefined || !isLock(item)) throw error
-      if (initial === undefined) return undefined
-      const sum = addToCounter(initial, delta)
-      const result = await this.cache.cas(key, Buffer.from(String(sum)), item.cas, { ttlMs, signal, routeBy })
-      return result.status === 'stored' ? sum : this.count(key, delta, options)
-    }
-  }
-
   #text(key: ClientKey, prefix: string): string {
     return wireKeyText(key, prefix, this.options.unfitKeys)
   }
 }
 
-/** Whether it is no value, but what a deletion with a lock left behind. */
-function isLock(item: CacheItem): boolean {
-  return (item.flags & ValueFlag.deletionLock) !== 0
+/** A number or `bigint` that is whole; anything else is a `TypeError` or `RangeError`. */
+export function integerOf(value: unknown, what: string): bigint {
+  if (typeof value !== 'number' && typeof value !== 'bigint')
+    throw new TypeError(`${what} must be a number or a bigint, not ${typeof value}`)
+  return BigInt(value)
+}
+
+function checked(options: Required<MemcacheClientOptions>): Required<MemcacheClientOptions> {
+  const { unfitKeys, whenUnavailable, ttlMs } = options
+  if (!['refuse', 'hash'].includes(unfitKeys))
+    throw new RangeError(`There is no way ${unfitKeys} with unfit keys`)
+  if (!['reject', 'miss'].includes(whenUnavailable))
+    throw new RangeError(`There is no way ${whenUnavailable} with servers that do not answer`)
+  exptimeOf(ttlMs)
+  return options
 }
 
 function isForgiven(error: unknown): error is StorageError {

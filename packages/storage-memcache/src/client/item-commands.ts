@@ -1,6 +1,7 @@
 import type { CallOptions, CasResult, CasToken } from '../cache.js'
 import type { CommandCache } from '../command-cache.js'
-import { ClientCore, withoutToken } from './client-core.js'
+import { exptimeOf } from '../protocol/expiry.js'
+import { ClientCore, integerOf, withoutToken } from './client-core.js'
 import { routeOf, type ClientKey } from './client-keys.js'
 import type {
   CounterOptions,
@@ -11,6 +12,7 @@ import type {
   VersionedValue,
 } from './client-options.js'
 import type { Namespace } from './namespace.js'
+import { together } from './together.js'
 import type { PlainValue } from './values.js'
 
 /** The commands about one key. Bad keys and values are a `RangeError` or `TypeError` before any I/O. */
@@ -54,10 +56,14 @@ export abstract class ItemCommands {
     ttlMs: number | undefined,
     options?: CallOptions,
   ): Promise<T | undefined> {
-    return this.#run('getAndTouch', undefined, key, options, async (wireKey, routed) => {
-      const found = this.core.decode<T>(wireKey, await this.core.cache.get(wireKey, routed))
-      if (found === undefined) return undefined
-      return (await this.core.cache.touch(wireKey, ttlMs, routed)) ? found.value : undefined
+    const { cache } = this.core
+    return this.#run('getAndTouch', undefined, key, options, (wireKey, routed) => {
+      exptimeOf(ttlMs)
+      return together(cache, routed, async (call) => {
+        const found = this.core.decode<T>(wireKey, await cache.get(wireKey, call))
+        if (found === undefined) return undefined
+        return (await cache.touch(wireKey, ttlMs, call)) ? found.value : undefined
+      })
     })
   }
 
@@ -79,7 +85,7 @@ export abstract class ItemCommands {
   /** Stores only where something is. Two round trips, since a lock that `delete` left must not be replaced. */
   replace(key: ClientKey, value: unknown, options?: StoreCallOptions): Promise<boolean> {
     return this.#run('replace', false, key, options, (wireKey, routed) =>
-      this.core.replace(wireKey, this.core.encode(value, routed)),
+      this.core.items.replace(wireKey, this.core.encode(value, routed)),
     )
   }
 
@@ -93,28 +99,33 @@ export abstract class ItemCommands {
 
   /** For text and bytes that are stored uncompressed. `false`: no such item. Two round trips, as `getAndTouch`. */
   append(key: ClientKey, value: string | Uint8Array, options?: CallOptions): Promise<boolean> {
-    return this.#run('append', false, key, options, (wireKey, routed) =>
-      this.core.change(wireKey, routed, () => this.core.cache.append(wireKey, Buffer.from(value), routed)),
-    )
+    return this.#change('append', key, options, () => {
+      const bytes = Buffer.from(value)
+      return (wireKey, call) => this.core.cache.append(wireKey, bytes, call)
+    })
   }
 
   /** For text and bytes that are stored uncompressed. `false`: no such item. Two round trips, as `getAndTouch`. */
   prepend(key: ClientKey, value: string | Uint8Array, options?: CallOptions): Promise<boolean> {
-    return this.#run('prepend', false, key, options, (wireKey, routed) =>
-      this.core.change(wireKey, routed, () => this.core.cache.prepend(wireKey, Buffer.from(value), routed)),
-    )
+    return this.#change('prepend', key, options, () => {
+      const bytes = Buffer.from(value)
+      return (wireKey, call) => this.core.cache.prepend(wireKey, bytes, call)
+    })
   }
 
   /** `'exists'`: the token stands for another state, or the server did not answer and the options forgive that. */
   delete(key: ClientKey, options: DeleteCallOptions = {}): Promise<'deleted' | 'exists' | 'not-found'> {
-    return this.#run('delete', 'exists', key, options, (wireKey, routed) => this.core.delete(wireKey, routed))
+    return this.#run('delete', 'exists', key, options, (wireKey, routed) =>
+      this.core.items.delete(wireKey, routed),
+    )
   }
 
   /** Sets a new time to live; `false`: no such item. Two round trips, as `getAndTouch`. */
   touch(key: ClientKey, ttlMs: number | undefined, options?: CallOptions): Promise<boolean> {
-    return this.#run('touch', false, key, options, (wireKey, routed) =>
-      this.core.change(wireKey, routed, () => this.core.cache.touch(wireKey, ttlMs, routed)),
-    )
+    return this.#change('touch', key, options, () => {
+      exptimeOf(ttlMs)
+      return (wireKey, call) => this.core.cache.touch(wireKey, ttlMs, call)
+    })
   }
 
   /** Counts up, around at 2^64; `undefined`: no such counter, and no initial value for it. */
@@ -124,7 +135,7 @@ export abstract class ItemCommands {
     options: CounterOptions = {},
   ): Promise<bigint | undefined> {
     return this.#run('incr', undefined, key, options, (wireKey, routed) =>
-      this.core.count(wireKey, step(delta), routed),
+      this.core.items.count(wireKey, this.core.counterStep(step(delta), routed)),
     )
   }
 
@@ -135,7 +146,7 @@ export abstract class ItemCommands {
     options: CounterOptions = {},
   ): Promise<bigint | undefined> {
     return this.#run('decr', undefined, key, options, (wireKey, routed) =>
-      this.core.count(wireKey, -step(delta), routed),
+      this.core.items.count(wireKey, this.core.counterStep(-step(delta), routed)),
     )
   }
 
@@ -153,9 +164,22 @@ export abstract class ItemCommands {
       () => {
         const routeBy = routeOf(key)
         const routed = routeBy === undefined ? options : { ...options, routeBy }
-        return this.core.withKey(key, (wireKey) => ask(wireKey, routed))
+        return this.core.withKey(key, routed, ask)
       },
     )
+  }
+
+  /** Changes an item where there is one. What `prepare` throws is thrown before any I/O. */
+  #change(
+    command: string,
+    key: ClientKey,
+    options: CallOptions = {},
+    prepare: () => (wireKey: string, options: CallOptions) => Promise<boolean>,
+  ): Promise<boolean> {
+    return this.#run(command, false, key, options, (wireKey, routed) => {
+      const change = prepare()
+      return this.core.items.change(wireKey, routed, (call) => change(wireKey, call))
+    })
   }
 }
 
@@ -164,7 +188,7 @@ const stored = () => true
 const NOT_STORED: CasResult = Object.freeze({ status: 'exists' })
 
 function step(delta: bigint | number): bigint {
-  const value = BigInt(delta)
+  const value = integerOf(delta, 'A delta')
   if (value < 0n) throw new RangeError('A delta must not be negative; incr and decr are the two directions')
   return value
 }

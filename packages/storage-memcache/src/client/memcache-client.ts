@@ -25,26 +25,31 @@ export class MemcacheClient extends BatchCommands implements AsyncDisposable {
     return new MemcacheClient(cache, options, new Namespace(cache, full))
   }
 
-  /** A namespace drops its own keys; any other client drops all items of all servers, whatever their prefix. */
-  async flush(options?: CallOptions): Promise<void> {
+  /**
+   * A namespace drops its own keys; any other client drops all items of all servers, whatever their prefix. `false`:
+   * a server did not answer, and the options forgive that.
+   */
+  flush(options?: CallOptions): Promise<boolean> {
     const { cache, namespace } = this.core
-    if (namespace !== undefined) return namespace.flush(options)
-    const { failed } = await cache.flushAll(0, options)
-    for (const error of failed.values()) throw error
+    return this.core.run('flush', 0, notDone, async () => {
+      if (namespace !== undefined) await namespace.flush(options)
+      else for (const error of (await cache.flushAll(0, options)).failed.values()) throw error
+      return true
+    })
   }
 
   /** Drops all items of all servers, whatever their prefix, at once or after a delay in milliseconds. */
   flushAll(delayMs = 0, options?: CallOptions): Promise<ServerAnswers<true>> {
-    return this.core.cache.flushAll(delayMs, options)
+    return this.#ask('flushAll', () => this.core.cache.flushAll(delayMs, options))
   }
 
   /** What each server says of itself. */
   stats(topic?: string, options?: CallOptions): Promise<ServerAnswers<ReadonlyMap<string, string>>> {
-    return this.core.cache.stats(topic, options)
+    return this.#ask('stats', () => this.core.cache.stats(topic, options))
   }
 
   version(options?: CallOptions): Promise<ServerAnswers<string>> {
-    return this.core.cache.version(options)
+    return this.#ask('version', () => this.core.cache.version(options))
   }
 
   /** Cuts all connections; the next command connects anew. */
@@ -66,4 +71,15 @@ export class MemcacheClient extends BatchCommands implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }
+
+  /** A command to the servers themselves: those that do not answer are in `failed`. */
+  #ask<T>(command: string, ask: () => Promise<ServerAnswers<T>>): Promise<ServerAnswers<T>> {
+    return this.core.run<ServerAnswers<T>>(command, 0, noAnswers, ask)
+  }
+}
+
+const notDone = () => false
+
+function noAnswers<T>(): ServerAnswers<T> {
+  return { answers: new Map(), failed: new Map() }
 }

@@ -1,55 +1,67 @@
 import { randomBytes } from 'node:crypto'
-import type { Cache, CallOptions } from '../cache.js'
+import type { CallOptions } from '../cache.js'
+import type { CommandCache } from '../command-cache.js'
+import { together } from './together.js'
 
 const STAMP_BYTES = 9
 const WITHOUT_TOKEN = Object.freeze({ withoutToken: true })
+
+/** What goes before each key. */
+export interface Stamp {
+  readonly prefix: string
+  /** When it was asked for, on the clock of `performance.now`. */
+  readonly askedAt: number
+}
 
 /**
  * Keys under a stamp that is itself an item: to change the stamp is to lose all keys at once. A stamp is random
  * and never counted, so that one that was evicted comes back as one that no key was ever stored under.
  */
 export class Namespace {
-  readonly #cache: Cache
+  readonly #cache: CommandCache
   readonly #stampKey: string
   readonly #name: string
-  #asking: Promise<string> | undefined
+  #asking: Promise<Stamp> | undefined
   /** What the last answer was; not what the next will be. */
   #guess: string | undefined
 
-  /** `name` with everything before it: namespaces nest. */
-  constructor(cache: Cache, name: string) {
+  /** `name` with everything before it. */
+  constructor(cache: CommandCache, name: string) {
     this.#cache = cache
     this.#name = name
     this.#stampKey = `${name}#`
   }
 
   /** The same namespace over another cache. */
-  over(cache: Cache): Namespace {
+  over(cache: CommandCache): Namespace {
     return new Namespace(cache, this.#name)
   }
 
-  /** What goes before each key. Asks the cache once for all calls that come before the question is sent. */
-  prefix(): Promise<string> {
-    this.#asking ??= Promise.resolve().then(() => {
+  /** Asks the cache once for all calls that come before the question is sent. */
+  stamp(): Promise<Stamp> {
+    this.#asking ??= Promise.resolve().then(async () => {
       // A call from here on may follow a flush, and must not get an answer to an earlier question.
       this.#asking = undefined
-      return this.#ask().then((prefix) => (this.#guess = prefix))
+      const askedAt = performance.now()
+      const prefix = await this.#ask(askedAt)
+      this.#guess = prefix
+      return { prefix, askedAt }
     })
     return this.#asking
   }
 
   /**
    * Runs a command with what goes before its key. It is sent together with the question, under the answer to the one
-   * before, and once more where that has changed: under a stamp that was given up nobody will look again, so that
-   * what a command did there is as if it had never been.
+   * before, and `again` runs it where that has changed: under a stamp that was given up nobody will look again, so
+   * that what a command did there is as if it had never been.
    */
-  under<T>(run: (prefix: string) => Promise<T>): Promise<T> {
+  under<T>(run: (prefix: string) => Promise<T>, again: (stamp: Stamp) => Promise<T>): Promise<T> {
     const guess = this.#guess
-    if (guess === undefined) return this.prefix().then(run)
+    if (guess === undefined) return this.stamp().then(again)
     const early = run(guess)
     // Where the stamp has changed, nobody asks what became of it.
     early.catch(() => {})
-    return this.prefix().then((prefix) => (prefix === guess ? early : run(prefix)))
+    return this.stamp().then((stamp) => (stamp.prefix === guess ? early : again(stamp)))
   }
 
   /** One store, however many keys there are. */
@@ -57,14 +69,29 @@ export class Namespace {
     await this.#cache.set(this.#stampKey, newStamp(), options)
   }
 
-  async #ask(): Promise<string> {
+  async #ask(start: number): Promise<string> {
+    const found = await this.#find()
+    return found ?? together(this.#cache, {}, (call) => this.#create(call), start)
+  }
+
+  async #create(call: CallOptions): Promise<string> {
     for (;;) {
-      const found = await this.#cache.get(this.#stampKey, WITHOUT_TOKEN)
-      if (found !== undefined) return `${this.#name}#${found.value.toString('latin1')}:`
       const stamp = newStamp()
-      if ((await this.#cache.add(this.#stampKey, stamp)) !== undefined)
-        return `${this.#name}#${stamp.toString()}:`
+      if ((await this.#cache.add(this.#stampKey, stamp, call)) !== undefined)
+        return this.#prefixOf(stamp.toString())
+      const found = await this.#find(call)
+      if (found !== undefined) return found
     }
+  }
+
+  async #find(call?: CallOptions): Promise<string | undefined> {
+    const options = call === undefined ? WITHOUT_TOKEN : { ...call, ...WITHOUT_TOKEN }
+    const found = await this.#cache.get(this.#stampKey, options)
+    return found && this.#prefixOf(found.value.toString('latin1'))
+  }
+
+  #prefixOf(stamp: string): string {
+    return `${this.#name}#${stamp}:`
   }
 }
 

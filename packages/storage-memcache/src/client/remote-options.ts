@@ -71,12 +71,7 @@ export function resolveRemoteOptions(servers: Servers, options: RemoteCacheOptio
   if (!Number.isInteger(serverItemLimitBytes) || serverItemLimitBytes < MIN_SERVER_ITEM_LIMIT_BYTES) {
     throw new RangeError(`serverItemLimitBytes must be at least ${MIN_SERVER_ITEM_LIMIT_BYTES}`)
   }
-  if (credentials !== undefined && (credentials.username === '' || credentials.password === '')) {
-    throw new RangeError('credentials need a username and a password')
-  }
-  if (credentials !== undefined && /[\s\0]/.test(credentials.username + credentials.password)) {
-    throw new RangeError('credentials must not contain spaces')
-  }
+  if (credentials !== undefined) checkCredentials(credentials)
   if (!['auto', 'meta', 'binary'].includes(transport))
     throw new RangeError(`There is no transport ${transport}`)
   const memjs = isMemjsClient(servers) ? servers.servers : undefined
@@ -100,6 +95,13 @@ export function resolveRemoteOptions(servers: Servers, options: RemoteCacheOptio
     serverItemLimitBytes,
     udp,
   }
+}
+
+function checkCredentials({ username, password }: Credentials): void {
+  if (typeof username !== 'string' || typeof password !== 'string')
+    throw new TypeError('credentials need a username and a password')
+  if (username === '' || password === '') throw new RangeError('credentials need a username and a password')
+  if (/[\s\0]/.test(username + password)) throw new RangeError('credentials must not contain spaces')
 }
 
 function checkUdp(
@@ -156,7 +158,7 @@ function createTransports(
   const create = () => {
     const hasSasl = transport === 'auto' && credentials !== undefined
     if (memjs !== undefined || transport === 'binary' || hasSasl) return binary()
-    return transport === 'meta' ? meta() : new NegotiatedTransport(meta(), binary, channel.timeoutMs)
+    return transport === 'meta' ? meta() : new NegotiatedTransport(meta(), binary, share)
   }
   return [create(), ...Array.from({ length: count - 1 }, create)]
 }

@@ -10,8 +10,11 @@ import {
 } from './remote-options.js'
 import { ServerSet } from './server-set.js'
 
+const MAX_FLUSH_DELAY_MS = 30 * 86_400_000
+
 /** The servers of a cache, and the commands to the servers themselves. */
 export abstract class ServerCommands implements AsyncDisposable {
+  readonly timeoutMs: number
   protected readonly serverSet: ServerSet
   /** As they were given. */
   protected readonly options: RemoteCacheOptions
@@ -21,6 +24,7 @@ export abstract class ServerCommands implements AsyncDisposable {
   protected constructor(servers: Servers, options: RemoteCacheOptions) {
     const resolved = resolveRemoteOptions(servers, options)
     this.options = options
+    this.timeoutMs = resolved.channel.timeoutMs
     this.#list = servers
     this.serverSet = new ServerSet(createServers(resolved, []), routerOf(servers, resolved))
   }
@@ -53,7 +57,9 @@ export abstract class ServerCommands implements AsyncDisposable {
 
   async flushAll(delayMs = 0, options?: CallOptions): Promise<ServerAnswers<true>> {
     this.checkOpen()
-    if (!(delayMs >= 0)) throw new RangeError(`delayMs must be 0 or more, not ${String(delayMs)}`)
+    // More would be read as a Unix time (protocol.txt, "flush_all").
+    if (!(delayMs >= 0 && delayMs <= MAX_FLUSH_DELAY_MS))
+      throw new RangeError(`delayMs must be within 0 and 30 days, not ${String(delayMs)}`)
     return this.serverSet.all((server) => server.flushAll(Math.ceil(delayMs / 1000), options?.signal))
   }
 

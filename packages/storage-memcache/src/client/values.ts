@@ -50,9 +50,15 @@ function serializeNumber(value: number): SerializedValue {
   return { bytes: Buffer.from(String(value)), flags }
 }
 
+const HAS_JSON = new Set(['[object Object]', '[object Array]', '[object Null]'])
+
+/** Refuses what JSON would make an empty object of: a `Map`, an `Error`, a promise that nobody has awaited. */
 function serializeJson(value: unknown): SerializedValue {
+  const kind = Object.prototype.toString.call(value)
+  if (!HAS_JSON.has(kind) && typeof (value as { toJSON?: unknown } | undefined)?.toJSON !== 'function')
+    throw new TypeError(`What is ${kind} has no form in JSON; store something else, or use a serializer`)
   const json = JSON.stringify(value) as string | undefined
-  if (json === undefined) throw new TypeError(`A value of type ${typeof value} cannot be stored`)
+  if (json === undefined) throw new TypeError(`What ${kind} says of itself by toJSON cannot be stored`)
   return { bytes: Buffer.from(json), flags: ValueFlag.json }
 }
 
@@ -91,7 +97,9 @@ export class ValueCoder {
   }
 
   encode(value: unknown): SerializedValue {
-    const plain = this.#serializer.serialize(value)
+    const plain: Partial<SerializedValue> | undefined = this.#serializer.serialize(value)
+    if (!isSerialized(plain))
+      throw new TypeError('A serializer must return bytes, as a Uint8Array, and flags')
     if ((plain.flags & CLIENT_FLAGS) !== 0)
       throw new RangeError(`A serializer must not set the flags ${plain.flags & CLIENT_FLAGS}`)
     const smaller = this.#compressor.compress(plain.bytes)
@@ -109,4 +117,8 @@ export class ValueCoder {
       throw new StorageError('E_CORRUPT', message, { key, cause })
     }
   }
+}
+
+function isSerialized(value: Partial<SerializedValue> | undefined): value is SerializedValue {
+  return value?.bytes instanceof Uint8Array && typeof value.flags === 'number'
 }

@@ -1,7 +1,13 @@
+import { StorageError } from '@larder/storage-core'
 import type { CacheBatch, CacheItem, CasResult, CasToken, PeekedItem } from '../cache.js'
+import { bytesOfItems, bytesOfKeys } from './batch-results.js'
+import { OVERHEAD_BYTES } from './command.js'
+import type { ChannelOptions } from './options.js'
 import { NoAnswerError, NoMetaError } from './text-link.js'
 import { within } from './within.js'
 import type { Transport, WireItem, WireKey, WireStep } from './transport.js'
+
+type Limits = Pick<ChannelOptions, 'timeoutMs' | 'maxQueuedCommands' | 'maxQueuedBytes'>
 
 /**
  * Meta where the server knows it, else binary: asked once, with the first command. A server that is silent or
@@ -9,17 +15,19 @@ import type { Transport, WireItem, WireKey, WireStep } from './transport.js'
  */
 export class NegotiatedTransport implements Transport {
   readonly #createBinary: () => Transport
-  readonly #timeoutMs: number
+  readonly #limits: Limits
   #chosen: Transport
   #isDecided = false
   #isClosed = false
   #deciding: Promise<void> | undefined
+  #waitingCommands = 0
+  #waitingBytes = 0
 
-  /** `timeoutMs`: within which a command is settled, the question before it included. */
-  constructor(meta: Transport, createBinary: () => Transport, timeoutMs: number) {
+  /** The limits are for the commands that wait for the answer; their time-out includes that. */
+  constructor(meta: Transport, createBinary: () => Transport, limits: Limits) {
     this.#chosen = meta
     this.#createBinary = createBinary
-    this.#timeoutMs = timeoutMs
+    this.#limits = limits
   }
 
   get(key: WireKey, signal?: AbortSignal): Promise<CacheItem | undefined> {
@@ -32,36 +40,36 @@ export class NegotiatedTransport implements Transport {
   }
 
   getMulti(keys: readonly WireKey[], signal?: AbortSignal): Promise<CacheBatch> {
-    return this.#ask((server, call) => server.getMulti(keys, call), signal)
+    return this.#ask((server, call) => server.getMulti(keys, call), signal, bytesOfKeys(keys))
   }
 
   set(item: WireItem, signal?: AbortSignal): Promise<CasToken> {
     if (this.#isDecided) return this.#chosen.set(item, signal)
-    return this.#ask((server, call) => server.set(item, call), signal)
+    return this.#ask((server, call) => server.set(item, call), signal, bytesOfItems([item]))
   }
 
   setMulti(items: readonly WireItem[], signal?: AbortSignal): Promise<ReadonlyMap<string, Error>> {
-    return this.#ask((server, call) => server.setMulti(items, call), signal)
+    return this.#ask((server, call) => server.setMulti(items, call), signal, bytesOfItems(items))
   }
 
   add(item: WireItem, signal?: AbortSignal): Promise<CasToken | undefined> {
-    return this.#ask((server, call) => server.add(item, call), signal)
+    return this.#ask((server, call) => server.add(item, call), signal, bytesOfItems([item]))
   }
 
   replace(item: WireItem, signal?: AbortSignal): Promise<CasToken | undefined> {
-    return this.#ask((server, call) => server.replace(item, call), signal)
+    return this.#ask((server, call) => server.replace(item, call), signal, bytesOfItems([item]))
   }
 
   cas(item: WireItem, token: CasToken, signal?: AbortSignal): Promise<CasResult> {
-    return this.#ask((server, call) => server.cas(item, token, call), signal)
+    return this.#ask((server, call) => server.cas(item, token, call), signal, bytesOfItems([item]))
   }
 
   append(key: WireKey, value: Uint8Array, signal?: AbortSignal): Promise<boolean> {
-    return this.#ask((server, call) => server.append(key, value, call), signal)
+    return this.#ask((server, call) => server.append(key, value, call), signal, value.byteLength)
   }
 
   prepend(key: WireKey, value: Uint8Array, signal?: AbortSignal): Promise<boolean> {
-    return this.#ask((server, call) => server.prepend(key, value, call), signal)
+    return this.#ask((server, call) => server.prepend(key, value, call), signal, value.byteLength)
   }
 
   delete(key: WireKey, token?: CasToken, signal?: AbortSignal): Promise<'deleted' | 'exists' | 'not-found'> {
@@ -104,16 +112,33 @@ export class NegotiatedTransport implements Transport {
   #ask<T>(
     ask: (server: Transport, signal: AbortSignal | undefined) => Promise<T>,
     signal: AbortSignal | undefined,
+    bytes = OVERHEAD_BYTES,
   ): Promise<T> {
     if (this.#isDecided || this.#isClosed) return ask(this.#chosen, signal)
+    if (this.#isFull(bytes)) {
+      const waiting = `${this.#waitingCommands} commands, ${this.#waitingBytes} bytes`
+      return Promise.reject(new StorageError('E_OVERLOADED', `Too much waits for a server: ${waiting}`))
+    }
     const deciding = (this.#deciding ??= this.#decide())
-    return within(this.#timeoutMs, signal, (call) =>
-      deciding.then(() => {
+    this.#waitingCommands++
+    this.#waitingBytes += bytes
+    const leave = () => {
+      this.#waitingCommands--
+      this.#waitingBytes -= bytes
+    }
+    return within(this.#limits.timeoutMs, signal, (call) =>
+      deciding.finally(leave).then(() => {
         // Only now, so that no later call overtakes those that waited.
         this.#isDecided = true
         return ask(this.#chosen, call)
       }),
     )
+  }
+
+  #isFull(bytes: number): boolean {
+    const { maxQueuedCommands, maxQueuedBytes } = this.#limits
+    if (this.#waitingCommands === 0) return false
+    return this.#waitingCommands >= maxQueuedCommands || this.#waitingBytes + bytes > maxQueuedBytes
   }
 
   async #decide(): Promise<void> {

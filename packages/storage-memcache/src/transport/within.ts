@@ -3,12 +3,13 @@ import { abortedError } from './issue.js'
 
 /**
  * Settles as `run` does, or with `E_TIMEOUT` or `E_ABORTED` where the time has passed or `signal` was aborted
- * before; then the signal that `run` was given is aborted as well.
+ * before; then the signal that `run` was given is aborted as well. `elapsedMs` of the time are over already.
  */
 export function within<T>(
   timeoutMs: number,
   signal: AbortSignal | undefined,
   run: (signal: AbortSignal) => Promise<T>,
+  elapsedMs = 0,
 ): Promise<T> {
   if (signal?.aborted === true) return Promise.reject(abortedError(signal))
   const inner = new AbortController()
@@ -21,7 +22,7 @@ export function within<T>(
     const onTimer = () =>
       setImmediate(() => give(new StorageError('E_TIMEOUT', `There was no answer within ${timeoutMs} ms`)))
     const onAbort = () => give(abortedError(signal as AbortSignal))
-    const timer = setTimeout(onTimer, timeoutMs).unref()
+    const timer = setTimeout(onTimer, timeoutMs - elapsedMs).unref()
     signal?.addEventListener('abort', onAbort)
     const end = () => {
       clearTimeout(timer)

@@ -17,25 +17,33 @@ import { addressOf, freePort, startMemcached, type MemcachedServer } from '../su
 import { opaqueOf, TextServer } from '../support/text-server.js'
 
 let server: MemcachedServer
+let onSocket: MemcachedServer
+let others: readonly MemcachedServer[]
 const caches: CommandCache[] = []
 // Two of the kinds share a server.
 let count = 0
 beforeAll(async () => {
   const port = await freePort()
   server = await startMemcached({ port, args: ['-U', String(port)] })
+  onSocket = await startMemcached({ unixSocket: true })
+  others = await Promise.all([startMemcached(), startMemcached(), startMemcached()])
 })
 afterAll(async () => {
   for (const cache of caches) await cache.close()
-  await server.stop()
+  for (const started of [server, onSocket, ...others]) await started.stop()
 })
 
 const kinds: readonly [string, () => CommandCache][] = [
   ['embedded', () => new EmbeddedCache()],
   ['memcached', () => new RemoteCache(addressOf(server))],
   ['memcached, with reads by UDP', () => new RemoteCache(addressOf(server), { udp: { waitMs: 400 } })],
+  ['memcached, in binary', () => new RemoteCache(addressOf(onSocket), { transport: 'binary' })],
+  ['three memcached', () => new RemoteCache(others.map(addressOf))],
 ]
 
-describe.each(kinds)('client over %s', (_, create) => {
+describe.each(kinds)('client over %s', (kind, create) => {
+  const peeks = kind !== 'memcached, in binary'
+
   let cache: CommandCache
   let client: MemcacheClient
   const fresh = () => `client-${process.pid}-${++count}`
@@ -119,20 +127,23 @@ describe.each(kinds)('client over %s', (_, create) => {
     const key = fresh()
     await client.set(key, 'old')
     expect(await client.delete(key, { lockMs: 60_000 })).toBe('deleted')
-    const lock = await client.peek(key)
-    expect(lock).toMatchObject({ value: undefined })
-    expect(lock?.lockMs).toBeGreaterThan(50_000)
+    const lock = peeks ? await client.peek(key) : undefined
+    if (peeks) expect(lock).toMatchObject({ value: undefined })
+    if (peeks) expect(lock?.lockMs).toBeGreaterThan(50_000)
+    const before = await cache.get(key)
     expect(await client.append(key, 'x')).toBe(false)
     expect(await client.prepend(key, 'x')).toBe(false)
     expect(await client.touch(key, undefined)).toBe(false)
     expect(await client.getAndTouch(key, undefined)).toBeUndefined()
-    expect((await cache.peek(key))?.cas.equals(lock!.cas)).toBe(true)
-    expect((await client.peek(key))?.lockMs).toBeLessThanOrEqual(61_000)
+    expect((await cache.get(key))?.cas.equals(before!.cas)).toBe(true)
+    if (peeks) expect((await client.peek(key))?.lockMs).toBeLessThanOrEqual(61_000)
     expect(await client.set(key, 'new')).toBe(true)
     expect(await client.append(key, '!')).toBe(true)
     expect(await client.touch(key, 60_000)).toBe(true)
     expect(await client.getAndTouch(key, 60_000)).toBe('new!')
-    expect(await client.peek(key)).toMatchObject({ value: 'new!', lockMs: undefined, wasRead: true })
+    const found = client.peek(key)
+    if (peeks) expect(await found).toMatchObject({ value: 'new!', lockMs: undefined, wasRead: true })
+    else await expect(found).rejects.toMatchObject({ code: 'E_UNSUPPORTED' })
   })
 
   test('a clone has the same keys, namespaces included', async () => {
@@ -156,9 +167,80 @@ describe.each(kinds)('client over %s', (_, create) => {
     expect(await client.get(key)).toBeNull()
   })
 
-  test.each([undefined, () => 1, Symbol('s')])('what has no bytes is refused', async (value) => {
+  test.each([
+    ['undefined', undefined],
+    ['a function', () => 1],
+    ['a symbol', Symbol('s')],
+    ['a promise', Promise.resolve(1)],
+    ['a Map', new Map([[1, 2]])],
+    ['a Set', new Set([1])],
+    ['an Error', new Error('e')],
+    ['numbers in a row', new Float64Array(2)],
+    ['what JSON cannot say', { deep: 1n }],
+    ['what says nothing of itself', { toJSON: () => undefined }],
+  ])('what would not come back is refused: %s', async (_name, value) => {
     await expect(client.set(fresh(), value)).rejects.toBeInstanceOf(TypeError)
     await expect(client.setMulti([[fresh(), value]])).rejects.toBeInstanceOf(TypeError)
+  })
+
+  test('what has a form in JSON comes back as that', async () => {
+    class Film {
+      readonly title = 'Metropolis'
+    }
+    const key = fresh()
+    for (const [value, form] of [
+      [new Film(), { title: 'Metropolis' }],
+      [new Date(0), '1970-01-01T00:00:00.000Z'],
+      [Object.assign(Object.create(null) as object, { a: 1 }), { a: 1 }],
+    ]) {
+      await client.set(key, value)
+      expect(await client.get(key)).toEqual(form)
+    }
+  })
+
+  test('what cannot be meant is refused before anything is sent', async () => {
+    const key = fresh()
+    const wrong = (value: unknown) => value as never
+    const calls = [
+      client.set(key, 1, { ttlMs: wrong('60') }),
+      client.set(key, 1, { ttlMs: wrong(new Date()) }),
+      client.touch(key, wrong('60')),
+      client.getAndTouch(key, wrong('60')),
+      client.delete(key, { lockMs: wrong('60') }),
+      client.append(key, wrong(5)),
+      client.incr(key, wrong('5')),
+      client.incr(key, 1, { initial: wrong('5') }),
+      client.getMulti(wrong(key)),
+      client.getMulti(wrong({ [key]: 1 })),
+      client.setMulti(wrong({ [key]: 1 })),
+      client.addMulti(wrong({ [key]: 1 })),
+      client.casMulti(wrong(undefined)),
+      client.deleteMulti(wrong(key)),
+      client.offsetMulti(wrong({ [key]: 1 })),
+      client.offsetMulti([[key, wrong('1')]]),
+      new MemcacheClient(cache, { serializer: { serialize: () => wrong('v'), deserialize: () => 1 } }).set(
+        key,
+        1,
+      ),
+    ]
+    for (const call of await Promise.allSettled(calls))
+      expect(call.status === 'rejected' && call.reason).toBeInstanceOf(TypeError)
+    const ranges = [
+      client.incr(key, 1.5),
+      client.incr(key, 2n ** 64n),
+      client.incr(key, 1, { initial: -1 }),
+      client.offsetMulti([[key, -(2n ** 64n)]]),
+      client.flushAll(-1),
+      client.flushAll(Infinity),
+      client.flushAll(31 * 86_400_000),
+    ]
+    for (const call of await Promise.allSettled(ranges))
+      expect(call.status === 'rejected' && call.reason).toBeInstanceOf(
+        kind === 'embedded' ? Error : RangeError,
+      )
+    for (const options of [{ unfitKeys: 'drop' }, { whenUnavailable: 'panic' }, { ttlMs: 0 }])
+      expect(() => new MemcacheClient(cache, options as never)).toThrow(RangeError)
+    expect(await client.get(key)).toBeUndefined()
   })
 
   test('items of other clients read by their flags', async () => {
@@ -332,15 +414,27 @@ describe.each(kinds)('client over %s', (_, create) => {
     expect(await client.incr(key)).toBeUndefined()
     expect(await client.delete(key, { lockMs: 60_000 })).toBe('not-found')
     expect(await client.incr(key, 1, { initial: 5 })).toBe(6n)
+    expect(await client.get(key)).toBe(6n)
     await client.deleteMulti([key], { lockMs: 60_000 })
     expect(await client.set(key, 3)).toBe(true)
     expect(await client.get(key)).toBe(3)
+  })
+
+  test('a lock of a deletion ends by itself, and a second deletion sets it anew', async () => {
+    const [short, long] = [fresh(), fresh()]
+    await client.deleteMulti([short, long], { lockMs: 100 })
+    expect(await client.delete(long, { lockMs: 60_000 })).toBe('not-found')
+    expect(await client.add(short, 1)).toBe(false)
+    await expect.poll(() => client.add(short, 1)).toBe(true)
+    expect(await client.add(long, 1)).toBe(false)
   })
 
   test('counters', async () => {
     const key = fresh()
     expect(await client.incr(key)).toBeUndefined()
     expect(await client.incr(key, 2, { initial: 5n })).toBe(7n)
+    expect(await client.get(key)).toBe(7n)
+    expect(await client.incr(key, 1, { initial: 100 })).toBe(8n)
     expect(await client.decr(key, 10n)).toBe(0n)
     await expect(client.incr(key, -1)).rejects.toBeInstanceOf(RangeError)
     await client.set(key, 10)
@@ -410,15 +504,24 @@ describe.each(kinds)('client over %s', (_, create) => {
         [fresh(), 2],
       ])
       await client.get('a b').catch(() => {})
+      await client.namespace(fresh()).flush()
+      await client.version()
+      await client.stats('no such topic').catch(() => {})
+      await client.flushAll(-1).catch(() => {})
     } finally {
       unsubscribe(COMMAND_CHANNEL, listen)
     }
     expect(events.map(({ command, keys }) => [command, keys])).toEqual([
       ['setMulti', 2],
       ['get', 1],
+      ['flush', 0],
+      ['version', 0],
+      ['stats', 0],
+      ['flushAll', 0],
     ])
     expect(events[0]?.error).toBeUndefined()
     expect(events[1]?.error).toBeInstanceOf(RangeError)
+    expect(events.map(({ error }) => error === undefined)).toEqual([true, false, true, true, false, false])
     expect(events[0]?.durationMs).toBeGreaterThan(0)
   })
 })
@@ -437,6 +540,10 @@ describe('a server that does not answer', () => {
     expect([...(await lenient.setMulti([['k', 1]])).keys()]).toEqual(['k'])
     expect([...(await lenient.namespace('n').setMulti([['k', 1]])).keys()]).toEqual(['k'])
     expect(await lenient.incr('k')).toBeUndefined()
+    expect(await lenient.namespace('n').flush()).toBe(false)
+    expect(await lenient.flush()).toBe(false)
+    expect((await lenient.stats()).failed.size).toBe(1)
+    await expect(strict.flush()).rejects.toMatchObject({ code: 'E_CACHE_UNAVAILABLE' })
     await expect(lenient.get('a b')).rejects.toBeInstanceOf(RangeError)
   })
 })

@@ -1,4 +1,5 @@
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 
 /** Decides what becomes of a line (and the value behind it); `connection` counts from 1. */
 export type TextScript = (line: string, socket: Socket, connection: number) => void
@@ -44,6 +45,14 @@ export class TextServer {
 
   get address(): string {
     return `127.0.0.1:${(this.#server.address() as AddressInfo).port}`
+  }
+
+  /** Resolves when nothing has come for so long. */
+  async silence(ms: number): Promise<void> {
+    for (let seen = -1; seen !== this.lines.length;) {
+      seen = this.lines.length
+      await sleep(ms)
+    }
   }
 
   get open(): number {
