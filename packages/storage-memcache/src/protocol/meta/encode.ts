@@ -44,7 +44,9 @@ export function encodeMeta(
   out.trim(at)
   if (value !== undefined) {
     out.append(value)
-    writeText(out.bytes, LINE_END, 2, out.reserve(LINE_END.length))
+    // To reserve may be to go over to other memory.
+    const end = out.reserve(LINE_END.length)
+    writeText(out.bytes, LINE_END, 2, end)
   }
   out.end()
 }
