@@ -296,7 +296,7 @@ describe.each(kinds)('client over %s', (kind, create) => {
   test('keys are text, bytes or pairs, and answers come under the keys that were asked', async () => {
     const name = fresh()
     const bytes = Buffer.from(name)
-    const pair = [7, name] as const
+    const pair = [name, name] as const
     await client.set(bytes, 1)
     expect(await client.get(pair)).toBe(1)
     const batch = await client.getMulti<number, string | Buffer | typeof pair>([name, bytes, pair])
