@@ -75,6 +75,15 @@ describe('checkListings finds', () => {
     assert.deepEqual(kindsOf(base, listed(3, 4, 'a'), listed(5, 6)), ['back'])
   })
 
+  test('a listing that steps back, which is not laid to the version of a later write', () => {
+    const base = [changed('add', 'a', 1, 2, 1), changed('remove', 'a', 3, 20, 2)]
+    // The second one steps back to what the first write added, or else shows what the third will.
+    const listings = [listed(4, 5), listed(6, 8, 'a')]
+    const later = [changed('add', 'a', 7, 30, 9), changed('add', 'a', 10, 12, 4)]
+    assert.deepEqual(kindsOf(...base, ...listings, ...later), ['back'])
+    assert.deepEqual(kindsOf(...base, ...later.slice(1), changed('remove', 'a', 14, 15, 3)), ['order'])
+  })
+
   test('the one name of many that is wrong', () => {
     const adds = Array.from({ length: 50 }, (_, i) => changed('add', `r${i}`, i + 1, i + 2, i + 1))
     const names = adds.map((add) => add.name).filter((name) => name !== 'r31')

@@ -95,6 +95,7 @@ describe('checkRegisters finds', () => {
     assert.deepEqual(kindsOf(wrote(1, 2, 1, 'a'), wrote(1, 2, 1, 'b')), ['order'])
     assert.deepEqual(kindsOf(wrote(1, 2, 2, 'a'), wrote(3, 4, 1, 'b')), ['order'])
     assert.deepEqual(kindsOf(wrote(1, 2, 7, 'a'), wrote(3, 4, 8), wrote(5, 6, 1, 'b')), ['order'])
+    assert.deepEqual(kindsOf(wrote(1, 20, 7, 'a'), read(3, 4, 7, 'a'), wrote(5, 6, 1, 'b')), ['order'])
   })
 
   test('a value that comes back after its removal was seen', () => {

@@ -63,12 +63,15 @@ export class Register {
     // What was finished before the current step began: the newest change, and the newest of all.
     let changed = 0
     let seen = 0
+    // As `seen`, without what was put behind a change that it need not have come from.
+    let sure = 0
     for (const step of this.#steps) {
       for (let next = byEnd[ended]; (next?.span.end ?? Infinity) < step.span.start; next = byEnd[++ended]) {
         seen = Math.max(seen, next?.place ?? 0)
+        if (next !== undefined && this.#isSure(next)) sure = Math.max(sure, next.place ?? 0)
         if (next?.change !== undefined) changed = Math.max(changed, next.place ?? 0)
       }
-      if (step.change !== undefined) step.place = this.#placeChange(step.change, seen)
+      if (step.change !== undefined) step.place = this.#placeChange(step.change, sure, seen)
       if (step.observation !== undefined) step.place = this.#placeObservation(step.observation, changed, seen)
     }
     return this.#violations
@@ -84,13 +87,20 @@ export class Register {
     else alike.push(change)
   }
 
-  #placeChange(change: Change, seen: number): number | undefined {
+  /** Several changes can show the same: which one was seen is a guess, and wrong where reads step back. */
+  #isSure({ observation }: Step): boolean {
+    return (
+      observation === undefined ||
+      (observation.saw !== NOTHING && this.#numbered.get(observation.saw)?.length === 1)
+    )
+  }
+
+  #placeChange(change: Change, sure: number, seen: number): number | undefined {
     if (change.version === undefined) this.#unnumbered.set(change, { floor: seen })
     else if (change.version <= seen) {
-      this.#report(
-        'order',
-        `the write from ${change.start} on has the version ${change.version}, but ${seen} was there before`,
-      )
+      const which = `the write from ${change.start} on has the version ${change.version}`
+      if (change.version <= sure) this.#report('order', `${which}, but ${sure} was there before`)
+      else this.#report('back', `${which}, but what was read before it began fits ${seen}, or stepped back`)
     }
     return change.version
   }
