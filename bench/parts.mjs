@@ -20,6 +20,11 @@ export const PARTS = {
     quick: { args: ['--rounds', '3', '--round-ms', '250', '--files', '1000', '--stream-mb', '64'] },
     full: { args: ['--rounds', '7', '--round-ms', '700', '--files', '10000', '--stream-mb', '500'] },
   },
+  queries: {
+    script: 'queries/run.mjs',
+    quick: { args: ['--rounds', '3', '--round-ms', '250'] },
+    full: { args: ['--rounds', '9', '--round-ms', '700'] },
+  },
   races: { script: 'races/run.mjs', quick: {}, full: {} },
   listing: {
     script: 'listing/run.mjs',

@@ -19,6 +19,17 @@ export function serve(workOf) {
   process.send('ready')
 }
 
+/** `width` workers for so many milliseconds; resolves to how often `work` was done. */
+export async function during(ms, width, work) {
+  const end = performance.now() + ms
+  let done = 0
+  const worker = async () => {
+    while (performance.now() < end) await work(done++)
+  }
+  await Promise.all(Array.from({ length: width }, worker))
+  return done
+}
+
 /** Starts a contender: a script that calls `serve`. */
 export async function startPeer(name, script, args, execPath = process.execPath) {
   const child = fork(script, args, { execPath })

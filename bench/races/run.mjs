@@ -5,7 +5,7 @@ import { setTimeout } from 'node:timers'
 import { write } from '../lib/results.mjs'
 import { peers } from './peers.mjs'
 import { plays } from './plays.mjs'
-import { startRedis } from './redis.mjs'
+import { startRedis } from '../lib/redis.mjs'
 import { Stage } from './stage.mjs'
 
 const PLAY_LIMIT_MS = 20_000

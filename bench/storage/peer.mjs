@@ -1,7 +1,6 @@
 // One contender in a process of its own: NAME and, as JSON, `{ url, servers }`.
 import { Buffer } from 'node:buffer'
-import { performance } from 'node:perf_hooks'
-import { serve } from '../lib/rounds.mjs'
+import { during, serve } from '../lib/rounds.mjs'
 import { inParallel } from '../memcache/workload.mjs'
 import { CONTENDERS } from './contenders.mjs'
 
@@ -9,17 +8,6 @@ const BATCH = 100
 const PREPARE_WIDTH = 16
 const [, , name, target] = process.argv
 const contender = await CONTENDERS[name](JSON.parse(target))
-
-/** `width` workers for so many milliseconds; resolves to how often `work` was done. */
-async function during(ms, width, work) {
-  const end = performance.now() + ms
-  let done = 0
-  const worker = async () => {
-    while (performance.now() < end) await work(done++)
-  }
-  await Promise.all(Array.from({ length: width }, worker))
-  return done
-}
 
 function workOf({ test, bytes, count, width, roundMs }) {
   const content = Buffer.alloc(bytes, 'x')

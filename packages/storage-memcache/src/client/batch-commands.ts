@@ -49,14 +49,20 @@ export abstract class BatchCommands extends ItemCommands {
     options: (BatchOptions & ReadOptions) | undefined,
     decode: (wireKey: string, item: CacheItem | undefined) => Value | undefined,
   ): Promise<BatchAnswers<Key, Value>> {
-    const { values, failed } = await this.#batch(command, listOf(keys), own, options, async (wireKeys, call) => {
-      const batch = await this.core.cache.getMulti(wireKeys, call)
-      return (_, wireKey) => {
-        const error = batch.failed.get(wireKey)
-        if (error !== undefined) throw error
-        return decode(wireKey, batch.items.get(wireKey))
-      }
-    })
+    const { values, failed } = await this.#batch(
+      command,
+      listOf(keys),
+      own,
+      options,
+      async (wireKeys, call) => {
+        const batch = await this.core.cache.getMulti(wireKeys, call)
+        return (_, wireKey) => {
+          const error = batch.failed.get(wireKey)
+          if (error !== undefined) throw error
+          return decode(wireKey, batch.items.get(wireKey))
+        }
+      },
+    )
     return { values, failed: this.core.report(failed) }
   }
 

@@ -10,7 +10,12 @@ import { Namespace } from './namespace.js'
  * any `CommandCache`; several clients over one cache have options of their own, and closing one closes the cache.
  */
 export class MemcacheClient extends BatchCommands implements AsyncDisposable {
+  /** Throws `TypeError` or `RangeError` for options that make no sense. Connects to nothing. */
   constructor(cache: CommandCache, options: MemcacheClientOptions = {}, namespace?: Namespace) {
+    if (typeof (cache as Partial<CommandCache> | undefined)?.arithmetic !== 'function')
+      throw new TypeError(
+        'A MemcacheClient is made over a cache: new MemcacheClient(new RemoteCache(servers))',
+      )
     super(cache, options, namespace)
   }
 

@@ -6,6 +6,16 @@ export async function settleAll<T>(promises: readonly Promise<T>[]): Promise<T[]
 
 /** The same for two of different kinds. */
 export async function settleBoth<A, B>(first: Promise<A>, second: Promise<B>): Promise<[A, B]> {
-  await Promise.allSettled([first, second])
-  return Promise.all([first, second])
+  // Heard of at once, since it may fail while the first is waited for.
+  const ended = second.then(nothing, nothing)
+  let result: A
+  try {
+    result = await first
+  } catch (error) {
+    await ended
+    throw error
+  }
+  return [result, await second]
 }
+
+function nothing(): void {}

@@ -132,25 +132,26 @@ export class FencedEntries {
 
   #read(key: string, item: CacheItem | undefined, stamps: StampsNow): QueryLook | Promise<QueryLook> {
     if (item === undefined) return { kind: 'none', fence: { token: undefined, stamps } }
-    const fence = { token: item.cas, stamps }
     if (item.flags === LEASE_FLAGS) {
+      const fence = { token: item.cas, stamps }
       // What is filled under stamps that are no more counts for nobody: it is not worth waiting for.
       const isVoid = !encodeStamps(stamps).equals(item.value)
       return isVoid ? { kind: 'none', fence } : { kind: 'lease', token: item.cas, fence }
     }
     const decoded = item.flags === VALUE_FLAGS ? decodeEntry(item) : undefined
     if (decoded === undefined || !areSame(decoded.entry.stamps ?? NO_STAMPS, stamps)) {
-      return { kind: 'none', fence }
+      return { kind: 'none', fence: { token: item.cas, stamps } }
     }
     const { entry, value } = decoded
     const isStale = entry.freshUntil !== undefined && entry.freshUntil <= this.#env.wallClock()
     const found = (result: StoredResult): QueryLook =>
-      isStale ? { kind: 'stale', result, fence } : { kind: 'fresh', result }
+      isStale ? { kind: 'stale', result, fence: { token: item.cas, stamps } } : { kind: 'fresh', result }
     if (entry.nothing === true) return found(undefined)
     const { split, flags = 0 } = entry
     if (split === undefined) return found({ bytes: value, flags })
     return loadChunks(this.#cache, key, split).then(
-      (bytes) => (bytes === undefined ? { kind: 'none', fence } : found({ bytes, flags })),
+      (bytes) =>
+        bytes === undefined ? { kind: 'none', fence: { token: item.cas, stamps } } : found({ bytes, flags }),
       down,
     )
   }

@@ -10,6 +10,7 @@ import { LoaderBatch, type LoadMany } from './loader-batch.js'
 import { newQueryCounters, type QueryCounters } from './query-counters.js'
 import { type InvalidationTarget, QueryKeys } from './query-keys.js'
 import {
+  checkEntryOptions,
   type EntryOptions,
   entrySettings,
   type QueryOptions,
@@ -76,18 +77,18 @@ export class QueryCache implements AsyncDisposable {
   async cached<T>(key: string, options: CachedOptions, loader: (key: string) => Promise<T> | T): Promise<T> {
     checkLoader(loader)
     this.#checkOpen()
-    const wanted = { key, address: this.#keys.address(key, options.tags) }
-    const settings = entrySettings(this.#settings, options)
+    checkEntryOptions(this.#settings, options)
+    const address = this.#keys.address(key, options.tags)
     const startedAt = this.#reader.tick()
-    const read = async () => {
-      const look = await this.#entries.look(wanted.address)
-      this.#count(look)
-      if (look.kind === 'fresh') return look.result
-      const load: LoadMany = async () => new Map([[key, this.#encode(await loader(key))]])
-      const batch = new LoaderBatch(this.#counted(load), 1)
-      return this.#reader.resolve(wanted, look, { settings, batch, startedAt })
-    }
-    return this.#decode(await untilAborted(read(), options.signal, key)) as T
+    const look = this.#entries.look(address)
+    const found = await (options.signal === undefined ? look : untilAborted(look, options.signal, key))
+    this.#count(found)
+    if (found.kind === 'fresh') return this.#decode(found.result) as T
+    const load: LoadMany = async () => new Map([[key, this.#encode(await loader(key))]])
+    const batch = new LoaderBatch(this.#counted(load), 1)
+    const settings = entrySettings(this.#settings, options)
+    const result = this.#reader.resolve({ key, address }, found, { settings, batch, startedAt })
+    return this.#decode(await untilAborted(result, options.signal, key)) as T
   }
 
   /**
@@ -103,6 +104,7 @@ export class QueryCache implements AsyncDisposable {
     checkLoader(loader)
     this.#checkOpen()
     const wanted = [...new Set(keys)].map((key) => ({ key, address: this.#keys.address(key, options.tags) }))
+    checkEntryOptions(this.#settings, options)
     const settings = entrySettings(this.#settings, options)
     const load: LoadMany = async (missing) => {
       const found = await loader(missing)

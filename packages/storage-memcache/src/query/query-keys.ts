@@ -25,6 +25,12 @@ export class QueryKeys {
   address(key: string, tags: readonly string[] = NO_TAGS): EntryAddress {
     if (typeof key !== 'string' || key === '')
       throw new TypeError('A key must be a string of at least one character')
+    if (
+      tags.length === 0 &&
+      !this.#clearable &&
+      (this.#separator === false || !key.includes(this.#separator))
+    )
+      return new Address(this.#namespace, key, NO_KEYS)
     const stampKeys: string[] = []
     if (this.#clearable) stampKeys.push(this.clearKey())
     if (this.#separator !== false) {
@@ -38,15 +44,7 @@ export class QueryKeys {
       }
     }
     for (const tag of tags) stampKeys.push(this.#tagKey(tag))
-    const entryKey = cacheKey(this.#namespace, key)
-    const namespace = this.#namespace
-    return {
-      key: entryKey,
-      stampKeys,
-      get refreshKey() {
-        return cacheKey(`${namespace}#r:`, key)
-      },
-    }
+    return new Address(this.#namespace, key, stampKeys)
   }
 
   clearKey(): string {
@@ -82,4 +80,24 @@ export class QueryKeys {
   }
 }
 
+/** The key of who refreshes is rarely asked for. */
+class Address implements EntryAddress {
+  readonly key: string
+  readonly stampKeys: readonly string[]
+  readonly #namespace: string
+  readonly #generated: string
+
+  constructor(namespace: string, generated: string, stampKeys: readonly string[]) {
+    this.key = cacheKey(namespace, generated)
+    this.stampKeys = stampKeys
+    this.#namespace = namespace
+    this.#generated = generated
+  }
+
+  get refreshKey(): string {
+    return cacheKey(`${this.#namespace}#r:`, this.#generated)
+  }
+}
+
+const NO_KEYS: readonly string[] = Object.freeze([])
 const NO_TAGS: readonly string[] = Object.freeze([])

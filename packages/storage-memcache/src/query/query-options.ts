@@ -54,7 +54,6 @@ export const DEFAULT_QUERY_OPTIONS: QuerySettings = Object.freeze({
 })
 
 const ZERO_ALLOWED: ReadonlySet<string> = new Set(['graceMs', 'softTimeoutMs', 'ttlJitter', 'fillWaitMs'])
-const ENTRY_OPTIONS = ['ttlMs', 'graceMs', 'softTimeoutMs', 'whenLoaderFails'] as const
 
 /** Fills in the defaults. Throws `RangeError` for what makes no sense, `TypeError` for what would have no effect. */
 export function resolveQueryOptions(options: QueryOptions): QuerySettings {
@@ -65,19 +64,30 @@ export function resolveQueryOptions(options: QueryOptions): QuerySettings {
   return settings
 }
 
-/** A call's own options over those of its cache. */
+/** A call's own options over those of its cache, which `checkEntryOptions` has found good. */
 export function entrySettings(defaults: QuerySettings, options: EntryOptions): EntrySettings {
-  if (ENTRY_OPTIONS.every((name) => options[name] === undefined)) return defaults
-  const given = Object.fromEntries(ENTRY_OPTIONS.map((name) => [name, options[name]]))
-  const settings = withDefaults<EntrySettings>(defaults, given)
-  if (options.softTimeoutMs !== undefined || options.whenLoaderFails !== undefined) checkGrace(settings)
-  return settings
+  return {
+    ttlMs: options.ttlMs ?? defaults.ttlMs,
+    graceMs: options.graceMs ?? defaults.graceMs,
+    softTimeoutMs: options.softTimeoutMs ?? defaults.softTimeoutMs,
+    whenLoaderFails: options.whenLoaderFails ?? defaults.whenLoaderFails,
+  }
 }
 
-function withDefaults<T extends EntrySettings>(
-  defaults: T,
+/** Throws as `resolveQueryOptions` does. Every hit pays for this, and for nothing else of its options. */
+export function checkEntryOptions(defaults: QuerySettings, options: EntryOptions): void {
+  const { ttlMs, graceMs, softTimeoutMs, whenLoaderFails } = options
+  if (ttlMs !== undefined) checkNumber('ttlMs', ttlMs)
+  if (graceMs !== undefined) checkNumber('graceMs', graceMs)
+  if (softTimeoutMs !== undefined) checkNumber('softTimeoutMs', softTimeoutMs)
+  if (softTimeoutMs !== undefined || whenLoaderFails !== undefined)
+    checkGrace(entrySettings(defaults, options))
+}
+
+function withDefaults(
+  defaults: QuerySettings,
   options: Readonly<Partial<Record<string, unknown>>>,
-): T {
+): QuerySettings {
   const settings: Record<string, unknown> = { ...defaults }
   for (const name of Object.keys(DEFAULT_QUERY_OPTIONS)) {
     const given = options[name]
@@ -85,7 +95,7 @@ function withDefaults<T extends EntrySettings>(
     if (typeof settings[name] === 'number') checkNumber(name, given)
     settings[name] = given
   }
-  return settings as unknown as T
+  return settings as unknown as QuerySettings
 }
 
 function checkNumber(name: string, value: unknown): void {

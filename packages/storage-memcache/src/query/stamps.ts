@@ -25,19 +25,23 @@ export class Stamps {
    * sent. Rejects where a server does not answer.
    */
   async read(keys: readonly string[]): Promise<StampsNow> {
-    const asked = (this.#asked ??= this.#ask())
-    const answers = keys.map((key) => {
-      let answer = asked.get(key)
-      if (answer === undefined) {
-        answer = this.#cache.get(key).then((item) => item?.value.toString('latin1'))
-        asked.set(key, answer)
-      }
-      return answer
-    })
-    const found = await settleAll(answers)
+    const found =
+      keys.length === 1
+        ? [await this.#answer(keys[0] ?? '')]
+        : await settleAll(keys.map((key) => this.#answer(key)))
     const stamps: string[] = []
     for (const [i, stamp] of found.entries()) stamps.push(stamp ?? (await this.#create(keys[i] ?? '')))
     return stamps
+  }
+
+  #answer(key: string): Promise<string | undefined> {
+    const asked = (this.#asked ??= this.#ask())
+    let answer = asked.get(key)
+    if (answer === undefined) {
+      answer = this.#cache.get(key).then((item) => item?.value.toString('latin1'))
+      asked.set(key, answer)
+    }
+    return answer
   }
 
   /** From when this resolves, nothing that was made under the stamps of before counts. */

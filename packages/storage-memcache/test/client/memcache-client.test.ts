@@ -240,6 +240,7 @@ describe.each(kinds)('client over %s', (kind, create) => {
       )
     for (const options of [{ unfitKeys: 'drop' }, { whenUnavailable: 'panic' }, { ttlMs: 0 }])
       expect(() => new MemcacheClient(cache, options as never)).toThrow(RangeError)
+    expect(() => new MemcacheClient('127.0.0.1:11211' as never)).toThrow(/over a cache/)
     expect(await client.get(key)).toBeUndefined()
   })
 
