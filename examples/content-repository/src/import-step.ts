@@ -1,5 +1,5 @@
 import { MAX_COLLECTION_BYTES } from '@larder/storage-core'
-import type { Client } from './client.js'
+import type { Client } from '@larder/example-environment'
 import { digestOf, type FileEntry } from './file-entry.js'
 import type { Findings, Skipped } from './files.js'
 import { importFiles } from './import.js'

@@ -1,7 +1,5 @@
-import { chooseCache } from '@larder/example-environment'
-import { Client } from './client.js'
+import { chooseCache, Client, openDatabase } from '@larder/example-environment'
 import type { Command } from './command-line.js'
-import { openDatabase } from './database.js'
 import type { FileEntry } from './file-entry.js'
 import { checkFolder, filesOf } from './folder.js'
 import { collectionOf, importStep } from './import-step.js'
@@ -16,7 +14,7 @@ import { bytesText, countText } from './text.js'
 export async function run(command: Command, surroundings: Surroundings): Promise<void> {
   const { env, output, signal, say } = surroundings
   const folder = await checkFolder(command.folder)
-  await using database = await openDatabase(command, env, signal)
+  await using database = await openDatabase({ ...command, fileName: 'repository.sqlite' }, env, signal)
   await using cache = await chooseCache(env)
   say('folder', `${folder} (its files are only read)`)
   say('database', database.description)

@@ -1,3 +1,5 @@
 export { type CacheHome, chooseCache } from './cache.js'
+export { Client } from './client.js'
+export { type Database, type DatabaseChoice, openDatabase } from './database.js'
 export { describeDatabaseUrl, isSqlite, sqlitePathOf } from './database-url.js'
 export { UsageError } from './usage-error.js'

@@ -1,6 +1,6 @@
 import type { Storage } from '@larder/storage-core'
 import { MemcacheStorage, type ProtocolOptions } from '@larder/storage-memcache'
-import type { CacheHome } from '@larder/example-environment'
+import type { CacheHome } from './cache.js'
 import type { Database } from './database.js'
 
 /** Larger contents are not cached, but pass by as streams. */

@@ -1,13 +1,17 @@
-import { describeDatabaseUrl, isSqlite, sqlitePathOf } from '@larder/example-environment'
 import { isStorageError, type Storage } from '@larder/storage-core'
 import { SqlStorage } from '@larder/storage-sql'
 import { createHash, randomUUID } from 'node:crypto'
 import { mkdir, mkdtemp, realpath, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Command } from './command-line.js'
+import { describeDatabaseUrl, isSqlite, sqlitePathOf } from './database-url.js'
 
-const FILE_NAME = 'repository.sqlite'
+export interface DatabaseChoice {
+  /** Where an SQLite file is kept; a temporary folder where none is given. */
+  readonly dataFolder: string | undefined
+  /** Its name there. */
+  readonly fileName: string
+}
 
 /** The durable home of the resources. */
 export interface Database extends AsyncDisposable {
@@ -23,7 +27,7 @@ export interface Database extends AsyncDisposable {
 
 /** The database that `DATABASE_URL` names, or a file in the data folder, or one in a temporary folder. */
 export async function openDatabase(
-  { dataFolder }: Command,
+  { dataFolder, fileName }: DatabaseChoice,
   env: NodeJS.ProcessEnv,
   signal: AbortSignal,
 ): Promise<Database> {
@@ -31,12 +35,12 @@ export async function openDatabase(
   if (url) return describeDatabase(url, describeDatabaseUrl(url), signal)
   if (dataFolder !== undefined) {
     await mkdir(dataFolder, { recursive: true })
-    const file = join(await realpath(dataFolder), FILE_NAME)
+    const file = join(await realpath(dataFolder), fileName)
     return describeDatabase(`sqlite:${file}`, `SQLite, ${file}`, signal)
   }
   const folder = await mkdtemp(join(await realpath(tmpdir()), 'larder-example-'))
   const remove = (): Promise<void> => rm(folder, { recursive: true, force: true })
-  const file = join(folder, FILE_NAME)
+  const file = join(folder, fileName)
   try {
     return await describeDatabase(`sqlite:${file}`, `SQLite, ${file} (temporary)`, signal, remove)
   } catch (error) {

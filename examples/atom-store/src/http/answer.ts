@@ -1,0 +1,35 @@
+import { ENTRY_TYPE } from '../atom/names.js'
+import type { Entry } from '../store/entry.js'
+import { Addresses } from './addresses.js'
+import { isKnown } from './conditional.js'
+import type { Call } from './env.js'
+import { renderEntry } from './render.js'
+
+export interface AnswerOptions {
+  readonly status?: 200 | 201 | undefined
+  readonly headers?: Readonly<Record<string, string>> | undefined
+}
+
+/** To a GET or HEAD: 304 where the client has this version already. */
+export function answer(call: Call, etag: string, type: string, render: () => string): Response {
+  call.header('ETag', etag)
+  if (isKnown(call.req.header('if-none-match'), etag)) return call.body(null, 304)
+  call.header('Content-Type', withCharset(type))
+  return call.body(render())
+}
+
+/** An entry as it is stored. */
+export function entryAnswer(
+  call: Call,
+  collection: string,
+  entry: Entry,
+  type: string = ENTRY_TYPE,
+  { status = 200, headers = {} }: AnswerOptions = {},
+): Response {
+  const body = renderEntry(collection, entry, new Addresses(call.var.base))
+  return call.body(body, status, { ...headers, ETag: entry.etag, 'Content-Type': withCharset(type) })
+}
+
+function withCharset(type: string): string {
+  return `${type};charset=utf-8`
+}

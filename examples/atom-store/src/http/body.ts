@@ -1,0 +1,48 @@
+import type { Media } from '../store/media.js'
+import { Problem } from '../problem.js'
+
+/** What is no larger is held in memory, and can be stored a second time where a name is taken or somebody was faster. */
+const IN_MEMORY = 1024 * 1024
+
+/** The whole body. Throws a `Problem` 411 or 413. */
+export async function readBody(request: Request, maxBytes: number): Promise<Buffer> {
+  checkLength(request, maxBytes)
+  const chunks: Uint8Array[] = []
+  for await (const chunk of limited(request.body, maxBytes)) chunks.push(chunk)
+  return Buffer.concat(chunks)
+}
+
+/** The body as media, as a stream where it is large or of unknown length. Throws a `Problem` 411 or 413. */
+export async function mediaBody(request: Request, type: string, maxBytes: number): Promise<Media> {
+  const length = checkLength(request, maxBytes)
+  if (length !== undefined && length <= IN_MEMORY) return { type, bytes: await readBody(request, maxBytes) }
+  return { type, stream: limited(request.body, maxBytes) }
+}
+
+/** The length that the client tells; undefined where it sends chunks. */
+function checkLength({ headers }: Request, maxBytes: number): number | undefined {
+  const text = headers.get('content-length')
+  if (text === null) {
+    if (headers.get('transfer-encoding') !== null) return undefined
+    throw new Problem(411, 'The request tells no Content-Length')
+  }
+  if (Number(text) > maxBytes) throw tooLarge(maxBytes)
+  return Number(text)
+}
+
+async function* limited(
+  body: ReadableStream<Uint8Array> | null,
+  maxBytes: number,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  let size = 0
+  for await (const chunk of body ?? []) {
+    size += chunk.length
+    if (size > maxBytes) throw tooLarge(maxBytes)
+    yield chunk
+  }
+}
+
+function tooLarge(maxBytes: number): Problem {
+  // What is still on its way is not read.
+  return new Problem(413, `It is larger than ${maxBytes} bytes`, { headers: { Connection: 'close' } })
+}

@@ -1,0 +1,27 @@
+import { isStorageError, type StorageErrorCode } from '@larder/storage-core'
+import { Problem } from '../problem.js'
+
+/** What goes by. */
+const LATER: readonly StorageErrorCode[] = [
+  'E_ABORTED',
+  'E_CACHE_UNAVAILABLE',
+  'E_CLOSED',
+  'E_CONFLICT',
+  'E_LOCK_TIMEOUT',
+  'E_OUTCOME_UNKNOWN',
+  'E_OVERLOADED',
+  'E_STORAGE_UNAVAILABLE',
+  'E_TIMEOUT',
+]
+
+/** What the client is told of an error. Nothing of the inside gets out. */
+export function problemOf(error: unknown): Problem {
+  if (error instanceof Problem) return error
+  if (isStorageError(error, 'E_TOO_LARGE'))
+    return new Problem(413, 'It is larger than can be stored', { cause: error })
+  if (isStorageError(error, 'E_OUTCOME_UNKNOWN'))
+    return new Problem(503, 'It may have been stored, or not: read to find out', { cause: error })
+  if (isStorageError(error) && LATER.includes(error.code))
+    return new Problem(503, 'Not now: try again', { headers: { 'Retry-After': '1' }, cause: error })
+  return new Problem(500, 'Something went wrong here', { cause: error })
+}

@@ -1,0 +1,56 @@
+import { chooseCache, Client, openDatabase } from '@larder/example-environment'
+import { once } from 'node:events'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { type Config, readConfig } from './config.js'
+import type { Command } from './command-line.js'
+import { seed } from './seed.js'
+import { startServer } from './server.js'
+import { AtomStore } from './store/atom-store.js'
+import type { Hooks } from './store/hooks.js'
+
+const OWN_CONFIG = fileURLToPath(new URL('../atom-store.json', import.meta.url))
+
+export interface Surroundings {
+  readonly env: NodeJS.ProcessEnv
+  /** Ends it; what has been opened is closed. */
+  readonly signal: AbortSignal
+  /** Prints a line. */
+  readonly say: (text: string) => void
+  readonly complain: (error: unknown) => void
+}
+
+/** Serves until it is told to stop. */
+export async function run(command: Command, { env, signal, say, complain }: Surroundings): Promise<void> {
+  const config = await readConfig(command.configFile ?? OWN_CONFIG)
+  const hooks = await loadHooks(config)
+  await using database = await openDatabase({ ...command, fileName: 'atom-store.sqlite' }, env, signal)
+  await using cache = await chooseCache(env)
+  say(`database: ${database.description}`)
+  say(`cache: ${cache.description}`)
+  for (const complaint of cache.complaints) say(`  ${complaint}; the database is asked in its place`)
+  const open: AsyncDisposable[] = []
+  try {
+    for (const port of command.ports) {
+      const client = await Client.open(database, cache)
+      open.push(client)
+      const store = new AtomStore(client.storage, config, hooks)
+      if (open.length === 1 && command.seed) {
+        const made = await seed(store)
+        if (made > 0) say(`${made} entries to begin with`)
+      }
+      const server = await startServer({ store, config, onFault: complain }, command.host, port)
+      open.push(server)
+      say(`listening at ${server.url}`)
+    }
+    if (!signal.aborted) await once(signal, 'abort')
+  } finally {
+    for (const each of open.reverse()) await each[Symbol.asyncDispose]()
+  }
+}
+
+async function loadHooks({ hooks }: Config): Promise<readonly Hooks[]> {
+  if (hooks === undefined) return []
+  const module = (await import(pathToFileURL(hooks).href)) as { readonly default?: unknown }
+  if (!Array.isArray(module.default)) throw new TypeError(`${hooks} exports no list of hooks by default`)
+  return module.default as readonly Hooks[]
+}

@@ -1,0 +1,179 @@
+import {
+  isStorageError,
+  type Match,
+  type ResourceInfo,
+  type Storage,
+  type UnitSource,
+  UnitOfWork,
+  type UnitWriteOptions,
+  type WriteResult,
+} from '@larder/storage-core'
+import { type EntryRecord, recordCodec } from '../atom/entry-record.js'
+import { type EntrySource, parseEntry } from '../atom/entry-source.js'
+import { Problem } from '../problem.js'
+import type { IfMatch } from './conditions.js'
+import { type Entry, entryOf, writtenEntry } from './entry.js'
+import type { Action, HookEvent, HookRunner } from './hooks.js'
+import { type Media, onceReadable } from './media.js'
+import { candidates, isName, uniqueName } from './slug.js'
+
+const ATTEMPTS = 10
+
+export interface WriteRequest {
+  /** Who asks. */
+  readonly user?: string | undefined
+  readonly ifMatch?: IfMatch
+  readonly signal?: AbortSignal | undefined
+}
+
+/** Makes the record that is stored, of the client's entry or of one that a hook gives in its place. */
+export type Build = (replacement?: EntrySource) => EntryRecord
+
+/** What becomes of an entry that is stored. */
+export interface Change {
+  readonly build: Build
+  readonly ifMatch: Match
+  /** Media to be stored with it. */
+  readonly content?: UnitSource | undefined
+  /** False where the content can be read only once. */
+  readonly mayRepeat?: boolean | undefined
+}
+
+/** Writes the entries of one collection, each with its media in one step, and calls the hooks. */
+export class Writer {
+  readonly #storage: Storage
+  readonly #collection: string
+  readonly #info: (name: string) => ResourceInfo
+  readonly #hooks: HookRunner
+
+  constructor(storage: Storage, collection: string, info: (name: string) => ResourceInfo, hooks: HookRunner) {
+    this.#storage = storage
+    this.#collection = collection
+    this.#info = info
+    this.#hooks = hooks
+  }
+
+  /** Under the first name that is free; a content that can be read only once gets one that surely is. */
+  async create(
+    slug: string,
+    request: WriteRequest,
+    mediaType: string,
+    media: Media | undefined,
+    build: Build,
+  ): Promise<Entry> {
+    const event = this.#event(undefined, mediaType, request, build())
+    return this.#reported(event, async () => {
+      const record = await this.#before('Create', event, build)
+      const content = media && onceReadable(media)
+      for (const name of media?.stream === undefined ? candidates(slug) : [uniqueName(slug)]) {
+        const done = { ...event, name, entry: record }
+        const written = await this.#put(name, record, content, { ifNoneMatch: '*' }, 'Create', done, request)
+        if (written !== undefined) return writtenEntry(name, record, written)
+      }
+      throw new Problem(409, 'No name is free for it')
+    })
+  }
+
+  /**
+   * Changes what is stored, as `plan` says. Where somebody else was faster it is planned anew with what is stored then,
+   * and the plan fails if that is not what the client wants to replace.
+   */
+  async change(
+    name: string,
+    action: Exclude<Action, 'Create'>,
+    request: WriteRequest,
+    plan: (stored: Entry) => Promise<Change>,
+  ): Promise<Entry> {
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      const stored = await this.#read(name, request)
+      const { build, ifMatch, content, mayRepeat = true } = await plan(stored)
+      const given = build()
+      const event = this.#event(name, given.mediaType ?? 'application/atom+xml;type=entry', request, given)
+      const written = await this.#reported(event, async () => {
+        const record = await this.#before(action, event, build)
+        const done = { ...event, entry: record }
+        const result =
+          action === 'Delete'
+            ? await this.#remove(name, { ifMatch }, done, request)
+            : await this.#put(name, record, content, { ifMatch }, action, done, request)
+        return result && writtenEntry(name, record, result)
+      })
+      if (written !== undefined) return written
+      if (!mayRepeat) break
+    }
+    throw new Problem(409, 'Others are changing it: try again')
+  }
+
+  async #read(name: string, { signal }: WriteRequest): Promise<Entry> {
+    try {
+      if (isName(name)) return entryOf(name, await this.#storage.getMetaData(this.#info(name), { signal }))
+    } catch (error) {
+      if (!isStorageError(error, 'E_NOT_FOUND')) throw error
+    }
+    throw new Problem(404, 'There is no such entry')
+  }
+
+  #before(action: Action, event: HookEvent, build: Build): Promise<EntryRecord> {
+    return this.#hooks.before(action, event, (xml) => build(parseEntry(Buffer.from(xml))))
+  }
+
+  /** Undefined where the precondition does not hold. */
+  #put(
+    name: string,
+    record: EntryRecord,
+    content: UnitSource | undefined,
+    options: UnitWriteOptions,
+    action: Action,
+    event: HookEvent,
+    request: WriteRequest,
+  ): Promise<WriteResult | undefined> {
+    const unit = new UnitOfWork()
+    const parts = { metadata: recordCodec.encode(record).bytes, content }
+    unit.put(this.#storage, this.#info(name), parts, { ...options, ...this.#after(action, event) })
+    return commit(unit, `${action} ${this.#collection}/${name}`, request)
+  }
+
+  #remove(
+    name: string,
+    options: UnitWriteOptions,
+    event: HookEvent,
+    request: WriteRequest,
+  ): Promise<WriteResult | undefined> {
+    const unit = new UnitOfWork()
+    unit.remove(this.#storage, this.#info(name), { ...options, ...this.#after('Delete', event) })
+    return commit(unit, `Delete ${this.#collection}/${name}`, request)
+  }
+
+  /** A hook that throws in the transaction undoes the write. */
+  #after(action: Action, event: HookEvent): UnitWriteOptions {
+    return { transaction: { beforeCommit: () => this.#hooks.after(action, event) } }
+  }
+
+  #event(name: string | undefined, mediaType: string, { user }: WriteRequest, entry: EntryRecord): HookEvent {
+    return { collection: this.#collection, name, mediaType, user, entry }
+  }
+
+  async #reported<T>(event: HookEvent, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work()
+    } catch (error) {
+      await this.#hooks.onError(event, error)
+      throw error
+    }
+  }
+}
+
+/** Undefined where the precondition does not hold. */
+async function commit(
+  unit: UnitOfWork,
+  message: string,
+  { signal }: WriteRequest,
+): Promise<WriteResult | undefined> {
+  try {
+    const [step] = await unit.commit(message, { signal })
+    return step?.result
+  } catch (error) {
+    if (isStorageError(error, 'E_PRECONDITION_FAILED')) return undefined
+    throw error
+  }
+}
