@@ -44,7 +44,7 @@ export class PartReader {
     counters: StorageCounters,
   ) {
     this.#cache = cache
-    this.#durable = new DurableReads(readDurable, env, counters)
+    this.#durable = new DurableReads(readDurable, env, counters, () => ++this.#clock)
     this.#filler = new Filler(cache, counters)
     this.#refresher = new Refresher(cache, this.#durable, this.#filler, settings, env, counters)
     this.#settings = settings
@@ -115,19 +115,19 @@ export class PartReader {
     for (let pauseMs = 1; ; pauseMs = Math.min(pauseMs * 2, 32)) {
       if (found.kind === 'value' || found.kind === 'stale') return found.part
       if (found.kind === 'absent') return undefined
-      if (found.kind === 'mark') return this.#bypass(address)
-      if (found.kind === 'down') return this.#readBehind(address)
+      if (found.kind === 'mark') return this.#bypass(address, startedAt)
+      if (found.kind === 'down') return this.#readBehind(address, startedAt)
       const load = this.#loads.get(address.key)
       if (load !== undefined && maySee(load, found, startedAt)) {
         const result = await this.#join(load, giveUpAt)
-        if (result === 'late') return this.#bypass(address)
+        if (result === 'late') return this.#bypass(address, startedAt)
         if (result !== 'taken') return copyOf(result)
       } else if (found.kind === 'none') {
         const result = await this.#load(address)
         if (result !== 'taken') return result
       } else {
         const leftMs = giveUpAt - this.#env.now()
-        if (leftMs <= 0) return this.#bypass(address)
+        if (leftMs <= 0) return this.#bypass(address, startedAt)
         await this.#env.sleep(Math.min(leftMs, pauseMs * (0.5 + this.#env.random())))
       }
       found = await this.#cache.look(address.key)
@@ -166,7 +166,7 @@ export class PartReader {
       token = await this.#cache.lease(key)
     } catch {
       this.#counters.cacheErrors++
-      return this.#readBehind(address)
+      return this.#readBehind(address, ++this.#clock)
     }
     if (token === undefined) return 'taken'
     if (load !== undefined) {
@@ -184,15 +184,15 @@ export class PartReader {
     return part
   }
 
-  async #bypass(address: PartAddress): Promise<StoredPart | undefined> {
-    const part = await this.#readBehind(address)
+  async #bypass(address: PartAddress, startedAt: number): Promise<StoredPart | undefined> {
+    const part = await this.#readBehind(address, startedAt)
     await this.help(address.key, part)
     return part
   }
 
-  #readBehind(address: PartAddress): Promise<StoredPart | undefined> {
+  #readBehind(address: PartAddress, startedAt: number): Promise<StoredPart | undefined> {
     this.#counters.bypasses++
-    return this.#durable.read(address)
+    return this.#durable.readShared(address, startedAt)
   }
 }
 

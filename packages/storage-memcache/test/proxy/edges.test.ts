@@ -231,6 +231,41 @@ describe('readers that share a query', () => {
     await slow
   })
 
+  test('ask once where they ask one after the other, and one is slow', async () => {
+    const { durable, first, second, info } = setUp()
+    await durable.putContent(info, 'x')
+    // A mark stands, so that the cache has no answer.
+    const commit = durable.pauseNextWrite({ at: 'commit' })
+    const writing = second.storage.putContent(info, 'y')
+    await commit.reached
+    const look = first.cache.pauseNext('getMulti')
+    const early = textOf(first.storage, info)
+    await look.reached
+    const gate = durable.pauseNextRead()
+    const slow = textOf(first.storage, info)
+    await gate.reached
+    look.open()
+    await expect.poll(() => first.storage.counters().bypasses).toBe(2)
+    gate.open()
+    expect(await Promise.all([early, slow])).toEqual(['x', 'x'])
+    expect(first.storage.counters()).toMatchObject({ bypasses: 2, durableReads: 1 })
+    commit.open()
+    await writing
+  })
+
+  test('get nothing out of one that was sent before they began', async () => {
+    const { durable, first, info } = setUp()
+    await durable.putContent(info, 'old')
+    first.cache.isDown = true
+    const gate = durable.pauseNextRead({ at: 'after' })
+    const slow = textOf(first.storage, info)
+    await gate.reached
+    await durable.putContent(info, 'new')
+    expect(await textOf(first.storage, info)).toBe('new')
+    gate.open()
+    expect(await slow).toBe('old')
+  })
+
   test('are not told of an error that another part is to blame for', async () => {
     const { durable, first, info } = setUp()
     const broken = first.storage.info('films', 'broken')

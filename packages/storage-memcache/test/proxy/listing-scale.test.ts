@@ -15,6 +15,8 @@ import { startMemcached } from '../support/memcached.js'
 const MEMBERS = 20_000
 const nameOf = (i: number) => `entries/${String(i).padStart(6, '0')}.${i % 10 === 0 ? 'xhtml' : 'atom'}`
 const NAMES = Array.from({ length: MEMBERS }, (_, i) => nameOf(i))
+/** Longer than a busy machine takes for anything here. */
+const PATIENT = { leaseTtlMs: 600_000, fillWaitMs: 600_000 }
 const EVEN = NAMES.filter((_, i) => i % 2 === 0)
 
 let full: MemoryStorage
@@ -137,7 +139,7 @@ describe('a listing of many members', () => {
     const server = new CacheServer()
     const durable = new FaultyStorage(inner)
     const storages = [1, 2].map(
-      () => new MemcacheStorage({ storage: durable, cache: server.client(), fillWaitMs: 60_000 }),
+      () => new MemcacheStorage({ storage: durable, cache: server.client(), ...PATIENT }),
     )
     const all = await Promise.all([...storages, ...storages, ...storages].map((each) => namesByLs(each)))
     for (const names of all) expect(names).toEqual(NAMES)
@@ -150,7 +152,7 @@ describe('a listing of many members', () => {
     await Promise.all(names.map((name) => inner.putContent(inner.info('c', name), '')))
     const server = new CacheServer()
     const durable = new FaultyStorage(inner)
-    const builder = new MemcacheStorage({ storage: durable, cache: server.client() })
+    const builder = new MemcacheStorage({ storage: durable, cache: server.client(), ...PATIENT })
     const loop = builder.ils('c')[Symbol.asyncIterator]()
     await loop.next()
     let nowMs = 0
@@ -198,7 +200,7 @@ describe('a listing of many members', () => {
     let lateMs = 0
     const environment = environmentAt(() => performance.now() + lateMs)
     const storage = new MemcacheStorage({ storage: durable, cache: server.client(), environment })
-    const other = new MemcacheStorage({ storage: durable, cache: server.client(), fillWaitMs: 0 })
+    const other = new MemcacheStorage({ storage: durable, cache: server.client(), ...PATIENT, fillWaitMs: 0 })
     const seen: string[] = []
     for await (const [name] of storage.ils('c')) {
       seen.push(name)
@@ -350,7 +352,7 @@ test('a listing is spread over servers, and outlives the death of one', async ()
   await using storage = new MemcacheStorage({
     ...{ storage: durable, servers: addresses },
     // Small items, so that there are many: where each lies is drawn by lot.
-    client: { deadTimeoutMs: 50, timeoutMs: 2_000, serverItemLimitBytes: 8_192 },
+    client: { deadTimeoutMs: 50, timeoutMs: 20_000, serverItemLimitBytes: 8_192 },
   })
   for (let round = 0; round < 2; round++) expect(await namesByLs(storage)).toEqual(EVEN)
   expect(durable.count('page')).toBe(1)
