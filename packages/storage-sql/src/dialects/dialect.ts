@@ -15,8 +15,8 @@ export interface Limits {
 export interface Journaling {
   /** Comes before the change of a row, in its transaction. */
   readonly before: (journaled: boolean) => readonly Statement[]
-  /** What the new row of the journal has as `claimed_until_ms` meanwhile. */
-  readonly claimedUntilMs: number
+  /** What the new row of the journal has as `claimed_until_ms` meanwhile, in SQL. */
+  readonly claimedUntilMs: number | string
   /** Comes after a change that is journaled. */
   readonly after: (journal: string) => readonly Statement[]
 }
