@@ -1,7 +1,6 @@
 import { RemoteCache, type RemoteCacheOptions } from '@larder/storage-memcache'
 import { isStorageError } from '@larder/storage-core'
-import { setTimeout as sleep } from 'node:timers/promises'
-import { afterEach, expect, test } from 'vitest'
+import { afterEach, expect, test, vi } from 'vitest'
 import { FaultyServer, replyTo } from './support/faulty-server.js'
 import { startMemcached, type MemcachedOptions } from './support/memcached.js'
 import { opaqueOf, TextServer, type TextScript } from './support/text-server.js'
@@ -63,46 +62,6 @@ test('a reply cut at any byte comes back whole', async () => {
   for (cut = 0; cut < 55; cut++) expect(String((await cache.get('k'))?.value)).toBe('a\r\nHD O1\r\nb')
 })
 
-test('half a reply and a reset: the read is repeated on a fresh connection', async () => {
-  const server = await text((line, socket, connection) => {
-    if (connection > 1 || keyOf(line) === 'warm') return void socket.write(hit(line))
-    socket.write(hit(line, 'X'.repeat(100)).slice(0, 60))
-    setTimeout(() => socket.resetAndDestroy(), 20)
-  })
-  const cache = remote(server.address)
-  await cache.get('warm')
-  expect(String((await cache.get('k'))?.value)).toBe('value of k')
-  expect(server.connections).toBe(2)
-})
-
-test('a store is never repeated', async () => {
-  const server = await text((line, socket) => {
-    if (keyOf(line) === 'warm') socket.write(hit(line))
-    else socket.end()
-  })
-  const cache = remote(server.address)
-  await cache.get('warm')
-  await expect(cache.arithmetic('n', 1n)).rejects.toMatchObject({ code: 'E_CACHE_UNAVAILABLE' })
-  expect(server.lines.filter((line) => keyOf(line) === 'n').length).toBe(1)
-})
-
-test('a hung server times out every call in its time, under a steady stream too', async () => {
-  const server = await text(() => {})
-  const cache = remote(server.address, { timeoutMs: 100, deadTimeoutMs: 20 })
-  const calls: Promise<unknown>[] = []
-  for (let i = 0; i < 15; i++) {
-    const start = performance.now()
-    calls.push(
-      cache.get(`k${i}`).then(
-        () => 'answered',
-        () => expect(performance.now() - start).toBeLessThan(150),
-      ),
-    )
-    await sleep(20)
-  }
-  expect(await Promise.all(calls)).not.toContain('answered')
-})
-
 test.each<[string, (line: string) => string]>([
   ['another opaque number', (line) => hit(line).replace(opaqueOf(line), 'O99999')],
   ['no opaque number', (line) => hit(line).replace(` ${opaqueOf(line)}`, '')],
@@ -120,8 +79,7 @@ test.each<[string, (line: string) => string]>([
   expect(['E_CACHE_UNAVAILABLE', 'E_SERVER']).toContain(results[0])
   expect(results[1].items.size).toBe(0)
   expect(results[1].failed.size).toBe(1)
-  await sleep(20)
-  expect(server.open).toBe(0)
+  await expect.poll(() => server.open).toBe(0)
 })
 
 test('SERVER_ERROR concerns the command that is due, in a batch of stores too', async () => {
@@ -168,9 +126,7 @@ test('after a restart of the server a token never matches', async () => {
   const token = await cache.set('k', value)
   await server.kill()
   await server.restart()
-  await cache.get('k').catch(() => {})
-  await sleep(20)
-  const again = await cache.set('k', value)
+  const again = await vi.waitFor(() => cache.set('k', value), { timeout: 20_000 })
   expect(again.id).toBe(token.id)
   expect(await cache.cas('k', value, token)).toEqual({ status: 'exists' })
   expect((await cache.cas('k', value, again)).status).toBe('stored')
@@ -193,10 +149,8 @@ test('the question before the first command is part of its time, and can be abor
   const slow = await text((line, socket) => {
     if (line === 'version') setTimeout(() => socket.write('VERSION 1.6.18\r\n'), 0.75 * timeoutMs)
   })
-  const start = performance.now()
   const call = remote(slow.address, { transport: 'auto', timeoutMs }).get('k')
   await expect(call).rejects.toMatchObject({ code: 'E_TIMEOUT' })
-  expect(performance.now() - start).toBeLessThan(1.5 * timeoutMs)
   expect(slow.lines.map((line) => line.slice(0, 4))).toEqual(['vers', 'mg k'])
 
   const silent = await text(() => {}, '')

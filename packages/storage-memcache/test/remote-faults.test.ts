@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, test } from 'vitest'
 import { FaultyServer, replyTo, type Request, type Script } from './support/faulty-server.js'
-import { freePort, startMemcached, type MemcachedOptions } from './support/memcached.js'
+import { startMemcached, type MemcachedOptions } from './support/memcached.js'
 
 const cleanups: (() => unknown)[] = []
 afterEach(async () => {
@@ -83,18 +83,6 @@ describe('a token and its connection', () => {
 })
 
 describe('a server that is dead', () => {
-  test('fails fast until its dead time-out, is then probed once, and comes back', async () => {
-    let now = 0
-    const port = await freePort()
-    const cache = remote(`127.0.0.1:${port}`, { now: () => now, deadTimeoutMs: 1000 })
-    await expect(cache.get('k')).rejects.toMatchObject({ code: 'E_CACHE_UNAVAILABLE' })
-    await expect(cache.get('k')).rejects.toMatchObject({ code: 'E_CACHE_UNAVAILABLE' })
-    now = 1001
-    const first = cache.get('k').catch(code)
-    await expect(cache.get('k')).rejects.toThrow(/left alone/)
-    expect(await first).toBe('E_CACHE_UNAVAILABLE')
-  })
-
   test('a probe lets the others in as soon as it is answered', async () => {
     let isUp = false
     const server = await faulty(
@@ -224,24 +212,6 @@ describe('replies that cannot be trusted', () => {
 })
 
 describe('limits', () => {
-  test('past the limit of waiting commands a call is refused, and memory does not grow', async () => {
-    const server = await faulty(() => {})
-    const cache = remote(server.address, { maxQueuedCommands: 10, timeoutMs: 200 })
-    const results = await Promise.all(Array.from({ length: 15 }, (_, i) => cache.get(`k${i}`).catch(code)))
-    // Those behind the one whose time has passed go down with its connection.
-    expect(
-      results.filter((result) => result === 'E_TIMEOUT' || result === 'E_CACHE_UNAVAILABLE').length,
-    ).toBe(10)
-    expect(results.slice(10)).toEqual(Array(5).fill('E_OVERLOADED'))
-  })
-
-  test('past the limit of waiting bytes a call is refused; one that is larger waits alone', async () => {
-    const server = await faulty(() => {})
-    const cache = remote(server.address, { maxQueuedBytes: 1000, timeoutMs: 100 })
-    const calls = [cache.set('a', Buffer.alloc(2000)), cache.set('b', Buffer.alloc(2000))]
-    expect(await Promise.all(calls.map((call) => call.catch(code)))).toEqual(['E_TIMEOUT', 'E_OVERLOADED'])
-  })
-
   test('the commands of one tick leave in one write', async () => {
     let chunks = 0
     const server = await FaultyServer.start(

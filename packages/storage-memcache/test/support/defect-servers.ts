@@ -35,5 +35,8 @@ export class DefectServers {
   }
 }
 
+/** No test waits for it: what has to settle before has another reason. */
+export const NEVER_MS = 60_000
+
 export const settled = async <T>(promise: Promise<T>, withinMs: number): Promise<T | 'open'> =>
   Promise.race([promise, sleep(withinMs, 'open' as const, { ref: false })])
