@@ -7,13 +7,13 @@ import { type MemcachedServer, startMemcached } from '@larder/dev-servers'
 import { servers } from '@larder/dev-servers/vitest'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { compile, type Compiled } from './support/compile.js'
-import { pages } from './support/pages.js'
+import { comments, pages } from './support/pages.js'
 import { type Snippet, snippetsOf } from './support/snippets.js'
 
 const run = promisify(execFile)
 
 /** CONTRIBUTING.md is for those who change this repository, and shows pieces of its tests. */
-const forUsers = [...pages()].filter(([page]) => page !== 'CONTRIBUTING.md')
+const forUsers = [...pages(), ...comments()].filter(([page]) => page !== 'CONTRIBUTING.md')
 const snippets = forUsers.flatMap(([page, markdown]) => snippetsOf(page, markdown))
 
 let compiled: Compiled
@@ -41,6 +41,10 @@ async function serversFor({ code }: Snippet): Promise<Record<string, string>> {
 describe('every program in a page runs, and prints what the page says', () => {
   test('there are some in the README', () => {
     expect(snippets.filter(({ page }) => page === 'README.md').length).toBeGreaterThan(1)
+  })
+
+  test('there are some in the comments of the sources', () => {
+    expect(snippets.filter(({ page }) => page.startsWith('packages/')).length).toBeGreaterThan(1)
   })
 
   test.each(snippets.map((snippet) => [`${snippet.page}:${snippet.line}`, snippet] as const))(

@@ -35,13 +35,23 @@ export interface FaultOptions {
  * step by step instead of hoped for:
  *
  * ```ts
- * const durable = new FaultyStorage(new MemoryStorage())
- * const gate = durable.pauseNextRead()
- * const slow = reader.getContent(info)
- * await gate.reached           // the old bytes are read, and not yet answered
- * await writer.putContent(info, 'new')
+ * import { MemoryStorage } from '@larder/storage-core'
+ * import { FaultyStorage } from '@larder/storage-core/testing'
+ *
+ * const storage = new FaultyStorage(new MemoryStorage())
+ * const info = storage.info('pages', 'home')
+ * await storage.putContent(info, 'old')
+ *
+ * const gate = storage.pauseNextRead()
+ * const slow = storage.getContent(info)
+ * await gate.reached // the old bytes are read, and not yet answered
+ * await storage.putContent(info, 'new')
  * gate.open()
- * await slow
+ * console.log((await slow).bytes.toString())
+ * ```
+ *
+ * ```text
+ * old
  * ```
  *
  * A stopped call whose `signal` fires rejects with `E_ABORTED`, except a write that is already committed. Reads are

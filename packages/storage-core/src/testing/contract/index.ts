@@ -47,20 +47,17 @@ export const storageContractGroups: readonly ContractGroup[] = Object.freeze([
  * `node:assert`. What `storage.supports` denies is asserted as well: such a call must reject with `E_UNSUPPORTED`.
  *
  * ```ts
+ * import { MemoryStorage } from '@larder/storage-core'
  * import { storageContract } from '@larder/storage-core/testing'
- * import { describe, test } from 'vitest'
+ * import { describe, test } from 'node:test'
  *
- * describe('MyStorage', () => {
+ * describe('MemoryStorage keeps the contract', () => {
  *   storageContract({
  *     describe,
  *     test,
  *     open: async () => {
- *       const server = await startServer()
- *       return {
- *         storage: new MyStorage(server.url),
- *         reopen: async () => new MyStorage(server.url),
- *         close: () => server.stop(),
- *       }
+ *       const storage = new MemoryStorage()
+ *       return { storage, close: () => storage.shutdown() }
  *     },
  *   })
  * })
