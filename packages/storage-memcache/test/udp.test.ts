@@ -100,11 +100,11 @@ describe('memcached with UDP', () => {
   test('is given up where it listens to no datagrams, without a wait for each read', async () => {
     const server = await startMemcached()
     cleanups.push(() => server.stop())
-    const cache = open(server.address, { udp: { waitMs: 400 } })
+    const cache = open(server.address, { timeoutMs: 5000, udp: { waitMs: 2000 } })
     await cache.set('k', Buffer.from('v'))
     const start = performance.now()
     for (let i = 0; i < 20; i++) expect(text(await cache.get('k', BY_DATAGRAM))).toBe('v')
-    expect(performance.now() - start).toBeLessThan(300)
+    expect(performance.now() - start).toBeLessThan(20_000)
   })
 })
 
@@ -286,18 +286,21 @@ describe('limits', () => {
   })
 
   test('both ways together take no longer than a command may', async () => {
-    const silent = await TextServer.start(() => {})
-    cleanups.push(() => silent.stop())
+    const timeoutMs = 400
+    // An answer by TCP alone would be in time.
+    const slow = await TextServer.start((line, socket) => {
+      const reply = line.startsWith('gets') ? 'END\r\n' : `EN ${opaqueOf(line)}\r\n`
+      setTimeout(() => socket.write(reply), 0.7 * timeoutMs)
+    })
+    cleanups.push(() => slow.stop())
     const datagrams = await DatagramServer.start(() => {})
     cleanups.push(() => datagrams.stop())
-    const udp = { port: datagrams.port, waitMs: 100 }
-    const cache = open(silent.address, { timeoutMs: 250, udp })
-    const start = performance.now()
+    const udp = { port: datagrams.port, waitMs: 0.7 * timeoutMs }
+    const cache = open(slow.address, { timeoutMs, udp })
     const [single, batch] = await Promise.all([
       cache.get('k', BY_DATAGRAM).catch((error: unknown) => error),
       cache.getMulti(['a', 'b'], BY_DATAGRAM),
     ])
-    expect(performance.now() - start).toBeLessThan(400)
     expect(single).toMatchObject({ code: 'E_TIMEOUT' })
     expect([...batch.failed.keys()]).toEqual(['a', 'b'])
   })
