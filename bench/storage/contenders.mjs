@@ -7,6 +7,7 @@ import { SqlStorage } from '@larder/storage-sql'
 const PATIENT = { timeoutMs: 30_000, connectTimeoutMs: 30_000 }
 const PATIENT_SQL = { connectTimeoutMs: 30_000, statementTimeoutMs: 30_000, lockTimeoutMs: 30_000 }
 const COLLECTION = 'bench'
+const KEY_BYTES = 58
 
 export const CONTENDERS = {
   'bare client': bareClient,
@@ -25,7 +26,8 @@ export function openCached(servers, storage) {
 function bareClient({ servers }) {
   const cache = new RemoteCache(servers, PATIENT)
   return {
-    at: (name) => `bare:${name}`,
+    // As long as the keys of a MemcacheStorage.
+    at: (name) => `bare:${name}`.padEnd(KEY_BYTES, '-'),
     read: (key) => cache.get(key),
     readMany: (keys) => cache.getMulti(keys),
     prepare: (key, bytes) => cache.set(key, bytes),

@@ -25,14 +25,8 @@ export class PartCache {
   }
 
   /** Never rejects. The part of a value is the caller's. */
-  async look(key: string): Promise<Look> {
-    let item: CacheItem | undefined
-    try {
-      item = await this.#cache.get(key)
-    } catch {
-      return this.#down()
-    }
-    return this.#read(key, item)
+  look(key: string): Promise<Look> {
+    return this.#cache.get(key).then((item) => this.#read(key, item), this.#down)
   }
 
   /** Looks at many keys in one batch. Never rejects. */

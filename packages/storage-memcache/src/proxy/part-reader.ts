@@ -18,6 +18,9 @@ interface Load {
   readonly result: Promise<StoredPart | undefined | 'taken'>
 }
 
+/** A promise only where the cache is not enough. */
+type Answer = StoredPart | undefined | Promise<StoredPart | undefined>
+
 type Mutable<T> = { -readonly [name in keyof T]: T[name] }
 
 const DOWN: Look = Object.freeze({ kind: 'down' })
@@ -52,10 +55,9 @@ export class PartReader {
     this.#counters = counters
   }
 
-  async read(address: PartAddress): Promise<StoredPart | undefined> {
+  read(address: PartAddress): Promise<StoredPart | undefined> {
     const startedAt = ++this.#clock
-    const look = await this.#cache.look(address.key)
-    return this.#answer(address, look, startedAt)
+    return this.#cache.look(address.key).then((look) => this.#answer(address, look, startedAt))
   }
 
   /** Answers in the order of the addresses; a part that is asked for twice is copied. */
@@ -63,19 +65,15 @@ export class PartReader {
     const startedAt = ++this.#clock
     const unique = new Map(addresses.map((address) => [address.key, address]))
     const looks = await this.#cache.lookMany([...unique.keys()])
-    const answers = new Map<string, Promise<StoredPart | undefined>>()
+    const answers = new Map<string, Answer>()
     for (const [key, address] of unique) {
-      answers.set(key, Promise.resolve(this.#answer(address, looks.get(key) ?? DOWN, startedAt)))
+      answers.set(key, this.#answer(address, looks.get(key) ?? DOWN, startedAt))
     }
-    const found = await Promise.all(addresses.map(async ({ key }) => answers.get(key)))
-    return unique.size === addresses.length ? found : copyRepeated(addresses, found)
+    const found = await gathered(addresses.map(({ key }) => answers.get(key)))
+    return unique.size === addresses.length ? [...found] : copyRepeated(addresses, found)
   }
 
-  #answer(
-    address: PartAddress,
-    look: Look,
-    startedAt: number,
-  ): Promise<StoredPart | undefined> | StoredPart | undefined {
+  #answer(address: PartAddress, look: Look, startedAt: number): Answer {
     if (look.kind === 'value' || look.kind === 'absent') {
       this.#counters.hits++
       return look.kind === 'value' ? look.part : undefined
@@ -203,6 +201,14 @@ export class PartReader {
 function maySee(load: Load, found: Look, startedAt: number): boolean {
   if (load.readAt === undefined || load.readAt > startedAt) return true
   return found.kind === 'lease' && load.token?.equals(found.token) === true
+}
+
+type Found = readonly (StoredPart | undefined)[]
+
+/** Waits only where there is something to wait for. */
+function gathered(answers: readonly Answer[]): Found | Promise<Found> {
+  const isPending = answers.some((answer) => answer instanceof Promise)
+  return isPending ? Promise.all(answers.map(async (answer) => answer)) : (answers as Found)
 }
 
 function copyRepeated(
