@@ -79,8 +79,7 @@ export class DrivenStorage implements Storage {
     options: ReadManyOptions = {},
   ): Promise<(StoredPart | undefined)[]> {
     const part = checkPart(options.part ?? 'content')
-    if (!Array.isArray(infos)) throw new TypeError('getMany takes an array of infos')
-    const own = infos.map((info: ResourceInfo) => this.#ownResource(info))
+    const own = checkArray(infos, 'infos').map((info) => this.#ownResource(info))
     return this.#run(options, (call) =>
       own.length === 0 ? Promise.resolve([]) : this.#driver.read(own, part, call),
     )
@@ -101,6 +100,7 @@ export class DrivenStorage implements Storage {
   }
 
   async put(info: ResourceInfo, parts: Parts, options?: WriteOptions): Promise<WriteResult> {
+    if (typeof parts !== 'object' || parts === null) throw new TypeError('put takes an object of parts')
     const changes: { [part in PartName]?: ByteSource } = {}
     for (const part of PART_NAMES) {
       const source = parts[part]
@@ -122,7 +122,7 @@ export class DrivenStorage implements Storage {
   }
 
   async persist(infos: readonly ResourceInfo[], message?: string, options?: CallOptions): Promise<void> {
-    const own = infos.map((info) => this.#own(info))
+    const own = checkArray(infos, 'infos').map((info) => this.#own(info))
     await this.#run(options, async (call) => this.#driver.persist?.(own, message, call))
   }
 
@@ -174,7 +174,8 @@ export class DrivenStorage implements Storage {
   }
 
   async settle(journalIds: readonly string[]): Promise<void> {
-    await this.#run(undefined, async () => this.#driver.settle?.(journalIds))
+    const ids = checkArray(journalIds, 'journal ids')
+    await this.#run(undefined, async () => this.#driver.settle?.(ids))
   }
 
   async unsettled(
@@ -184,6 +185,7 @@ export class DrivenStorage implements Storage {
     const { olderThanMs, keyPrefix = '', limit = DEFAULT_PAGE } = options
     if (!(olderThanMs >= 0)) throw new RangeError('olderThanMs must be 0 or more')
     if (typeof keyPrefix !== 'string') throw new TypeError('keyPrefix must be a string')
+    if (typeof work !== 'function') throw new TypeError('A function that settles rows is needed')
     if (!Number.isInteger(limit) || limit < 1 || limit > MAX_UNSETTLED) {
       throw new RangeError(`limit must be a whole number from 1 to ${MAX_UNSETTLED}`)
     }
@@ -318,6 +320,7 @@ export class DrivenStorage implements Storage {
   ): [string, string | undefined, CallOptions] {
     checkCollectionName(collection)
     const options = typeof ext === 'string' ? { ext } : (ext ?? {})
+    if (typeof options !== 'object') throw new TypeError('ext must be a string')
     return [collection, normalizeExt(options.ext), options]
   }
 
@@ -377,6 +380,11 @@ export class DrivenStorage implements Storage {
     }
     return own
   }
+}
+
+function checkArray<T>(list: readonly T[], what: string): readonly T[] {
+  if (!Array.isArray(list)) throw new TypeError(`An array of ${what} is needed`)
+  return list as readonly T[]
 }
 
 function checkPart(part: PartName): PartName {

@@ -186,3 +186,24 @@ describe('an info', () => {
     assert.ok(inspect(new MemoryStorage().info('c', 'r')).length < 100)
   })
 })
+
+describe('arguments of no meaning are refused before the driver is asked', () => {
+  const bad: readonly [string, (storage: DrivenStorage) => Promise<unknown>, RegExp][] = [
+    ['parts of null', (storage) => storage.put(storage.info('c', 'r'), null as never), /parts/],
+    ['journal ids that are no list', (storage) => storage.settle('1' as never), /journal ids/],
+    ['no work', (storage) => storage.unsettled({ olderThanMs: 0 }, undefined as never), /function/],
+    ['an ext that is no text', (storage) => storage.ls('c', 5 as never), /ext/],
+    ['infos that are no list', (storage) => storage.persist(storage.info('c') as never), /infos/],
+  ]
+  for (const [what, call, message] of bad) {
+    test(what, async () => {
+      const driver = new IdleDriver()
+      await assert.rejects(call(new DrivenStorage(driver)), (error) => {
+        assert.ok(error instanceof TypeError)
+        assert.match(error.message, message)
+        return true
+      })
+      assert.deepEqual([driver.writes, driver.calls], [[], []])
+    })
+  }
+})

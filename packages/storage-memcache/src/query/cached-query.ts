@@ -1,10 +1,12 @@
+import { argumentsText } from './arguments-text.js'
 import type { QueryCache } from './query-cache.js'
 import type { EntryOptions } from './query-options.js'
 
 export interface CachedQueryOptions<Args extends readonly unknown[], T> extends EntryOptions {
   /**
-   * Begins the key of every result, up to the arguments, which follow as JSON. Arguments must be what JSON can say;
-   * two queries of one cache need two names.
+   * Begins the key of every result, up to the arguments, which follow as JSON, with colons written otherwise, since
+   * each would be the end of a prefix. Arguments must be what JSON can tell apart; two queries of one cache need two
+   * names.
    */
   readonly name: string
   /** What `invalidate({ tag })` of the query cache voids the results by, for all or by the arguments. */
@@ -30,7 +32,7 @@ export class CachedQuery<Args extends readonly unknown[], T> {
   }
 
   /** As `QueryCache.cached`. */
-  get(...args: Args): Promise<T> {
+  async get(...args: Args): Promise<T> {
     const { load } = this.#options
     return this.#queries.cached(this.key(...args), this.#entry(args), async () => load(...args))
   }
@@ -59,7 +61,7 @@ export class CachedQuery<Args extends readonly unknown[], T> {
   }
 
   /** Voids the result for these arguments; see `QueryCache.invalidate`. */
-  invalidate(...args: Args): Promise<void> {
+  async invalidate(...args: Args): Promise<void> {
     return this.#queries.invalidate(this.key(...args))
   }
 
@@ -69,9 +71,9 @@ export class CachedQuery<Args extends readonly unknown[], T> {
     return this.get(...args)
   }
 
-  /** Where the result for these arguments is, as `QueryCache` takes keys. */
+  /** Where the result for these arguments is, as `QueryCache` takes keys. Throws `TypeError` for what JSON has no form for. */
   key(...args: Args): string {
-    return `${this.#options.name}:${JSON.stringify(args)}`
+    return `${this.#options.name}:${argumentsText(args)}`
   }
 
   #entry(args: Args): EntryOptions & { readonly tags: readonly string[] | undefined } {

@@ -75,7 +75,7 @@ export class QueryCache implements AsyncDisposable {
    * the loader rejects with, and keeps nothing then; a cache that does not answer is done without.
    */
   async cached<T>(key: string, options: CachedOptions, loader: (key: string) => Promise<T> | T): Promise<T> {
-    checkLoader(loader)
+    checkCall(options, loader)
     this.#checkOpen()
     checkEntryOptions(this.#settings, options)
     const address = this.#keys.address(key, options.tags)
@@ -101,13 +101,18 @@ export class QueryCache implements AsyncDisposable {
     options: CachedOptions,
     loader: (keys: readonly string[]) => Promise<ReadonlyMap<string, T>> | ReadonlyMap<string, T>,
   ): Promise<Map<string, T>> {
-    checkLoader(loader)
+    checkCall(options, loader)
+    if (!Array.isArray(keys)) throw new TypeError('cachedMany takes a list of keys')
     this.#checkOpen()
-    const wanted = [...new Set(keys)].map((key) => ({ key, address: this.#keys.address(key, options.tags) }))
+    const wanted = [...new Set(keys as readonly string[])].map((key) => ({
+      key,
+      address: this.#keys.address(key, options.tags),
+    }))
     checkEntryOptions(this.#settings, options)
     const settings = entrySettings(this.#settings, options)
     const load: LoadMany = async (missing) => {
-      const found = await loader(missing)
+      const found: unknown = await loader(missing)
+      if (!(found instanceof Map)) throw new TypeError('The loader of many keys must answer with a Map')
       return new Map(missing.map((key) => [key, this.#encode(found.get(key))]))
     }
     const read = async () => {
@@ -196,6 +201,8 @@ export class QueryCache implements AsyncDisposable {
   }
 }
 
-function checkLoader(loader: unknown): void {
+function checkCall(options: unknown, loader: unknown): void {
+  if (typeof options !== 'object' || options === null)
+    throw new TypeError('Options are needed, as {} at least')
   if (typeof loader !== 'function') throw new TypeError('The loader must be a function')
 }

@@ -43,7 +43,9 @@ export class QueryKeys {
         stampKeys.push(this.#stampKey('p', key.slice(0, end + separator.length)))
       }
     }
-    for (const tag of tags) stampKeys.push(this.#tagKey(tag))
+    // A string is a list of its characters, and would be void by none of the names that are meant.
+    if (!Array.isArray(tags)) throw new TypeError('tags must be a list')
+    for (const tag of tags as readonly string[]) stampKeys.push(this.#tagKey(tag))
     return new Address(this.#namespace, key, stampKeys)
   }
 
@@ -53,6 +55,9 @@ export class QueryKeys {
 
   /** What is to be dropped or renewed. Throws `TypeError` and `RangeError` for what can be neither. */
   target(target: InvalidationTarget): { readonly kind: 'entry' | 'stamp'; readonly key: string } {
+    if (typeof target !== 'string' && (typeof target !== 'object' || target === null)) {
+      throw new TypeError('Invalidate a key, a tag or a prefix')
+    }
     if (typeof target === 'string') return { kind: 'entry', key: this.address(target).key }
     if ('key' in target) return { kind: 'entry', key: this.address(target.key).key }
     if ('tag' in target) return { kind: 'stamp', key: this.#tagKey(target.tag) }

@@ -1,5 +1,6 @@
 import { CachedQuery, EmbeddedCache, QueryCache } from '@larder/storage-memcache'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
+import { CacheServer } from '../support/faulty-cache.js'
 
 function films(options: { many?: boolean } = {}) {
   const queries = new QueryCache({ cache: new EmbeddedCache() })
@@ -77,4 +78,67 @@ test('mistakes are told', async () => {
   const tagged = new CachedQuery(queries, { name: 'x', tags: (n) => [`n${n}`], load: (n: number) => n })
   await expect(tagged.getMany([[1]])).rejects.toThrow(TypeError)
   expect(await tagged.get(1)).toBe(1)
+})
+
+describe('arguments', () => {
+  const keyed = () =>
+    new CachedQuery(new QueryCache({ cache: new EmbeddedCache() }), {
+      name: 'any',
+      load: (...args: readonly unknown[]) => args,
+    })
+
+  test('that differ have keys that differ', () => {
+    const query = keyed()
+    const lists = [
+      ...[
+        [],
+        [null],
+        [1],
+        ['1'],
+        [1, 2],
+        [[1, 2]],
+        ['a:b'],
+        ['a=b'],
+        ['a', 'b'],
+        ['a\\:b'],
+        ['"a":'],
+        ['"a"='],
+      ],
+      ...[
+        [{}],
+        [{ a: 1 }],
+        [{ a: '1' }],
+        [{ 'a:1': 1 }],
+        ['{"a":1}'],
+        [{ a: { b: [1] } }],
+        ['\\u003a'],
+        [':'],
+      ],
+    ]
+    expect(new Set(lists.map((args) => query.key(...args))).size).toBe(lists.length)
+    for (const args of lists) expect(query.key(...args)).toMatch(/^any:[^:]*$/)
+  })
+
+  test('undefined at the end is as good as nothing', () => {
+    expect(keyed().key(1, undefined)).toBe(keyed().key(1))
+  })
+
+  test('that JSON takes for something else are refused', async () => {
+    const query = keyed()
+    const bad = [NaN, Infinity, Symbol('a'), () => 1, 5n, new Map(), { a: new Set() }, [undefined]]
+    for (const value of bad) {
+      expect(() => query.key(value)).toThrow(TypeError)
+      await expect(query.get(value)).rejects.toThrow(TypeError)
+      await expect(query.getMany([[value]])).rejects.toThrow(TypeError)
+    }
+    await expect(query.get(undefined, 1)).rejects.toThrow(/undefined/)
+  })
+
+  test('with colons cost no more than others', async () => {
+    const cache = new CacheServer().client()
+    const query = new CachedQuery(new QueryCache({ cache }), { name: 'any', load: (at: object) => at })
+    await query.get({ from: '10:00:00', to: '11:00:00' })
+    const asked = cache.calls.filter(({ operation }) => operation === 'get')
+    expect(asked.map(({ key }) => key)).toHaveLength(2)
+  })
 })

@@ -508,6 +508,10 @@ describe('arguments', () => {
     ['an empty key', (queries) => queries.cached('', {}, () => 1), /key/],
     ['a key that is no string', (queries) => queries.cached(5 as never, {}, () => 1), /key/],
     ['a loader that is none', (queries) => queries.cached('q', {}, 5 as never), /loader/],
+    ['no options', (queries) => queries.cached('q', undefined as never, () => 1), /Options/],
+    ['tags that are no list', (queries) => queries.cached('q', { tags: 'film' as never }, () => 1), /tags/],
+    ['keys that are no list', (queries) => queries.cachedMany('ab' as never, {}, () => new Map()), /keys/],
+    ['null to invalidate', (queries) => queries.invalidate(null as never), /key, a tag or a prefix/],
     ['an empty tag', (queries) => queries.cached('q', { tags: [''] }, () => 1), /tag/],
     ['ttlMs of zero', (queries) => queries.cached('q', { ttlMs: 0 }, () => 1), /ttlMs/],
     [
