@@ -1,7 +1,8 @@
+import { createHash } from 'node:crypto'
 import { ENTRY_TYPE } from '../atom/names.js'
 import type { Entry } from '../store/entry.js'
 import { Addresses } from './addresses.js'
-import { isKnown } from './conditional.js'
+import { knownTag } from './conditional.js'
 import type { Call } from './env.js'
 import { renderEntry } from './render.js'
 
@@ -12,8 +13,9 @@ export interface AnswerOptions {
 
 /** To a GET or HEAD: 304 where the client has this version already. */
 export function answer(call: Call, etag: string, type: string, render: () => string): Response {
-  call.header('ETag', etag)
-  if (isKnown(call.req.header('if-none-match'), etag)) return call.body(null, 304)
+  const known = knownTag(call.req.header('if-none-match'), etag)
+  call.header('ETag', known ?? etag)
+  if (known !== undefined) return call.body(null, 304)
   call.header('Content-Type', withCharset(type))
   return call.body(render())
 }
@@ -28,6 +30,11 @@ export function entryAnswer(
 ): Response {
   const body = renderEntry(collection, entry, new Addresses(call.var.base))
   return call.body(body, status, { ...headers, ETag: entry.etag, 'Content-Type': withCharset(type) })
+}
+
+/** An entity tag of what is no stored version, but made of such. */
+export function tagOf(parts: unknown): string {
+  return `"${createHash('sha256').update(JSON.stringify(parts)).digest('base64url').slice(0, 22)}"`
 }
 
 function withCharset(type: string): string {

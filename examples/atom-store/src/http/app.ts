@@ -6,6 +6,7 @@ import { Problem } from '../problem.js'
 import type { AtomStore } from '../store/atom-store.js'
 import type { Collection } from '../store/collection.js'
 import { Addresses } from './addresses.js'
+import { answer, tagOf } from './answer.js'
 import { Authenticator } from './auth.js'
 import { getCollection, postToCollection } from './collections.js'
 import { gzipTag } from './conditional.js'
@@ -34,7 +35,8 @@ export function createApp({ store, config, pages, onFault }: AppOptions): Hono<E
   const authenticator = new Authenticator(config.auth)
   app.onError((error, call) => {
     const problem = problemOf(error)
-    if (problem.status >= 500) onFault?.(problem.cause ?? problem)
+    // Nobody waits for the answer of a call that was given up.
+    if (problem.status >= 500 && !call.req.raw.signal.aborted) onFault?.(problem.cause ?? problem)
     return call.text(`${problem.message}\n`, problem.status, { ...problem.headers })
   })
   app.notFound((call) => call.text('There is nothing here\n', 404))
@@ -60,7 +62,7 @@ export function createApp({ store, config, pages, onFault }: AppOptions): Hono<E
 
   const service = (call: Call): Response => {
     const body = renderService(store, new Addresses(call.var.base))
-    return call.body(body, 200, { 'Content-Type': `${SERVICE_TYPE};charset=utf-8` })
+    return answer(call, tagOf(body), SERVICE_TYPE, () => body)
   }
   app.get('/service', (call) => service(call))
   app.get('/', async (call) => {

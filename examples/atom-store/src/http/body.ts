@@ -35,14 +35,25 @@ async function* limited(
   maxBytes: number,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   let size = 0
-  for await (const chunk of body ?? []) {
-    size += chunk.length
-    if (size > maxBytes) throw tooLarge(maxBytes)
-    yield chunk
+  const reader = body?.getReader()
+  try {
+    while (reader !== undefined) {
+      const { done, value } = await reader.read().catch(brokenOff)
+      if (done) return
+      size += value.length
+      if (size > maxBytes) throw tooLarge(maxBytes)
+      yield value
+    }
+  } finally {
+    reader?.releaseLock()
   }
 }
 
 function tooLarge(maxBytes: number): Problem {
   // What is still on its way is not read.
   return new Problem(413, `It is larger than ${maxBytes} bytes`, { headers: { Connection: 'close' } })
+}
+
+function brokenOff(cause: unknown): never {
+  throw new Problem(400, 'The body broke off', { cause })
 }

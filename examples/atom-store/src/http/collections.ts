@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { ENTRY_TYPE, FEED_TYPE } from '../atom/names.js'
 import { parseEntry } from '../atom/entry-source.js'
 import type { Config } from '../config.js'
@@ -8,7 +7,7 @@ import type { Collection } from '../store/collection.js'
 import type { FeedPage, PagePlace } from '../store/feed-page.js'
 import { decodeSlug } from '../store/slug.js'
 import { Addresses } from './addresses.js'
-import { answer, entryAnswer } from './answer.js'
+import { answer, entryAnswer, tagOf } from './answer.js'
 import { mediaBody, readBody } from './body.js'
 import type { Call } from './env.js'
 import type { HtmlPages } from './html-pages.js'
@@ -104,8 +103,4 @@ function linksOf(
   return Object.entries(places).flatMap(([rel, each]) =>
     each === undefined ? [] : [{ rel, href: addresses.page(name, each, extra), type: FEED_TYPE }],
   )
-}
-
-function tagOf(parts: unknown): string {
-  return `"${createHash('sha256').update(JSON.stringify(parts)).digest('base64url').slice(0, 22)}"`
 }

@@ -12,10 +12,11 @@ export function ifMatchOf(header: string | undefined): IfMatch {
   return tagsOf('If-Match', header).flatMap(({ weak, tag }) => (weak ? [] : [tag]))
 }
 
-/** Whether the client has this version already. */
-export function isKnown(ifNoneMatch: string | undefined, etag: string): boolean {
-  if (ifNoneMatch === undefined) return false
-  return ifNoneMatch.trim() === '*' || tagsOf('If-None-Match', ifNoneMatch).some(({ tag }) => tag === etag)
+/** The client's own tag of this version, where it has it already. */
+export function knownTag(ifNoneMatch: string | undefined, etag: string): string | undefined {
+  if (ifNoneMatch === undefined) return undefined
+  if (ifNoneMatch.trim() === '*') return etag
+  return tagsOf('If-None-Match', ifNoneMatch).find(({ tag }) => tag === etag)?.given
 }
 
 /** The entity tag of the same version in gzip, which is another sequence of bytes. */
@@ -23,15 +24,13 @@ export function gzipTag(etag: string): string {
   return etag.replace(/^(?:W\/)?"(.*)"$/, `"$1${GZIP}"`)
 }
 
-function tagsOf(name: string, header: string): { weak: boolean; tag: string }[] {
+function tagsOf(name: string, header: string): { weak: boolean; tag: string; given: string }[] {
   return header.split(',').flatMap((part) => {
     if (part.trim() === '') return []
     const match = TAG.exec(part.trim())
     if (match === null) throw new Problem(400, `${name} is no list of entity tags`)
     const opaque = match[2] ?? ''
-    return {
-      weak: match[1] !== undefined,
-      tag: `"${opaque.endsWith(GZIP) ? opaque.slice(0, -GZIP.length) : opaque}"`,
-    }
+    const tag = opaque.endsWith(GZIP) ? opaque.slice(0, -GZIP.length) : opaque
+    return { weak: match[1] !== undefined, tag: `"${tag}"`, given: `"${opaque}"` }
   })
 }

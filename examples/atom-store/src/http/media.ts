@@ -4,7 +4,7 @@ import { Problem } from '../problem.js'
 import type { Collection } from '../store/collection.js'
 import { mediaBody } from './body.js'
 import { acceptedType } from './collections.js'
-import { isKnown } from './conditional.js'
+import { knownTag } from './conditional.js'
 import { conditions, visibleEntry } from './entries.js'
 import type { Call } from './env.js'
 
@@ -20,7 +20,7 @@ export async function getMedia(call: Call, collection: Collection, name: string)
   if (media === undefined || record.mediaType === undefined) throw new Problem(404, 'There is no media here')
   const { etag, size, modifiedAt } = media
   const headers = { ...UNTRUSTED, ETag: etag, 'Last-Modified': modifiedAt.toUTCString() }
-  if (isKnown(call.req.header('if-none-match'), etag)) {
+  if (knownTag(call.req.header('if-none-match'), etag) !== undefined) {
     await close(media)
     return call.body(null, 304, headers)
   }

@@ -10,6 +10,7 @@ import {
 } from '@larder/storage-core'
 import { type EntryRecord, recordCodec } from '../atom/entry-record.js'
 import { type EntrySource, parseEntry } from '../atom/entry-source.js'
+import { ENTRY_TYPE } from '../atom/names.js'
 import { Problem } from '../problem.js'
 import type { IfMatch } from './conditions.js'
 import { type Entry, entryOf, writtenEntry } from './entry.js'
@@ -86,9 +87,10 @@ export class Writer {
   ): Promise<Entry> {
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const stored = await this.#read(name, request)
-      const { build, ifMatch, content, mayRepeat = true } = await plan(stored)
+      const was = this.#event(name, stored.record.mediaType ?? ENTRY_TYPE, request, stored.record)
+      const { build, ifMatch, content, mayRepeat = true } = await this.#reported(was, () => plan(stored))
       const given = build()
-      const event = this.#event(name, given.mediaType ?? 'application/atom+xml;type=entry', request, given)
+      const event = { ...was, mediaType: given.mediaType ?? ENTRY_TYPE, entry: given }
       const written = await this.#reported(event, async () => {
         const record = await this.#before(action, event, build)
         const done = { ...event, entry: record }
@@ -114,7 +116,13 @@ export class Writer {
   }
 
   #before(action: Action, event: HookEvent, build: Build): Promise<EntryRecord> {
-    return this.#hooks.before(action, event, (xml) => build(parseEntry(Buffer.from(xml))))
+    return this.#hooks.before(action, event, (xml) => {
+      try {
+        return build(parseEntry(Buffer.from(xml)))
+      } catch (cause) {
+        throw new Problem(500, 'A hook gave an entry that cannot be stored', { cause })
+      }
+    })
   }
 
   /** Undefined where the precondition does not hold. */
