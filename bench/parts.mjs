@@ -18,12 +18,17 @@ export const PARTS = {
   storage: {
     script: 'storage/run.mjs',
     quick: { args: ['--rounds', '3', '--round-ms', '250', '--files', '1000', '--stream-mb', '64'] },
-    full: { args: ['--rounds', '7', '--round-ms', '700', '--files', '10000', '--stream-mb', '500'] },
+    full: { args: ['--rounds', '5', '--round-ms', '600', '--files', '10000', '--stream-mb', '500'] },
   },
   queries: {
     script: 'queries/run.mjs',
     quick: { args: ['--rounds', '3', '--round-ms', '250'] },
     full: { args: ['--rounds', '9', '--round-ms', '700'] },
+  },
+  journal: {
+    script: 'sql/journal.mjs',
+    quick: { env: { ROUNDS: '5', WRITES: '24' } },
+    full: {},
   },
   races: { script: 'races/run.mjs', quick: {}, full: {} },
   listing: {

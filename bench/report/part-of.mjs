@@ -1,5 +1,5 @@
 // Results of an own shape, as the report shows them. All others have its shape already.
-const OWN = { races, listing }
+const OWN = { races, listing, journal }
 
 export function partOf(name, results) {
   return { name, ...(OWN[name]?.(results) ?? results) }
@@ -34,6 +34,31 @@ function target(rows) {
   const right = asked.filter((read) => read === 'new').length
   const figure = `${right} of ${asked.length} reads`
   return { text: 'Larder never serves the past', figure, isReached: right === asked.length }
+}
+
+function journal({ about, results }) {
+  const percent = (share) => `${Math.round(share * 100)} %`
+  const rows = results.map((one) => [
+    one.database,
+    one.isDurable ? 'yes' : 'no',
+    one.atOnce,
+    one.withoutUs,
+    one.withUs,
+    percent(one.journalCosts),
+    one.quartilesOfPairs.map(percent).join(' to '),
+  ])
+  return {
+    title: 'What the journal costs',
+    command: 'pnpm --filter @larder/bench journal',
+    text: `Writes of ${about.contentBytes} bytes through a MemcacheStorage, with a journal and without, by turns; the dropping of the rows included. ${about.rounds} rounds of ${about.writesARound}.`,
+    versions: { node: about.node },
+    tables: [
+      {
+        head: ['database', 'waits for the disk', 'at once', 'without, µs', 'with, µs', 'cost', 'half of the pairs'],
+        rows,
+      },
+    ],
+  }
 }
 
 /** Sections of measurements, whatever they hold: a row for each, a cell for each number. */

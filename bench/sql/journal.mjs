@@ -6,23 +6,19 @@ import { startMariadb, startMemcached, startPostgres } from '@larder/dev-servers
 import { MemcacheStorage } from '@larder/storage-memcache'
 import { SqlStorage } from '@larder/storage-sql'
 import { Buffer } from 'node:buffer'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import process from 'node:process'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath, URL } from 'node:url'
+import { DURABLE } from '../lib/durable.mjs'
+import { write } from '../lib/results.mjs'
 
 const ROUNDS = Number(process.env['ROUNDS'] ?? 21)
 const WRITES = Number(process.env['WRITES'] ?? 64)
 const WIDTHS = [1, 8]
 const CONTENT = Buffer.alloc(1_000, 'x')
-
-const DURABLE = {
-  postgres: { fsync: 'on', synchronous_commit: 'on', full_page_writes: 'on' },
-  mariadb: { 'innodb-flush-log-at-trx-commit': '1', 'innodb-doublewrite': '1', 'debug-no-sync': '0' },
-}
 
 const median = (numbers) => [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)]
 
@@ -170,8 +166,6 @@ try {
     }
   }
   results.push(...(await measure('SQLite', `sqlite:${join(folder, 'bench.db')}`, memcached.address, true)))
-  const out = fileURLToPath(new URL('../results/', import.meta.url))
-  mkdirSync(out, { recursive: true })
   const about = {
     date: new Date().toISOString().slice(0, 10),
     cpus: cpus().length,
@@ -180,14 +174,14 @@ try {
     writesARound: WRITES,
     contentBytes: CONTENT.length,
   }
-  writeFileSync(join(out, 'journal.json'), `${JSON.stringify({ about, results }, undefined, 2)}\n`)
+  write('journal.json', `${JSON.stringify({ about, results }, undefined, 2)}\n`)
   const text = `# What the journal costs
 
 Writes of ${CONTENT.length} bytes through a \`MemcacheStorage\`, with a journal and without, by turns; the dropping of the rows included. Medians of ${ROUNDS * WRITES} writes one at a time, and of ${ROUNDS} rounds of ${WRITES} at once, ${about.date}, Node ${process.version}, ${about.cpus} CPUs. Again: \`pnpm --filter @larder/bench journal\`.
 
 ${table(results)}
 `
-  writeFileSync(join(out, 'journal.md'), text)
+  write('journal.md', text)
 } finally {
   await memcached.stop()
   rmSync(folder, { recursive: true, force: true })

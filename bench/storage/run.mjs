@@ -38,7 +38,7 @@ for (const name of values.databases.split(',')) {
   const target = { url: database.url, servers: memcached.address }
   try {
     note(await measureCalls(name, target, { rounds, roundMs }))
-    note(await measureImport(name, target, { rounds: Math.min(3, rounds), files: Number(values.files) }))
+    note(await measureImport(name, target, { rounds: Math.min(2, rounds), files: Number(values.files) }))
     const stream = await measureStreams(name, target, Number(values['stream-mb']))
     console.log(stream.ways.map(({ way, text }) => `${name}, ${way}: ${text}`).join('\n'))
     streams.push(...stream.ways)
@@ -52,7 +52,7 @@ for (const name of values.databases.split(',')) {
 writePart('storage', {
   title: 'The storage: cached reads, writes, an import, streams',
   command: 'pnpm --filter @larder/bench storage',
-  text: `Medians of ${rounds} interleaved rounds of ${roundMs} ms, one memcached server, databases as their servers come. The bare client is RemoteCache.get of the same bytes. A write changes one of a thousand resources; through MemcacheStorage it also puts the new value into the cache, and its journal row is dropped later. An import stores ${values.files} files of 0.5 to 16 kB with their metadata, 16 at once.`,
+  text: `Medians of ${rounds} interleaved rounds of ${roundMs} ms, one memcached server, databases that wait for the disk, as they do by default. The bare client is RemoteCache.get of the same bytes. A write changes one of a thousand resources; through MemcacheStorage it also puts the new value into the cache, and its journal row is dropped later. An import stores ${values.files} files of 0.5 to 16 kB with their metadata, 16 at once.`,
   versions: {
     memcached: versionOf('memcached')?.replace('memcached ', ''),
     PostgreSQL: versionOf('psql')?.replace(/^psql \(PostgreSQL\) /, ''),
