@@ -1,0 +1,110 @@
+import { checkConfig, ConfigError } from 'atom-store'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { titlesOf } from './support/documents.js'
+import { runProgram, startProgram } from './support/program.js'
+
+const WORKSPACES = [{ title: 'W', collections: [{ name: 'notes', title: 'Notes' }] }]
+
+async function newFile(name: string, text: string): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'larder-atom-'))
+  onTestFinished(() => rm(folder, { recursive: true, force: true }))
+  await writeFile(join(folder, name), text)
+  return join(folder, name)
+}
+
+describe('what makes no sense ends with exit code 2', () => {
+  test('arguments', async () => {
+    const cases = [
+      [['--wrong'], "Unknown option '--wrong'"],
+      [['--port', '65536'], '--port 65536 is no port'],
+      [['--config', ''], '--config is empty'],
+      [['--hash-password'], 'There is no password on the standard input'],
+    ] as const
+    const outcomes = await Promise.all(cases.map(([args]) => runProgram(args)))
+    for (const [index, [, stderr]] of cases.entries()) {
+      const expected = { code: 2, stdout: '', stderr: expect.stringContaining(stderr) as string }
+      expect(outcomes[index]).toEqual(expected)
+    }
+  })
+
+  test('a configuration that cannot be read, or used', async () => {
+    const missing = await runProgram(['--config', '/nowhere/config.json'])
+    expect([missing.code, missing.stderr]).toEqual([
+      2,
+      expect.stringMatching(/^\/nowhere\/config.json cannot be read: .+\n/),
+    ])
+    const file = await newFile('config.json', JSON.stringify({ workspaces: WORKSPACES, pageSize: 0 }))
+    const wrong = await runProgram(['--config', file])
+    expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringContaining('pageSize')])
+  })
+})
+
+test.each([
+  [{}, 'workspaces'],
+  [{ workspaces: [] }, 'workspaces'],
+  [{ workspaces: WORKSPACES, unknown: 1 }, 'unknown'],
+  [{ workspaces: [...WORKSPACES, ...WORKSPACES] }, 'notes is there twice'],
+  [{ workspaces: [{ title: 'W', collections: [{ name: '../x', title: 'X' }] }] }, 'a-z'],
+  [{ workspaces: [{ title: 'W', collections: [{ name: 'service', title: 'X' }] }] }, 'address of the server'],
+  [
+    { workspaces: [{ title: 'W', collections: [{ name: 'x', title: 'X', accept: ['png'] }] }] },
+    'media range',
+  ],
+  [{ workspaces: WORKSPACES, auth: { users: [{ name: 'ann', password: 'plain' }] } }, 'password'],
+  [{ workspaces: WORKSPACES, baseUrl: 'ftp://example.org' }, 'baseUrl'],
+])('the configuration %j is refused', (config, message) => {
+  expect(() => checkConfig(config)).toThrow(ConfigError)
+  expect(() => checkConfig(config)).toThrow(message)
+})
+
+test('--help says how it is used', async () => {
+  const { code, stdout, stderr } = await runProgram(['--help'])
+  expect([code, stderr]).toEqual([0, ''])
+  expect(stdout).toContain('MEMCACHE_SERVERS')
+  expect(stdout).not.toMatch(/^.{81}/m)
+})
+
+test('a password that was hashed lets its user in, and hooks come from a module', async () => {
+  const { code, stdout } = await runProgram(['--hash-password'], 's\u{e9}same\n')
+  expect(code).toBe(0)
+  const hooks = await newFile(
+    'hooks.mjs',
+    "export default [{ beforeCreate: ({ entry, user }) => entry.xml.replace('</title>', ` by ${user}</title>`) }]",
+  )
+  const users = [{ name: 'ann', password: stdout.trim() }]
+  const config = await newFile(
+    'config.json',
+    JSON.stringify({ workspaces: WORKSPACES, auth: { users }, hooks }),
+  )
+  const program = await startProgram(['--config', config], { PATH: '' })
+  const [url = ''] = program.urls
+  const post = (password: string) =>
+    fetch(`${url}/notes`, {
+      method: 'POST',
+      headers: {
+        'Content-Type': 'application/atom+xml',
+        Authorization: `Basic ${Buffer.from(`ann:${password}`).toString('base64')}`,
+      },
+      body: '<entry xmlns="http://www.w3.org/2005/Atom"><title>Note</title></entry>',
+    })
+  expect((await post('wrong')).status).toBe(401)
+  expect((await post('s\u{e9}same')).status).toBe(201)
+  expect(titlesOf(await (await fetch(`${url}/notes`)).text())).toEqual(['Note by ann'])
+})
+
+test('it starts with entries to look at, and keeps what is written in its folder', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'larder-atom-'))
+  onTestFinished(() => rm(folder, { recursive: true, force: true }))
+  const first = await startProgram(['--data', folder])
+  const feed = await (await fetch(`${first.urls[0] ?? ''}/journal`)).text()
+  expect(titlesOf(feed)).toEqual(['Things to mend', 'The night train to Vienna', 'Rye bread with plums'])
+  expect(titlesOf(await (await fetch(`${first.urls[0] ?? ''}/archive`)).text())).toEqual(['The first page'])
+  expect(titlesOf(await (await fetch(`${first.urls[0] ?? ''}/pictures`)).text())).toEqual(['A jar of plums'])
+  expect(await first.end('SIGTERM')).toBe(143)
+  const second = await startProgram(['--data', folder])
+  const again = await (await fetch(`${second.urls[0] ?? ''}/journal`)).text()
+  expect(titlesOf(again)).toEqual(titlesOf(feed))
+})
