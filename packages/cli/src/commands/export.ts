@@ -1,0 +1,124 @@
+import { isStorageError, type ResourceInfo, type Storage } from '@larder/storage-core'
+import type { Command } from 'commander'
+import { randomBytes } from 'node:crypto'
+import { createWriteStream } from 'node:fs'
+import { mkdir, readdir, rename, rm } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import type { Act } from '../act.js'
+import type { Context } from '../context.js'
+import { eachLimit } from '../each-limit.js'
+import { ExitCode, UsageError } from '../exit-code.js'
+import { isSafePath, type Skipped } from '../files.js'
+import { bytesText, countText, nameText } from '../output.js'
+
+export const METADATA_SUFFIX = '.metadata'
+
+interface ExportOptions {
+  readonly metadataSuffix: string
+  readonly ext?: string
+  readonly force?: boolean
+}
+
+const AT_ONCE = 8
+
+export function addExport(program: Command, act: Act): void {
+  program
+    .command('export')
+    .description('writes the resources of a collection into files below a folder, as import reads them')
+    .argument('<collection>')
+    .argument('<folder>', 'is made if there is none; must be empty but for --force')
+    .option(
+      '--metadata-suffix <text>',
+      'the metadata of page.html go into page.html.metadata',
+      METADATA_SUFFIX,
+    )
+    .option('--ext <ext>', 'only names that end in it')
+    .option('-f, --force', 'writes over files that are there')
+    .action(act(exportCollection))
+}
+
+async function exportCollection(
+  context: Context,
+  collection: string,
+  folder: string,
+  options: ExportOptions,
+): Promise<ExitCode> {
+  const { output, signal } = context
+  if (options.metadataSuffix === '') throw new UsageError('--metadata-suffix needs a text')
+  const storage = await context.reading()
+  await mkdir(folder, { recursive: true })
+  if (options.force !== true && (await readdir(folder)).length > 0)
+    throw new UsageError(`${folder} is not empty; --force writes over what is there`)
+  const skipped: Skipped[] = []
+  let [written, bytes] = [0, 0]
+  const progress = output.progress('export', 0)
+  try {
+    const members = storage.ils(collection, { ext: options.ext, signal })
+    await eachLimit(members, AT_ONCE, async ([name, info]) => {
+      progress.grow(1)
+      const reason = reasonToSkip(name, options.metadataSuffix)
+      if (reason === undefined) {
+        bytes += await exportOne(context, storage, info, join(folder, name), options.metadataSuffix)
+        written++
+      } else skipped.push({ name, reason })
+      progress.add()
+    })
+  } finally {
+    progress.end()
+  }
+  for (const { name, reason } of skipped) output.note(`skipped ${nameText(name)}: ${reason}`)
+  const text = `${countText(written, 'resource')} written, ${bytesText(bytes)}`
+  await output.result(
+    { written, bytes, skipped },
+    skipped.length > 0 ? `${text}; ${skipped.length} skipped` : text,
+  )
+  return skipped.length > 0 ? ExitCode.failed : ExitCode.done
+}
+
+function reasonToSkip(name: string, suffix: string): string | undefined {
+  if (!isSafePath(name)) return 'its name cannot be that of a file below the folder'
+  return name.endsWith(suffix) ? `its name ends as those of metadata do: ${suffix}` : undefined
+}
+
+/** Resolves to the bytes written. What was removed meanwhile is no failure. */
+async function exportOne(
+  { signal }: Context,
+  storage: Storage,
+  info: ResourceInfo,
+  path: string,
+  suffix: string,
+): Promise<number> {
+  const metadata = await ifThere(storage.getMetaData(info, { signal }))
+  const content = await ifThere(storage.openContent(info, { signal }))
+  if (metadata !== undefined) await writeWhole(path + suffix, [metadata.bytes], signal)
+  if (content !== undefined) await writeWhole(path, content.stream, signal)
+  return (metadata?.size ?? 0) + (content?.size ?? 0)
+}
+
+/** The file is there as a whole or not at all. */
+async function writeWhole(
+  path: string,
+  chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  signal: AbortSignal,
+): Promise<void> {
+  await mkdir(dirname(path), { recursive: true })
+  const unfinished = `${path}.${randomBytes(4).toString('hex')}.part`
+  try {
+    await pipeline(Readable.from(chunks), createWriteStream(unfinished, { flags: 'wx' }), { signal })
+    await rename(unfinished, path)
+  } catch (error) {
+    await rm(unfinished, { force: true })
+    throw error
+  }
+}
+
+async function ifThere<T>(found: Promise<T>): Promise<T | undefined> {
+  try {
+    return await found
+  } catch (error) {
+    if (isStorageError(error, 'E_NOT_FOUND')) return undefined
+    throw error
+  }
+}

@@ -1,0 +1,86 @@
+import { SingleBar } from 'cli-progress'
+import { once } from 'node:events'
+import type { Writable } from 'node:stream'
+
+export type Terminal = Writable & { readonly isTTY?: boolean; readonly columns?: number }
+
+/** Where results go; messages for people that are no results go to `errors`. */
+export class Output {
+  readonly isJson: boolean
+  readonly #results: Terminal
+  readonly #errors: Terminal
+
+  constructor(results: Terminal, errors: Terminal, isJson: boolean) {
+    this.#results = results
+    this.#errors = errors
+    this.isJson = isJson
+  }
+
+  /** Waits where the reader is slower. */
+  async write(bytes: Uint8Array | string): Promise<void> {
+    if (!this.#results.write(bytes))
+      await Promise.race([once(this.#results, 'drain'), once(this.#results, 'close')])
+  }
+
+  /** One line: the value as JSON, or what it is for people. */
+  async result(value: unknown, text: string): Promise<void> {
+    await this.write(`${this.isJson ? JSON.stringify(value) : text}\n`)
+  }
+
+  /** For people only. */
+  note(text: string): void {
+    if (!this.isJson) this.#errors.write(`${text}\n`)
+  }
+
+  /** A bar on a terminal, and nothing elsewhere. `total` may grow. */
+  progress(what: string, total: number): Progress {
+    if (this.isJson || this.#errors.isTTY !== true) return SILENT
+    const bar = new SingleBar({
+      format: `${what} [{bar}] {value} of {total}, {eta_formatted} left`,
+      stream: this.#errors,
+      hideCursor: true,
+      clearOnComplete: true,
+    })
+    bar.start(total, 0)
+    return {
+      add: () => bar.increment(),
+      grow: (more) => bar.setTotal(bar.getTotal() + more),
+      end: () => bar.stop(),
+    }
+  }
+}
+
+export interface Progress {
+  add(): void
+  grow(more: number): void
+  end(): void
+}
+
+const SILENT: Progress = Object.freeze({
+  add: () => undefined,
+  grow: () => undefined,
+  end: () => undefined,
+})
+
+/** For terminals: names may hold line breaks and control characters. */
+export function nameText(name: string): string {
+  return /^[^\p{C}"\\]+$/u.test(name) ? name : JSON.stringify(name)
+}
+
+const UNITS = ['kB', 'MB', 'GB', 'TB'] as const
+
+export function bytesText(bytes: number): string {
+  let size = bytes
+  let unit = 'bytes'
+  for (const next of UNITS) {
+    if (size < 1_000) break
+    size /= 1_000
+    unit = next
+  }
+  return unit === 'bytes' ? `${bytes} bytes` : `${size.toFixed(1)} ${unit}`
+}
+
+/** `1 file`, `2 files`. */
+export function countText(count: number, what: string): string {
+  return `${count.toLocaleString('en-US')} ${what}${count === 1 ? '' : 's'}`
+}

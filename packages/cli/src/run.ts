@@ -1,0 +1,45 @@
+import { isStorageError } from '@larder/storage-core'
+import { CommanderError } from 'commander'
+import { ExitCode, UsageError } from './exit-code.js'
+import { makeProgram } from './program.js'
+import type { Surroundings } from './surroundings.js'
+
+/** Runs the command with these arguments, as they follow its name. Never rejects. */
+export async function run(args: readonly string[], surroundings: Surroundings): Promise<ExitCode> {
+  let code: ExitCode = ExitCode.done
+  const program = makeProgram(surroundings, (ended) => {
+    code = ended
+  })
+  try {
+    await program.parseAsync(args, { from: 'user' })
+    return code
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? ExitCode.done : ExitCode.usage
+    // Whoever stopped it knows why it ended.
+    if (surroundings.signal.aborted) return ExitCode.interrupted
+    const isJson = program.opts<{ json?: boolean }>().json === true
+    surroundings.stderr.write(`${isJson ? JSON.stringify({ error: described(error) }) : messageOf(error)}\n`)
+    return codeOf(error)
+  }
+}
+
+function codeOf(error: unknown): ExitCode {
+  if (error instanceof UsageError || error instanceof RangeError || error instanceof TypeError)
+    return ExitCode.usage
+  if (isStorageError(error, 'E_NOT_FOUND')) return ExitCode.notFound
+  if (isStorageError(error, 'E_PRECONDITION_FAILED')) return ExitCode.refused
+  return ExitCode.failed
+}
+
+function described(error: unknown): object {
+  return { code: isStorageError(error) ? error.code : undefined, message: messageOf(error) }
+}
+
+/** With its causes, since the first says what was wanted, and the last what went wrong. */
+function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  if (error instanceof UsageError || !(error.cause instanceof Error)) return error.message
+  const cause = messageOf(error.cause)
+  // Some quote their cause.
+  return error.message.includes(cause) ? error.message : `${error.message}: ${cause}`
+}

@@ -1,0 +1,58 @@
+import { SqlStorage } from '@larder/storage-sql'
+import assert from 'node:assert/strict'
+import { test } from 'vitest'
+import { Workplace } from './larder.js'
+
+/** As a program that knows nothing of the cache. */
+async function writePast(place: Workplace, name: string, content: string): Promise<void> {
+  await using storage = await SqlStorage.open({ url: String(place.env['DATABASE_URL']) })
+  const transaction = { journal: [`${place.env['LARDER_NAMESPACE']} x`], beforeCommit: async () => undefined }
+  await storage.putContent(storage.info('pages', name), content, { transaction })
+}
+
+test('fills the cache, tells of the servers, and finds what does not tell the truth', async () => {
+  await using place = await Workplace.open()
+  await place.run(['migrate'])
+  for (const name of ['a', 'b']) await place.run(['put', 'pages', name], 'old')
+  const [first] = (await place.values('warm', 'pages')) as { resources: number }[]
+  assert.equal(first?.resources, 2)
+  const [again] = (await place.values('warm', 'pages')) as { fromDatabase: number }[]
+  assert.equal(again?.fromDatabase, 0)
+  const agreed = await place.run(['audit', 'pages', '--recheck-after', '50'])
+  assert.equal(agreed.code, 0)
+  assert.match(agreed.out, /4 agree, 0 disagree/)
+  assert.match(agreed.out, /listing of pages: agrees/)
+  await writePast(place, 'a', 'new')
+  const [report] = (await place.values('audit', 'pages', '--recheck-after', '50')) as {
+    disagreeing: { kind: string; resource: string }[]
+  }[]
+  assert.deepEqual(
+    report?.disagreeing.map(({ kind, resource }) => [kind, resource]),
+    [['older', 'a']],
+  )
+  assert.equal((await place.run(['audit', 'pages', '--recheck-after', '50'])).code, 5)
+  const stats = await place.run(['stats'])
+  assert.equal(stats.code, 0)
+  assert.match(stats.out, /memcached \d.*items.*evicted/)
+  place.env['MEMCACHE_SERVERS'] = '127.0.0.1:1'
+  assert.equal((await place.run(['stats'])).code, 1)
+})
+
+test('the relay runs until it is stopped, and tells what it has set right', async () => {
+  await using place = await Workplace.open()
+  await place.run(['migrate'])
+  await writePast(place, 'a', 'new')
+  const relay = place.start(['relay', '--interval', '20', '--after', '1'])
+  await relay.said('The relay runs.')
+  await using storage = await SqlStorage.open({ url: String(place.env['DATABASE_URL']) })
+  const look = () => storage.unsettled({ olderThanMs: 0 }, async () => [])
+  while ((await look()) > 0) await new Promise((resolve) => setTimeout(resolve, 50))
+  relay.kill('SIGTERM')
+  const { code, out } = await relay.ended
+  assert.equal(code, 143)
+  assert.match(out, /^1 write set right/)
+  assert.deepEqual(
+    (await place.run(['relay', '--for', '0.1', '--json'])).out,
+    '{"relayed":0,"cacheErrors":0}\n',
+  )
+})

@@ -1,0 +1,83 @@
+import { writeFile } from 'node:fs/promises'
+import assert from 'node:assert/strict'
+import { test } from 'vitest'
+import { Workplace } from './larder.js'
+
+test('stores, tells of, gives back and removes a resource', async () => {
+  await using place = await Workplace.open()
+  assert.equal((await place.run(['migrate'])).code, 0)
+  await writeFile(place.path('about.json'), '{"title":"Home"}')
+  const put = await place.run(['put', 'pages', 'home.html', '-m', place.path('about.json')], '<p>Hello')
+  assert.deepEqual(put, { code: 0, out: 'created home.html, version 1\n', err: '' })
+  assert.equal((await place.run(['get', 'pages', 'home.html'])).out, '<p>Hello')
+  assert.equal((await place.run(['get', 'pages', 'home.html', '--part', 'metadata'])).out, '{"title":"Home"}')
+  await place.run(['get', 'pages', 'home.html', '-o', place.path('copy.html')])
+  const again = await place.run(['put', 'pages', 'home.html', place.path('copy.html'), '--json'])
+  assert.deepEqual(
+    { version: 2, created: false },
+    pick(JSON.parse(again.out) as Record<string, unknown>, ['version', 'created']),
+  )
+  const [stat] = (await place.values('stat', 'pages', 'home.html')) as Record<
+    string,
+    Record<string, unknown>
+  >[]
+  assert.deepEqual(pick(stat?.['content'] ?? {}, ['version', 'size']), { version: 2, size: 8 })
+  assert.deepEqual(pick(stat?.['metadata'] ?? {}, ['version', 'size']), { version: 1, size: 16 })
+  assert.equal((await place.run(['ls', 'pages'])).out, 'home.html\n')
+  assert.equal((await place.run(['ls', 'pages', '--ext', 'atom'])).out, '')
+  assert.match((await place.run(['ls', 'pages', '--long', '--order', 'newest'])).out, /Z +2 {2}home.html\n$/)
+  assert.equal((await place.run(['rm', 'pages', 'home.html'])).code, 0)
+  assert.deepEqual(await place.values('ls', 'pages'), [])
+})
+
+test('what is not there is told by the exit code', async () => {
+  await using place = await Workplace.open()
+  await place.run(['migrate'])
+  const codes = []
+  for (const args of [
+    ['get', 'pages', 'gone'],
+    ['stat', 'pages', 'gone'],
+    ['rm', 'pages', 'gone'],
+    ['rm', 'pages', 'gone', '--force'],
+  ]) {
+    codes.push((await place.run(args)).code)
+  }
+  assert.deepEqual(codes, [3, 3, 3, 0])
+  const { err } = await place.run(['get', 'pages', 'gone', '--json'])
+  assert.equal((JSON.parse(err) as { error: { code: string } }).error.code, 'E_NOT_FOUND')
+})
+
+test('conditions that do not hold refuse a write', async () => {
+  await using place = await Workplace.open()
+  await place.run(['migrate'])
+  assert.equal((await place.run(['put', 'pages', 'a', '--new'], '1')).code, 0)
+  assert.equal((await place.run(['put', 'pages', 'a', '--new'], '2')).code, 4)
+  assert.equal((await place.run(['put', 'pages', 'a', '--if-match', '"7"'], '3')).code, 4)
+  assert.equal((await place.run(['put', 'pages', 'a', '--if-match', '"1"'], '4')).code, 0)
+  assert.equal((await place.run(['get', 'pages', 'a'])).out, '4')
+})
+
+test('a write past the cache has to be asked for', async () => {
+  await using place = await Workplace.open()
+  await place.run(['migrate'])
+  place.env['MEMCACHE_SERVERS'] = ''
+  const refused = await place.run(['put', 'pages', 'a'], '1')
+  assert.equal(refused.code, 2)
+  assert.match(refused.err, /--servers.*--no-cache/)
+  assert.equal((await place.run(['put', 'pages', 'a', '--no-cache'], '1')).code, 0)
+  // Reading needs no servers.
+  assert.equal((await place.run(['get', 'pages', 'a'])).out, '1')
+})
+
+function pick(from: Readonly<Record<string, unknown>>, names: readonly string[]): object {
+  return Object.fromEntries(names.map((name) => [name, from[name]]))
+}
+
+test('as a process of its own it works in its folder, and ends by itself', async () => {
+  await using place = await Workplace.open()
+  assert.equal((await place.spawn(['migrate'])).code, 0)
+  await writeFile(place.path('home.html'), '<p>Hello')
+  assert.equal((await place.spawn(['put', 'pages', 'home.html', 'home.html'])).code, 0)
+  assert.deepEqual(await place.spawn(['get', 'pages', 'home.html']), { code: 0, out: '<p>Hello', err: '' })
+  assert.equal((await place.spawn(['get', 'pages', 'gone'])).code, 3)
+})
