@@ -36,44 +36,17 @@ interface Batch {
   readonly result: Promise<(StoredPart | undefined)[]>
 }
 
-/** A read that is under way, and the tick of the clock when it was sent. */
-interface Sent {
-  readonly at: number
-  readonly result: Promise<StoredPart | undefined>
-}
-
 /** Reads of the storage behind: those of one turn go out in one query, each part once. */
 export class DurableReads {
   readonly #readDurable: ReadDurable
   readonly #env: Environment
   readonly #counters: StorageCounters
   readonly #batches = new Map<PartName, Batch>()
-  readonly #shared = new Map<string, Sent>()
-  readonly #tick: () => number
 
-  /** `tick`: counts on, and says how far. */
-  constructor(readDurable: ReadDurable, env: Environment, counters: StorageCounters, tick: () => number) {
+  constructor(readDurable: ReadDurable, env: Environment, counters: StorageCounters) {
     this.#readDurable = readDurable
     this.#env = env
     this.#counters = counters
-    this.#tick = tick
-  }
-
-  /**
-   * As `read`, and shared with all that began before it is sent and ask while it is under way: who waited for one that
-   * is slow shall not ask a slow storage all at once. The bytes are the caller's own.
-   */
-  async readShared(address: PartAddress, startedAt: number): Promise<StoredPart | undefined> {
-    const { key } = address
-    const known = this.#shared.get(key)
-    if (known !== undefined && known.at > startedAt) return copyOf(await known.result)
-    const sent: Sent = { at: this.#tick(), result: this.read(address) }
-    this.#shared.set(key, sent)
-    try {
-      return await sent.result
-    } finally {
-      if (this.#shared.get(key) === sent) this.#shared.delete(key)
-    }
   }
 
   /** The bytes are the caller's own. */

@@ -4,27 +4,21 @@ import type { StorageCounters } from './counters.js'
 import { copyOf, DurableReads, type PartAddress, type ReadDurable } from './durable-reads.js'
 import type { Environment } from '../environment.js'
 import { Filler } from './filler.js'
+import { type Flight, Flights } from './flights.js'
 import type { PartCache } from './part-cache.js'
 import type { Look } from './part-codec.js'
 import { Refresher } from './refresher.js'
 import type { Settings } from './settings.js'
 
-/** A read of the storage behind that fills the cache, shared by all readers that may see its result. */
-interface Load {
-  /** The tick of `#clock` when the storage behind was asked; undefined before. */
-  readonly readAt: number | undefined
-  readonly token: CasToken | undefined
-  /** `'taken'`: another item stood where the lease was to be. */
-  readonly result: Promise<StoredPart | undefined | 'taken'>
-}
+type Found = StoredPart | undefined
 
 /** A promise only where the cache is not enough. */
-type Answer = StoredPart | undefined | Promise<StoredPart | undefined>
+type Answer = Found | Promise<Found>
 
-type Mutable<T> = { -readonly [name in keyof T]: T[name] }
+/** `'taken'`: another item stood where the lease was to be. */
+type Loaded = Found | 'taken'
 
 const DOWN: Look = Object.freeze({ kind: 'down' })
-const PENDING = new Promise<never>(() => undefined)
 
 /** What a reader does: look, else fill under a lease, else read past the cache and help. */
 export class PartReader {
@@ -35,7 +29,12 @@ export class PartReader {
   readonly #settings: Settings
   readonly #env: Environment
   readonly #counters: StorageCounters
-  readonly #loads = new Map<string, Load>()
+  /** Reads that fill the cache. */
+  readonly #loads = new Flights<Loaded>('first')
+  /** Reads past it, of those who have waited long enough or met a writer. */
+  readonly #bypasses = new Flights<Found>('last')
+  /** The same without a word to the cache, also of those whom it did not answer. */
+  readonly #reads = new Flights<Found>('last')
   /** Counts events of this process, to tell whether a read of the storage behind began after a reader did. */
   #clock = 0
 
@@ -47,7 +46,7 @@ export class PartReader {
     counters: StorageCounters,
   ) {
     this.#cache = cache
-    this.#durable = new DurableReads(readDurable, env, counters, () => ++this.#clock)
+    this.#durable = new DurableReads(readDurable, env, counters)
     this.#filler = new Filler(cache, counters)
     this.#refresher = new Refresher(cache, this.#durable, this.#filler, settings, env, counters)
     this.#settings = settings
@@ -55,13 +54,13 @@ export class PartReader {
     this.#counters = counters
   }
 
-  read(address: PartAddress): Promise<StoredPart | undefined> {
+  read(address: PartAddress): Promise<Found> {
     const startedAt = ++this.#clock
     return this.#cache.look(address.key).then((look) => this.#answer(address, look, startedAt))
   }
 
   /** Answers in the order of the addresses; a part that is asked for twice is copied. */
-  async readMany(addresses: readonly PartAddress[]): Promise<(StoredPart | undefined)[]> {
+  async readMany(addresses: readonly PartAddress[]): Promise<Found[]> {
     const startedAt = ++this.#clock
     const unique = new Map(addresses.map((address) => [address.key, address]))
     const looks = await this.#cache.lookMany([...unique.keys()])
@@ -107,57 +106,54 @@ export class PartReader {
     return this.#refresher.settled()
   }
 
-  async #miss(address: PartAddress, look: Look, startedAt: number): Promise<StoredPart | undefined> {
+  async #miss(address: PartAddress, look: Look, startedAt: number): Promise<Found> {
+    const { key } = address
     const giveUpAt = this.#env.now() + this.#settings.fillWaitMs
     let found = look
     for (let pauseMs = 1; ; pauseMs = Math.min(pauseMs * 2, 32)) {
       if (found.kind === 'value' || found.kind === 'stale') return found.part
       if (found.kind === 'absent') return undefined
-      if (found.kind === 'mark') return this.#bypass(address, startedAt)
+      if (found.kind === 'mark') return this.#bypass(address, found, startedAt)
       if (found.kind === 'down') return this.#readBehind(address, startedAt)
-      const load = this.#loads.get(address.key)
-      if (load !== undefined && maySee(load, found, startedAt)) {
-        const result = await this.#join(load, giveUpAt)
-        if (result === 'late') return this.#bypass(address, startedAt)
-        if (result !== 'taken') return copyOf(result)
-      } else if (found.kind === 'none') {
+      const load = this.#loads.visible(key, found, startedAt)
+      if (load === undefined && found.kind === 'none') {
         const result = await this.#load(address)
         if (result !== 'taken') return result
+        if (this.#env.now() >= giveUpAt) return this.#bypass(address, found, startedAt)
       } else {
-        const leftMs = giveUpAt - this.#env.now()
-        if (leftMs <= 0) return this.#bypass(address, startedAt)
-        await this.#env.sleep(Math.min(leftMs, pauseMs * (0.5 + this.#env.random())))
+        const result = await this.#wait(key, load, giveUpAt, pauseMs)
+        if (result === 'late') return this.#bypass(address, found, startedAt)
+        if (result !== 'taken') return copyOf(result)
       }
-      found = await this.#cache.look(address.key)
+      found = await this.#cache.look(key)
     }
   }
 
-  /** What another reader's load brings. `'late'`: not in time. One that fails is no answer: the next look decides. */
-  async #join(load: Load, giveUpAt: number): Promise<StoredPart | undefined | 'taken' | 'late'> {
-    const leftMs = Math.max(0, giveUpAt - this.#env.now())
-    const late = this.#env.idle(leftMs).then(() => 'late' as const)
-    return Promise.race([load.result.catch(() => 'taken' as const), late])
+  /**
+   * What another read of this process brings, if one begins within a pause; else, and where it fails, the next look
+   * decides.
+   */
+  async #wait(
+    key: string,
+    load: Flight<Loaded> | undefined,
+    giveUpAt: number,
+    pauseMs: number,
+  ): Promise<Loaded | 'late'> {
+    const leftMs = () => giveUpAt - this.#env.now()
+    if (leftMs() <= 0) return 'late'
+    const pause = () => this.#env.sleep(Math.min(leftMs(), pauseMs * (0.5 + this.#env.random())))
+    const flight = load ?? (await this.#bypasses.next(key, pause()))
+    if (flight === undefined) return 'taken'
+    const late = this.#env.idle(Math.max(0, leftMs())).then(() => 'late' as const)
+    return Promise.race([flight.result.catch(() => 'taken' as const), late])
   }
 
   /** Reads the storage behind under a lease and fills, once for all who may share it. */
-  async #load(address: PartAddress): Promise<StoredPart | undefined | 'taken'> {
-    const { key } = address
-    // Another load of this key began before this reader did; what it reads may be older than this reader may see.
-    if (this.#loads.has(key)) return this.#fillUnderLease(address, undefined)
-    const load: Mutable<Load> = { readAt: undefined, token: undefined, result: PENDING }
-    this.#loads.set(key, load)
-    load.result = this.#fillUnderLease(address, load)
-    try {
-      return await load.result
-    } finally {
-      this.#loads.delete(key)
-    }
+  #load(address: PartAddress): Promise<Loaded> {
+    return this.#loads.fly(address.key, (flight) => this.#fillUnderLease(address, flight))
   }
 
-  async #fillUnderLease(
-    address: PartAddress,
-    load: Mutable<Load> | undefined,
-  ): Promise<StoredPart | undefined | 'taken'> {
+  async #fillUnderLease(address: PartAddress, flight: Flight<Loaded>): Promise<Loaded> {
     const { key } = address
     let token: CasToken | undefined
     try {
@@ -167,11 +163,9 @@ export class PartReader {
       return this.#readBehind(address, ++this.#clock)
     }
     if (token === undefined) return 'taken'
-    if (load !== undefined) {
-      load.token = token
-      load.readAt = ++this.#clock
-    }
-    let part: StoredPart | undefined
+    flight.token = token
+    flight.readAt = ++this.#clock
+    let part: Found
     try {
       part = await this.#durable.read(address)
     } catch (error) {
@@ -182,39 +176,40 @@ export class PartReader {
     return part
   }
 
-  async #bypass(address: PartAddress, startedAt: number): Promise<StoredPart | undefined> {
-    const part = await this.#readBehind(address, startedAt)
-    await this.help(address.key, part)
-    return part
+  /** Reads past the cache, once for all of this process who came before; their errors are the same. */
+  async #bypass(address: PartAddress, found: Look, startedAt: number): Promise<Found> {
+    const { key } = address
+    const other = this.#bypasses.visible(key, found, startedAt)
+    if (other !== undefined) {
+      this.#counters.bypasses++
+      return copyOf(await other.result)
+    }
+    return this.#bypasses.fly(key, async (flight) => {
+      flight.readAt = ++this.#clock
+      const part = await this.#readBehind(address, startedAt)
+      await this.help(key, part)
+      return part
+    })
   }
 
-  #readBehind(address: PartAddress, startedAt: number): Promise<StoredPart | undefined> {
+  async #readBehind(address: PartAddress, startedAt: number): Promise<Found> {
     this.#counters.bypasses++
-    return this.#durable.readShared(address, startedAt)
+    const other = this.#reads.visible(address.key, DOWN, startedAt)
+    if (other !== undefined) return copyOf(await other.result)
+    return this.#reads.fly(address.key, (flight) => {
+      flight.readAt = ++this.#clock
+      return this.#durable.read(address)
+    })
   }
 }
-
-/**
- * A load may answer a reader that began before the storage behind was asked; and also one that has just seen the
- * load's own lease standing, since no write can have begun to commit while it stood.
- */
-function maySee(load: Load, found: Look, startedAt: number): boolean {
-  if (load.readAt === undefined || load.readAt > startedAt) return true
-  return found.kind === 'lease' && load.token?.equals(found.token) === true
-}
-
-type Found = readonly (StoredPart | undefined)[]
 
 /** Waits only where there is something to wait for. */
-function gathered(answers: readonly Answer[]): Found | Promise<Found> {
+function gathered(answers: readonly Answer[]): readonly Found[] | Promise<readonly Found[]> {
   const isPending = answers.some((answer) => answer instanceof Promise)
-  return isPending ? Promise.all(answers.map(async (answer) => answer)) : (answers as Found)
+  return isPending ? Promise.all(answers.map(async (answer) => answer)) : (answers as readonly Found[])
 }
 
-function copyRepeated(
-  addresses: readonly PartAddress[],
-  found: readonly (StoredPart | undefined)[],
-): (StoredPart | undefined)[] {
+function copyRepeated(addresses: readonly PartAddress[], found: readonly Found[]): Found[] {
   const seen = new Set<string>()
   return found.map((part, i) => {
     const key = addresses[i]?.key ?? ''

@@ -1,6 +1,7 @@
 import type { CasToken } from '../cache.js'
 import type { Environment } from '../environment.js'
 import type { EntryAddress, Fence, FencedEntries, QueryLook, StoredResult } from './fenced-entries.js'
+import { type Flight, Flights } from '../proxy/flights.js'
 import type { LoaderBatch } from './loader-batch.js'
 import type { QueryCounters } from './query-counters.js'
 import type { EntrySettings, QuerySettings } from './query-options.js'
@@ -20,20 +21,12 @@ export interface QueryCall {
   readonly startedAt: number
 }
 
-/** A run of a loader for one key, shared by all callers in this process that may see its result. */
-interface Flight {
-  /** The tick of `#clock` when the loader was called; undefined before. */
-  readAt: number | undefined
-  /** What it fills under, where it does. */
-  lease: Fence | undefined
-  result: Promise<StoredResult | Taken>
-}
-
 /** Another item stood where the lease was to be. */
-type Taken = typeof TAKEN
 const TAKEN: unique symbol = Symbol('taken')
 const LATE: unique symbol = Symbol('late')
-const PENDING = new Promise<never>(() => undefined)
+
+/** What a run of a loader brings that fills the cache. */
+type Filled = StoredResult | typeof TAKEN
 
 /** What a caller does whose look did not find a fresh result: lease, load and fill; or wait for who does. */
 export class QueryReader {
@@ -41,8 +34,8 @@ export class QueryReader {
   readonly #settings: QuerySettings
   readonly #env: Environment
   readonly #counters: QueryCounters
-  readonly #fills = new Map<string, Flight>()
-  readonly #bypasses = new Map<string, Flight>()
+  readonly #fills = new Flights<Filled>('first')
+  readonly #bypasses = new Flights<StoredResult>('last')
   /** Counts events of this process, to tell whether a loader was called after a caller came. */
   #clock = 0
 
@@ -79,34 +72,38 @@ export class QueryReader {
     for (let pauseMs = 1; ; pauseMs = Math.min(pauseMs * 2, 32)) {
       if (found.kind === 'fresh') return found.result
       if (found.kind === 'stale') return this.#inGrace(wanted, found, call, decide)
-      const leftMs = giveUpAt - this.#env.now()
-      const bypass = this.#bypasses.get(key)
-      const flight = leftMs > 0 ? (this.#fills.get(key) ?? bypass) : bypass
-      if (flight !== undefined && maySee(flight, found, call.startedAt)) {
-        decide()
-        const result = await (flight === bypass ? flight.result : this.#join(flight, leftMs))
-        if (result !== TAKEN && result !== LATE)
-          return result && { ...result, bytes: Buffer.from(result.bytes) }
-      } else if (leftMs <= 0 || (found.kind === 'down' && bypass === undefined)) {
-        return this.#bypass(wanted, call, decide)
-      } else if (found.kind === 'none') {
+      const bypass = this.#bypasses.visible(key, found, call.startedAt)
+      if (found.kind === 'down' && !this.#bypasses.has(key)) return this.#bypass(wanted, found, call, decide)
+      const fill = this.#fills.visible(key, found, call.startedAt)
+      if (found.kind === 'none' && fill === undefined && bypass === undefined) {
         const { fence } = found
-        const result = await this.#fly(this.#fills, key, (own) =>
-          this.#fill(wanted, fence, call, decide, own),
-        )
+        const result = await this.#fills.fly(key, (own) => this.#fill(wanted, fence, call, decide, own))
         if (result !== TAKEN) return result
+        if (this.#env.now() >= giveUpAt) return this.#bypass(wanted, found, call, decide)
       } else {
         decide()
-        const pause = this.#env.sleep(Math.min(leftMs, pauseMs * (0.5 + this.#env.random())))
-        await (found.kind === 'down' ? Promise.race([settled(bypass), pause]) : pause)
+        const result = await this.#wait(key, fill ?? bypass, giveUpAt, pauseMs)
+        if (result === LATE) return this.#bypass(wanted, found, call, decide)
+        if (result !== TAKEN) return copyOf(result)
       }
       decide()
       found = await this.#entries.look(wanted.address)
     }
   }
 
-  #join({ result }: Flight, leftMs: number): Promise<StoredResult | Taken | typeof LATE> {
-    return Promise.race([result, this.#late(leftMs)])
+  /** What another run of this process brings, if one begins within a pause; else the next look decides. */
+  async #wait(
+    key: string,
+    known: Flight<Filled> | undefined,
+    giveUpAt: number,
+    pauseMs: number,
+  ): Promise<Filled | typeof LATE> {
+    const leftMs = () => giveUpAt - this.#env.now()
+    if (leftMs() <= 0) return LATE
+    const pause = () => this.#env.sleep(Math.min(leftMs(), pauseMs * (0.5 + this.#env.random())))
+    const flight = known ?? (await this.#bypasses.next(key, pause()))
+    if (flight === undefined) return TAKEN
+    return Promise.race([flight.result, this.#late(Math.max(0, leftMs()))])
   }
 
   async #late(ms: number): Promise<typeof LATE> {
@@ -114,31 +111,13 @@ export class QueryReader {
     return LATE
   }
 
-  /** Makes a run known to the callers of this process, unless another of the same kind is. */
-  async #fly<T extends StoredResult | Taken>(
-    flights: Map<string, Flight>,
-    key: string,
-    run: (flight: Flight) => Promise<T>,
-  ): Promise<T> {
-    const flight = newFlight()
-    const isKnown = !flights.has(key)
-    if (isKnown) flights.set(key, flight)
-    const result = run(flight)
-    flight.result = result
-    try {
-      return await result
-    } finally {
-      if (isKnown) flights.delete(key)
-    }
-  }
-
   async #fill(
     wanted: Wanted,
     fence: Fence,
     call: QueryCall,
     decide: () => void,
-    flight: Flight,
-  ): Promise<StoredResult | Taken> {
+    flight: Flight<Filled>,
+  ): Promise<Filled> {
     const { key } = wanted.address
     let lease: Fence | undefined
     try {
@@ -148,7 +127,7 @@ export class QueryReader {
       return this.#load(wanted, call, decide, flight)
     }
     if (lease === undefined) return TAKEN
-    flight.lease = lease
+    flight.token = lease.token
     let result: StoredResult
     try {
       result = await this.#load(wanted, call, decide, flight)
@@ -160,15 +139,36 @@ export class QueryReader {
     return result
   }
 
-  /** Runs the loader and stores nothing. */
-  #bypass(wanted: Wanted, call: QueryCall, decide: () => void): Promise<StoredResult> {
+  /**
+   * Runs the loader without a lease, once for all of this process who came before. What it brings takes the place of
+   * the lease that stood before it ran, if that still stands: who holds it is slow or dead.
+   */
+  async #bypass(
+    wanted: Wanted,
+    found: QueryLook,
+    call: QueryCall,
+    decide: () => void,
+  ): Promise<StoredResult> {
+    const { key } = wanted.address
+    const other = this.#bypasses.visible(key, found, call.startedAt)
+    if (other !== undefined) {
+      decide()
+      return copyOf(await other.result)
+    }
     this.#counters.bypasses++
-    return this.#fly(this.#bypasses, wanted.address.key, (flight) => this.#load(wanted, call, decide, flight))
+    return this.#bypasses.fly(key, async (flight) => {
+      const result = await this.#load(wanted, call, decide, flight)
+      if (found.kind === 'lease') await this.#store(wanted, found.fence, result, call)
+      return result
+    })
   }
 
-  #load(wanted: Wanted, call: QueryCall, decide: () => void, flight: Flight): Promise<StoredResult> {
+  #load(wanted: Wanted, call: QueryCall, decide: () => void, flight?: Flight<Filled>): Promise<StoredResult> {
     this.#counters.loads++
-    const result = call.batch.load(wanted.key, () => (flight.readAt = this.tick()))
+    const result = call.batch.load(wanted.key, () => {
+      const readAt = this.tick()
+      if (flight !== undefined) flight.readAt = readAt
+    })
     decide()
     return result
   }
@@ -206,7 +206,7 @@ export class QueryReader {
     const { refreshKey } = wanted.address
     let result: StoredResult
     try {
-      result = await this.#load(wanted, call, decide, newFlight())
+      result = await this.#load(wanted, call, decide)
     } catch (error) {
       // The lease stays, so that a loader in trouble is left alone until it ends.
       if (call.settings.whenLoaderFails === 'grace') return LATE
@@ -231,18 +231,8 @@ export class QueryReader {
   }
 }
 
-/**
- * A run may answer a caller that came before the loader was called; and also one that has just seen the run's own
- * lease standing under the stamps of now, since nothing can have been invalidated while it did.
- */
-function maySee(flight: Flight, found: QueryLook, startedAt: number): boolean {
-  const { readAt, lease } = flight
-  if (readAt === undefined || readAt > startedAt) return true
-  return found.kind === 'lease' && lease?.token?.equals(found.token) === true
-}
-
-function newFlight(): Flight {
-  return { readAt: undefined, lease: undefined, result: PENDING }
+function copyOf(result: StoredResult): StoredResult {
+  return result && { ...result, bytes: Buffer.from(result.bytes) }
 }
 
 function once(run: () => void): () => void {
@@ -252,8 +242,4 @@ function once(run: () => void): () => void {
     isDone = true
     run()
   }
-}
-
-async function settled(flight: Flight | undefined): Promise<void> {
-  await flight?.result.catch(() => undefined)
 }

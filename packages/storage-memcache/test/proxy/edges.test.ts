@@ -9,20 +9,31 @@ import {
   type WriteOptions,
 } from '@larder/storage-core'
 import { FaultyStorage, ForwardingStorage, LimitedStorage } from '@larder/storage-core/testing'
-import { MemcacheStorage, type ProtocolOptions } from '@larder/storage-memcache'
+import {
+  type Environment,
+  MemcacheStorage,
+  type ProtocolOptions,
+  systemEnvironment,
+} from '@larder/storage-memcache'
 import { describe, expect, test } from 'vitest'
+import { Clock } from '../support/clock.js'
 import { CacheServer } from '../support/faulty-cache.js'
 import { FILM, textOf } from '../support/races.js'
 
 /** Longer than any test: no relay runs. */
 const NO_RELAY = { relayIntervalMs: 1_000_000_000, fillWaitMs: 20 }
 
-function setUp(options: ProtocolOptions = {}, inner: Storage = new MemoryStorage()) {
+function setUp(
+  options: ProtocolOptions = {},
+  inner: Storage = new MemoryStorage(),
+  environment: Environment = systemEnvironment,
+) {
   const server = new CacheServer()
   const durable = new FaultyStorage(inner)
   const process = () => {
     const cache = server.client()
-    return { cache, storage: new MemcacheStorage({ storage: durable, cache, ...NO_RELAY, ...options }) }
+    const fixed = { storage: durable, cache, environment }
+    return { cache, storage: new MemcacheStorage({ ...fixed, ...NO_RELAY, ...options }) }
   }
   const [first, second, third] = [process(), process(), process()]
   const info = first.storage.info(...FILM)
@@ -245,7 +256,7 @@ describe('readers that share a query', () => {
     const slow = textOf(first.storage, info)
     await gate.reached
     look.open()
-    await expect.poll(() => first.storage.counters().bypasses).toBe(2)
+    await expect.poll(() => first.storage.counters().bypasses, { timeout: 20_000 }).toBe(2)
     gate.open()
     expect(await Promise.all([early, slow])).toEqual(['x', 'x'])
     expect(first.storage.counters()).toMatchObject({ bypasses: 2, durableReads: 1 })
@@ -264,6 +275,55 @@ describe('readers that share a query', () => {
     expect(await textOf(first.storage, info)).toBe('new')
     gate.open()
     expect(await slow).toBe('old')
+  })
+
+  test('of their own, when that of another process takes too long', async () => {
+    const clock = new Clock()
+    const { durable, first, second, info } = setUp({ fillWaitMs: 1_000 }, undefined, clock.environment)
+    await durable.putContent(info, 'x')
+    const gate = durable.pauseNextRead()
+    const slow = textOf(first.storage, info)
+    await gate.reached
+    const own = durable.pauseNextRead()
+    // They come one after another, and would give up one after another.
+    const others: ReturnType<typeof textOf>[] = []
+    while (others.length < 50) {
+      others.push(textOf(second.storage, info))
+      await clock.pass(10)
+    }
+    let isReached = false
+    void own.reached.then(() => (isReached = true))
+    while (!isReached) await clock.pass(10)
+    own.open()
+    expect(new Set(await Promise.all(others))).toEqual(new Set(['x']))
+    expect(second.storage.counters()).toMatchObject({ durableReads: 1 })
+    gate.open()
+    await slow
+  })
+
+  test('share no read past the cache that began before a write which they must see', async () => {
+    const { durable, first, second, info } = setUp()
+    await durable.putContent(info, 'old')
+    const commit = durable.pauseNextWrite({ at: 'commit' })
+    const writing = first.storage.putContent(info, 'new')
+    await commit.reached
+    const read = durable.pauseNextRead()
+    const early = textOf(second.storage, info)
+    await read.reached
+    commit.open()
+    await writing
+    const again = durable.pauseNextWrite({ at: 'commit' })
+    const newer = first.storage.putContent(info, 'newer')
+    await again.reached
+    const own = durable.pauseNextRead()
+    const late = textOf(second.storage, info)
+    await own.reached
+    own.open()
+    read.open()
+    expect(await early).toBe('old')
+    expect(await late).toBe('new')
+    again.open()
+    await newer
   })
 
   test('are not told of an error that another part is to blame for', async () => {

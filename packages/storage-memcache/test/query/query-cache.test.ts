@@ -3,6 +3,7 @@ import { DEFAULT_QUERY_OPTIONS, EmbeddedCache, QueryCache, systemEnvironment } f
 import { servers } from '@larder/dev-servers/vitest'
 import { describe, expect, test, vi } from 'vitest'
 import { CacheServer, type FaultyCache } from '../support/faulty-cache.js'
+import { Clock } from '../support/clock.js'
 
 /** A database of one number a key, whose reads can be held up. */
 class Table {
@@ -28,29 +29,6 @@ class Table {
     gate?.reached()
     await gate?.opened
     return found
-  }
-}
-
-/** Time that passes when the test says so. */
-class Clock {
-  #nowMs = 0
-  #sleepers: { at: number; wake: () => void }[] = []
-  readonly #sleep = (ms: number) =>
-    new Promise<void>((wake) => this.#sleepers.push({ at: this.#nowMs + ms, wake }))
-  readonly environment = {
-    ...systemEnvironment,
-    now: () => this.#nowMs,
-    sleep: this.#sleep,
-    idle: this.#sleep,
-  }
-
-  async pass(ms: number): Promise<void> {
-    await new Promise((resolve) => setImmediate(resolve))
-    this.#nowMs += ms
-    const due = this.#sleepers.filter(({ at }) => at <= this.#nowMs)
-    this.#sleepers = this.#sleepers.filter(({ at }) => at > this.#nowMs)
-    for (const { wake } of due) wake()
-    await new Promise((resolve) => setImmediate(resolve))
   }
 }
 
@@ -359,9 +337,37 @@ describe('one load', () => {
     while (table.reads.length === 1) await clock.pass(100)
     expect(new Set(await Promise.all(others))).toEqual(new Set([1]))
     expect(table.reads).toHaveLength(2)
+    // What they have read is there for all who come later, and what the slow one has read comes too late.
+    expect(await two.cached('q', {}, table.one)).toBe(1)
     gate.open()
-    await slow
-    expect(two.counters().fills).toBe(0)
+    expect(await slow).toBe(1)
+    expect(table.reads).toHaveLength(2)
+    expect(one.counters()).toMatchObject({ fills: 0, fillsRefused: 1 })
+    expect(two.counters()).toMatchObject({ fills: 1, bypasses: 1 })
+  })
+
+  test('that is slow is not made good by what was read before an invalidation', async () => {
+    const clock = new Clock()
+    for (const target of ['q', { tag: 't' }] as const) {
+      const { one, two, table } = world({ fillWaitMs: 1_000, environment: clock.environment })
+      table.rows.set('q', 1)
+      const gate = table.pauseNextRead()
+      const slow = one.cached('q', { tags: ['t'] }, table.one)
+      await gate.reached
+      const own = table.pauseNextRead()
+      const other = two.cached('q', { tags: ['t'] }, table.one)
+      let isReached = false
+      void own.reached.then(() => (isReached = true))
+      while (!isReached) await clock.pass(100)
+      table.rows.set('q', 2)
+      await one.invalidate(target)
+      own.open()
+      await other
+      expect(await two.cached('q', { tags: ['t'] }, table.one)).toBe(2)
+      gate.open()
+      await slow
+      expect(await two.cached('q', { tags: ['t'] }, table.one)).toBe(2)
+    }
   })
 
   test('whose process died is made up for when its lease ends', async () => {
