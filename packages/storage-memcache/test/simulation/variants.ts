@@ -73,7 +73,11 @@ export const variants: Readonly<Record<string, Variant>> = {
     found: ['stale'],
   },
   "CAS kept over a reconnect of the library's own client": {
-    world: { ...HOT, wire: true, restarts: 0.5, make: through((cache) => new omissions.CasKept(cache)) },
+    world: {
+      ...HOT,
+      ...{ wire: true, restarts: 0.15, timeRate: 0 },
+      make: through((cache) => new omissions.CasKept(cache)),
+    },
     found: ['stale'],
   },
   'acknowledged on a guess': {
