@@ -1,10 +1,12 @@
-import { throwIfAborted } from './abort.js'
 import { Address } from './address.js'
 import { abortable, checkSource, closeUnread, collect } from './bytes.js'
-import { decodeCursor, encodeCursor } from './cursor.js'
+import { checkArray, checkPart, unsettledCall } from './call-arguments.js'
+import { CallGate } from './call-gate.js'
+import { encodeCursor } from './cursor.js'
 import type { DriverCall, PartChange, StorageDriver } from './driver.js'
 import { NotFoundError, StorageError } from './errors.js'
-import { checkCollectionName, checkResourceName, normalizeExt } from './names.js'
+import { type ListingCall, listingCall, nameBatches, pageCall } from './listing-calls.js'
+import { checkCollectionName, checkResourceName } from './names.js'
 import { conditionsOf } from './preconditions.js'
 import { PART_NAMES, type PartName, type PartStream, type ResourceInfo, type StoredPart } from './resource.js'
 import type {
@@ -26,26 +28,18 @@ import type {
 } from './storage.js'
 
 const REMOVE = Symbol('remove')
-const NO_SIGNAL: DriverCall = Object.freeze({ signal: undefined })
 type WriteArguments = [
   info: ResourceInfo,
   sources: Partial<Record<PartName, ByteSource | typeof REMOVE>>,
   options?: WriteOptions,
 ]
-const ORDERS = ['name', 'oldest', 'newest'] as const
 const OPPOSITE = Object.freeze({ name: undefined, oldest: 'newest', newest: 'oldest' } as const)
-const DEFAULT_PAGE = 100
-const MAX_PAGE = 10_000
-const MAX_UNSETTLED = 1_000
 
 /** A `Storage` on top of a `StorageDriver`: it checks what comes in, and closes once nothing is in flight. */
 export class DrivenStorage implements Storage {
   readonly #driver: StorageDriver
-  #inFlight = 0
-  #drained: (() => void) | undefined
+  readonly #gate = new CallGate()
   #closing: Promise<void> | undefined
-  /** As long as a hook runs that has not waited for anything yet: then it is known who calls. */
-  #isInHook = false
 
   constructor(driver: StorageDriver) {
     this.#driver = driver
@@ -63,7 +57,7 @@ export class DrivenStorage implements Storage {
 
   async createContainer(collection: string, options?: CallOptions): Promise<void> {
     checkCollectionName(collection)
-    await this.#run(options, (call) => this.#driver.createContainer(collection, call))
+    await this.#gate.run(options, (call) => this.#driver.createContainer(collection, call))
   }
 
   getContent(info: ResourceInfo, options?: CallOptions): Promise<StoredPart> {
@@ -80,14 +74,14 @@ export class DrivenStorage implements Storage {
   ): Promise<(StoredPart | undefined)[]> {
     const part = checkPart(options.part ?? 'content')
     const own = checkArray(infos, 'infos').map((info) => this.#ownResource(info))
-    return this.#run(options, (call) =>
+    return this.#gate.run(options, (call) =>
       own.length === 0 ? Promise.resolve([]) : this.#driver.read(own, part, call),
     )
   }
 
   async openContent(info: ResourceInfo, options?: CallOptions): Promise<PartStream> {
     const own = this.#ownResource(info)
-    const opened = await this.#run(options, (call) => this.#driver.openContent(own, call))
+    const opened = await this.#gate.run(options, (call) => this.#driver.openContent(own, call))
     return opened ?? notFound(own, 'content')
   }
 
@@ -123,14 +117,14 @@ export class DrivenStorage implements Storage {
 
   async persist(infos: readonly ResourceInfo[], message?: string, options?: CallOptions): Promise<void> {
     const own = checkArray(infos, 'infos').map((info) => this.#own(info))
-    await this.#run(options, async (call) => this.#driver.persist?.(own, message, call))
+    await this.#gate.run(options, async (call) => this.#driver.persist?.(own, message, call))
   }
 
   async exists(info: ResourceInfo, options: ExistsOptions = {}): Promise<boolean> {
     const part = options.part === undefined ? undefined : checkPart(options.part)
     const own = this.#own(info)
     if (own.resource === undefined && part !== undefined) throw new TypeError('A collection has no parts')
-    return this.#run(options, (call) =>
+    return this.#gate.run(options, (call) =>
       own.resource === undefined
         ? this.#driver.containerExists(own.collection, call)
         : this.#driver.exists(own, part, call),
@@ -139,30 +133,24 @@ export class DrivenStorage implements Storage {
 
   async ls(collection: string, ext?: string | ListOptions): Promise<Map<string, ResourceInfo>> {
     const members = new Map<string, ResourceInfo>()
-    for await (const names of this.#batches(...this.#listing(collection, ext))) {
+    for await (const names of nameBatches(this.#driver, this.#gate, listingCall(collection, ext))) {
       for (const name of names) members.set(name, new Address(this.#driver, collection, name))
     }
     return members
   }
 
   ils(collection: string, ext?: string | ListOptions): AsyncIterable<[name: string, info: ResourceInfo]> {
-    return this.#pairs(...this.#listing(collection, ext))
+    return this.#pairs(listingCall(collection, ext))
   }
 
   async page(collection: string, options: PageOptions = {}): Promise<ListPage> {
-    checkCollectionName(collection)
-    const { order = 'name', limit = DEFAULT_PAGE } = options
-    if (!ORDERS.includes(order)) throw new TypeError(`order must be one of ${ORDERS.join(', ')}`)
-    if (!Number.isInteger(limit) || limit < 1 || limit > MAX_PAGE) {
-      throw new RangeError(`limit must be a whole number from 1 to ${MAX_PAGE}`)
-    }
-    const listing = { collection, order, ext: normalizeExt(options.ext) }
-    if (order !== 'name') this.#require('orderByModified', 'cannot order by the time of the last write')
-    const after = options.after === undefined ? undefined : decodeCursor(listing, options.after)
-    const { rows, next, first } = await this.#run(options, (call) =>
+    const { listing, limit, after } = pageCall(collection, options)
+    if (listing.order !== 'name')
+      this.#require('orderByModified', 'cannot order by the time of the last write')
+    const { rows, next, first } = await this.#gate.run(options, (call) =>
       this.#driver.list({ ...listing, limit, after }, call),
     )
-    const opposite = OPPOSITE[order]
+    const opposite = OPPOSITE[listing.order]
     return {
       entries: rows.map((row) => ({ ...row, info: new Address(this.#driver, collection, row.name) })),
       next: next === undefined ? undefined : encodeCursor(listing, next),
@@ -175,33 +163,26 @@ export class DrivenStorage implements Storage {
 
   async settle(journalIds: readonly string[]): Promise<void> {
     const ids = checkArray(journalIds, 'journal ids')
-    await this.#run(undefined, async () => this.#driver.settle?.(ids))
+    await this.#gate.run(undefined, async () => this.#driver.settle?.(ids))
   }
 
   async unsettled(
     options: UnsettledOptions,
     work: (rows: readonly JournalRow[]) => Promise<readonly string[]>,
   ): Promise<number> {
-    const { olderThanMs, keyPrefix = '', limit = DEFAULT_PAGE } = options
-    if (!(olderThanMs >= 0)) throw new RangeError('olderThanMs must be 0 or more')
-    if (typeof keyPrefix !== 'string') throw new TypeError('keyPrefix must be a string')
-    if (typeof work !== 'function') throw new TypeError('A function that settles rows is needed')
-    if (!Number.isInteger(limit) || limit < 1 || limit > MAX_UNSETTLED) {
-      throw new RangeError(`limit must be a whole number from 1 to ${MAX_UNSETTLED}`)
-    }
+    const request = unsettledCall(options, work)
     if (options.outside === true) {
-      return this.#run(
+      return this.#gate.run(
         options,
-        async (call) => (await this.#driver.unsettledOutside?.(limit, work, call)) ?? 0,
+        async (call) => (await this.#driver.unsettledOutside?.(request.limit, work, call)) ?? 0,
       )
     }
-    const request = { olderThanMs, keyPrefix, limit }
-    return this.#run(options, async (call) => (await this.#driver.unsettled?.(request, work, call)) ?? 0)
+    return this.#gate.run(options, async (call) => (await this.#driver.unsettled?.(request, work, call)) ?? 0)
   }
 
   onOutsideChange(wake: () => void): () => void {
     if (typeof wake !== 'function') throw new TypeError('A function to call is needed')
-    if (this.#closing !== undefined) throw new StorageError('E_CLOSED', 'The storage is closed')
+    this.#gate.checkOpen()
     return this.#driver.onOutsideChange?.(wake) ?? (() => undefined)
   }
 
@@ -215,39 +196,14 @@ export class DrivenStorage implements Storage {
   }
 
   async #close(): Promise<void> {
-    if (this.#inFlight > 0) await new Promise<void>((resolve) => (this.#drained = resolve))
+    await this.#gate.close()
     await this.#driver.close()
-  }
-
-  async #run<T>(options: CallOptions | undefined, work: (call: DriverCall) => Promise<T>): Promise<T> {
-    const call = this.#enter(options)
-    try {
-      return await work(call)
-    } finally {
-      this.#leave()
-    }
-  }
-
-  #enter(options: CallOptions | undefined): DriverCall {
-    if (this.#closing !== undefined) throw new StorageError('E_CLOSED', 'The storage is closed')
-    if (this.#isInHook) {
-      const told = 'A transaction hook must not call its own storage: both would wait for each other'
-      throw new StorageError('E_UNSUPPORTED', told)
-    }
-    const signal = options?.signal
-    throwIfAborted(signal)
-    this.#inFlight++
-    return signal === undefined ? NO_SIGNAL : { signal }
-  }
-
-  #leave(): void {
-    if (--this.#inFlight === 0) this.#drained?.()
   }
 
   async #getPart(info: ResourceInfo, part: PartName, options: CallOptions | undefined): Promise<StoredPart> {
     const own = this.#ownResource(info)
     // The hot path of every cache: not a promise more than it takes.
-    const call = this.#enter(options)
+    const call = this.#gate.enter(options)
     try {
       const driver = this.#driver
       const stored =
@@ -256,7 +212,7 @@ export class DrivenStorage implements Storage {
           : await driver.readOne(own, part, call)
       return stored ?? notFound(own, part)
     } finally {
-      this.#leave()
+      this.#gate.leave()
     }
   }
 
@@ -276,7 +232,7 @@ export class DrivenStorage implements Storage {
     if (parts.length > 1) this.#require('atomicParts', 'cannot write both parts in one step')
     const transaction = options.transaction === undefined ? undefined : this.#hookOf(options.transaction)
     const given = parts.map((part) => [part, this.#changeOf(sources[part])] as const)
-    return this.#run(options, async (call) => {
+    return this.#gate.run(options, async (call) => {
       const changes: { [part in PartName]?: PartChange } = {}
       for (const [part, change] of given) changes[part] = await this.#settled(change, call)
       return this.#driver.write({ info: own, changes, conditions, transaction }, call)
@@ -292,15 +248,7 @@ export class DrivenStorage implements Storage {
     if (typeof hook?.beforeCommit !== 'function')
       throw new TypeError('A transaction hook needs beforeCommit()')
     this.#require('transactions', 'has no transactions to take part in')
-    const beforeCommit: TransactionHook['beforeCommit'] = (pending) => {
-      this.#isInHook = true
-      try {
-        return hook.beforeCommit(pending)
-      } finally {
-        this.#isInHook = false
-      }
-    }
-    return { journal: hook.journal, beforeCommit }
+    return this.#gate.guarded(hook)
   }
 
   /** A driver without streams gets the bytes. */
@@ -314,55 +262,10 @@ export class DrivenStorage implements Storage {
     if (!this.#driver.supports[feature]) throw new StorageError('E_UNSUPPORTED', `This storage ${complaint}`)
   }
 
-  #listing(
-    collection: string,
-    ext: string | ListOptions | undefined,
-  ): [string, string | undefined, CallOptions] {
-    checkCollectionName(collection)
-    const options = typeof ext === 'string' ? { ext } : (ext ?? {})
-    if (typeof options !== 'object') throw new TypeError('ext must be a string')
-    return [collection, normalizeExt(options.ext), options]
-  }
-
-  async *#pairs(
-    ...listing: [string, string | undefined, CallOptions]
-  ): AsyncGenerator<[name: string, info: ResourceInfo], void, undefined> {
-    for await (const names of this.#batches(...listing)) {
-      for (const name of names) yield [name, new Address(this.#driver, listing[0], name)]
+  async *#pairs(call: ListingCall): AsyncGenerator<[name: string, info: ResourceInfo], void, undefined> {
+    for await (const names of nameBatches(this.#driver, this.#gate, call)) {
+      for (const name of names) yield [name, new Address(this.#driver, call.collection, name)]
     }
-  }
-
-  async *#batches(
-    collection: string,
-    ext: string | undefined,
-    options: CallOptions,
-  ): AsyncGenerator<readonly string[], void, undefined> {
-    const listAll = this.#driver.listAll?.bind(this.#driver) ?? this.#listByPages.bind(this)
-    const batches = await this.#run(options, async (call) =>
-      listAll({ collection, ext }, call)[Symbol.asyncIterator](),
-    )
-    try {
-      for (;;) {
-        // Each batch is a call of its own: a loop body that pauses does not hold up a shutdown.
-        const batch = await this.#run(options, () => batches.next())
-        if (batch.done === true) return
-        yield batch.value
-      }
-    } finally {
-      await batches.return?.()
-    }
-  }
-
-  async *#listByPages(
-    request: { collection: string; ext: string | undefined },
-    call: DriverCall,
-  ): AsyncGenerator<readonly string[], void, undefined> {
-    let after: string | undefined
-    do {
-      const page = await this.#driver.list({ ...request, order: 'name', limit: 1_000, after }, call)
-      yield page.rows.map((row) => row.name)
-      after = page.next
-    } while (after !== undefined)
   }
 
   #own(info: ResourceInfo): ResourceInfo {
@@ -380,16 +283,6 @@ export class DrivenStorage implements Storage {
     }
     return own
   }
-}
-
-function checkArray<T>(list: readonly T[], what: string): readonly T[] {
-  if (!Array.isArray(list)) throw new TypeError(`An array of ${what} is needed`)
-  return list as readonly T[]
-}
-
-function checkPart(part: PartName): PartName {
-  if (!PART_NAMES.includes(part)) throw new TypeError(`There is no part named ${JSON.stringify(part)}`)
-  return part
 }
 
 function notFound(info: ResourceInfo, part: PartName): never {

@@ -1,0 +1,85 @@
+import type { CallGate } from './call-gate.js'
+import { decodeCursor } from './cursor.js'
+import type { DriverCall, StorageDriver } from './driver.js'
+import { checkCollectionName, normalizeExt } from './names.js'
+import type { CallOptions, ListOptions, ListOrder, PageOptions } from './storage.js'
+
+const ORDERS = ['name', 'oldest', 'newest'] as const
+const DEFAULT_PAGE = 100
+const MAX_PAGE = 10_000
+/** How many names are asked for at once to list all. */
+const BATCH = 1_000
+
+export interface ListingCall {
+  readonly collection: string
+  readonly ext: string | undefined
+  readonly options: CallOptions
+}
+
+type Listing = Pick<ListingCall, 'collection' | 'ext'>
+
+/** What `ls` and `ils` are given. Throws `TypeError` and `RangeError`. */
+export function listingCall(collection: string, ext: string | ListOptions | undefined): ListingCall {
+  checkCollectionName(collection)
+  const options = typeof ext === 'string' ? { ext } : (ext ?? {})
+  if (typeof options !== 'object') throw new TypeError('ext must be a string')
+  return { collection, ext: normalizeExt(options.ext), options }
+}
+
+export interface PageCall {
+  readonly listing: Listing & { readonly order: ListOrder }
+  readonly limit: number
+  /** As the driver knows it. */
+  readonly after: string | undefined
+}
+
+/** What `page` is given. Throws `TypeError` and `RangeError`. */
+export function pageCall(collection: string, options: PageOptions): PageCall {
+  checkCollectionName(collection)
+  const { order = 'name', limit = DEFAULT_PAGE } = options
+  if (!ORDERS.includes(order)) throw new TypeError(`order must be one of ${ORDERS.join(', ')}`)
+  if (!Number.isInteger(limit) || limit < 1 || limit > MAX_PAGE) {
+    throw new RangeError(`limit must be a whole number from 1 to ${MAX_PAGE}`)
+  }
+  const listing = { collection, order, ext: normalizeExt(options.ext) }
+  return {
+    listing,
+    limit,
+    after: options.after === undefined ? undefined : decodeCursor(listing, options.after),
+  }
+}
+
+/** All names, as the driver lists them. */
+export async function* nameBatches(
+  driver: StorageDriver,
+  gate: CallGate,
+  { collection, ext, options }: ListingCall,
+): AsyncGenerator<readonly string[], void, undefined> {
+  const listing = { collection, ext }
+  const batches = await gate.run(options, async (call) =>
+    (driver.listAll?.(listing, call) ?? byPages(driver, listing, call))[Symbol.asyncIterator](),
+  )
+  try {
+    for (;;) {
+      // Each batch is a call of its own: a loop body that pauses does not hold up a shutdown.
+      const batch = await gate.run(options, () => batches.next())
+      if (batch.done === true) return
+      yield batch.value
+    }
+  } finally {
+    await batches.return?.()
+  }
+}
+
+async function* byPages(
+  driver: StorageDriver,
+  listing: Listing,
+  call: DriverCall,
+): AsyncGenerator<readonly string[], void, undefined> {
+  let after: string | undefined
+  do {
+    const page = await driver.list({ ...listing, order: 'name', limit: BATCH, after }, call)
+    yield page.rows.map((row) => row.name)
+    after = page.next
+  } while (after !== undefined)
+}
