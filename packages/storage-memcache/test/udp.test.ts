@@ -296,7 +296,7 @@ describe('limits', () => {
     const datagrams = await DatagramServer.start(() => {})
     cleanups.push(() => datagrams.stop())
     const udp = { port: datagrams.port, waitMs: 0.7 * timeoutMs }
-    const cache = open(slow.address, { timeoutMs, udp })
+    const cache = open(slow.address, { timeoutMs, udp, transport: 'meta' })
     const [single, batch] = await Promise.all([
       cache.get('k', BY_DATAGRAM).catch((error: unknown) => error),
       cache.getMulti(['a', 'b'], BY_DATAGRAM),
