@@ -1,9 +1,9 @@
 // Memcached clients side by side: `pnpm --filter @larder/bench memcache`. Writes results/memcache.json, .md and .svg,
 // unless only a part is run: `node memcache/run.mjs 'set, 64' --clients larder,memjs` (parts of names).
-import { startMemcached } from '@larder/dev-servers'
-import { execFile, execFileSync } from 'node:child_process'
+import { nodeOf, startMemcached } from '@larder/dev-servers'
+import { execFileSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import { parseArgs, promisify } from 'node:util'
+import { parseArgs } from 'node:util'
 import { versionOf, write, writePart } from '../lib/results.mjs'
 import { cpuMicrosEach, perSecond, startPeer, takeTurns, testOf } from '../lib/rounds.mjs'
 import { packageVersion } from '../lib/versions.mjs'
@@ -41,18 +41,17 @@ const server = await startMemcached({ args: ['-m', '256'] })
 const peers = []
 for (const [name, { node }] of Object.entries(CLIENTS)) {
   if (only !== undefined && !only.some((part) => name.includes(part))) continue
-  const execPath = node === undefined ? process.execPath : await nodeOf(node)
+  const execPath = node === undefined ? process.execPath : await nodeFrom(node)
   if (execPath !== undefined)
     peers.push(await startPeer(name, here('peer.mjs'), [name, server.address], execPath))
 }
 if (only === undefined || only.includes('pylibmc')) peers.push({ name: 'pylibmc', run: pylibmc, end() {} })
 
-/** Out of the npm registry, where it is not the Node that runs this; undefined where none can be had. */
-async function nodeOf(major) {
+/** The next best for a client that wants a newer Node than this; undefined where none can be had. */
+async function nodeFrom(major) {
   if (Number.parseInt(process.versions.node) >= major) return process.execPath
   try {
-    const args = ['exec', '--yes', `--package=node@${major}`, '--', 'node', '-p', 'process.execPath']
-    return (await promisify(execFile)('npm', args)).stdout.trim()
+    return await nodeOf(major)
   } catch (error) {
     console.warn(`No Node ${major}: ${error.message}`)
     return undefined
