@@ -17,8 +17,8 @@ export const PARTS = {
   },
   storage: {
     script: 'storage/run.mjs',
-    quick: { args: ['--rounds', '3', '--round-ms', '250', '--files', '1000', '--stream-mb', '64'] },
-    full: { args: ['--rounds', '5', '--round-ms', '600', '--files', '10000', '--stream-mb', '500'] },
+    quick: { args: ['--rounds', '7', '--round-ms', '80', '--files', '1000', '--stream-mb', '100'] },
+    full: { args: ['--rounds', '9', '--round-ms', '350', '--files', '10000', '--stream-mb', '500'] },
   },
   queries: {
     script: 'queries/run.mjs',

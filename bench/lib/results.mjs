@@ -23,9 +23,14 @@ export function machine() {
     date: new Date().toISOString().slice(0, 16).replace('T', ' '),
     cpu: `${cpus().length} x ${cpus()[0]?.model.trim() ?? 'unknown'}`,
     memoryGiB: Math.round(totalmem() / 2 ** 30),
-    system: `${platform()} ${release()}`,
+    system: `${platform()} ${release().split('-')[0]}`,
     node: process.version,
   }
+}
+
+/** The same as a sentence. */
+export function machineText({ date, cpu, memoryGiB, system, node } = machine()) {
+  return `${date}, ${cpu}, ${memoryGiB} GiB, ${system}, Node ${node}`
 }
 
 /** What a program says of its version; undefined where it is not installed. */

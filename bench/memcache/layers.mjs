@@ -8,7 +8,7 @@ import { Buffer } from 'node:buffer'
 import { MetaTransport } from '../../packages/storage-memcache/dist/transport/meta-transport.js'
 import { resolveChannelOptions } from '../../packages/storage-memcache/dist/transport/options.js'
 import { ServerHealth } from '../../packages/storage-memcache/dist/transport/server-health.js'
-import { write, writePart } from '../lib/results.mjs'
+import { machineText, write, writePart } from '../lib/results.mjs'
 import { testOf } from '../lib/rounds.mjs'
 import { inParallel, WIDTH } from './workload.mjs'
 
@@ -81,7 +81,7 @@ const rows = tests.map(({ name, results }) => {
 const method = `Three servers, 64 commands at once, medians of ${ROUNDS} interleaved rounds in one process.`
 const report = `# What the layers above a transport cost
 
-${method} Node ${process.version}. At most ${TARGET} times: ${isMet ? 'yes' : 'no'}.
+${machineText()}. ${method} At most ${TARGET} times: ${isMet ? 'yes' : 'no'}.
 
 | CPU µs an operation, 64 at once (times the transports) | ${Object.keys(clients).join(' | ')} |
 |---|---|---|---|

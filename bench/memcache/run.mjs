@@ -4,7 +4,7 @@ import { nodeOf, startMemcached } from '@larder/dev-servers'
 import { execFileSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { versionOf, write, writePart } from '../lib/results.mjs'
+import { machineText, versionOf, write, writePart } from '../lib/results.mjs'
 import { cpuMicrosEach, perSecond, startPeer, takeTurns, testOf } from '../lib/rounds.mjs'
 import { packageVersion } from '../lib/versions.mjs'
 import { bars } from '../report/bars.mjs'
@@ -95,7 +95,7 @@ const targets = targetsOf(tests)
 const text = `Medians of ${rounds} interleaved rounds. Each client has a process of its own; npm's \`memcache\` runs on Node 22, which it needs. \`larder\` is \`MemcacheClient\` over the meta transport, \`larder, RemoteCache\` the bytes below it. What the raw socket does is in [raw.mjs](../memcache/raw.mjs).`
 const report = `# Memcached clients
 
-Node ${process.version}, ${versionOf('memcached') ?? 'memcached'}. ${text}
+${machineText()}; ${versionOf('memcached') ?? 'memcached'}. ${text}
 
 Thousand operations a second (times memjs):
 
@@ -109,7 +109,7 @@ ${targets.map(({ text, figure, isReached }) => `| ${text} | ${figure} | ${isReac
 console.log(report)
 if (positionals.length === 0 && only === undefined) {
   write('memcache.md', report)
-  write('memcache.svg', `${bars(tests)}\n`)
+  write('memcache.svg', `${bars(tests, machineText())}\n`)
   writePart('memcache', {
     title: 'Memcached clients',
     command: 'pnpm --filter @larder/bench memcache',

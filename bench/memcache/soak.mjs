@@ -5,7 +5,7 @@ import { startMemcached } from '@larder/dev-servers'
 import { MemcacheClient, RemoteCache } from '@larder/storage-memcache'
 import assert from 'node:assert/strict'
 import { performance } from 'node:perf_hooks'
-import { write, writePart } from '../lib/results.mjs'
+import { machineText, write, writePart } from '../lib/results.mjs'
 import { median } from './workload.mjs'
 
 const OPERATIONS = Number(process.env['OPERATIONS'] ?? 10_000_000)
@@ -103,7 +103,7 @@ const rows = samples.map(
 )
 const report = `# Soak of the memcached client
 
-${OPERATIONS.toLocaleString('en')} operations, ${WORKERS} at once on three servers, in ${seconds.toFixed(0)} s (${((user + system) / OPERATIONS).toFixed(1)} µs of CPU each), Node ${process.version}. Every answer was the one expected: ${counts.hits.toLocaleString('en')} values, ${counts.misses.toLocaleString('en')} misses, ${counts.stored.toLocaleString('en')} stores, ${counts.deleted.toLocaleString('en')} deletes, ${counts.batches.toLocaleString('en')} batches of 20 keys.
+${OPERATIONS.toLocaleString('en')} operations, ${WORKERS} at once on three servers, in ${seconds.toFixed(0)} s (${((user + system) / OPERATIONS).toFixed(1)} µs of CPU each). ${machineText()}. Every answer was the one expected: ${counts.hits.toLocaleString('en')} values, ${counts.misses.toLocaleString('en')} misses, ${counts.stored.toLocaleString('en')} stores, ${counts.deleted.toLocaleString('en')} deletes, ${counts.batches.toLocaleString('en')} batches of 20 keys.
 
 Memory is ${isFlat ? 'flat' : 'not flat'}: from the second fifth to the last, medians, in MiB: ${growths.join(', ')}.
 

@@ -5,9 +5,14 @@ const BAR_WIDTH = 320
 const ROW_HEIGHT = 22
 const COLORS = { own: '#2a6f97', other: '#b0b7bf', whisker: '#333' }
 
-export function bars(tests) {
+/** `caption` stands above, where the plot stands alone. */
+export function bars(tests, caption) {
   let y = 4
   const parts = []
+  if (caption !== undefined) {
+    y += 18
+    parts.push(text(10, y, caption))
+  }
   for (const { name, unit, better, baseline, results } of tests) {
     const most = Math.max(...results.map(({ high }) => high)) || 1
     const x = (value) => (value / most) * BAR_WIDTH

@@ -1,4 +1,5 @@
 // The report as one page that needs nothing else: style and plots are in it.
+import { machineText } from '../lib/results.mjs'
 import { bars, escape } from './bars.mjs'
 import { lines } from './lines.mjs'
 
@@ -22,7 +23,7 @@ export function html({ kind, machine, parts }) {
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${escape(title)}</title><style>${STYLE}
 </style>
 <h1>${escape(title)}</h1>
-<p>${escape(machine.cpu)}, ${machine.memoryGiB} GiB, ${escape(machine.system)}, Node ${escape(machine.node)}. Rounds are interleaved, and each contender has a process of its own unless a part says otherwise. Bars are medians, whiskers quartiles; "times" is the median of the ratios of each round to the same round of the baseline, with their quartiles.</p>
+<p>${escape(machineText(machine))}. Rounds are interleaved, and each contender has a process of its own unless a part says otherwise. Bars are medians, whiskers quartiles; "times" is the median of the ratios of each round to the same round of the baseline, with their quartiles.</p>
 <ul>${contents.join('')}</ul>
 ${targets.length === 0 ? '' : `<h2>Targets</h2>${targetTable(targets)}`}
 ${parts.map(section).join('\n')}

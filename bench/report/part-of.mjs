@@ -54,7 +54,15 @@ function journal({ about, results }) {
     versions: { node: about.node },
     tables: [
       {
-        head: ['database', 'waits for the disk', 'at once', 'without, µs', 'with, µs', 'cost', 'half of the pairs'],
+        head: [
+          'database',
+          'waits for the disk',
+          'at once',
+          'without, µs',
+          'with, µs',
+          'cost',
+          'half of the pairs',
+        ],
         rows,
       },
     ],
