@@ -1,6 +1,7 @@
-import { chooseCache, Client, openDatabase } from '@larder/example-environment'
+import { type CacheHome, chooseCache, Client, type Database, openDatabase } from '@larder/example-environment'
 import { once } from 'node:events'
 import { fileURLToPath, pathToFileURL } from 'node:url'
+import { alone } from './alone.js'
 import { type Config, readConfig } from './config.js'
 import type { Command } from './command-line.js'
 import { seed } from './seed.js'
@@ -20,7 +21,8 @@ export interface Surroundings {
 }
 
 /** Serves until it is told to stop. */
-export async function run(command: Command, { env, signal, say, complain }: Surroundings): Promise<void> {
+export async function run(command: Command, surroundings: Surroundings): Promise<void> {
+  const { env, signal, say } = surroundings
   const config = await readConfig(command.configFile ?? OWN_CONFIG)
   const hooks = await loadHooks(config)
   await using database = await openDatabase({ ...command, fileName: 'atom-store.sqlite' }, env, signal)
@@ -28,6 +30,25 @@ export async function run(command: Command, { env, signal, say, complain }: Surr
   say(`database: ${database.description}`)
   say(`cache: ${cache.description}`)
   for (const complaint of cache.complaints) say(`  ${complaint}; the database is asked in its place`)
+  const serve = (): Promise<void> =>
+    serveUntilStopped(command, { config, hooks, database, cache }, surroundings)
+  // A temporary file is nobody else's, and servers that were named can be named to all.
+  const isOwn = command.dataFolder === undefined && !env['DATABASE_URL']
+  await (isOwn || env['MEMCACHE_SERVERS'] ? serve() : alone(database, serve))
+}
+
+interface Parts {
+  readonly config: Config
+  readonly hooks: readonly Hooks[]
+  readonly database: Database
+  readonly cache: CacheHome
+}
+
+async function serveUntilStopped(
+  command: Command,
+  { config, hooks, database, cache }: Parts,
+  { signal, say, complain }: Surroundings,
+): Promise<void> {
   const open: AsyncDisposable[] = []
   try {
     for (const port of command.ports) {

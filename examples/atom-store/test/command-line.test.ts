@@ -2,9 +2,12 @@ import { checkConfig, ConfigError } from 'atom-store'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { titlesOf } from './support/documents.js'
 import { runProgram, startProgram } from './support/program.js'
+
+// Each starts processes, which takes its time on a machine that is busy.
+vi.setConfig({ testTimeout: 90_000 })
 
 const WORKSPACES = [{ title: 'W', collections: [{ name: 'notes', title: 'Notes' }] }]
 
@@ -107,4 +110,8 @@ test('it starts with entries to look at, and keeps what is written in its folder
   const second = await startProgram(['--data', folder])
   const again = await (await fetch(`${second.urls[0] ?? ''}/journal`)).text()
   expect(titlesOf(again)).toEqual(titlesOf(feed))
+
+  // A second process would have another cache, and never hear of what this one writes.
+  const refused = await runProgram(['--data', folder, '--port', '0'])
+  expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining('MEMCACHE_SERVERS')])
 })

@@ -4,9 +4,12 @@ import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { titlesOf } from './support/documents.js'
 import { startProgram } from './support/program.js'
+
+// Each starts processes, which takes its time on a machine that is busy.
+vi.setConfig({ testTimeout: 90_000 })
 
 const PIECE = Buffer.alloc(1024 * 1024, 'larder')
 

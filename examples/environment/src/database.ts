@@ -22,7 +22,7 @@ export interface Database extends AsyncDisposable {
   /** Of an SQLite database, by its real path. */
   readonly file: string | undefined
   /** Opens connections of the caller's own. */
-  connect(): Promise<Storage>
+  connect(): Promise<SqlStorage>
 }
 
 /** The database that `DATABASE_URL` names, or a file in the data folder, or one in a temporary folder. */
@@ -55,7 +55,7 @@ async function describeDatabase(
   signal: AbortSignal,
   remove: () => Promise<void> = () => Promise.resolve(),
 ): Promise<Database> {
-  const connect = (): Promise<Storage> => {
+  const connect = (): Promise<SqlStorage> => {
     const connecting = connectTo(url, description)
     // A file opens at once, and must not appear in a folder that has been removed meanwhile.
     return isSqlite(url) ? connecting : untilStopped(connecting, signal)
@@ -67,7 +67,7 @@ async function describeDatabase(
   return { description, identity, file, connect, [Symbol.asyncDispose]: remove }
 }
 
-async function connectTo(url: string, description: string): Promise<Storage> {
+async function connectTo(url: string, description: string): Promise<SqlStorage> {
   try {
     return await SqlStorage.open({ url })
   } catch (cause) {
@@ -78,7 +78,7 @@ async function connectTo(url: string, description: string): Promise<Storage> {
 }
 
 /** A storage that connects too late is closed, since nobody else will. */
-async function untilStopped(connecting: Promise<Storage>, signal: AbortSignal): Promise<Storage> {
+async function untilStopped(connecting: Promise<SqlStorage>, signal: AbortSignal): Promise<SqlStorage> {
   let giveUp: () => void = () => undefined
   const stopped = new Promise<never>((_, reject) => {
     giveUp = () => reject(new Error('Stopped while connecting to the database'))
