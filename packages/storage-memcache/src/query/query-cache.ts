@@ -12,6 +12,7 @@ import { type InvalidationTarget, QueryKeys } from './query-keys.js'
 import {
   checkEntryOptions,
   type EntryOptions,
+  type EntrySettings,
   entrySettings,
   type QueryOptions,
   type QuerySettings,
@@ -38,6 +39,16 @@ export interface CachedOptions extends EntryOptions {
   /** Settles the call with `E_ABORTED`; a loader that runs goes on, for those who share it. */
   readonly signal?: AbortSignal | undefined
 }
+
+/** How what is missing is loaded. */
+interface LoadCall {
+  readonly load: LoadMany
+  readonly settings: EntrySettings
+  readonly startedAt: number
+}
+
+const UNREADABLE: unique symbol = Symbol('unreadable')
+const DOWN: QueryLook = Object.freeze({ kind: 'down' })
 
 /**
  * Results of queries, and of whatever else takes long, in memcached: a miss runs the loader and keeps what it brings.
@@ -83,12 +94,14 @@ export class QueryCache implements AsyncDisposable {
     const look = this.#entries.look(address)
     const found = await (options.signal === undefined ? look : untilAborted(look, options.signal, key))
     this.#count(found)
-    if (found.kind === 'fresh') return this.#decode(found.result) as T
+    const cached = found.kind === 'fresh' ? this.#tryDecode(found.result) : UNREADABLE
+    if (cached !== UNREADABLE) return cached as T
     const load: LoadMany = async () => new Map([[key, this.#encode(await loader(key))]])
-    const batch = new LoaderBatch(this.#counted(load), 1)
     const settings = entrySettings(this.#settings, options)
-    const result = this.#reader.resolve({ key, address }, found, { settings, batch, startedAt })
-    return this.#decode(await untilAborted(result, options.signal, key)) as T
+    const wanted = [{ key, address }]
+    const results = this.#resolve(wanted, [found], { load, settings, startedAt })
+    const [value] = await untilAborted(results, options.signal, key)
+    return value as T
   }
 
   /**
@@ -118,19 +131,13 @@ export class QueryCache implements AsyncDisposable {
     const read = async () => {
       const startedAt = this.#reader.tick()
       const looks = await Promise.all(wanted.map(({ address }) => this.#entries.look(address)))
-      const batch = new LoaderBatch(this.#counted(load), wanted.length)
-      const call = { settings, batch, startedAt }
-      return settleAll(
-        looks.map((look, i) => {
-          this.#count(look)
-          return this.#reader.resolve(wanted[i] as Wanted, look, call)
-        }),
-      )
+      for (const look of looks) this.#count(look)
+      return this.#resolve(wanted, looks, { load, settings, startedAt })
     }
-    const results = await untilAborted(read(), options.signal)
+    const values = await untilAborted(read(), options.signal)
     const found = new Map<string, T>()
-    for (const [i, result] of results.entries()) {
-      if (result !== undefined) found.set(wanted[i]?.key ?? '', this.#decode(result) as T)
+    for (const [i, value] of values.entries()) {
+      if (value !== undefined) found.set(wanted[i]?.key ?? '', value as T)
     }
     return found
   }
@@ -188,12 +195,38 @@ export class QueryCache implements AsyncDisposable {
     }
   }
 
+  /** The values; what the codec cannot read goes from the cache, and is loaded. */
+  async #resolve(wanted: readonly Wanted[], looks: readonly QueryLook[], call: LoadCall): Promise<unknown[]> {
+    const { load, settings, startedAt } = call
+    const batch = new LoaderBatch(this.#counted(load), wanted.length)
+    const results = await settleAll(
+      wanted.map((each, i) => this.#reader.resolve(each, looks[i] ?? DOWN, { settings, batch, startedAt })),
+    )
+    const values = results.map((result) => this.#tryDecode(result))
+    const unread = wanted.filter((_, i) => values[i] === UNREADABLE)
+    if (unread.length === 0) return values
+    await Promise.all(unread.map(({ address }) => this.#entries.drop(address.key).catch(() => undefined)))
+    const loaded = await this.#counted(load)(unread.map(({ key }) => key))
+    return values.map((value, i) =>
+      value === UNREADABLE ? this.#decode(loaded.get(wanted[i]?.key ?? '')) : value,
+    )
+  }
+
   #encode(value: unknown): StoredResult {
     return value === undefined ? undefined : this.#codec.encode(value)
   }
 
   #decode(result: StoredResult): unknown {
     return result === undefined ? undefined : this.#codec.decode(result.bytes, result.flags)
+  }
+
+  #tryDecode(result: StoredResult): unknown {
+    try {
+      return this.#decode(result)
+    } catch {
+      this.#counters.cacheErrors++
+      return UNREADABLE
+    }
   }
 
   #checkOpen(): void {

@@ -1,4 +1,4 @@
-import { isStorageError } from '@larder/storage-core'
+import { isStorageError, jsonCodec, textCodec } from '@larder/storage-core'
 import { DEFAULT_QUERY_OPTIONS, EmbeddedCache, QueryCache, systemEnvironment } from '@larder/storage-memcache'
 import { servers } from '@larder/dev-servers/vitest'
 import { describe, expect, test, vi } from 'vitest'
@@ -107,6 +107,30 @@ describe('what is kept', () => {
       value: { n: 1 },
       stamps: [expect.any(String), expect.any(String)],
     })
+  })
+
+  test('what the codec cannot read is loaded, and replaced', async () => {
+    const { one, server, table } = world()
+    const other = new QueryCache({ cache: server.client(), codec: textCodec })
+    for (const key of ['a', 'b', 'c']) table.rows.set(key, key)
+    for (const key of ['a', 'b']) await other.cached(key, {}, () => 'no JSON')
+    expect(await one.cached('a', {}, table.one)).toBe('a')
+    expect([...(await one.cachedMany(['a', 'b', 'c'], {}, table.many)).values()]).toEqual(['a', 'b', 'c'])
+    expect([...(await one.cachedMany(['a', 'b', 'c'], {}, table.many)).values()]).toEqual(['a', 'b', 'c'])
+    expect(table.reads.flat().filter((key) => key === 'c')).toHaveLength(1)
+    table.reads = []
+    expect(await one.cached('a', {}, table.one)).toBe('a')
+    expect(await one.cached('b', {}, table.one)).toBe('b')
+    expect(table.reads).toEqual([])
+  })
+
+  test('a codec that cannot read what it writes is told of', async () => {
+    const { server } = world()
+    const broken = () => {
+      throw new Error('no way back')
+    }
+    const queries = new QueryCache({ cache: server.client(), codec: { ...jsonCodec(), decode: broken } })
+    await expect(queries.cached('q', {}, () => 1)).rejects.toThrow('no way back')
   })
 
   test('what another program put there is a miss, and is replaced', async () => {
