@@ -4,6 +4,7 @@ import * as entry from './entry.js'
 import type { Environment } from '../environment.js'
 import { OwnedMarks } from './owned-marks.js'
 import { type Content, type Look, NONE, PartCodec } from './part-codec.js'
+import { gather } from './promises.js'
 import type { Settings } from './settings.js'
 
 const DOWN: Look = Object.freeze({ kind: 'down' })
@@ -29,24 +30,17 @@ export class PartCache {
     return this.#cache.get(key).then((item) => this.#read(key, item), this.#down)
   }
 
-  /** Looks at many keys in one batch. Never rejects. */
-  async lookMany(keys: readonly string[]): Promise<Map<string, Look>> {
-    const looks = new Map<string, Look>()
+  /** Looks at many keys in one batch, and answers in their order. Never rejects. */
+  async lookMany(keys: readonly string[]): Promise<Look[]> {
     let batch: CacheBatch
     try {
       batch = await this.#cache.getMulti(keys)
     } catch {
-      for (const key of keys) looks.set(key, this.#down())
-      return looks
+      return keys.map(this.#down)
     }
-    const pending: Promise<unknown>[] = []
-    for (const key of keys) {
-      const look = batch.failed.has(key) ? this.#down() : this.#read(key, batch.items.get(key))
-      if (look instanceof Promise) pending.push(look.then((later) => looks.set(key, later)))
-      else looks.set(key, look)
-    }
-    if (pending.length > 0) await Promise.all(pending)
-    return looks
+    return gather(
+      keys.map((key) => (batch.failed.has(key) ? this.#down() : this.#read(key, batch.items.get(key)))),
+    )
   }
 
   /** What stands there, without the pieces of a split value. A value that may not be served any more is none. */

@@ -7,6 +7,7 @@ import { Filler } from './filler.js'
 import { type Flight, Flights } from './flights.js'
 import type { PartCache } from './part-cache.js'
 import type { Look } from './part-codec.js'
+import { gather } from './promises.js'
 import { Refresher } from './refresher.js'
 import type { Settings } from './settings.js'
 
@@ -61,15 +62,24 @@ export class PartReader {
 
   /** Answers in the order of the addresses; a part that is asked for twice is copied. */
   async readMany(addresses: readonly PartAddress[]): Promise<Found[]> {
+    const keys = addresses.map(({ key }) => key)
+    if (new Set(keys).size < keys.length) return this.#readRepeated(addresses)
     const startedAt = ++this.#clock
+    const looks = await this.#cache.lookMany(keys)
+    return gather(addresses.map((address, i) => this.#answer(address, looks[i] ?? DOWN, startedAt)))
+  }
+
+  async #readRepeated(addresses: readonly PartAddress[]): Promise<Found[]> {
     const unique = new Map(addresses.map((address) => [address.key, address]))
-    const looks = await this.#cache.lookMany([...unique.keys()])
-    const answers = new Map<string, Answer>()
-    for (const [key, address] of unique) {
-      answers.set(key, this.#answer(address, looks.get(key) ?? DOWN, startedAt))
-    }
-    const found = await gathered(addresses.map(({ key }) => answers.get(key)))
-    return unique.size === addresses.length ? [...found] : copyRepeated(addresses, found)
+    const found = await this.readMany([...unique.values()])
+    const left = new Map(Array.from(unique.keys(), (key, i) => [key, found[i]]))
+    const taken = new Set<string>()
+    return addresses.map(({ key }) => {
+      const part = left.get(key)
+      if (taken.has(key)) return copyOf(part)
+      taken.add(key)
+      return part
+    })
   }
 
   #answer(address: PartAddress, look: Look, startedAt: number): Answer {
@@ -201,20 +211,4 @@ export class PartReader {
       return this.#durable.read(address)
     })
   }
-}
-
-/** Waits only where there is something to wait for. */
-function gathered(answers: readonly Answer[]): readonly Found[] | Promise<readonly Found[]> {
-  const isPending = answers.some((answer) => answer instanceof Promise)
-  return isPending ? Promise.all(answers.map(async (answer) => answer)) : (answers as readonly Found[])
-}
-
-function copyRepeated(addresses: readonly PartAddress[], found: readonly Found[]): Found[] {
-  const seen = new Set<string>()
-  return found.map((part, i) => {
-    const key = addresses[i]?.key ?? ''
-    if (seen.has(key)) return copyOf(part)
-    seen.add(key)
-    return part
-  })
 }

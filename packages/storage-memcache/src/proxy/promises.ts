@@ -19,3 +19,9 @@ export async function settleBoth<A, B>(first: Promise<A>, second: Promise<B>): P
 }
 
 function nothing(): void {}
+
+/** All of them, without a wait where none is a promise. */
+export function gather<T>(results: readonly (T | Promise<T>)[]): T[] | Promise<T[]> {
+  const isPending = results.some((result) => result instanceof Promise)
+  return isPending ? Promise.all(results.map(async (result) => result)) : (results as T[])
+}
