@@ -1,9 +1,14 @@
 import { throwIfAborted } from './abort.js'
 import type { DriverCall } from './driver.js'
 import { StorageError } from './errors.js'
+import type { ResourceInfo } from './resource.js'
 import type { CallOptions, TransactionHook } from './storage.js'
+import { type CallEvent, watchedCalls } from './watch.js'
 
 const NO_SIGNAL: DriverCall = Object.freeze({ signal: undefined })
+
+/** What whoever watches is told of a call. */
+export type Told = Pick<CallEvent, 'operation' | 'collection' | 'resource' | 'items'>
 
 /** Where all calls of a storage go in and out: none after it was closed, and it closes once nothing is in flight. */
 export class CallGate {
@@ -12,8 +17,26 @@ export class CallGate {
   #isClosed = false
   /** As long as a hook runs that has not waited for anything yet: then it is known who calls. */
   #isInHook = false
+  readonly #system: string
 
-  async run<T>(options: CallOptions | undefined, work: (call: DriverCall) => Promise<T>): Promise<T> {
+  /** `system`: as in events. */
+  constructor(system: string) {
+    this.#system = system
+  }
+
+  /** Without `told`, nobody is told of it. */
+  run<T>(options: CallOptions | undefined, work: (call: DriverCall) => Promise<T>, told?: Told): Promise<T> {
+    return told !== undefined && watchedCalls.isWatched
+      ? this.watched(told, () => this.#run(options, work))
+      : this.#run(options, work)
+  }
+
+  /** Tells whoever watches of work. */
+  watched<T>(told: Told, work: () => Promise<T>): Promise<T> {
+    return watchedCalls.run({ system: this.#system, ...told }, work)
+  }
+
+  async #run<T>(options: CallOptions | undefined, work: (call: DriverCall) => Promise<T>): Promise<T> {
     const call = this.enter(options)
     try {
       return await work(call)
@@ -62,4 +85,20 @@ export class CallGate {
     }
     return { journal: hook.journal, beforeCommit }
   }
+}
+
+export function toldOf(
+  operation: string,
+  collection: string | undefined,
+  resource?: string,
+  items = 1,
+): Told {
+  return { operation, collection, resource, items }
+}
+
+/** Of several resources: their collection where it is one. */
+export function toldOfMany(operation: string, infos: readonly ResourceInfo[]): Told {
+  const collections = new Set(infos.map(({ collection }) => collection))
+  const [collection] = collections.size === 1 ? collections : []
+  return toldOf(operation, collection, undefined, infos.length)
 }

@@ -1,7 +1,7 @@
 import { Address } from './address.js'
 import { abortable, checkSource, closeUnread, collect } from './bytes.js'
 import { checkArray, checkPart, unsettledCall } from './call-arguments.js'
-import { CallGate } from './call-gate.js'
+import { CallGate, toldOf, toldOfMany } from './call-gate.js'
 import { encodeCursor } from './cursor.js'
 import type { DriverCall, PartChange, StorageDriver } from './driver.js'
 import { NotFoundError, StorageError } from './errors.js'
@@ -26,9 +26,11 @@ import type {
   WriteOptions,
   WriteResult,
 } from './storage.js'
+import { watchedCalls } from './watch.js'
 
 const REMOVE = Symbol('remove')
 type WriteArguments = [
+  operation: string,
   info: ResourceInfo,
   sources: Partial<Record<PartName, ByteSource | typeof REMOVE>>,
   options?: WriteOptions,
@@ -38,11 +40,12 @@ const OPPOSITE = Object.freeze({ name: undefined, oldest: 'newest', newest: 'old
 /** A `Storage` on top of a `StorageDriver`: it checks what comes in, and closes once nothing is in flight. */
 export class DrivenStorage implements Storage {
   readonly #driver: StorageDriver
-  readonly #gate = new CallGate()
+  readonly #gate: CallGate
   #closing: Promise<void> | undefined
 
   constructor(driver: StorageDriver) {
     this.#driver = driver
+    this.#gate = new CallGate(driver.system ?? 'other')
   }
 
   get supports(): StorageFeatures {
@@ -57,7 +60,8 @@ export class DrivenStorage implements Storage {
 
   async createContainer(collection: string, options?: CallOptions): Promise<void> {
     checkCollectionName(collection)
-    await this.#gate.run(options, (call) => this.#driver.createContainer(collection, call))
+    const told = toldOf('createContainer', collection)
+    await this.#gate.run(options, (call) => this.#driver.createContainer(collection, call), told)
   }
 
   getContent(info: ResourceInfo, options?: CallOptions): Promise<StoredPart> {
@@ -74,23 +78,26 @@ export class DrivenStorage implements Storage {
   ): Promise<(StoredPart | undefined)[]> {
     const part = checkPart(options.part ?? 'content')
     const own = checkArray(infos, 'infos').map((info) => this.#ownResource(info))
-    return this.#gate.run(options, (call) =>
-      own.length === 0 ? Promise.resolve([]) : this.#driver.read(own, part, call),
+    return this.#gate.run(
+      options,
+      (call) => (own.length === 0 ? Promise.resolve([]) : this.#driver.read(own, part, call)),
+      watchedCalls.isWatched ? toldOfMany('getMany', own) : undefined,
     )
   }
 
   async openContent(info: ResourceInfo, options?: CallOptions): Promise<PartStream> {
     const own = this.#ownResource(info)
-    const opened = await this.#gate.run(options, (call) => this.#driver.openContent(own, call))
+    const told = toldOf('openContent', own.collection, own.resource)
+    const opened = await this.#gate.run(options, (call) => this.#driver.openContent(own, call), told)
     return opened ?? notFound(own, 'content')
   }
 
   putContent(info: ResourceInfo, content: ByteSource, options?: WriteOptions): Promise<WriteResult> {
-    return this.#write(info, { content }, options)
+    return this.#write('putContent', info, { content }, options)
   }
 
   putMetaData(info: ResourceInfo, metadata: ByteSource, options?: WriteOptions): Promise<WriteResult> {
-    return this.#write(info, { metadata }, options)
+    return this.#write('putMetaData', info, { metadata }, options)
   }
 
   async put(info: ResourceInfo, parts: Parts, options?: WriteOptions): Promise<WriteResult> {
@@ -100,43 +107,45 @@ export class DrivenStorage implements Storage {
       const source = parts[part]
       if (source !== undefined) changes[part] = source
     }
-    return this.#write(info, changes, options)
+    return this.#write('put', info, changes, options)
   }
 
   removeContent(info: ResourceInfo, options?: WriteOptions): Promise<WriteResult> {
-    return this.#write(info, { content: REMOVE }, options)
+    return this.#write('removeContent', info, { content: REMOVE }, options)
   }
 
   removeMetaData(info: ResourceInfo, options?: WriteOptions): Promise<WriteResult> {
-    return this.#write(info, { metadata: REMOVE }, options)
+    return this.#write('removeMetaData', info, { metadata: REMOVE }, options)
   }
 
   remove(info: ResourceInfo, options?: WriteOptions): Promise<WriteResult> {
-    return this.#write(info, { content: REMOVE, metadata: REMOVE }, options)
+    return this.#write('remove', info, { content: REMOVE, metadata: REMOVE }, options)
   }
 
   async persist(infos: readonly ResourceInfo[], message?: string, options?: CallOptions): Promise<void> {
     const own = checkArray(infos, 'infos').map((info) => this.#own(info))
-    await this.#gate.run(options, async (call) => this.#driver.persist?.(own, message, call))
+    const told = toldOf('persist', undefined, undefined, own.length)
+    await this.#gate.run(options, async (call) => this.#driver.persist?.(own, message, call), told)
   }
 
   async exists(info: ResourceInfo, options: ExistsOptions = {}): Promise<boolean> {
     const part = options.part === undefined ? undefined : checkPart(options.part)
     const own = this.#own(info)
     if (own.resource === undefined && part !== undefined) throw new TypeError('A collection has no parts')
-    return this.#gate.run(options, (call) =>
-      own.resource === undefined
-        ? this.#driver.containerExists(own.collection, call)
-        : this.#driver.exists(own, part, call),
+    return this.#gate.run(
+      options,
+      (call) =>
+        own.resource === undefined
+          ? this.#driver.containerExists(own.collection, call)
+          : this.#driver.exists(own, part, call),
+      toldOf('exists', own.collection, own.resource),
     )
   }
 
   async ls(collection: string, ext?: string | ListOptions): Promise<Map<string, ResourceInfo>> {
-    const members = new Map<string, ResourceInfo>()
-    for await (const names of nameBatches(this.#driver, this.#gate, listingCall(collection, ext))) {
-      for (const name of names) members.set(name, new Address(this.#driver, collection, name))
-    }
-    return members
+    const call = listingCall(collection, ext)
+    const told = toldOf('ls', collection)
+    return watchedCalls.isWatched ? this.#gate.watched(told, () => this.#ls(call)) : this.#ls(call)
   }
 
   ils(collection: string, ext?: string | ListOptions): AsyncIterable<[name: string, info: ResourceInfo]> {
@@ -147,8 +156,10 @@ export class DrivenStorage implements Storage {
     const { listing, limit, after } = pageCall(collection, options)
     if (listing.order !== 'name')
       this.#require('orderByModified', 'cannot order by the time of the last write')
-    const { rows, next, first } = await this.#gate.run(options, (call) =>
-      this.#driver.list({ ...listing, limit, after }, call),
+    const { rows, next, first } = await this.#gate.run(
+      options,
+      (call) => this.#driver.list({ ...listing, limit, after }, call),
+      toldOf('page', collection),
     )
     const opposite = OPPOSITE[listing.order]
     return {
@@ -200,7 +211,21 @@ export class DrivenStorage implements Storage {
     await this.#driver.close()
   }
 
-  async #getPart(info: ResourceInfo, part: PartName, options: CallOptions | undefined): Promise<StoredPart> {
+  #getPart(info: ResourceInfo, part: PartName, options: CallOptions | undefined): Promise<StoredPart> {
+    return watchedCalls.isWatched ? this.#watchPart(info, part, options) : this.#readPart(info, part, options)
+  }
+
+  async #watchPart(
+    info: ResourceInfo,
+    part: PartName,
+    options: CallOptions | undefined,
+  ): Promise<StoredPart> {
+    const own = this.#ownResource(info)
+    const told = toldOf(part === 'content' ? 'getContent' : 'getMetaData', own.collection, own.resource)
+    return this.#gate.watched(told, () => this.#readPart(own, part, options))
+  }
+
+  async #readPart(info: ResourceInfo, part: PartName, options: CallOptions | undefined): Promise<StoredPart> {
     const own = this.#ownResource(info)
     // The hot path of every cache: not a promise more than it takes.
     const call = this.#gate.enter(options)
@@ -216,15 +241,15 @@ export class DrivenStorage implements Storage {
     }
   }
 
-  async #write(...[info, sources, options]: WriteArguments): Promise<WriteResult> {
+  async #write(...[operation, info, sources, options]: WriteArguments): Promise<WriteResult> {
     try {
-      return await this.#writeParts(info, sources, options)
+      return await this.#writeParts(operation, info, sources, options)
     } finally {
       for (const part of PART_NAMES) closeUnread(sources[part])
     }
   }
 
-  async #writeParts(...[info, sources, options = {}]: WriteArguments): Promise<WriteResult> {
+  async #writeParts(...[operation, info, sources, options = {}]: WriteArguments): Promise<WriteResult> {
     const own = this.#ownResource(info)
     const parts = PART_NAMES.filter((part) => part in sources)
     if (parts.length === 0) throw new TypeError('put needs content, metadata or both')
@@ -232,11 +257,12 @@ export class DrivenStorage implements Storage {
     if (parts.length > 1) this.#require('atomicParts', 'cannot write both parts in one step')
     const transaction = options.transaction === undefined ? undefined : this.#hookOf(options.transaction)
     const given = parts.map((part) => [part, this.#changeOf(sources[part])] as const)
-    return this.#gate.run(options, async (call) => {
+    const write = async (call: DriverCall) => {
       const changes: { [part in PartName]?: PartChange } = {}
       for (const [part, change] of given) changes[part] = await this.#settled(change, call)
       return this.#driver.write({ info: own, changes, conditions, transaction }, call)
-    })
+    }
+    return this.#gate.run(options, write, toldOf(operation, own.collection, own.resource))
   }
 
   #changeOf(source: ByteSource | typeof REMOVE | undefined): PartChange {
@@ -262,8 +288,17 @@ export class DrivenStorage implements Storage {
     if (!this.#driver.supports[feature]) throw new StorageError('E_UNSUPPORTED', `This storage ${complaint}`)
   }
 
-  async *#pairs(call: ListingCall): AsyncGenerator<[name: string, info: ResourceInfo], void, undefined> {
+  async #ls(call: ListingCall): Promise<Map<string, ResourceInfo>> {
+    const members = new Map<string, ResourceInfo>()
     for await (const names of nameBatches(this.#driver, this.#gate, call)) {
+      for (const name of names) members.set(name, new Address(this.#driver, call.collection, name))
+    }
+    return members
+  }
+
+  async *#pairs(call: ListingCall): AsyncGenerator<[name: string, info: ResourceInfo], void, undefined> {
+    const told = toldOf('ils', call.collection)
+    for await (const names of nameBatches(this.#driver, this.#gate, call, told)) {
       for (const name of names) yield [name, new Address(this.#driver, call.collection, name)]
     }
   }

@@ -57,6 +57,8 @@ export interface ListRows {
  */
 export interface StorageDriver extends AddressMaker {
   readonly supports: StorageFeatures
+  /** What whoever watches calls is told: OpenTelemetry's `db.system.name`. Default: `'other'`. */
+  readonly system?: string | undefined
   createContainer(collection: string, call: DriverCall): Promise<void>
   /** One part of each resource, in order, undefined where there is none; the bytes are owned by the caller. */
   read(infos: readonly ResourceInfo[], part: PartName, call: DriverCall): Promise<(StoredPart | undefined)[]>

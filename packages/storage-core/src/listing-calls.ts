@@ -1,4 +1,4 @@
-import type { CallGate } from './call-gate.js'
+import type { CallGate, Told } from './call-gate.js'
 import { decodeCursor } from './cursor.js'
 import type { DriverCall, StorageDriver } from './driver.js'
 import { checkCollectionName, normalizeExt } from './names.js'
@@ -49,11 +49,12 @@ export function pageCall(collection: string, options: PageOptions): PageCall {
   }
 }
 
-/** All names, as the driver lists them. */
+/** All names, as the driver lists them; with `told`, who watches is told of each batch. */
 export async function* nameBatches(
   driver: StorageDriver,
   gate: CallGate,
   { collection, ext, options }: ListingCall,
+  told?: Told,
 ): AsyncGenerator<readonly string[], void, undefined> {
   const listing = { collection, ext }
   const batches = await gate.run(options, async (call) =>
@@ -62,7 +63,7 @@ export async function* nameBatches(
   try {
     for (;;) {
       // Each batch is a call of its own: a loop body that pauses does not hold up a shutdown.
-      const batch = await gate.run(options, () => batches.next())
+      const batch = await gate.run(options, () => batches.next(), told)
       if (batch.done === true) return
       yield batch.value
     }

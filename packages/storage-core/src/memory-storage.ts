@@ -45,6 +45,7 @@ interface Resource {
 type Collection = Map<string, Resource>
 
 class MemoryDriver implements StorageDriver {
+  readonly system = 'memory'
   readonly supports: StorageFeatures = Object.freeze({
     durable: false,
     atomicParts: true,

@@ -1,4 +1,10 @@
-import { defaultKeyGenerator, DrivenStorage, type KeyGenerator, type Storage } from '@larder/storage-core'
+import {
+  defaultKeyGenerator,
+  DrivenStorage,
+  type KeyGenerator,
+  type Storage,
+  watchedCounters,
+} from '@larder/storage-core'
 import type { Auditable } from './audit/auditable.js'
 import { type CacheChoice, chooseCache } from './client/cache-choice.js'
 import type { Environment } from './environment.js'
@@ -37,7 +43,7 @@ export class MemcacheStorage extends DrivenStorage {
     const namespace = checkNamespace(options.namespace ?? 'larder:')
     const { keyGenerator = defaultKeyGenerator, environment: env = systemEnvironment, storage } = options
     const { cache, owned } = chooseCache(options, 'MemcacheStorage')
-    const counters = newCounters()
+    const counters = watchedCounters({ counters: 'storage', namespace }, newCounters())
     const driver =
       storage === undefined
         ? new StandaloneDriver(cache, namespace, keyGenerator, env, owned)

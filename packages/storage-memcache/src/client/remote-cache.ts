@@ -47,7 +47,7 @@ export class RemoteCache extends ServerCommands implements CommandCache {
   }
 
   get(key: string, options?: ReadOptions): Promise<CacheItem | undefined> {
-    return this.serverSet.on(key, options?.routeBy, (server, wireKey, datagrams) =>
+    return this.serverSet.on('get', key, options?.routeBy, (server, wireKey, datagrams) =>
       datagrams === undefined || options?.withoutToken !== true
         ? server.get(wireKey, options?.signal)
         : datagrams.get(wireKey, server, options.signal),
@@ -55,31 +55,33 @@ export class RemoteCache extends ServerCommands implements CommandCache {
   }
 
   getAndTouch(key: string, ttlMs: number | undefined, options?: CallOptions): Promise<CacheItem | undefined> {
-    return this.serverSet.on(key, options?.routeBy, (server, wireKey) =>
+    return this.serverSet.on('getAndTouch', key, options?.routeBy, (server, wireKey) =>
       server.getAndTouch(wireKey, exptimeOf(ttlMs), options?.signal),
     )
   }
 
   peek(key: string, options?: CallOptions): Promise<PeekedItem | undefined> {
-    return this.serverSet.on(key, options?.routeBy, (server, wireKey) =>
+    return this.serverSet.on('peek', key, options?.routeBy, (server, wireKey) =>
       server.peek(wireKey, options?.signal),
     )
   }
 
   set(key: string, value: Uint8Array, options?: StoreOptions): Promise<CasToken> {
-    return this.#store(key, value, options, (server, item) => server.set(item, options?.signal))
+    return this.#store('set', key, value, options, (server, item) => server.set(item, options?.signal))
   }
 
   add(key: string, value: Uint8Array, options?: StoreOptions): Promise<CasToken | undefined> {
-    return this.#store(key, value, options, (server, item) => server.add(item, options?.signal))
+    return this.#store('add', key, value, options, (server, item) => server.add(item, options?.signal))
   }
 
   replace(key: string, value: Uint8Array, options?: StoreOptions): Promise<CasToken | undefined> {
-    return this.#store(key, value, options, (server, item) => server.replace(item, options?.signal))
+    return this.#store('replace', key, value, options, (server, item) =>
+      server.replace(item, options?.signal),
+    )
   }
 
   cas(key: string, value: Uint8Array, token: CasToken, options?: StoreOptions): Promise<CasResult> {
-    return this.#store(key, value, options, (server, item) => server.cas(item, token, options?.signal))
+    return this.#store('cas', key, value, options, (server, item) => server.cas(item, token, options?.signal))
   }
 
   append(key: string, value: Uint8Array, options?: CallOptions): Promise<boolean> {
@@ -94,19 +96,19 @@ export class RemoteCache extends ServerCommands implements CommandCache {
     key: string,
     options?: CallOptions & { readonly cas?: CasToken },
   ): Promise<'deleted' | 'exists' | 'not-found'> {
-    return this.serverSet.on(key, options?.routeBy, (server, wireKey) =>
+    return this.serverSet.on('delete', key, options?.routeBy, (server, wireKey) =>
       server.delete(wireKey, options?.cas, options?.signal),
     )
   }
 
   touch(key: string, ttlMs: number | undefined, options?: CallOptions): Promise<boolean> {
-    return this.serverSet.on(key, options?.routeBy, (server, wireKey) =>
+    return this.serverSet.on('touch', key, options?.routeBy, (server, wireKey) =>
       server.touch(wireKey, exptimeOf(ttlMs), options?.signal),
     )
   }
 
   arithmetic(key: string, delta: bigint, options: ArithmeticOptions = {}): Promise<bigint | undefined> {
-    return this.serverSet.on(key, options.routeBy, (server, wireKey) => {
+    return this.serverSet.on('arithmetic', key, options.routeBy, (server, wireKey) => {
       checkCounter(delta < 0n ? -delta : delta, 'A delta')
       const { initial, ttlMs, signal } = options
       // The protocols store the initial value itself; here it is where the counting starts.
@@ -138,6 +140,7 @@ export class RemoteCache extends ServerCommands implements CommandCache {
       for (const [key, error] of batch.failed) failed.set(key, error)
     }
     await this.serverSet.each(
+      'getMulti',
       keys.map(wireKeyOf),
       (key) => key,
       options?.routeBy,
@@ -155,6 +158,7 @@ export class RemoteCache extends ServerCommands implements CommandCache {
       for (const [key, error] of await server.setMulti(group, options?.signal)) failed.set(key, error)
     }
     await this.serverSet.each(
+      'setMulti',
       items,
       (item) => item.key,
       options?.routeBy,
@@ -197,12 +201,13 @@ export class RemoteCache extends ServerCommands implements CommandCache {
   }
 
   #store<T>(
+    operation: string,
     key: string,
     value: Uint8Array,
     options: StoreOptions | undefined,
     run: (server: Transport, item: WireItem) => Promise<T>,
   ): Promise<T> {
-    return this.serverSet.on(key, options?.routeBy, (server, wireKey) =>
+    return this.serverSet.on(operation, key, options?.routeBy, (server, wireKey) =>
       run(server, this.#item(wireKey, value, options)),
     )
   }
@@ -215,7 +220,7 @@ export class RemoteCache extends ServerCommands implements CommandCache {
   ): Promise<boolean> {
     checkValue(value, this.maxItemBytes)
     const run = (server: Transport, wireKey: WireKey) => server[how](wireKey, value, options?.signal)
-    if (await this.serverSet.on(key, options?.routeBy, run)) return true
+    if (await this.serverSet.on(how, key, options?.routeBy, run)) return true
     // memcached 1.6.18 answers "not stored" for an item that would grow too large, as for one that is not there.
     const item = await this.get(key, options)
     if (item === undefined || item.value.length + value.length <= this.maxItemBytes) return false

@@ -60,18 +60,20 @@ export abstract class ServerCommands implements AsyncDisposable {
     // More would be read as a Unix time (protocol.txt, "flush_all").
     if (!(delayMs >= 0 && delayMs <= MAX_FLUSH_DELAY_MS))
       throw new RangeError(`delayMs must be within 0 and 30 days, not ${String(delayMs)}`)
-    return this.serverSet.all((server) => server.flushAll(Math.ceil(delayMs / 1000), options?.signal))
+    return this.serverSet.all('flushAll', (server) =>
+      server.flushAll(Math.ceil(delayMs / 1000), options?.signal),
+    )
   }
 
   async stats(topic = '', options?: CallOptions): Promise<ServerAnswers<ReadonlyMap<string, string>>> {
     this.checkOpen()
     if (!/^[a-z_]{0,50}$/.test(topic)) throw new RangeError(`${JSON.stringify(topic)} is no topic`)
-    return this.serverSet.all((server) => server.stats(topic, options?.signal))
+    return this.serverSet.all('stats', (server) => server.stats(topic, options?.signal))
   }
 
   async version(options?: CallOptions): Promise<ServerAnswers<string>> {
     this.checkOpen()
-    return this.serverSet.all((server) => server.version(options?.signal))
+    return this.serverSet.all('version', (server) => server.version(options?.signal))
   }
 
   disconnectAll(): void {

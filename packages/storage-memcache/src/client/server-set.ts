@@ -1,4 +1,4 @@
-import { isStorageError } from '@larder/storage-core'
+import { isStorageError, watchedRequests } from '@larder/storage-core'
 import type { ServerAnswers } from '../command-cache.js'
 import { keyBytes } from '../protocol/key.js'
 import type { Router } from '../routing/router.js'
@@ -17,10 +17,19 @@ export interface NamedServer {
 /** What stands for the key where servers are chosen; undefined: itself. */
 export type RouteBy = string | number | undefined
 
+type Single<T> = (server: Transport, key: WireKey, datagrams: DatagramReader | undefined) => Promise<T>
+
+/** What is asked of one server for the members of a batch that are its own. */
+type Batch<T> = (
+  server: Transport,
+  group: readonly T[],
+  datagrams: DatagramReader | undefined,
+) => Promise<void>
+
 /** The members of a batch that go over one connection. */
 interface Group<T> {
   readonly group: T[]
-  readonly datagrams: DatagramReader | undefined
+  readonly server: NamedServer
 }
 
 /** The servers, and which key is whose. */
@@ -46,15 +55,14 @@ export class ServerSet {
   }
 
   /** Checks the key and asks its server. Bad arguments reject, although what runs here may throw. */
-  on<T>(
-    key: string,
-    routeBy: RouteBy,
-    run: (server: Transport, key: WireKey, datagrams: DatagramReader | undefined) => Promise<T>,
-  ): Promise<T> {
+  on<T>(operation: string, key: string, routeBy: RouteBy, run: Single<T>): Promise<T> {
     try {
       const wireKey = wireKeyOf(key)
       const server = this.#serverOf(key, routeBy)
-      return run(transportOf(server, key), wireKey, server.datagrams)
+      const transport = transportOf(server, key)
+      return watchedRequests.isWatched
+        ? watchedRun(operation, server, transport, wireKey, run)
+        : run(transport, wireKey, server.datagrams)
     } catch (error) {
       const reason = error as Error
       return Promise.reject(reason)
@@ -66,16 +74,18 @@ export class ServerSet {
    * `onFailed`; an abort concerns the whole call.
    */
   async each<T>(
+    operation: string,
     members: readonly T[],
     keyOf: (member: T) => WireKey,
     routeBy: RouteBy,
-    run: (server: Transport, group: readonly T[], datagrams: DatagramReader | undefined) => Promise<void>,
+    run: Batch<T>,
     onFailed: (member: T, error: Error) => void,
   ): Promise<void> {
     const groups = this.#group(members, keyOf, routeBy)
-    const runs = Array.from(groups, async ([server, { group, datagrams }]) => {
+    const runs = Array.from(groups, async ([transport, { group, server }]) => {
+      const ask = () => run(transport, group, server.datagrams)
       try {
-        await run(server, group, datagrams)
+        await (watchedRequests.isWatched ? watched(operation, group.length, server, ask) : ask())
       } catch (error) {
         if (isStorageError(error, 'E_ABORTED')) throw error
         for (const member of group) onFailed(member, error as Error)
@@ -85,11 +95,12 @@ export class ServerSet {
   }
 
   /** Asks every server, and answers in their order. */
-  async all<T>(run: (server: Transport) => Promise<T>): Promise<ServerAnswers<T>> {
+  async all<T>(operation: string, run: (server: Transport) => Promise<T>): Promise<ServerAnswers<T>> {
     const answers = new Map<string, T>()
     const failed = new Map<string, Error>()
     const servers = this.#servers
-    const settled = await Promise.allSettled(servers.map(({ transports: [transport] }) => run(transport)))
+    const ask = (server: NamedServer) => watched(operation, 0, server, () => run(server.transports[0]))
+    const settled = await Promise.allSettled(servers.map(ask))
     for (const [i, { name }] of servers.entries()) {
       const result = settled[i]
       if (result?.status === 'fulfilled') answers.set(name, result.value)
@@ -144,11 +155,36 @@ export class ServerSet {
       const server = this.#serverOf(text, routeBy)
       const transport = transportOf(server, text)
       const found = groups.get(transport)
-      if (found === undefined) groups.set(transport, { group: [member], datagrams: server.datagrams })
+      if (found === undefined) groups.set(transport, { group: [member], server })
       else found.group.push(member)
     }
     return groups
   }
+}
+
+/** Tells whoever watches of a command to one server. */
+function watched<T>(
+  operation: string,
+  items: number,
+  { name }: NamedServer,
+  ask: () => Promise<T>,
+): Promise<T> {
+  if (!watchedRequests.isWatched) return ask()
+  return watchedRequests.run(
+    { system: 'memcached', operation, items, server: name, statement: undefined },
+    ask,
+  )
+}
+
+/** Apart from where it is called, so that nothing is captured there unless somebody watches. */
+function watchedRun<T>(
+  operation: string,
+  server: NamedServer,
+  transport: Transport,
+  key: WireKey,
+  run: Single<T>,
+): Promise<T> {
+  return watched(operation, 1, server, () => run(transport, key, server.datagrams))
 }
 
 function transportOf({ transports }: NamedServer, key: string): Transport {

@@ -50,6 +50,7 @@ export interface ProxyParts {
 
 /** A read-through and write-through cache in front of another storage, by the consistency protocol. */
 export class ProxyDriver implements StorageDriver {
+  readonly system = 'memcached'
   readonly supports: StorageFeatures
   readonly keyOf: KeyGenerator
   readonly #storage: Storage

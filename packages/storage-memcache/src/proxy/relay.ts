@@ -1,5 +1,6 @@
 import type { JournalRow, OutsideChange, Storage } from '@larder/storage-core'
 import type { Environment } from '../environment.js'
+import { inBackground } from './background.js'
 import type { StorageCounters } from './counters.js'
 import { NEWEST } from './proxy-keys.js'
 import type { Settings } from './settings.js'
@@ -67,7 +68,7 @@ export class Relay {
       this.#isWoken = true
       this.#wake()
     })
-    void this.#run()
+    inBackground(() => void this.#run())
   }
 
   /** Waits for what is being settled. */

@@ -1,4 +1,5 @@
 import type { Environment } from '../environment.js'
+import { inBackground } from './background.js'
 
 /** How long a journal row of a finished write may wait for others to go with it, in milliseconds. */
 const GATHER_MS = 50
@@ -21,10 +22,12 @@ export class Settler {
     this.#waiting.push(journalId)
     if (this.#gathering) return
     this.#gathering = true
-    void this.#env.idle(GATHER_MS).then(() => {
+    const flushSoon = async () => {
+      await this.#env.idle(GATHER_MS)
       this.#gathering = false
-      return this.flush()
-    })
+      await this.flush()
+    }
+    inBackground(() => void flushSoon())
   }
 
   /** Drops what waits, now, and waits for what is being dropped. Never rejects: the relay settles what stays. */

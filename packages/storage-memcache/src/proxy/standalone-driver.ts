@@ -36,6 +36,7 @@ import { type Held, RecordStore, TOMBSTONE_TTL_MS } from './record-store.js'
  * a write resolves. Where a process dies between the two, the next write of the resource tells it.
  */
 export class StandaloneDriver implements StorageDriver {
+  readonly system = 'memcached'
   readonly supports: StorageFeatures = Object.freeze({
     durable: false,
     atomicParts: true,

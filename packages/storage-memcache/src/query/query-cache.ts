@@ -1,4 +1,4 @@
-import { type Codec, jsonCodec, StorageError, untilAborted } from '@larder/storage-core'
+import { type Codec, jsonCodec, StorageError, untilAborted, watchedCounters } from '@larder/storage-core'
 import type { Cache } from '../cache.js'
 import { type CacheChoice, chooseCache } from '../client/cache-choice.js'
 import type { Environment } from '../environment.js'
@@ -63,7 +63,7 @@ export class QueryCache implements AsyncDisposable {
   readonly #stamps: Stamps
   readonly #entries: FencedEntries
   readonly #reader: QueryReader
-  readonly #counters = newQueryCounters()
+  readonly #counters: QueryCounters
   #isClosed = false
 
   /** Connects to nothing yet. Throws `TypeError` or `RangeError` for options that make no sense. */
@@ -74,6 +74,7 @@ export class QueryCache implements AsyncDisposable {
     const { prefixSeparator, clearable, leaseTtlMs } = this.#settings
     this.#keys = new QueryKeys(checkNamespace(namespace), prefixSeparator, clearable)
     const { cache, owned } = chooseCache(options, 'QueryCache')
+    this.#counters = watchedCounters({ counters: 'query', namespace }, newQueryCounters())
     this.#owned = owned
     this.#stamps = new Stamps(cache, env)
     this.#entries = new FencedEntries(cache, this.#stamps, env, leaseTtlMs)

@@ -1,12 +1,15 @@
 import { isStorageError, StorageError, throwIfAborted, untilAborted } from '@larder/storage-core'
 import type { QueryRunner } from 'typeorm'
 import type { Dialect, Limits } from '../dialects/dialect.js'
-import type { Outcome, Statement } from '../dialects/statement.js'
+import { type Outcome, statement, type Statement } from '../dialects/statement.js'
 import { isConnectionLost, isInDoubt, toStorageError } from '../sql-errors.js'
+import { watched } from './watched.js'
 import { within } from './within.js'
 
 // The server's own time-outs come first: they leave the connection usable.
 export const SERVER_ANSWERS_WITHIN_MS = 1_000
+const COMMIT = statement('COMMIT')
+const ROLLBACK = statement('ROLLBACK')
 
 /** A connection for one piece of work. It rejects with nothing but `StorageError`s. */
 export interface Connection {
@@ -62,11 +65,13 @@ export class PooledConnection implements Connection {
   }
 
   run(statement: Statement): Promise<Outcome> {
-    return this.#bounded(() => this.dialect.run(this.#runner, statement), this.#signal)
+    const run = () => this.dialect.run(this.#runner, statement)
+    return watched(this.dialect, [statement], () => this.#bounded(run, this.#signal))
   }
 
   runAll(statements: readonly Statement[]): Promise<readonly Outcome[]> {
-    return this.#bounded(() => this.dialect.runAll(this.#runner, statements), this.#signal)
+    const run = () => this.dialect.runAll(this.#runner, statements)
+    return watched(this.dialect, statements, () => this.#bounded(run, this.#signal))
   }
 
   async begin(lock: Statement): Promise<readonly Outcome[]> {
@@ -77,13 +82,13 @@ export class PooledConnection implements Connection {
 
   // Once sent it cannot be taken back, so no signal is heard any more.
   async commit(): Promise<void> {
-    await this.#bounded(() => this.dialect.run(this.#runner, { sql: 'COMMIT', values: [] }), undefined)
+    await this.#finish(COMMIT)
   }
 
   async rollback(): Promise<void> {
     if (this.#discarded) return
     try {
-      await this.#bounded(() => this.dialect.run(this.#runner, { sql: 'ROLLBACK', values: [] }), undefined)
+      await this.#finish(ROLLBACK)
     } catch {
       await this.#discard()
     }
@@ -103,6 +108,11 @@ export class PooledConnection implements Connection {
     } catch {
       await this.#discard()
     }
+  }
+
+  #finish(how: Statement): Promise<Outcome> {
+    const run = () => this.dialect.run(this.#runner, how)
+    return watched(this.dialect, [how], () => this.#bounded(run, undefined))
   }
 
   async #bounded<T>(work: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {

@@ -2,9 +2,10 @@ import { LockTimeoutError, throwIfAborted } from '@larder/storage-core'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { QueryRunner } from 'typeorm'
 import type { Dialect, Limits } from '../dialects/dialect.js'
-import type { Outcome, Statement } from '../dialects/statement.js'
+import { type Outcome, type Statement, statement } from '../dialects/statement.js'
 import { isBusy, toStorageError } from '../sql-errors.js'
 import type { Connection } from './connection.js'
+import { watched } from './watched.js'
 
 const SHORTEST_PAUSE_MS = 1
 const LONGEST_PAUSE_MS = 25
@@ -29,11 +30,7 @@ export class SqliteConnection implements Connection {
 
   async run(statement: Statement): Promise<Outcome> {
     throwIfAborted(this.#signal)
-    return whileBusy(
-      () => this.dialect.run(this.#runner, statement),
-      this.#limits.lockTimeoutMs,
-      this.#signal,
-    )
+    return this.#run(statement, this.#signal)
   }
 
   async runAll(statements: readonly Statement[]): Promise<readonly Outcome[]> {
@@ -49,8 +46,7 @@ export class SqliteConnection implements Connection {
   }
 
   async commit(): Promise<void> {
-    const commit = () => this.dialect.run(this.#runner, { sql: 'COMMIT', values: [] })
-    await whileBusy(commit, this.#limits.lockTimeoutMs, undefined)
+    await this.#run(statement('COMMIT'), undefined)
     this.#inTransaction = false
   }
 
@@ -58,7 +54,14 @@ export class SqliteConnection implements Connection {
     if (!this.#inTransaction) return
     this.#inTransaction = false
     // SQLite has rolled back by itself after some errors, and says that there is nothing to roll back.
-    await this.dialect.run(this.#runner, { sql: 'ROLLBACK', values: [] }).catch(() => undefined)
+    const rollback = statement('ROLLBACK')
+    const run = () => this.dialect.run(this.#runner, rollback)
+    await watched(this.dialect, [rollback], run).catch(() => undefined)
+  }
+
+  #run(statement: Statement, signal: AbortSignal | undefined): Promise<Outcome> {
+    const run = () => this.dialect.run(this.#runner, statement)
+    return watched(this.dialect, [statement], () => whileBusy(run, this.#limits.lockTimeoutMs, signal))
   }
 }
 

@@ -26,6 +26,7 @@ import { BodySweeper } from './body-sweeper.js'
 import { type Clock, microClock } from '../clock.js'
 import type { Listener } from '../connections/listener.js'
 import type { ConnectionSource } from '../connections/source.js'
+import { SYSTEMS } from '../connections/watched.js'
 import { ChangeLog } from '../change-log.js'
 import { Containers } from './containers.js'
 import { takeContent, takeMetadata } from './content-intake.js'
@@ -51,6 +52,7 @@ export class SqlDriver implements StorageDriver {
     streams: true,
     orderByModified: true,
   })
+  readonly system: string
   readonly keyOf: KeyGenerator
   readonly #source: ConnectionSource
   readonly #settings: Settings
@@ -72,6 +74,7 @@ export class SqlDriver implements StorageDriver {
     listener: Listener | undefined,
     { keyGenerator = defaultKeyGenerator, now }: Pick<SqlOptions, 'keyGenerator' | 'now'>,
   ) {
+    this.system = SYSTEMS[source.dialect.family]
     this.keyOf = keyGenerator
     this.#source = source
     this.#settings = settings

@@ -1,0 +1,36 @@
+import { watchedRequests } from '@larder/storage-core'
+import type { Dialect } from '../dialects/dialect.js'
+import type { Statement } from '../dialects/statement.js'
+import type { Family } from '../entities/family.js'
+
+/** As OpenTelemetry's `db.system.name`. MariaDB is spoken to as MySQL. */
+export const SYSTEMS: Readonly<Record<Family, string>> = Object.freeze({
+  postgres: 'postgresql',
+  mysql: 'mysql',
+  sqlite: 'sqlite',
+})
+
+/** Tells whoever watches of statements that are sent together. */
+export function watched<T>(
+  { family }: Dialect,
+  statements: readonly Statement[],
+  work: () => Promise<T>,
+): Promise<T> {
+  if (!watchedRequests.isWatched) return work()
+  const verbs = new Set(statements.map(({ sql }) => verbOf(sql)))
+  const [verb = 'BATCH'] = verbs
+  return watchedRequests.run(
+    {
+      system: SYSTEMS[family],
+      operation: verbs.size === 1 ? verb : 'BATCH',
+      items: statements.length,
+      server: undefined,
+      statement: statements.map(({ sql }) => sql.trim()).join('; '),
+    },
+    work,
+  )
+}
+
+function verbOf(sql: string): string {
+  return /^\W*(\w+)/.exec(sql)?.[1]?.toUpperCase() ?? 'OTHER'
+}
