@@ -4,6 +4,7 @@ import { type Cache, EmbeddedCache, MemcacheStorage, RemoteCache } from '@larder
 import { SqlStorage } from '@larder/storage-sql'
 import { afterAll, beforeAll, describe, test } from 'vitest'
 import { DATABASES, type Place } from './databases.js'
+import { PATIENT } from './patient.js'
 
 /** The caches of two processes. */
 interface Clients {
@@ -13,8 +14,8 @@ interface Clients {
 
 const caches: Readonly<Record<string, () => Clients>> = {
   memcached: () => ({
-    first: new RemoteCache(servers.memcached.servers),
-    second: new RemoteCache(servers.memcached.servers),
+    first: new RemoteCache(servers.memcached.servers, PATIENT),
+    second: new RemoteCache(servers.memcached.servers, PATIENT),
   }),
   'the embedded cache': () => {
     const cache = new EmbeddedCache()

@@ -1,4 +1,5 @@
 import { startMemcached, startProxy } from '@larder/dev-servers'
+import { isStorageError } from '@larder/storage-core'
 import { MemcacheStorage, type MemcacheStorageOptions, RemoteCache } from '@larder/storage-memcache'
 import { SqlStorage } from '@larder/storage-sql'
 import assert from 'node:assert/strict'
@@ -7,6 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { describe, test } from 'vitest'
 import { DATABASES } from './databases.js'
+import { PATIENT } from './patient.js'
 
 const TIMEOUT_MS = 200
 /** Far more than what a read takes when the cache says nothing: its time-out once or twice, and the query. */
@@ -15,13 +17,16 @@ const PATIENCE_MS = 100 * TIMEOUT_MS
 const text = (part: { bytes: Buffer } | undefined) => part?.bytes.toString()
 
 /** A database, a memcached behind a proxy that can be made to fail, and a storage over both. */
-async function setUp(options: Partial<MemcacheStorageOptions> = {}) {
+async function setUp({
+  timeoutMs = TIMEOUT_MS,
+  ...options
+}: Partial<MemcacheStorageOptions> & { readonly timeoutMs?: number } = {}) {
   const place = await DATABASES['SQLite']?.()
   assert.ok(place)
   const memcached = await startMemcached()
   const network = await startProxy({ port: memcached.port })
   const durable = await SqlStorage.open({ url: place.url })
-  const client = { timeoutMs: TIMEOUT_MS, deadTimeoutMs: 300 }
+  const client = { timeoutMs, connectTimeoutMs: timeoutMs, deadTimeoutMs: 300 }
   const storage = new MemcacheStorage({ servers: network.address, client, storage: durable, ...options })
   return {
     durable,
@@ -35,6 +40,19 @@ async function setUp(options: Partial<MemcacheStorageOptions> = {}) {
       await memcached.stop()
       await place.drop()
     },
+  }
+}
+
+/** With the short time-out, a busy machine makes the cache look dead now and then: until it does not. */
+async function untilAccepted(write: () => Promise<unknown>): Promise<void> {
+  for (;;) {
+    try {
+      await write()
+      return
+    } catch (error) {
+      if (!isStorageError(error, 'E_CACHE_UNAVAILABLE') && !isStorageError(error, 'E_OUTCOME_UNKNOWN'))
+        throw error
+    }
   }
 }
 
@@ -85,18 +103,19 @@ describe('a cache that', () => {
       const { durable, network, storage } = world
       const info = storage.info('films', 'academy dinosaur')
       await storage.putContent(info, 'old')
+      const { unconfirmedWrites } = storage.counters()
       await inflict(network)
       await inTime(storage.putContent(info, 'new'))
       assert.equal(text(await durable.getContent(info)), 'new')
       assert.equal(text(await inTime(storage.getContent(info))), 'new')
-      assert.equal(storage.counters().unconfirmedWrites, 1)
+      assert.equal(storage.counters().unconfirmedWrites, unconfirmedWrites + 1)
     })
 
     test(`${fault}: a write is rolled back with 'reject'`, async () => {
       await using world = await setUp({ whenCacheFails: 'reject', confirmTimeoutMs: 500 })
       const { durable, network, storage } = world
       const info = storage.info('films', 'academy dinosaur')
-      await storage.putContent(info, 'old')
+      await untilAccepted(() => storage.putContent(info, 'old'))
       await inflict(network)
       await assert.rejects(storage.putContent(info, 'new'), { code: 'E_CACHE_UNAVAILABLE' })
       assert.equal(text(await durable.getContent(info)), 'old')
@@ -106,7 +125,7 @@ describe('a cache that', () => {
   }
 
   test('restarts empty: everything is read anew, and written as before', async () => {
-    await using world = await setUp()
+    await using world = await setUp(PATIENT)
     const { durable, memcached, storage } = world
     const info = storage.info('films', 'academy dinosaur')
     await storage.putContent(info, 'first')
@@ -124,15 +143,15 @@ describe('a cache that', () => {
   })
 
   test('stands still and goes on: nothing old comes out of it', async () => {
-    await using world = await setUp()
+    await using world = await setUp({ whenCacheFails: 'reject' })
     const { memcached, storage } = world
     const info = storage.info('films', 'academy dinosaur')
-    await storage.putContent(info, 'first')
+    await untilAccepted(() => storage.putContent(info, 'first'))
     memcached.pause()
     const during = storage.getContent(info)
     assert.equal(text(await inTime(during)), 'first')
     memcached.resume()
-    await storage.putContent(info, 'second')
+    await untilAccepted(() => storage.putContent(info, 'second'))
     assert.equal(text(await storage.getContent(info)), 'second')
   })
 })
@@ -146,7 +165,7 @@ describe('a database that is down', () => {
     url.port = String(network.port)
     await using memcached = await startMemcached()
     await using durable = await SqlStorage.open({ url: url.href })
-    await using cache = new RemoteCache(memcached.address)
+    await using cache = new RemoteCache(memcached.address, PATIENT)
     await using storage = new MemcacheStorage({ cache, storage: durable })
     const info = storage.info('films', 'academy dinosaur')
     const missing = storage.info('films', 'ace goldfinger')
@@ -166,13 +185,13 @@ describe('a database that is down', () => {
   })
 })
 
-test('a process that has shut everything down ends by itself', async () => {
+test('a process that has shut everything down ends by itself', { timeout: 240_000 }, async () => {
   await using memcached = await startMemcached()
   for (const [name, create] of Object.entries(DATABASES)) {
     const place = await create()
     const script = fileURLToPath(new URL('fixtures/use-and-close.mjs', import.meta.url))
     const run = promisify(execFile)(process.execPath, [script, memcached.address, place.url], {
-      timeout: 20_000,
+      timeout: 60_000,
     })
     assert.equal((await run).stdout.trim(), 'closed', name)
     await place.drop()

@@ -42,7 +42,7 @@ for (const [kind, database] of KINDS) {
       return holder
     }
 
-    test('a holder that is killed is followed by the next', { timeout: 30_000 }, async () => {
+    test('a holder that is killed is followed by the next', { timeout: 120_000 }, async () => {
       const first = start()
       const { fencing = 0 } = await said(first)
       const second = start()
@@ -52,7 +52,7 @@ for (const [kind, database] of KINDS) {
       second.kill('SIGKILL')
     })
 
-    test('a holder that was stopped writes too late, and is refused', { timeout: 30_000 }, async () => {
+    test('a holder that was stopped writes too late, and is refused', { timeout: 120_000 }, async () => {
       const first = start()
       const { fencing = 0 } = await said(first)
       first.kill('SIGSTOP')

@@ -3,6 +3,7 @@ import { MemcacheQueryResultCache, type QueryResultCacheOptions } from '@larder/
 import { servers } from '@larder/dev-servers/vitest'
 import { DataSource, EntitySchema, EntitySchemaOptions } from 'typeorm'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { PATIENT } from './patient.js'
 
 interface Film {
   id: number
@@ -23,7 +24,11 @@ const Films = new EntitySchema<Film>(
 )
 
 let namespaces = 0
-const freshNamespace = () => `t${process.pid}-${++namespaces}:`
+const memcached = () => ({
+  servers: servers.memcached.servers,
+  client: PATIENT,
+  namespace: `t${process.pid}-${++namespaces}:`,
+})
 
 interface Setup {
   readonly cache?: QueryResultCacheOptions
@@ -42,8 +47,7 @@ async function open(
   { cache: cacheOptions, ...setup }: Setup = {},
 ) {
   const cache = new MemcacheQueryResultCache({
-    servers: servers.memcached.servers,
-    namespace: freshNamespace(),
+    ...memcached(),
     ...cacheOptions,
   })
   let queries = 0
@@ -196,8 +200,7 @@ for (const [name, openSource] of Object.entries(databases)) {
     test('invalidateTables voids the queries that read them', async () => {
       const { source, cache, queries } = await openSource({
         cache: {
-          servers: servers.memcached.servers,
-          namespace: freshNamespace(),
+          ...memcached(),
           tables: ['film', 'inventory'],
         },
       })

@@ -47,13 +47,13 @@ const storage = new MemcacheStorage({
   storage: new StepStorage(durable, at),
 })
 
-/** A database that is down when a process starts is asked again. */
+/** A database that is down, or silent, when a process starts is asked again. */
 async function openWhenItCanBe(): Promise<SqlStorage> {
   for (;;) {
     try {
       return await SqlStorage.open({ url: orders.databaseUrl, ...DATABASE })
     } catch (error) {
-      if (!isStorageError(error, 'E_STORAGE_UNAVAILABLE')) throw error
+      if (!isStorageError(error, 'E_STORAGE_UNAVAILABLE') && !isStorageError(error, 'E_TIMEOUT')) throw error
       await sleep(REOPEN_MS)
     }
   }
