@@ -1,12 +1,13 @@
 // What journaling adds to a write: `pnpm --filter @larder/bench journal`. Writes results/journal.json and .md.
-// The same MemcacheStorage writes to the same database, with a journal and without; the kinds take turns, one at a
-// time write by write, several at once round by round. The dropping of the rows is counted. Databases keep what they acknowledge
+// The same MemcacheStorage writes to the same database, with a journal and without; the kinds take turns, round by
+// round, and what is counted of a round includes the dropping of its rows. Beside the time by the clock stands what
+// the processors did, here and in the servers: on a busy machine it is the surer one. Databases keep what they acknowledge
 // through a crash, as they do by default, and then the same without waiting for the disk.
 import { startMariadb, startMemcached, startPostgres } from '@larder/dev-servers'
 import { MemcacheStorage } from '@larder/storage-memcache'
 import { SqlStorage } from '@larder/storage-sql'
 import { Buffer } from 'node:buffer'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { performance } from 'node:perf_hooks'
@@ -46,6 +47,31 @@ function counted(database, hasJournal) {
   return { tally, storage: forwarded }
 }
 
+/** Processor time of this process and of the servers' processes so far, in microseconds. Only on Linux. */
+function cpuUs(pids) {
+  const { user, system } = process.cpuUsage()
+  return pids.flatMap(treeOf).reduce((sum, pid) => sum + runUs(pid), user + system)
+}
+
+function treeOf(pid) {
+  try {
+    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean)
+    return [pid, ...children.flatMap(treeOf)]
+  } catch {
+    return [pid]
+  }
+}
+
+function runUs(pid) {
+  try {
+    const tasks = readdirSync(`/proc/${pid}/task`)
+    const runNs = (task) => Number(readFileSync(`/proc/${pid}/task/${task}/schedstat`, 'utf8').split(' ')[0])
+    return tasks.reduce((sum, task) => sum + runNs(task), 0) / 1_000
+  } catch {
+    return 0
+  }
+}
+
 function kindsOf(database, servers) {
   return ['without', 'with'].map((kind) => {
     const { tally, storage } = counted(database, kind === 'with')
@@ -74,46 +100,31 @@ async function round({ kind, cache, tally }, width) {
   return (took * 1_000) / WRITES
 }
 
-async function inRounds(kinds, width) {
+async function inRounds(kinds, width, pids) {
   const times = { without: [], with: [] }
+  const cpu = { without: [], with: [] }
   const ratios = []
   for (let i = -2; i < ROUNDS; i++) {
     const took = {}
     for (const each of i % 2 === 0 ? kinds : [...kinds].reverse()) {
+      const before = cpuUs(pids)
       took[each.kind] = await round(each, width)
+      if (i >= 0) cpu[each.kind].push((cpuUs(pids) - before) / WRITES)
     }
     if (i < 0) continue
     for (const kind of ['without', 'with']) times[kind].push(took[kind])
     ratios.push(took.with / took.without)
   }
-  return { times, ratios }
+  return { times, ratios, cpu }
 }
 
-/** Each write is followed by one of the other kind. All the time that dropping takes comes on top, overlapped or not. */
-async function oneByOne(kinds) {
-  const times = { without: [], with: [] }
-  const journaled = kinds[1]
-  const count = ROUNDS * WRITES
-  for (let i = -WRITES; i < count; i++) {
-    if (i === 0) journaled.tally.settlingMs = 0
-    for (const { kind, cache } of i % 2 === 0 ? kinds : [...kinds].reverse()) {
-      const started = performance.now()
-      await cache.putContent(cache.info(`${kind} 1`, `${Math.floor(i / 2)}`), CONTENT)
-      if (i >= 0) times[kind].push((performance.now() - started) * 1_000)
-    }
-  }
-  const settlingUs = (journaled.tally.settlingMs * 1_000) / count
-  times.with = times.with.map((each) => each + settlingUs)
-  return { times, ratios: times.with.map((each, i) => each / times.without[i]) }
-}
-
-async function measure(name, url, servers, isDurable) {
+async function measure(name, url, servers, isDurable, pids) {
   const database = await SqlStorage.open({ url, listen: false })
   const kinds = kindsOf(database, servers)
   const results = []
   try {
     for (const width of WIDTHS) {
-      const { times, ratios } = await (width === 1 ? oneByOne(kinds) : inRounds(kinds, width))
+      const { times, ratios, cpu } = await inRounds(kinds, width, pids)
       const costs = ratios.map((ratio) => ratio - 1).sort((a, b) => a - b)
       const share = (at) => Number(costs[Math.floor((costs.length - 1) * at)].toFixed(3))
       results.push({
@@ -124,6 +135,9 @@ async function measure(name, url, servers, isDurable) {
         withUs: Math.round(median(times.with)),
         journalCosts: Number((median(times.with) / median(times.without) - 1).toFixed(3)),
         quartilesOfPairs: [share(0.25), share(0.75)],
+        cpuWithoutUs: Math.round(median(cpu.without)),
+        cpuWithUs: Math.round(median(cpu.with)),
+        journalCostsCpu: Number((median(cpu.with) / median(cpu.without) - 1).toFixed(3)),
       })
       console.log(JSON.stringify(results.at(-1)))
     }
@@ -137,12 +151,12 @@ async function measure(name, url, servers, isDurable) {
 function table(results) {
   const percent = (share) => `${Math.round(share * 100)} %`
   const rows = results.map(
-    ({ database, isDurable, atOnce, withoutUs, withUs, journalCosts, quartilesOfPairs }) =>
-      `| ${database} | ${isDurable ? 'yes' : 'no'} | ${atOnce} | ${withoutUs} µs | ${withUs} µs | **${percent(journalCosts)}** | ${quartilesOfPairs.map(percent).join(' to ')} |`,
+    ({ database, isDurable, atOnce, withoutUs, withUs, journalCosts, ...more }) =>
+      `| ${database} | ${isDurable ? 'yes' : 'no'} | ${atOnce} | ${withoutUs} µs | ${withUs} µs | **${percent(journalCosts)}** | ${more.quartilesOfPairs.map(percent).join(' to ')} | ${more.cpuWithoutUs} µs | ${more.cpuWithUs} µs | **${percent(more.journalCostsCpu)}** |`,
   )
   return [
-    '| database | waits for the disk | writes at once | without journal | with journal | cost | half of the pairs |',
-    '| --- | --- | --- | --- | --- | --- | --- |',
+    '| database | waits for the disk | writes at once | without journal | with journal | cost | half of the pairs | processors without | with | cost |',
+    '| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |',
     ...rows,
   ].join('\n')
 }
@@ -159,13 +173,19 @@ try {
     ]) {
       const server = await start()
       try {
-        results.push(...(await measure(name, server.url, memcached.address, isDurable)))
+        results.push(
+          ...(await measure(name, server.url, memcached.address, isDurable, [server.pid, memcached.pid])),
+        )
       } finally {
         await server.stop()
       }
     }
   }
-  results.push(...(await measure('SQLite', `sqlite:${join(folder, 'bench.db')}`, memcached.address, true)))
+  results.push(
+    ...(await measure('SQLite', `sqlite:${join(folder, 'bench.db')}`, memcached.address, true, [
+      memcached.pid,
+    ])),
+  )
   const about = {
     date: new Date().toISOString().slice(0, 10),
     cpus: cpus().length,
@@ -177,7 +197,7 @@ try {
   write('journal.json', `${JSON.stringify({ about, results }, undefined, 2)}\n`)
   const text = `# What the journal costs
 
-Writes of ${CONTENT.length} bytes through a \`MemcacheStorage\`, with a journal and without, by turns; the dropping of the rows included. Medians of ${ROUNDS * WRITES} writes one at a time, and of ${ROUNDS} rounds of ${WRITES} at once, ${about.date}, Node ${process.version}, ${about.cpus} CPUs. Again: \`pnpm --filter @larder/bench journal\`.
+Writes of ${CONTENT.length} bytes through a \`MemcacheStorage\`, with a journal and without, by turns; the dropping of the rows included. Medians of ${ROUNDS} rounds of ${WRITES} writes, ${about.date}, Node ${process.version}, ${about.cpus} CPUs. Again: \`pnpm --filter @larder/bench journal\`.
 
 ${table(results)}
 `

@@ -1,3 +1,4 @@
+import { servers } from '@larder/dev-servers/vitest'
 import { writeFile } from 'node:fs/promises'
 import assert from 'node:assert/strict'
 import { test } from 'vitest'
@@ -75,9 +76,28 @@ function pick(from: Readonly<Record<string, unknown>>, names: readonly string[])
 
 test('as a process of its own it works in its folder, and ends by itself', async () => {
   await using place = await Workplace.open()
-  assert.equal((await place.spawn(['migrate'])).code, 0)
+  await place.run(['migrate'])
   await writeFile(place.path('home.html'), '<p>Hello')
   assert.equal((await place.spawn(['put', 'pages', 'home.html', 'home.html'])).code, 0)
-  assert.deepEqual(await place.spawn(['get', 'pages', 'home.html']), { code: 0, out: '<p>Hello', err: '' })
+  assert.equal((await place.run(['get', 'pages', 'home.html'])).out, '<p>Hello')
   assert.equal((await place.spawn(['get', 'pages', 'gone'])).code, 3)
+})
+
+test('makes tables and triggers on a server, as often as it is asked to', async () => {
+  await using database = await servers.postgres.createDatabase()
+  await using place = await Workplace.open()
+  place.env['DATABASE_URL'] = database.url
+  const early = await place.run(['ls', 'pages'])
+  assert.equal(early.code, 1)
+  assert.match(early.err, /migrat/)
+  for (let i = 0; i < 2; i++) {
+    const { code, out } = await place.run(['migrate', '--triggers', 'install'])
+    assert.deepEqual([code, out], [0, 'the tables are up to date\ntriggers installed\n'])
+  }
+  await place.run(['put', 'pages', 'a'], 'x')
+  assert.equal((await place.run(['get', 'pages', 'a'])).out, 'x')
+  assert.match((await place.run(['migrate', '--triggers', 'remove'])).out, /triggers removed/)
+  const unknown = await place.run(['migrate', '--watch', 'gone', '--json'])
+  assert.equal(unknown.code, 1)
+  assert.match(unknown.err, /gone/)
 })

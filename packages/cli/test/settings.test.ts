@@ -12,8 +12,9 @@ test('flags go before the environment, and that before the file', async () => {
     await place.run(['put', 'pages', name, '-d', url(name), '--no-cache'], 'x')
   }
   const ls = async (...flags: readonly string[]) =>
-    (await place.spawn(['ls', 'pages', '--no-cache', ...flags])).out
+    (await place.run(['ls', 'pages', '--no-cache', ...flags])).out
   await writeFile(place.path('larder.json'), JSON.stringify({ database: url('file') }))
+  place.env['LARDER_CONFIG'] = place.path('larder.json')
   place.env['DATABASE_URL'] = ''
   assert.equal(await ls(), 'file\n')
   place.env['DATABASE_URL'] = url('variable')
@@ -21,9 +22,9 @@ test('flags go before the environment, and that before the file', async () => {
   assert.equal(await ls('--database', url('flag')), 'flag\n')
   place.env['DATABASE_URL'] = ''
   await writeFile(place.path('other.json'), JSON.stringify({ database: url('flag') }))
-  assert.equal(await ls('--config', 'other.json'), 'flag\n')
-  place.env['LARDER_CONFIG'] = 'other.json'
-  assert.equal(await ls(), 'flag\n')
+  assert.equal(await ls('--config', place.path('other.json')), 'flag\n')
+  place.env['LARDER_CONFIG'] = ''
+  assert.equal((await place.spawn(['ls', 'pages', '--no-cache'])).out, 'file\n')
 })
 
 test('settings and arguments that make no sense are told, and nothing is done', async () => {

@@ -60,7 +60,8 @@ async function exportCollection(
       progress.grow(1)
       const reason = reasonToSkip(name, options.metadataSuffix)
       if (reason === undefined) {
-        bytes += await exportOne(context, storage, info, join(folder, name), options.metadataSuffix)
+        const size = await exportOne(context, storage, info, join(folder, name), options.metadataSuffix)
+        bytes += size
         written++
       } else skipped.push({ name, reason })
       progress.add()
