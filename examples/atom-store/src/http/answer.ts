@@ -5,6 +5,7 @@ import { Addresses } from './addresses.js'
 import { knownTag } from './conditional.js'
 import type { Call } from './env.js'
 import { renderEntry } from './render.js'
+import { UNTRUSTED } from './untrusted.js'
 
 export interface AnswerOptions {
   readonly status?: 200 | 201 | undefined
@@ -16,8 +17,7 @@ export function answer(call: Call, etag: string, type: string, render: () => str
   const known = knownTag(call.req.header('if-none-match'), etag)
   call.header('ETag', known ?? etag)
   if (known !== undefined) return call.body(null, 304)
-  call.header('Content-Type', withCharset(type))
-  return call.body(render())
+  return call.body(render(), 200, { ...UNTRUSTED, 'Content-Type': withCharset(type) })
 }
 
 /** An entry as it is stored. */
@@ -29,7 +29,12 @@ export function entryAnswer(
   { status = 200, headers = {} }: AnswerOptions = {},
 ): Response {
   const body = renderEntry(collection, entry, new Addresses(call.var.base))
-  return call.body(body, status, { ...headers, ETag: entry.etag, 'Content-Type': withCharset(type) })
+  return call.body(body, status, {
+    ...headers,
+    ...UNTRUSTED,
+    ETag: entry.etag,
+    'Content-Type': withCharset(type),
+  })
 }
 
 /** An entity tag of what is no stored version, but made of such. */

@@ -7,12 +7,7 @@ import { acceptedType } from './collections.js'
 import { knownTag } from './conditional.js'
 import { conditions, visibleEntry } from './entries.js'
 import type { Call } from './env.js'
-
-/** What a client has stored is no page of this server's: it runs no script and embeds nothing. */
-const UNTRUSTED = {
-  'Content-Security-Policy': "default-src 'none'; sandbox",
-  'X-Content-Type-Options': 'nosniff',
-}
+import { UNTRUSTED } from './untrusted.js'
 
 export async function getMedia(call: Call, collection: Collection, name: string): Promise<Response> {
   const { record } = await visibleEntry(call, collection, name)
