@@ -1,4 +1,5 @@
 import {
+  closeUnread,
   type DriverCall,
   isStorageError,
   KeyedMutex,
@@ -126,14 +127,19 @@ export class ProxyDriver implements StorageDriver {
     if (cached === 'missing') return undefined
     if (cached !== 'unknown') return streamOf(cached)
     const opened = await openOrUndefined(this.#storage, inner, call)
-    await untilAborted(this.#reader.help(key, opened), call.signal)
+    try {
+      await untilAborted(this.#reader.help(key, opened), call.signal)
+    } catch (error) {
+      closeUnread(opened?.stream)
+      throw error
+    }
     if (opened === undefined || opened.size > this.#settings.maxCachedBytes) {
       this.#counters.durableReads++
       this.#counters.durableQueries++
       return opened
     }
     // Small enough to be cached: read the usual way, which fills.
-    await opened.stream[Symbol.asyncIterator]().return?.()
+    closeUnread(opened.stream)
     const found = await this.readOne(info, 'content', call)
     return found && streamOf(found)
   }

@@ -15,6 +15,7 @@ import {
   type ProtocolOptions,
   systemEnvironment,
 } from '@larder/storage-memcache'
+import { Readable } from 'node:stream'
 import { describe, expect, test } from 'vitest'
 import { Clock } from '../support/clock.js'
 import { CacheServer } from '../support/faulty-cache.js'
@@ -351,6 +352,45 @@ describe('readers that share a query', () => {
     expect(durable.count('read')).toBe(1)
     for (const answer of answers)
       expect(answer).toMatchObject({ status: 'rejected', reason: { code: 'E_STORAGE_UNAVAILABLE' } })
+  })
+})
+
+describe('a stream of the storage behind that nobody is going to read', () => {
+  /** Gives out streams of Node, as a storage of files does. */
+  class Streaming extends ForwardingStorage {
+    readonly streams: Readable[] = []
+
+    override async openContent(...args: Parameters<Storage['openContent']>) {
+      const stream = Readable.from([Buffer.from('x')])
+      this.streams.push(stream)
+      return { ...(await super.openContent(...args)), stream }
+    }
+  }
+
+  test('is closed where the content is read for the cache', async () => {
+    const inner = new Streaming(new MemoryStorage())
+    const { durable, first, info } = setUp({}, inner)
+    await durable.putContent(info, 'x')
+    const { size } = await first.storage.openContent(info)
+    expect(size).toBe(1)
+    expect(inner.streams.map(({ destroyed }) => destroyed)).toEqual([true])
+  })
+
+  test('is closed where the caller gives up', async () => {
+    const inner = new Streaming(new MemoryStorage())
+    const { durable, first, info } = setUp({}, inner)
+    await durable.putContent(info, 'x')
+    const looked = first.cache.pauseNext('get')
+    const controller = new AbortController()
+    const opening = first.storage.openContent(info, { signal: controller.signal })
+    await looked.reached
+    const helping = first.cache.pauseNext('get')
+    looked.open()
+    await helping.reached
+    controller.abort()
+    await expect(opening).rejects.toMatchObject({ code: 'E_ABORTED' })
+    expect(inner.streams.map(({ destroyed }) => destroyed)).toEqual([true])
+    helping.open()
   })
 })
 
