@@ -38,10 +38,16 @@ export async function versionsOf({ memcached: [address], url }) {
   return `Node ${process.version}, PostgreSQL ${postgres}, memcached ${memcached}`
 }
 
+/** A busy machine shall make a listing slow, and not miss it. */
+const CLIENT = { timeoutMs: 30_000 }
+
 /** A storage behind, and one in front of it, each with connections of its own. */
 export async function openStorages({ memcached, url }, options = {}) {
   const durable = await SqlStorage.open({ url })
-  return { durable, cached: new MemcacheStorage({ servers: memcached, storage: durable, ...options }) }
+  return {
+    durable,
+    cached: new MemcacheStorage({ servers: memcached, client: CLIENT, storage: durable, ...options }),
+  }
 }
 
 export async function closeStorages({ durable, cached }) {

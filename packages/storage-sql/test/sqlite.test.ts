@@ -41,17 +41,24 @@ describe('SQLite', () => {
     const storage = await SqlStorage.open({ dataSource })
     const info = storage.info('c', 'r')
     await storage.putContent(info, 'before')
+    const entered = gate()
+    const leave = gate()
     const transaction = {
       beforeCommit: async () => {
-        assert.equal((await storage.getContent(info)).bytes.toString(), 'before')
-        const rows = await dataSource.query<{ content: Buffer }[]>('SELECT content FROM larder_resource')
-        assert.equal(rows[0]?.content.toString(), 'before')
-        // A transaction of the user's own neither fails nor takes part.
-        await dataSource.transaction((manager) => manager.query('SELECT 1'))
+        entered.open()
+        await leave.opened
         throw new Error('undo')
       },
     }
-    assert.equal((await errorOf(storage.putContent(info, 'never', { transaction }))).message, 'undo')
+    const undone = errorOf(storage.putContent(info, 'never', { transaction }))
+    await entered.opened
+    assert.equal((await storage.getContent(info)).bytes.toString(), 'before')
+    const rows = await dataSource.query<{ content: Buffer }[]>('SELECT content FROM larder_resource')
+    assert.equal(rows[0]?.content.toString(), 'before')
+    // A transaction of the user's own neither fails nor takes part.
+    await dataSource.transaction((manager) => manager.query('SELECT 1'))
+    leave.open()
+    assert.equal((await undone).message, 'undo')
     assert.equal((await storage.getContent(info)).bytes.toString(), 'before')
     await storage.shutdown()
     await dataSource.destroy()
@@ -129,15 +136,20 @@ describe('SQLite', () => {
     await using storage = await SqlStorage.open({ url: 'sqlite::memory:' })
     const info = storage.info('c', 'r')
     await storage.putContent(info, 'before')
-    let read: Promise<string> | undefined
+    const entered = gate()
+    const leave = gate()
     const transaction = {
       beforeCommit: async () => {
-        read = storage.getContent(info).then(({ bytes }) => bytes.toString())
-        await Promise.resolve()
+        entered.open()
+        await leave.opened
       },
     }
-    await storage.putContent(info, 'after', { transaction })
-    assert.equal(await read, 'after')
+    const write = storage.putContent(info, 'after', { transaction })
+    await entered.opened
+    const read = storage.getContent(info)
+    leave.open()
+    await write
+    assert.equal((await read).bytes.toString(), 'after')
     await using other = await SqlStorage.open({ url: 'sqlite::memory:' })
     assert.equal(await other.exists(info), false)
   })
