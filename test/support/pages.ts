@@ -16,10 +16,11 @@ export function comments(): ReadonlyMap<string, string> {
   )
 }
 
-/** The pages for readers: those at the root, and all below `docs`. */
+/** The pages for readers: those at the root and of the packages, and all below `docs`. */
 export function pages(): ReadonlyMap<string, string> {
   const names = [
     ...readdirSync(ROOT).filter((name) => name.endsWith('.md')),
+    ...readdirSync(join(ROOT, 'packages')).map((name) => `packages/${name}/README.md`),
     ...readdirSync(join(ROOT, 'docs'), { recursive: true, encoding: 'utf8' })
       .filter((name) => name.endsWith('.md'))
       .map((name) => `docs/${name}`),
