@@ -2,5 +2,5 @@
 import { binary, install, runNode, scriptArguments } from './workspace.mjs'
 
 const made =
-  install() && runNode(binary('typedoc'), ['--options', 'docs/site/typedoc.json', ...scriptArguments])
+  install() && runNode(binary('typedoc'), ['--options', 'docs/site/typedoc.config.mjs', ...scriptArguments])
 if (!made) process.exitCode = 1
