@@ -1,9 +1,11 @@
 import { type CacheHome, chooseCache, Client, type Database, openDatabase } from '@larder/example-environment'
+import { RemoteCache } from '@larder/storage-memcache'
 import { once } from 'node:events'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { alone } from './alone.js'
 import { type Config, readConfig } from './config.js'
 import type { Command } from './command-line.js'
+import { createPages } from './pages/pages.js'
 import { seed } from './seed.js'
 import { startServer } from './server.js'
 import { AtomStore } from './store/atom-store.js'
@@ -49,6 +51,8 @@ async function serveUntilStopped(
   { config, hooks, database, cache }: Parts,
   { signal, say, complain }: Surroundings,
 ): Promise<void> {
+  // To ask the servers how they are; a cache within this process is asked itself.
+  const probe = cache.access.cache ?? new RemoteCache(cache.access.servers ?? '')
   const open: AsyncDisposable[] = []
   try {
     for (const port of command.ports) {
@@ -59,13 +63,20 @@ async function serveUntilStopped(
         const made = await seed(store)
         if (made > 0) say(`${made} entries to begin with`)
       }
-      const server = await startServer({ store, config, onFault: complain }, command.host, port)
+      const pages = createPages({
+        store,
+        config,
+        onFault: complain,
+        statistics: { counters: () => client.storage.counters(), cache: probe },
+      })
+      const server = await startServer({ store, config, pages, onFault: complain }, command.host, port)
       open.push(server)
       say(`listening at ${server.url}`)
     }
     if (!signal.aborted) await once(signal, 'abort')
   } finally {
     for (const each of open.reverse()) await each[Symbol.asyncDispose]()
+    if (cache.access.cache === undefined) await probe.close()
   }
 }
 

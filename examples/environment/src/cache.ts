@@ -1,4 +1,4 @@
-import { EmbeddedCache, type MemcacheStorageOptions, RemoteCache } from '@larder/storage-memcache'
+import { type CommandCache, EmbeddedCache, RemoteCache } from '@larder/storage-memcache'
 import { startMemcached } from './private-memcached.js'
 import { UsageError } from './usage-error.js'
 
@@ -9,7 +9,7 @@ export interface CacheHome extends AsyncDisposable {
   /** For people. */
   readonly description: string
   /** What a storage needs to use it: the servers' names, so that it connects by itself, or the cache. */
-  readonly access: Pick<MemcacheStorageOptions, 'servers' | 'cache'>
+  readonly access: { readonly servers?: string; readonly cache?: CommandCache }
   /** What is wrong with it, a line each; the database is asked in its place. */
   readonly complaints: readonly string[]
 }

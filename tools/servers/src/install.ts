@@ -3,6 +3,8 @@ import { accessSync, constants, readdirSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 
 export type ServerKind = 'memcached' | 'postgres' | 'mariadb'
+/** What can be installed. */
+type ProgramKind = ServerKind | 'chromium'
 
 interface Packages {
   /** Programs that must be there; the first is the server. */
@@ -12,7 +14,7 @@ interface Packages {
   readonly homebrew: string
 }
 
-const PACKAGES: Readonly<Record<ServerKind, Packages>> = {
+const PACKAGES: Readonly<Record<ProgramKind, Packages>> = {
   memcached: { programs: ['memcached'], debian: 'memcached', fedora: 'memcached', homebrew: 'memcached' },
   postgres: {
     programs: ['postgres', 'initdb'],
@@ -26,7 +28,9 @@ const PACKAGES: Readonly<Record<ServerKind, Packages>> = {
     fedora: 'mariadb-server',
     homebrew: 'mariadb',
   },
+  chromium: { programs: ['chromium'], debian: 'chromium', fedora: 'chromium', homebrew: 'chromium' },
 }
+const BROWSERS = ['chromium', 'chromium-browser', 'google-chrome']
 
 /** The folders of versions below `parent`, newest first: Debian keeps PostgreSQL's programs in such. */
 function versioned(parent: string, prefix: string): string[] {
@@ -65,7 +69,7 @@ export function findProgram(name: string): string | undefined {
   return undefined
 }
 
-function isInstalled(kind: ServerKind): boolean {
+function isInstalled(kind: ProgramKind): boolean {
   return PACKAGES[kind].programs.every((program) => findProgram(program) !== undefined)
 }
 
@@ -104,7 +108,7 @@ function installOnDebian(packages: readonly string[]): boolean {
   return spawnSync(command, args, { stdio: ['ignore', 2, 2] }).status === 0
 }
 
-function adviceFor(kinds: readonly ServerKind[]): string {
+function adviceFor(kinds: readonly ProgramKind[]): string {
   const list = (system: 'debian' | 'fedora' | 'homebrew'): string =>
     kinds.map((kind) => PACKAGES[kind][system]).join(' ')
   return [
@@ -112,7 +116,7 @@ function adviceFor(kinds: readonly ServerKind[]): string {
     `  Debian, Ubuntu:  sudo apt-get install ${list('debian')}`,
     `  Fedora:          sudo dnf install ${list('fedora')}`,
     `  Homebrew:        brew install ${list('homebrew')}`,
-    'or name running servers in MEMCACHE_SERVERS, POSTGRES_URL and MYSQL_URL (see CONTRIBUTING.md).',
+    'or name what is there in MEMCACHE_SERVERS, POSTGRES_URL, MYSQL_URL and CHROME_PATH (see CONTRIBUTING.md).',
   ].join('\n')
 }
 
@@ -121,7 +125,11 @@ function adviceFor(kinds: readonly ServerKind[]): string {
  * through `sudo -n`, and without letting the system start them. Rejects with what to install otherwise.
  */
 export function ensureServers(...kinds: readonly ServerKind[]): void {
-  const missing = (): ServerKind[] => kinds.filter((kind) => !isInstalled(kind))
+  ensurePrograms(kinds)
+}
+
+function ensurePrograms(kinds: readonly ProgramKind[]): void {
+  const missing = (): ProgramKind[] => kinds.filter((kind) => !isInstalled(kind))
   const before = missing()
   if (before.length === 0) return
   installOnDebian(before.map((kind) => PACKAGES[kind].debian))
@@ -135,4 +143,15 @@ export function serverProgram(kind: ServerKind, program = PACKAGES[kind].program
   const path = findProgram(program)
   if (path === undefined) throw new Error(adviceFor([kind]))
   return path
+}
+
+/** The path of Chromium, or of what `CHROME_PATH` names; installed first where needed and possible. */
+export function browserProgram(): string {
+  const given = process.env['CHROME_PATH']
+  if (given) return given
+  const find = (): string | undefined => BROWSERS.map(findProgram).find((path) => path !== undefined)
+  const found = find()
+  if (found !== undefined) return found
+  ensurePrograms(['chromium'])
+  return find() ?? 'chromium'
 }

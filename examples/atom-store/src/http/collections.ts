@@ -78,7 +78,7 @@ export function acceptedType(call: Call, collection: Collection): string {
 }
 
 /** Without authentication everybody is an editor, and has to ask for drafts. */
-function seesDrafts(call: Call): boolean {
+export function seesDrafts(call: Call): boolean {
   const { isEditor, user } = call.var.viewer
   return isEditor && (user !== undefined || call.req.query('drafts') === 'yes')
 }

@@ -1,0 +1,125 @@
+import { DOMImplementation, type Element, XMLSerializer } from '@xmldom/xmldom'
+import type { Category } from '../atom/entry-record.js'
+import { atomChildren, type EntrySource, parseEntry } from '../atom/entry-source.js'
+import { APP, ATOM, XHTML } from '../atom/names.js'
+import { childElements, parseXml } from '../atom/parse-xml.js'
+import { Problem } from '../problem.js'
+import type { Collection } from '../store/collection.js'
+import type { Entry } from '../store/entry.js'
+import { textIn } from './content.js'
+
+/** What a person fills in. */
+export interface Fields {
+  readonly title: string
+  /** Of the `content`, or where there is media of the `summary`; undefined where it is none that a form can show. */
+  readonly text: string | undefined
+  readonly textType: 'text' | 'html'
+  readonly categories: readonly Category[]
+  readonly draft: boolean
+}
+
+export const NO_FIELDS: Fields = { title: '', text: '', textType: 'html', categories: [], draft: false }
+
+export function fieldsOf(entry: Entry): Fields {
+  const { title, categories, draft, xml } = entry.record
+  const element = textElement(entry.record.mediaType)
+  const text = textIn(entry, element)
+  const isThere = atomChildren(parseXml(Buffer.from(xml)), element).length > 0
+  return {
+    title,
+    text: text?.value.replaceAll(` xmlns="${XHTML}"`, '') ?? (isThere ? undefined : ''),
+    textType: text?.type === 'text' ? 'text' : 'html',
+    categories,
+    draft,
+  }
+}
+
+/** Of a form that was sent. Throws a `Problem` 400 for one of somebody else's making. */
+export function readFields(form: URLSearchParams, collection: Collection): Fields {
+  const title = form.get('title')?.trim()
+  if (title === undefined || title === '') throw new Problem(400, 'A title is needed')
+  const chosen = form.getAll('category').map((value) => {
+    // Browsers write a line break in two characters.
+    const [term = '', scheme] = value.split(/\r?\n/)
+    return { term, scheme: scheme || undefined }
+  })
+  const open = openScheme(collection)
+  const typed = (form.get('categories') ?? '')
+    .split(',')
+    .map((term) => term.trim())
+    .filter(Boolean)
+    .map((term) => ({ term, scheme: open?.scheme }))
+  return {
+    title,
+    text: form.get('text')?.replace(/\r\n/g, '\n'),
+    textType: form.get('type') === 'text' ? 'text' : 'html',
+    categories: [...chosen, ...(open === undefined ? [] : typed)],
+    draft: form.has('draft'),
+  }
+}
+
+/** Where people may think up categories; undefined where all are fixed. */
+export function openScheme({ categories }: Collection): { readonly scheme: string | undefined } | undefined {
+  if (categories.length === 0) return { scheme: undefined }
+  const open = categories.find(({ fixed }) => !fixed)
+  return open && { scheme: open.scheme }
+}
+
+/** A new entry, or one that is stored with what was filled in. All else that was in it stays. */
+export function withFields(stored: Entry | undefined, fields: Fields, collection: Collection): EntrySource {
+  const root =
+    stored === undefined
+      ? new DOMImplementation().createDocument(ATOM, 'entry').documentElement
+      : parseXml(Buffer.from(stored.record.xml))
+  if (root === null) throw new Error('A document without a root')
+  setText(root, 'title', fields.title, 'text')
+  if (fields.text !== undefined)
+    setText(root, textElement(stored?.record.mediaType), fields.text, fields.textType)
+  setCategories(root, fields.categories, collection)
+  setDraft(root, fields.draft)
+  if (stored !== undefined) setText(root, 'updated', new Date().toISOString(), undefined)
+  return parseEntry(Buffer.from(new XMLSerializer().serializeToString(root)))
+}
+
+function textElement(mediaType: string | undefined): 'content' | 'summary' {
+  return mediaType === undefined ? 'content' : 'summary'
+}
+
+function setText(root: Element, name: string, text: string, type: string | undefined): void {
+  const old = atomChildren(root, name)
+  const element = append(root, ATOM, name, old[0])
+  if (type !== undefined) element.setAttribute('type', type)
+  element.textContent = text
+  for (const each of old) root.removeChild(each)
+}
+
+/** Those that the form cannot show stay. */
+function setCategories(root: Element, categories: readonly Category[], collection: Collection): void {
+  const schemes = [openScheme(collection)?.scheme, ...collection.categories.map(({ scheme }) => scheme)]
+  for (const element of atomChildren(root, 'category')) {
+    if (schemes.includes(element.getAttribute('scheme') ?? undefined)) root.removeChild(element)
+  }
+  for (const { term, scheme } of categories) {
+    const element = append(root, ATOM, 'category')
+    if (scheme !== undefined) element.setAttribute('scheme', scheme)
+    element.setAttribute('term', term)
+  }
+}
+
+function setDraft(root: Element, draft: boolean): void {
+  const isControl = ({ localName, namespaceURI }: Element): boolean =>
+    localName === 'control' && namespaceURI === APP
+  const [control] = childElements(root).filter(isControl)
+  for (const child of control === undefined ? [] : childElements(control)) {
+    if (child.localName === 'draft' && child.namespaceURI === APP) control?.removeChild(child)
+  }
+  if (draft) append(control ?? append(root, APP, 'app:control'), APP, 'app:draft').textContent = 'yes'
+}
+
+function append(parent: Element, namespace: string, name: string, before?: Element): Element {
+  const document = parent.ownerDocument
+  if (document === null) throw new Error('An element without a document')
+  const element = document.createElementNS(namespace, name)
+  parent.insertBefore(element, before ?? null)
+  return element
+}
