@@ -10,6 +10,11 @@ const HOURS = Object.freeze({ ...CALM, waits: 0.3, timeRate: 0.02, protocol: SHO
 /** Some contents do not fit into an item, and listings outgrow theirs. */
 const SMALL_ITEMS = Object.freeze({ largeContents: 0.3, maxItemBytes: 90 })
 const BYPASS = Object.freeze({ ...SHORT_LIVES, whenCacheFails: 'bypass' as const })
+/** What is wrong in the end stays wrong, and is found. */
+const LASTING_BYPASS = Object.freeze({
+  ...BYPASS,
+  ...{ ttlMs: 3_600_000, absentTtlMs: 3_600_000, listTtlMs: 3_600_000 },
+})
 
 /** The library's own client, with its connections, batches, time-outs and tokens. */
 const WIRE = Object.freeze({ ...CALM, wire: true, servers: 2 })
@@ -31,6 +36,11 @@ export const worlds: Readonly<Record<string, WorldOptions>> = {
   'contents come in pieces': { ...CALM, ...SMALL_ITEMS, evictions: 0.2, restarts: 0.03 },
   'all want the same': { ...CALM, processes: 4, resources: 1, mix: WRITING, evictions: 0.5 },
   'clients share their processes': { ...CALM, processes: 2, clients: 3, operations: 8, evictions: 0.1 },
+  'clients share their processes and all want the same': {
+    ...CALM,
+    ...{ processes: 2, clients: 4, operations: 8, resources: 1, evictions: 0.5 },
+    mix: { read: 0.7, write: 0.25, remove: 0.05 },
+  },
   'time passes': { ...HOURS, ...SMALL_ITEMS, evictions: 0.1 },
   'transactions are slow': { ...HOURS, waits: 0.1, slowTransactions: 0.3, evictions: 0.1 },
   'processes stand still': { ...HOURS, waits: 0.1, stops: 0.15, evictions: 0.1 },
@@ -45,6 +55,12 @@ export const worlds: Readonly<Record<string, WorldOptions>> = {
     ...HOURS,
     ...SMALL_ITEMS,
     ...{ servers: 2, outages: 0.1, losses: 0.02, protocol: BYPASS },
+  },
+  // Writers whose marks got lost meet the marks of others, who may install much later.
+  'writes go on while answers are lost and processes stand still': {
+    ...HOURS,
+    ...{ processes: 4, resources: 1, operations: 8, conditions: 0, waits: 0.1, evictions: 0.05 },
+    ...{ losses: 0.3, stops: 0.3, mix: { read: 0.3, write: 0.6, remove: 0.1 }, protocol: LASTING_BYPASS },
   },
   'everything fails': {
     ...HOURS,
