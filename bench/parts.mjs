@@ -36,4 +36,5 @@ export const PARTS = {
     quick: { env: { ROUNDS: '3', COUNTS: '100,1000,10000' } },
     full: {},
   },
+  install: { script: 'install/run.mjs', quick: { env: { ROUNDS: '5' } }, full: {} },
 }

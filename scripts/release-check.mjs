@@ -63,6 +63,13 @@ async function checkProject(name, dependencies) {
   }
 }
 
+/** What a build left behind whose source is no more would be published. */
+function leftOvers({ tarball }) {
+  const files = run('tar', ['tzf', tarball], root).stdout.split('\n')
+  const built = files.filter((file) => /^package\/dist\/.*\.js$/.test(file))
+  return built.filter((file) => !files.includes(file.replace('/dist/', '/src/').replace(/js$/, 'ts')))
+}
+
 function checkCommand(tarballs) {
   const project = join(folder, 'command')
   mkdirSync(project)
@@ -86,6 +93,8 @@ function checkCommand(tarballs) {
 try {
   report('packages: publint, types, licences', runNode('scripts/check-packages.mjs', []))
   const packed = packAll(folder)
+  const old = packed.flatMap(leftOvers)
+  report('packages: nothing is left of older builds', old.length === 0, old.join('\n'))
   const libraries = packed.filter(({ name }) => name !== COMMAND).map(({ tarball }) => tarball)
   for (const [name, others] of Object.entries(PROJECTS)) await checkProject(name, [...libraries, ...others])
   checkCommand(packed.map(({ tarball }) => tarball))
