@@ -37,3 +37,40 @@ test('media and its entry are written in one step', async () => {
     .filter((method) => /^(?:put|remove|persist)/.test(method))
   expect(writes).toEqual(['put', 'persist', 'put', 'persist', 'remove', 'persist'])
 })
+
+test('who is edited between the listing and the batch comes first on the page', async () => {
+  let now = 1_700_000_000_000
+  const storage = new FaultyStorage(new MemoryStorage({ now: () => (now += 1_000) }))
+  const instance = await newInstance({ storage })
+  for (const title of ['a', 'b', 'c']) await instance.post('/blog', ENTRY, entryXml(title))
+  const gate = storage.pauseNextListing()
+  const feed = instance.get('/blog')
+  await gate.reached
+  const edited = instance.put('/blog/a', ENTRY, entryXml('a'))
+  expect((await edited).status).toBe(200)
+  gate.open()
+  expect(titlesOf((await feed).text)).toEqual(['a', 'c', 'b'])
+})
+
+test('entries of the same millisecond keep their order from both ends', async () => {
+  const storage = new MemoryStorage({ now: () => 1_700_000_000_000 })
+  const instance = await newInstance({ storage })
+  for (const title of ['a', 'b', 'c']) await instance.post('/blog', ENTRY, entryXml(title))
+  for (const path of ['/blog', '/blog?last=']) {
+    expect(titlesOf((await instance.get(path)).text)).toEqual(['c', 'b', 'a'])
+  }
+})
+
+test('of two who replace the same media at once, one is told that the other was faster', async () => {
+  const storage = new FaultyStorage(new MemoryStorage())
+  const instance = await newInstance({ storage })
+  await instance.post('/pictures', 'image/png', 'x', { Slug: 'p' })
+  const ifMatch = { 'If-Match': (await instance.get('/pictures/p/media')).headers.get('etag') ?? '' }
+  const gate = storage.pauseNextWrite()
+  const slow = instance.put('/pictures/p/media', 'image/png', 'slow', ifMatch)
+  await gate.reached
+  expect((await instance.put('/pictures/p/media', 'image/png', 'fast', ifMatch)).status).toBe(204)
+  gate.open()
+  expect((await slow).status).toBe(412)
+  expect((await instance.get('/pictures/p/media')).text).toBe('fast')
+})

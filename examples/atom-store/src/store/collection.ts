@@ -116,7 +116,7 @@ export class Collection {
       if (source.id !== undefined && source.id !== stored.record.id)
         throw new Problem(409, 'The id of an entry stays what it is')
       const build = this.#builder(source, sameTerms(stored.record, request.user))
-      return { build, ifMatch: { metadata: stored.etag } }
+      return { build }
     })
   }
 
@@ -131,7 +131,6 @@ export class Collection {
       const terms = { ...sameTerms(stored.record, request.user), mediaType: media.type }
       return {
         build: this.#builder(source, terms),
-        ifMatch: { content: contentTag, metadata: stored.etag },
         content,
         mayRepeat: media.bytes !== undefined,
       }
@@ -148,8 +147,7 @@ export class Collection {
       const tag = isMedia ? await this.mediaTag(name, request) : stored.etag
       if (tag === undefined) throw noMedia()
       checkMatch(request.ifMatch, tag)
-      const ifMatch = isMedia ? { metadata: stored.etag, content: tag } : { metadata: stored.etag }
-      return { build: () => stored.record, ifMatch }
+      return { build: () => stored.record }
     })
   }
 

@@ -1,6 +1,5 @@
 import {
   isStorageError,
-  type Match,
   type ResourceInfo,
   type Storage,
   type UnitSource,
@@ -33,7 +32,6 @@ export type Build = (replacement?: EntrySource) => EntryRecord
 /** What becomes of an entry that is stored. */
 export interface Change {
   readonly build: Build
-  readonly ifMatch: Match
   /** Media to be stored with it. */
   readonly content?: UnitSource | undefined
   /** False where the content can be read only once. */
@@ -88,7 +86,9 @@ export class Writer {
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const stored = await this.#read(name, request)
       const was = this.#event(name, stored.record.mediaType ?? ENTRY_TYPE, request, stored.record)
-      const { build, ifMatch, content, mayRepeat = true } = await this.#reported(was, () => plan(stored))
+      const { build, content, mayRepeat = true } = await this.#reported(was, () => plan(stored))
+      // Whatever is written of a resource, its entry is written with it.
+      const ifMatch = { metadata: stored.etag }
       const given = build()
       const event = { ...was, mediaType: given.mediaType ?? ENTRY_TYPE, entry: given }
       const written = await this.#reported(event, async () => {
