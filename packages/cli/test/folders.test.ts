@@ -50,6 +50,17 @@ test('leaves alone what is there with --new, and writes nothing with --dry-run',
   assert.equal((await place.run(['get', 'pages', 'a'])).out, 'from before')
 })
 
+test('draws a bar on a terminal, and none where results are for programs', async () => {
+  await using place = await Workplace.open()
+  await place.run(['migrate'])
+  await mkdir(place.path('site'))
+  for (const name of ['a', 'b']) await writeFile(place.path(`site/${name}`), name)
+  const shown = await place.run(['import', place.path('site'), 'pages'], '', true)
+  assert.match(shown.err, /import \[=+\] 2 of 2/)
+  assert.equal(shown.out, '2 resources stored, 2 bytes\n')
+  assert.equal((await place.run(['import', place.path('site'), 'pages', '--json'], '', true)).err, '')
+})
+
 test('what cannot be stored or written is named, and the rest goes on', async () => {
   await using place = await Workplace.open()
   await place.run(['migrate'])

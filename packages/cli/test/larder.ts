@@ -50,9 +50,9 @@ export class Workplace implements AsyncDisposable {
     return join(this.folder, name)
   }
 
-  /** Runs the command to its end, in this process. */
-  async run(args: readonly string[], input = ''): Promise<Ended> {
-    const [stdout, stderr] = [new PassThrough(), new PassThrough()]
+  /** Runs the command to its end, in this process; with a terminal where that is asked for. */
+  async run(args: readonly string[], input = '', isTTY = false): Promise<Ended> {
+    const [stdout, stderr] = [new PassThrough(), Object.assign(new PassThrough(), { isTTY })]
     const [out, err] = [text(stdout), text(stderr)]
     const stdin = Readable.from([Buffer.from(input)])
     const { signal } = new AbortController()
