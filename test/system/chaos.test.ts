@@ -1,9 +1,17 @@
-import { chaos, type ChaosOptions, historyText, READER_STEPS, reportOf, WRITER_STEPS } from '@larder/chaos'
+import {
+  chaos,
+  type ChaosOptions,
+  type ChaosResult,
+  historyText,
+  READER_STEPS,
+  reportOf,
+  WRITER_STEPS,
+} from '@larder/chaos'
 import assert from 'node:assert/strict'
 import { describe, test } from 'vitest'
 
 /** What a relay that died has at hand is out of others' reach for half a minute: too long for here. */
-const QUICK = { forMs: 6_000, steps: [...WRITER_STEPS, ...READER_STEPS] } as const
+const QUICK = { forMs: 6_000, healWithinMs: 120_000, steps: [...WRITER_STEPS, ...READER_STEPS] } as const
 
 const RUNS: readonly Pick<ChaosOptions, 'database' | 'whenCacheFails' | 'seed'>[] = [
   { database: 'postgres', whenCacheFails: 'reject', seed: 11 },
@@ -14,7 +22,7 @@ describe('four processes, three servers and everything that can happen to them',
   for (const run of RUNS) {
     test(
       `${run.database}, ${String(run.whenCacheFails)}: no stale read, no lost write`,
-      { timeout: 120_000 },
+      { timeout: 300_000 },
       async () => {
         const result = await chaos({ ...QUICK, ...run })
         assert.equal(result.verdict.violations.length, 0, historyText(result))
@@ -29,10 +37,13 @@ describe('four processes, three servers and everything that can happen to them',
     )
   }
 
-  test('a cache without marks and leases is found to be stale', { timeout: 120_000 }, async () => {
-    const broken = { variant: 'delete-after-commit', database: 'postgres', seed: 13 } as const
-    const result = await chaos({ ...QUICK, ...broken, forMs: 3_000, healWithinMs: 1_000 })
-    assert.ok(reportOf(result).staleReads > 0, historyText(result))
+  test('a cache without marks and leases is found to be stale', { timeout: 300_000 }, async () => {
+    const broken = { variant: 'delete-after-commit', database: 'postgres', forMs: 3_000 } as const
+    // What a seed inflicts meets what the machine is doing: the less that is, the more runs it takes.
+    let result: ChaosResult
+    let seed = 13
+    do result = await chaos({ ...QUICK, ...broken, seed: seed++, healWithinMs: 1_000 })
+    while (reportOf(result).staleReads === 0 && seed < 30)
     assert.match(historyText(result), /== stale: .*\n(.*\n)*.* read /)
   })
 })
