@@ -2,7 +2,7 @@ import type { Environment } from '../environment.js'
 import { inBackground } from './background.js'
 
 /** How long a journal row of a finished write may wait for others to go with it, in milliseconds. */
-const GATHER_MS = 50
+const GATHER_MS = 200
 const MAX_BATCH = 500
 
 /** Drops the journal rows of finished writes, many in one statement and behind their backs. */
