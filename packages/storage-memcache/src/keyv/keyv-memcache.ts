@@ -3,6 +3,7 @@ import { StorageError } from '@larder/storage-core'
 import type { Cache } from '../cache.js'
 import { type CacheChoice, chooseCache } from '../client/cache-choice.js'
 import { checkNamespace } from '../proxy/cache-key.js'
+import { inWaves } from '../proxy/promises.js'
 import { FencedEntries, type QueryLook } from '../query/fenced-entries.js'
 import { QueryKeys } from '../query/query-keys.js'
 import { Stamps } from '../query/stamps.js'
@@ -62,7 +63,7 @@ export class KeyvMemcache extends EventEmitter {
   }
 
   async getMany(keys: readonly string[]): Promise<(string | undefined)[]> {
-    return Promise.all(keys.map((key) => this.get(key)))
+    return inWaves(keys, (key) => this.get(key))
   }
 
   async has(key: string): Promise<boolean> {
@@ -70,7 +71,7 @@ export class KeyvMemcache extends EventEmitter {
   }
 
   async hasMany(keys: readonly string[]): Promise<boolean[]> {
-    return Promise.all(keys.map((key) => this.has(key)))
+    return inWaves(keys, (key) => this.has(key))
   }
 
   /** `ttl` in milliseconds. A value must be text, as Keyv makes it. */
@@ -87,9 +88,15 @@ export class KeyvMemcache extends EventEmitter {
 
   /** Rejects with the first failure, once all are done. */
   async setMany(entries: readonly KeyvEntry[]): Promise<boolean[]> {
-    const results = await Promise.allSettled(entries.map(({ key, value, ttl }) => this.set(key, value, ttl)))
-    for (const result of results) if (result.status === 'rejected') throw result.reason
-    return results.map(() => true)
+    let failed: { readonly reason: unknown } | undefined
+    const set = ({ key, value, ttl }: KeyvEntry) =>
+      this.set(key, value, ttl).catch((reason: unknown) => {
+        failed ??= { reason }
+        return false
+      })
+    const results = await inWaves(entries, set)
+    if (failed !== undefined) throw failed.reason
+    return results
   }
 
   /** Whether there was a value. */
@@ -101,7 +108,7 @@ export class KeyvMemcache extends EventEmitter {
 
   /** Whether all were there. */
   async deleteMany(keys: readonly string[]): Promise<boolean> {
-    return (await Promise.all(keys.map((key) => this.delete(key)))).every(Boolean)
+    return (await inWaves(keys, (key) => this.delete(key))).every(Boolean)
   }
 
   /** Voids the keys of `namespace`, or all of this adapter where there is none; nothing else on the servers. */

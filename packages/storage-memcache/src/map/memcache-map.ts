@@ -1,6 +1,7 @@
 import { NotFoundError, StorageError } from '@larder/storage-core'
 import type { MemcacheClient } from '../client/memcache-client.js'
 import type { PlainValue } from '../client/values.js'
+import { inWaves } from '../proxy/promises.js'
 
 /** What a commit could not write, under the caller's own keys. */
 export type FlushFailures = ReadonlyMap<string, Error>
@@ -96,7 +97,7 @@ export class MemcacheMap<T = PlainValue> {
         failures.set(key, error instanceof Error ? error : new Error(String(error)))
       }
     }
-    await Promise.all(edited.map(write))
+    await inWaves(edited, write)
     if (failures.size > 0) this.#tell(failures)
     return failures
   }

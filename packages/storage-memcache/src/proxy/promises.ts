@@ -25,3 +25,15 @@ export function gather<T>(results: readonly (T | Promise<T>)[]): T[] | Promise<T
   const isPending = results.some((result) => result instanceof Promise)
   return isPending ? Promise.all(results.map(async (result) => result)) : (results as T[])
 }
+
+/** Well below the number of commands that a client lets wait for one server. */
+const WAVE = 1_000
+
+/** As `Promise.all`, so many at a time that no client has too many commands waiting. */
+export async function inWaves<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
+  const results: R[] = []
+  for (let start = 0; start < items.length; start += WAVE) {
+    results.push(...(await Promise.all(items.slice(start, start + WAVE).map(work))))
+  }
+  return results
+}

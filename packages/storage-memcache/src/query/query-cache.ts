@@ -47,6 +47,9 @@ interface LoadCall {
   readonly startedAt: number
 }
 
+/** Not all commands may wait for one server at once. */
+const KEYS_AT_ONCE = 1_000
+
 const UNREADABLE: unique symbol = Symbol('unreadable')
 const DOWN: QueryLook = Object.freeze({ kind: 'down' })
 
@@ -108,7 +111,7 @@ export class QueryCache implements AsyncDisposable {
   /**
    * The results under many keys, in one batch; the loader is called once for all that the cache does not have, and a
    * key that it leaves out of its answer has no result, which is remembered like any other. Keys of which another
-   * process runs the loader may need a second call.
+   * process runs the loader may need a second call. Of more than 1,000 keys, 1,000 are looked up and loaded at a time.
    */
   async cachedMany<T>(
     keys: readonly string[],
@@ -118,6 +121,14 @@ export class QueryCache implements AsyncDisposable {
     checkCall(options, loader)
     if (!Array.isArray(keys)) throw new TypeError('cachedMany takes a list of keys')
     this.#checkOpen()
+    if (keys.length > KEYS_AT_ONCE) {
+      const all = new Map<string, T>()
+      for (let start = 0; start < keys.length; start += KEYS_AT_ONCE) {
+        const some = keys.slice(start, start + KEYS_AT_ONCE)
+        for (const [key, value] of await this.cachedMany<T>(some, options, loader)) all.set(key, value)
+      }
+      return all
+    }
     const wanted = [...new Set(keys as readonly string[])].map((key) => ({
       key,
       address: this.#keys.address(key, options.tags),

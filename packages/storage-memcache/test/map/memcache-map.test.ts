@@ -204,3 +204,21 @@ describe('a transaction', () => {
     warned.mockRestore()
   })
 })
+
+test('a commit of more than a client lets wait is written in parts', async () => {
+  const cache = new EmbeddedCache()
+  const set = cache.set.bind(cache)
+  let waiting = 0
+  let most = 0
+  cache.set = async (...args) => {
+    most = Math.max(most, ++waiting)
+    await new Promise((resolve) => setImmediate(resolve))
+    waiting--
+    return set(...args)
+  }
+  const map = new MemcacheMaps({ plugins: { default: { cache } } }).getMemcacheMap<number>('many')
+  for (let i = 0; i < 12_000; i++) map.set(`k${i}`, i)
+  expect((await map.commit()).size).toBe(0)
+  expect(most).toBeLessThan(10_000)
+  expect(await map.get('k11999')).toBe(11_999)
+})

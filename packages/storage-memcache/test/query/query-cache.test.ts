@@ -220,6 +220,16 @@ describe('many keys', () => {
   })
 })
 
+test('of more than 1,000 keys, 1,000 are asked for at a time', async () => {
+  const { one, table } = world()
+  const keys = Array.from({ length: 2_500 }, (_, i) => `k${i}`)
+  for (const key of keys) table.rows.set(key, key)
+  expect([...(await one.cachedMany(keys, {}, table.many)).keys()]).toEqual(keys)
+  expect(table.reads.map(({ length }) => length)).toEqual([1_000, 1_000, 500])
+  expect((await one.cachedMany(keys, {}, table.many)).size).toBe(2_500)
+  expect(table.reads).toHaveLength(3)
+})
+
 describe('invalidation', () => {
   const targets = [
     ['its key', 'film:top:5', { key: 'film:top:5' }],
