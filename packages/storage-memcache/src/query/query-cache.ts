@@ -3,7 +3,7 @@ import type { Cache } from '../cache.js'
 import { type CacheChoice, chooseCache } from '../client/cache-choice.js'
 import type { Environment } from '../environment.js'
 import { checkNamespace } from '../proxy/cache-key.js'
-import { settleAll } from '../proxy/promises.js'
+import { inWaves, settleAll } from '../proxy/promises.js'
 import { systemEnvironment } from '../system-environment.js'
 import { FencedEntries, type QueryLook, type StoredResult } from './fenced-entries.js'
 import { LoaderBatch, type LoadMany } from './loader-batch.js'
@@ -162,9 +162,13 @@ export class QueryCache implements AsyncDisposable {
   async invalidate(...targets: readonly InvalidationTarget[]): Promise<void> {
     this.#checkOpen()
     const found = targets.map((target) => this.#keys.target(target))
-    await settleAll(
-      found.map(({ kind, key }) => (kind === 'entry' ? this.#entries.drop(key) : this.#stamps.renew(key))),
+    const failures: unknown[] = []
+    await inWaves(found, ({ kind, key }) =>
+      (kind === 'entry' ? this.#entries.drop(key) : this.#stamps.renew(key)).catch((error: unknown) => {
+        failures.push(error)
+      }),
     )
+    if (failures.length > 0) throw failures[0]
   }
 
   /** Invalidates all entries of this namespace. Throws `TypeError` unless the cache is `clearable`. */

@@ -230,6 +230,18 @@ test('of more than 1,000 keys, 1,000 are asked for at a time', async () => {
   expect(table.reads).toHaveLength(3)
 })
 
+test('many keys are invalidated in parts, those behind a failure too', async () => {
+  const { one, server, clients, table } = world()
+  const keys = Array.from({ length: 2_500 }, (_, i) => `k${i}`)
+  for (const key of keys) table.rows.set(key, 'old')
+  await one.cachedMany(keys, {}, table.many)
+  clients[0]!.failNext('delete')
+  await expect(one.invalidate(...keys)).rejects.toMatchObject({ code: 'E_TIMEOUT' })
+  expect(await server.cache.get('cached:k2499')).toBeUndefined()
+  await one.invalidate(...keys)
+  expect(await server.cache.get('cached:k0')).toBeUndefined()
+})
+
 describe('invalidation', () => {
   const targets = [
     ['its key', 'film:top:5', { key: 'film:top:5' }],
