@@ -1,8 +1,11 @@
 import { lockContract, lockContractGroups, type OpenedLock } from '@larder/storage-core/testing'
 import assert from 'node:assert/strict'
-import { describe, test } from 'vitest'
+import { describe, test, vi } from 'vitest'
 import { openLocks } from './map-lock.js'
 import { LOCK_MUTANTS } from './mutants.js'
+
+// Most of their time is waiting for what never comes.
+vi.setConfig({ maxConcurrency: LOCK_MUTANTS.length })
 
 interface Outcome {
   readonly tests: number
@@ -44,7 +47,7 @@ describe('the contract suite of locks', () => {
 
   describe.concurrent('refuses', () => {
     for (const { that, group, open } of LOCK_MUTANTS) {
-      test(`${group}: a lock that ${that}`, { timeout: 20_000 }, async () => {
+      test(`${group}: a lock that ${that}`, { timeout: 60_000 }, async () => {
         const { tests, failures } = await runContract(open, group)
         assert.notEqual(failures.length, 0, 'nothing failed')
         assert.ok(failures.length < tests, 'everything failed')
