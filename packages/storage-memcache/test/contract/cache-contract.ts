@@ -50,7 +50,8 @@ export function cacheContract(name: string, fixture: CacheFixture): void {
 
     test('a command that ends where the memory for commands ends is whole', async () => {
       const key = fresh()
-      for (let length = 16_384 - 150; length <= 16_384; length++) await cache.set(key, Buffer.alloc(length, 1))
+      for (let length = 16_384 - 150; length <= 16_384; length++)
+        await cache.set(key, Buffer.alloc(length, 1))
       expect((await cache.get(key))?.value.length).toBe(16_384)
     })
 
