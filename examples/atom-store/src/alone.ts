@@ -4,8 +4,8 @@ import { SqlLock } from '@larder/storage-sql'
 
 const LOCK = 'atom-store.cache'
 /** In SQLite, how long after a process was killed nobody else can start. */
-const LEASE_MS = 3_000
-const WAIT_MS = 5_000
+const LEASE_MS = 8_000
+const WAIT_MS = 9_000
 
 /**
  * Runs `work` as the only process that uses the database with a cache of its own: two such caches would know nothing of

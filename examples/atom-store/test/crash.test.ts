@@ -1,3 +1,4 @@
+import { servers } from '@larder/dev-servers/vitest'
 import Database from 'better-sqlite3'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { connect } from 'node:net'
@@ -18,7 +19,9 @@ test.each(['SIGKILL', 'SIGTERM'] as const)(
   async (signal) => {
     const folder = await mkdtemp(join(tmpdir(), 'larder-atom-'))
     onTestFinished(() => rm(folder, { recursive: true, force: true }))
-    const program = await startProgram(['--data', folder, '--no-seed'])
+    // With servers that all share, nobody has to wait for the claim of who was killed.
+    const env = { MEMCACHE_SERVERS: servers.memcached.servers }
+    const program = await startProgram(['--data', folder, '--no-seed'], env)
     const [url = ''] = program.urls
     const socket = connect(Number(new URL(url).port), '127.0.0.1')
     // A connection that is reset is closed as well.
@@ -31,7 +34,7 @@ test.each(['SIGKILL', 'SIGTERM'] as const)(
     await program.end(signal)
     await closed
 
-    const again = await startProgram(['--data', folder, '--no-seed'])
+    const again = await startProgram(['--data', folder, '--no-seed'], env)
     const [address = ''] = again.urls
     expect(titlesOf(await (await fetch(`${address}/pictures`)).text())).toEqual([])
     const options = { method: 'POST', headers: { 'Content-Type': 'image/png', Slug: 'cut' }, body: 'whole' }
