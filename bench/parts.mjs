@@ -30,6 +30,11 @@ export const PARTS = {
     quick: { env: { ROUNDS: '5', WRITES: '24' } },
     full: {},
   },
+  atom: {
+    script: 'atom/run.mjs',
+    quick: { args: ['--rounds', '3', '--round-s', '1', '--entries', '1000'] },
+    full: {},
+  },
   races: { script: 'races/run.mjs', quick: {}, full: {} },
   listing: {
     script: 'listing/run.mjs',
