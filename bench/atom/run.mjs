@@ -60,7 +60,7 @@ function allTests() {
 async function follow(url, times) {
   let at = url
   for (let i = 0; i < times; i++) {
-    const feed = await (await fetch(at)).text()
+    const feed = await (await globalThis.fetch(at)).text()
     const next = /<link rel="next" href="([^"]+)"/.exec(feed)?.[1]
     if (next === undefined) break
     at = next.replaceAll('&amp;', '&')
