@@ -25,7 +25,11 @@ function entryXml(i) {
 
 async function post(collection, i) {
   const headers = { 'Content-Type': ENTRY, Slug: `entry-${i}` }
-  const response = await globalThis.fetch(`${server.url}/${collection}`, { method: 'POST', headers, body: entryXml(i) })
+  const response = await globalThis.fetch(`${server.url}/${collection}`, {
+    method: 'POST',
+    headers,
+    body: entryXml(i),
+  })
   if (response.status !== 201) throw new Error(`${response.status} ${await response.text()}`)
   await response.arrayBuffer()
 }
