@@ -1,11 +1,10 @@
 import { Address } from './address.js'
-import { abortable, checkSource, closeUnread, collect } from './bytes.js'
+import { closeUnread } from './bytes.js'
 import { checkArray, checkPart, unsettledCall } from './call-arguments.js'
 import { CallGate, toldOf, toldOfMany } from './call-gate.js'
-import { encodeCursor } from './cursor.js'
 import type { DriverCall, PartChange, StorageDriver } from './driver.js'
 import { NotFoundError, StorageError } from './errors.js'
-import { type ListingCall, listingCall, nameBatches, pageCall } from './listing-calls.js'
+import { type ListingCall, listingCall, nameBatches, pageCall, pageOf } from './listing-calls.js'
 import { checkCollectionName, checkResourceName } from './names.js'
 import { conditionsOf } from './preconditions.js'
 import { PART_NAMES, type PartName, type PartStream, type ResourceInfo, type StoredPart } from './resource.js'
@@ -27,15 +26,7 @@ import type {
   WriteResult,
 } from './storage.js'
 import { watchedCalls } from './watch.js'
-
-const REMOVE = Symbol('remove')
-type WriteArguments = [
-  operation: string,
-  info: ResourceInfo,
-  sources: Partial<Record<PartName, ByteSource | typeof REMOVE>>,
-  options?: WriteOptions,
-]
-const OPPOSITE = Object.freeze({ name: undefined, oldest: 'newest', newest: 'oldest' } as const)
+import { changeOf, REMOVE, settledChange, type WriteArguments } from './write-calls.js'
 
 /** A `Storage` on top of a `StorageDriver`: it checks what comes in, and closes once nothing is in flight. */
 export class DrivenStorage implements Storage {
@@ -156,20 +147,12 @@ export class DrivenStorage implements Storage {
     const { listing, limit, after } = pageCall(collection, options)
     if (listing.order !== 'name')
       this.#require('orderByModified', 'cannot order by the time of the last write')
-    const { rows, next, first } = await this.#gate.run(
+    const found = await this.#gate.run(
       options,
       (call) => this.#driver.list({ ...listing, limit, after }, call),
       toldOf('page', collection),
     )
-    const opposite = OPPOSITE[listing.order]
-    return {
-      entries: rows.map((row) => ({ ...row, info: new Address(this.#driver, collection, row.name) })),
-      next: next === undefined ? undefined : encodeCursor(listing, next),
-      back:
-        first === undefined || opposite === undefined
-          ? undefined
-          : encodeCursor({ ...listing, order: opposite }, first),
-    }
+    return pageOf(this.#driver, listing, found)
   }
 
   async settle(journalIds: readonly string[]): Promise<void> {
@@ -256,18 +239,13 @@ export class DrivenStorage implements Storage {
     const conditions = conditionsOf(options, parts)
     if (parts.length > 1) this.#require('atomicParts', 'cannot write both parts in one step')
     const transaction = options.transaction === undefined ? undefined : this.#hookOf(options.transaction)
-    const given = parts.map((part) => [part, this.#changeOf(sources[part])] as const)
+    const given = parts.map((part) => [part, changeOf(sources[part])] as const)
     const write = async (call: DriverCall) => {
       const changes: { [part in PartName]?: PartChange } = {}
-      for (const [part, change] of given) changes[part] = await this.#settled(change, call)
+      for (const [part, change] of given) changes[part] = await settledChange(this.#driver, change, call)
       return this.#driver.write({ info: own, changes, conditions, transaction }, call)
     }
     return this.#gate.run(options, write, toldOf(operation, own.collection, own.resource))
-  }
-
-  #changeOf(source: ByteSource | typeof REMOVE | undefined): PartChange {
-    if (source === REMOVE) return 'remove'
-    return checkSource(source as ByteSource)
   }
 
   #hookOf(hook: TransactionHook): TransactionHook {
@@ -275,13 +253,6 @@ export class DrivenStorage implements Storage {
       throw new TypeError('A transaction hook needs beforeCommit()')
     this.#require('transactions', 'has no transactions to take part in')
     return this.#gate.guarded(hook)
-  }
-
-  /** A driver without streams gets the bytes. */
-  async #settled(change: PartChange, call: DriverCall): Promise<PartChange> {
-    if (change === 'remove' || 'bytes' in change) return change
-    if (this.#driver.supports.streams) return { stream: abortable(change.stream, call.signal) }
-    return { bytes: await collect(change.stream, call.signal) }
   }
 
   #require(feature: keyof StorageFeatures, complaint: string): void {

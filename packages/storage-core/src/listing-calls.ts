@@ -1,10 +1,12 @@
+import { Address } from './address.js'
 import type { CallGate, Told } from './call-gate.js'
-import { decodeCursor } from './cursor.js'
-import type { DriverCall, StorageDriver } from './driver.js'
+import { decodeCursor, encodeCursor } from './cursor.js'
+import type { DriverCall, ListRows, StorageDriver } from './driver.js'
 import { checkCollectionName, normalizeExt } from './names.js'
-import type { CallOptions, ListOptions, ListOrder, PageOptions } from './storage.js'
+import type { CallOptions, ListOptions, ListOrder, ListPage, PageOptions } from './storage.js'
 
 const ORDERS = ['name', 'oldest', 'newest'] as const
+const OPPOSITE = Object.freeze({ name: undefined, oldest: 'newest', newest: 'oldest' } as const)
 const DEFAULT_PAGE = 100
 const MAX_PAGE = 10_000
 /** How many names are asked for at once to list all. */
@@ -46,6 +48,21 @@ export function pageCall(collection: string, options: PageOptions): PageCall {
     listing,
     limit,
     after: options.after === undefined ? undefined : decodeCursor(listing, options.after),
+  }
+}
+
+/** What the caller gets of what the driver has listed. */
+export function pageOf(
+  driver: StorageDriver,
+  listing: PageCall['listing'],
+  { rows, next, first }: ListRows,
+): ListPage {
+  const opposite = OPPOSITE[listing.order]
+  const turnsBack = first !== undefined && opposite !== undefined
+  return {
+    entries: rows.map((row) => ({ ...row, info: new Address(driver, listing.collection, row.name) })),
+    next: next === undefined ? undefined : encodeCursor(listing, next),
+    back: turnsBack ? encodeCursor({ ...listing, order: opposite }, first) : undefined,
   }
 }
 
