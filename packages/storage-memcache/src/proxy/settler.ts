@@ -36,9 +36,10 @@ export class Settler {
     return this.#flushed
   }
 
+  /** Not what comes meanwhile: it gathers anew, or every few writes would pay for a transaction of their own. */
   async #drain(): Promise<void> {
-    while (this.#waiting.length > 0) {
-      await this.#settle(this.#waiting.splice(0, MAX_BATCH)).catch(() => undefined)
+    for (let left = this.#waiting.length; left > 0; left -= MAX_BATCH) {
+      await this.#settle(this.#waiting.splice(0, Math.min(left, MAX_BATCH))).catch(() => undefined)
     }
   }
 }

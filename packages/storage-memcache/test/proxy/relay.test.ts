@@ -210,6 +210,40 @@ test('a write whose cache is right drops its own row', async () => {
   expect(await rowsOf(durable)).toEqual([])
 })
 
+test('rows of writes that end while others are dropped go together, in their own time', async () => {
+  const durable = new MemoryStorage()
+  const waits: (() => void)[] = []
+  const environment: Environment = {
+    ...systemEnvironment,
+    idle: () => new Promise((resolve) => waits.push(resolve)),
+  }
+  const storage = new MemcacheStorage({ storage: durable, cache: new CacheServer().client(), environment })
+  const dropped: number[] = []
+  const ends: (() => void)[] = []
+  durable.settle = async (ids) => {
+    dropped.push(ids.length)
+    await new Promise<void>((resolve) => ends.push(resolve))
+  }
+  const turn = () => new Promise((resolve) => setImmediate(resolve))
+  // Some time passes, in which those go that waited for company.
+  const passTime = async () => {
+    for (const wait of waits.splice(0)) wait()
+    await turn()
+  }
+  const write = (text: string) => storage.putContent(storage.info(...FILM), text)
+  await write('one')
+  await passTime()
+  expect(dropped).toEqual([1])
+  await write('two')
+  await write('three')
+  ends.shift()?.()
+  await turn()
+  expect(dropped).toEqual([1])
+  await passTime()
+  expect(dropped).toEqual([1, 2])
+  ends.shift()?.()
+})
+
 test('rows that cannot be settled do not keep the others waiting', async () => {
   const { durable, writer, reader, info } = setUp()
   const dead = (key: string) => key.includes('larder:dead')
