@@ -40,6 +40,8 @@ const auth = z.strictObject({
     .default('Atom store'),
   /** Anybody may read what is no draft. */
   publicReading: z.boolean().default(true),
+  /** Wrong passwords of a name, from one address, in a quarter of an hour; after them it is answered 429. */
+  maxGuesses: z.int().min(1).default(10),
   users: z.array(user).default([]),
   tokens: z.array(z.strictObject({ name: z.string().min(1), sha256: z.string().regex(HASH) })).default([]),
 })

@@ -66,7 +66,6 @@ async function serveUntilStopped(
       const pages = createPages({
         store,
         config,
-        onFault: complain,
         statistics: { counters: () => client.storage.counters(), cache: probe },
       })
       const server = await startServer({ store, config, pages, onFault: complain }, command.host, port)

@@ -125,13 +125,49 @@ describe('feeds', () => {
     await instance.put('/blog/d', ENTRY, entryXml('d'))
     expect(titlesOf((await instance.get('/blog')).text)).toEqual(['d', 'p'])
   })
+
+  test('pages without drafts are full, and lead to each other from both ends', async () => {
+    const instance = await newInstance({ config: { pageSize: 3 } })
+    for (let i = 1; i <= 20; i++)
+      await instance.post('/blog', ENTRY, entryXml(`n${i}`, i % 4 === 0 || i > 12 ? DRAFT : ''))
+    const all = ['n11', 'n10', 'n9', 'n7', 'n6', 'n5', 'n3', 'n2', 'n1']
+    const pages = [all.slice(0, 3), all.slice(3, 6), all.slice(6)]
+    const forth = await walk(instance, '/blog', 'next')
+    expect(forth.map(({ titles }) => titles)).toEqual(pages)
+    const back = await walk(instance, linkOf(forth[2]!.root, 'previous') ?? '', 'previous')
+    expect(back.map(({ titles }) => titles)).toEqual([pages[1], pages[0], []])
+    const last = await walk(instance, '/blog?last=', 'previous')
+    // Only behind a page it is known that there are nothing but drafts.
+    expect(last.map(({ titles }) => titles)).toEqual([...pages.toReversed(), []])
+    expect(titlesOf((await instance.get('/blog?drafts=yes')).text)).toEqual(['n20', 'n19', 'n18'])
+  })
+
+  test('a page behind hundreds of drafts is short, and leads on', async () => {
+    const instance = await newInstance({ config: { pageSize: 1 } })
+    await instance.post('/blog', ENTRY, entryXml('old'))
+    for (let i = 0; i < 25; i++) await instance.post('/blog', ENTRY, entryXml('d', DRAFT))
+    const pages = await walk(instance, '/blog', 'next')
+    expect(pages.map(({ titles }) => titles)).toEqual([[], ['old']])
+  })
+
+  test('entries that are deleted while somebody walks are left out, and nobody else', async () => {
+    const instance = await newInstance({ config: { pageSize: 3 } })
+    await addEntries(instance, 12)
+    const first = await instance.get('/blog')
+    // The last one of the page, and the one behind it: where the next page begins is neither.
+    for (const name of ['n10', 'n9', 'n7']) await instance.call('DELETE', `/blog/${name}`)
+    const rest = await walk(instance, linkOf(rootOf(first.text), 'next') ?? '', 'next')
+    expect(rest.flatMap(({ titles }) => titles)).toEqual(['n8', 'n6', 'n5', 'n4', 'n3', 'n2', 'n1'])
+    const back = linkOf(rest[0]!.root, 'previous') ?? ''
+    expect(titlesOf((await instance.get(back)).text)).toEqual(['n12', 'n11'])
+  })
 })
 
 describe('what a collection takes', () => {
   test('nothing, where it is read-only', async () => {
     const instance = await newInstance()
     const answer = await instance.post('/archive', ENTRY, entryXml('x'))
-    expect([answer.status, answer.headers.get('allow')]).toEqual([405, 'GET, HEAD'])
+    expect([answer.status, answer.headers.get('allow')]).toEqual([405, 'GET, HEAD, OPTIONS'])
     expect((await instance.put('/archive/x', ENTRY, entryXml('x'))).status).toBe(405)
     expect((await instance.call('DELETE', '/archive/x')).status).toBe(405)
     expect((await instance.get('/archive')).status).toBe(200)

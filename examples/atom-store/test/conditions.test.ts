@@ -1,3 +1,4 @@
+import { MemoryStorage } from '@larder/storage-core'
 import { describe, expect, test } from 'vitest'
 import { entryXml } from './support/documents.js'
 import { ENTRY, type Instance, newInstance } from './support/server.js'
@@ -13,7 +14,7 @@ describe('conditional requests', () => {
   test('a version that the client has is not sent again', async () => {
     const instance = await newInstance()
     const etag = await withEntry(instance)
-    for (const known of [etag, `"other", ${etag}`, `W/${etag}`, '*']) {
+    for (const known of [etag, `"other", ${etag}`, `"with,a,comma",, ${etag}`, `W/${etag}`, '*']) {
       const headers = { 'If-None-Match': known, ...PLAIN }
       const answer = await instance.get('/blog/x', headers)
       expect([answer.status, answer.text, answer.headers.get('etag')], known).toEqual([304, '', etag])
@@ -41,6 +42,61 @@ describe('conditional requests', () => {
     expect((await instance.put('/blog/x', ENTRY, entryXml('z'), { 'If-Match': '*' })).status).toBe(200)
     expect((await instance.put('/blog/x', ENTRY, entryXml('z'), { 'If-None-Match': '*' })).status).toBe(412)
     expect((await instance.call('DELETE', '/blog/x', { 'If-Match': '*' })).status).toBe(204)
+  })
+
+  test('a GET may ask for one version alone', async () => {
+    const instance = await newInstance()
+    await withEntry(instance)
+    await instance.post('/pictures', 'image/png', 'one', { Slug: 'x' })
+    for (const path of ['/blog/x', '/pictures/x/media']) {
+      const etag = (await instance.get(path, PLAIN)).headers.get('etag') ?? ''
+      expect((await instance.get(path, { 'If-Match': `"other", ${etag}` })).status).toBe(200)
+      expect((await instance.get(path, { 'If-Match': '"other"' })).status).toBe(412)
+    }
+  })
+
+  test('a PUT may ask that one version is not there', async () => {
+    const instance = await newInstance()
+    const etag = await withEntry(instance)
+    const statusOf = async (path: string, tag: string) =>
+      (await instance.put(path, ENTRY, entryXml('y'), { 'If-None-Match': tag })).status
+    expect(await statusOf('/blog/x', etag)).toBe(412)
+    expect(await statusOf('/blog/x', '"other"')).toBe(200)
+    // Where nothing is it is that which counts: entries are posted.
+    expect(await statusOf('/blog/nobody', '*')).toBe(404)
+  })
+
+  test('times count where there are no tags, and not before their second is over', async () => {
+    const hour = 3_600_000
+    let now = Math.floor(Date.now() / 1_000) * 1_000 - hour + 300
+    const instance = await newInstance({ storage: new MemoryStorage({ now: () => now }) })
+    await withEntry(instance)
+    await instance.post('/pictures', 'image/png', 'one', { Slug: 'x' })
+    const paths = ['/blog/x', '/pictures/x/media']
+    for (const path of paths) {
+      const time = (await instance.get(path)).headers.get('last-modified') ?? ''
+      expect(Date.parse(time)).toBe(now - 300)
+      const earlier = new Date(now - 5_000).toUTCString()
+      const get = (headers: Record<string, string>) => instance.get(path, headers)
+      expect((await get({ 'If-Modified-Since': time })).status).toBe(304)
+      expect((await get({ 'If-Modified-Since': earlier })).status).toBe(200)
+      expect((await get({ 'If-Modified-Since': 'yesterday' })).status).toBe(200)
+      expect((await get({ 'If-Modified-Since': time, 'If-None-Match': '"other"' })).status).toBe(200)
+      expect((await get({ 'If-Unmodified-Since': time })).status).toBe(200)
+      expect((await get({ 'If-Unmodified-Since': earlier })).status).toBe(412)
+    }
+    const [time, earlier] = [new Date(now).toUTCString(), new Date(now - 5_000).toUTCString()]
+    const writes = async (date: string) => [
+      (await instance.put('/blog/x', ENTRY, entryXml('y'), { 'If-Unmodified-Since': date })).status,
+      (await instance.put('/pictures/x/media', 'image/png', 'y', { 'If-Unmodified-Since': date })).status,
+      (await instance.call('DELETE', '/pictures/x/media', { 'If-Unmodified-Since': date })).status,
+    ]
+    expect(await writes(earlier)).toEqual([412, 412, 412])
+    expect(await writes(time)).toEqual([200, 204, 204])
+    // What was written in this second may be written in it once more.
+    now += hour + 10_000
+    await instance.put('/blog/x', ENTRY, entryXml('z'))
+    expect((await instance.get('/blog/x')).headers.has('last-modified')).toBe(false)
   })
 
   test('media and its entry have versions of their own', async () => {

@@ -16,12 +16,19 @@ describe('what is no entry is refused', () => {
     ['a date that is none', entryXml('x', '<updated>yesterday</updated>'), 400],
     ['a category without a term', entryXml('x', '<category label="y"/>'), 400],
     ['a draft that is neither', entryXml('x', draft('perhaps')), 400],
+    ['a content that is no XHTML', entryXml('x').replace('<content>', '<content type="xhtml">'), 400],
+    ['elements in a text', entryXml('x', '<summary type="html"><b>y</b></summary>'), 400],
+    ['a content here and elsewhere', entryXml('x').replace('<content>', '<content src="urn:x">'), 400],
+    ['an author without a name', entryXml('x', '<author><uri>urn:x</uri></author>'), 400],
+    ['a link that leads nowhere', entryXml('x', '<link rel="related"/>'), 400],
+    ['UTF-8 that says it is UTF-16', `<?xml version="1.0" encoding="utf-16"?>${entryXml('x')}`, 400],
+    ['an entry in UTF-16 that does not say so', Buffer.from(entryXml('x'), 'utf16le'), 400],
     ['a prefix without a namespace', entryXml('x', '<f:y/>'), 400],
     ['a prefix of an attribute without a namespace', entryXml('x', '<y f:z="1"/>'), 400],
     ['a character that XML does not have', entryXml('x&#1;'), 400],
     ['such a character in an attribute', entryXml('x', '<y z="&#1;"/>'), 400],
     ['bytes that are no UTF-8', Buffer.from(entryXml('caf\u{e9}'), 'latin1'), 400],
-    ['an encoding that is not known', `<?xml version="1.0" encoding="koi8-r"?>${entryXml('x')}`, 400],
+    ['an encoding that is not known', `<?xml version="1.0" encoding="koi8-r"?>${entryXml('x')}`, 415],
     ['a document type', `<!DOCTYPE entry>${entryXml('x')}`, 400],
     ['an entity of its own', `<!DOCTYPE entry [<!ENTITY e "boo">]>${entryXml('&e;')}`, 400],
     [
@@ -57,6 +64,15 @@ describe('what is an entry is taken', () => {
     )
     const answer = await instance.post('/blog', ENTRY, body)
     expect([answer.status, wordOf(rootOf(answer.text), 'title')]).toEqual([201, '\u{e9}t\u{e9}'])
+  })
+
+  test('in the encoding that Content-Type tells, which counts more than that of the document', async () => {
+    const instance = await newInstance()
+    const body = Buffer.from(`<?xml version="1.0" encoding="koi8-r"?>${entryXml('\u{e9}t\u{e9}')}`, 'utf16le')
+    const answer = await instance.post('/blog', `${ENTRY};charset="UTF-16LE"`, body)
+    expect([answer.status, wordOf(rootOf(answer.text), 'title')]).toEqual([201, '\u{e9}t\u{e9}'])
+    const other = await instance.post('/blog', `${ENTRY};charset=iso-8859-1`, entryXml('x'))
+    expect(other.status).toBe(415)
   })
 
   test('with the five entities of XML, and CDATA', async () => {

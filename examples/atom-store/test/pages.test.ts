@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { entryXml } from './support/documents.js'
 import { servePages } from './support/pages.js'
 
 const HTML = { Accept: 'text/html' }
@@ -93,13 +94,34 @@ test('nothing that a client has written runs in a page', async () => {
   }
 })
 
+test('a search goes through all entries, a page at a time', async () => {
+  const [url = ''] = await servePages({ pageSize: 10 })
+  for (let i = 1; i <= 300; i++) {
+    const title = i % 20 === 0 ? `A find ${i}` : `Nothing ${i}`
+    const options = { method: 'POST', headers: { 'Content-Type': ATOM }, body: entryXml(title) }
+    expect((await fetch(`${url}/journal`, options)).status).toBe(201)
+  }
+  const found: string[] = []
+  let next: string | undefined = '/pages/search?q=f\u{ef}nd'
+  while (next !== undefined) {
+    const page = await pageAt(`${url}${next}`)
+    found.push(...Array.from(page.matchAll(/>(A find \d+)</g), ([, title = '']) => title))
+    next = /href="([^"]+)">Older in Journal</.exec(page)?.[1]?.replaceAll('&amp;', '&')
+  }
+  expect(found).toEqual(Array.from({ length: 15 }, (_, i) => `A find ${300 - 20 * i}`))
+})
+
 test('mistakes are told in a page, with the status that a program would get', async () => {
   const [url = ''] = await servePages({ maxMediaBytes: 1_000 })
   const statusOf = async (path: string, init: RequestInit = {}): Promise<[number, string]> => {
     const response = await fetch(`${url}${path}`, { headers: HTML, ...init })
     return [response.status, await response.text()]
   }
-  expect((await statusOf('/journal/nothing'))[0]).toBe(404)
+  for (const path of ['/journal/nothing', '/nowhere', '/nowhere/at/all', '/journal?after=x']) {
+    const [status, page] = await statusOf(path)
+    expect([path, status]).toEqual([path, path.includes('?') ? 400 : 404])
+    expect(page).toMatch(/<p class="problem" role="alert">[^<]+\.<\/p>/)
+  }
   expect((await statusOf('/pages/search?in=nowhere'))[0]).toBe(404)
   expect((await statusOf('/pages/archive/new'))[0]).toBe(405)
   expect((await statusOf('/pages/pictures/new'))[0]).toBe(415)
@@ -131,9 +153,10 @@ test('a reader sees no drafts and no forms that work until he signs in', async (
   const [url = ''] = await servePages({ auth: { tokens } })
   const home = await pageAt(url)
   expect(home).toContain('Sign in')
-  expect(await pageAt(`${url}/pages/search?q=unfinished`)).toContain('0 found')
+  expect(await pageAt(`${url}/pages/search?q=unfinished`)).toContain('Nothing found')
   expect((await fetch(`${url}/pages`)).status).toBe(401)
   expect((await fetch(`${url}/pages/journal/new`, form({ title: 'x' }))).status).toBe(401)
+  expect((await fetch(`${url}/pages/statistics`)).status).toBe(401)
   const signedIn = { ...HTML, Authorization: 'Bearer secret' }
   const drafts = await (await fetch(`${url}/pages/search?q=UNFINISHED`, { headers: signedIn })).text()
   expect(drafts).toContain('An unfinished letter')

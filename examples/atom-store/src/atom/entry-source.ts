@@ -2,8 +2,9 @@ import type { Element } from '@xmldom/xmldom'
 import { Problem } from '../problem.js'
 import { APP, ATOM } from './names.js'
 import type { Category } from './entry-record.js'
+import { atomChildren, checkConstructs } from './constructs.js'
 import { childElements, parseXml } from './parse-xml.js'
-import { plainTextOf, textOf } from './text.js'
+import { plainTextOf } from './text.js'
 
 // RFC 4287, section 4.1.2.
 const AT_MOST_ONCE = ['content', 'id', 'published', 'rights', 'source', 'summary', 'title', 'updated']
@@ -20,9 +21,9 @@ export interface EntrySource {
   readonly categories: readonly Category[]
 }
 
-/** Reads an entry document. Throws a `Problem` 400 for what is none by RFC 4287. */
-export function parseEntry(bytes: Uint8Array): EntrySource {
-  const root = parseXml(bytes)
+/** Reads an entry document. Throws a `Problem` 400 for what is none by RFC 4287, and 415 for an encoding not known here. */
+export function parseEntry(bytes: Uint8Array, charset?: string): EntrySource {
+  const root = parseXml(bytes, charset)
   if (root.localName !== 'entry' || root.namespaceURI !== ATOM)
     throw new Problem(400, 'The document is no Atom entry')
   for (const name of AT_MOST_ONCE) {
@@ -30,7 +31,7 @@ export function parseEntry(bytes: Uint8Array): EntrySource {
   }
   const [title] = atomChildren(root, 'title')
   if (title === undefined) throw new Problem(400, 'The entry has no title')
-  for (const name of ['summary', 'rights']) for (const element of atomChildren(root, name)) textOf(element)
+  checkConstructs(root)
   const id = wordOf(root, 'id')
   if (id === '') throw new Problem(400, 'The id is empty')
   return {
@@ -42,10 +43,6 @@ export function parseEntry(bytes: Uint8Array): EntrySource {
     draft: isDraft(root),
     categories: atomChildren(root, 'category').map(categoryOf),
   }
-}
-
-export function atomChildren(parent: Element, name: string): Element[] {
-  return childElements(parent).filter((child) => child.localName === name && child.namespaceURI === ATOM)
 }
 
 function wordOf(root: Element, name: string): string | undefined {

@@ -1,6 +1,7 @@
 import { DOMImplementation, type Element, XMLSerializer } from '@xmldom/xmldom'
 import type { EntryRecord } from './entry-record.js'
-import { atomChildren, type EntrySource } from './entry-source.js'
+import { atomChildren } from './constructs.js'
+import { type EntrySource } from './entry-source.js'
 import { APP, ATOM, XMLNS } from './names.js'
 import { childElements } from './parse-xml.js'
 

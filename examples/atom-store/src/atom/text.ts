@@ -17,7 +17,10 @@ export function textOf(element: Element): Text {
   const type = element.getAttribute('type') ?? 'text'
   if (!isTextType(type))
     throw new Problem(400, `The type of ${element.localName} must be ${TYPES.join(', ')}`)
-  return { type, value: type === 'xhtml' ? insideOf(element) : (element.textContent ?? '') }
+  if (type === 'xhtml') return { type, value: insideOf(element) }
+  if (childElements(element).length > 0)
+    throw new Problem(400, `There are elements in ${element.localName}: escape HTML, or say that it is XHTML`)
+  return { type, value: element.textContent ?? '' }
 }
 
 /** Without tags. */
@@ -27,7 +30,7 @@ export function plainTextOf(element: Element): string {
   return plain.replace(/\s+/g, ' ').trim()
 }
 
-function isTextType(type: string): type is Text['type'] {
+export function isTextType(type: string): type is Text['type'] {
   return TYPES.includes(type)
 }
 

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
 import { ENTRY_TYPE } from '../atom/names.js'
+import type { Version } from '../store/conditions.js'
 import type { Entry } from '../store/entry.js'
 import { Addresses } from './addresses.js'
-import { knownTag } from './conditional.js'
+import { knownTag, lastModified } from './conditional.js'
 import type { Call } from './env.js'
 import { renderEntry } from './render.js'
 import { UNTRUSTED } from './untrusted.js'
@@ -13,19 +14,19 @@ export interface AnswerOptions {
 }
 
 /** To a GET or HEAD: 304 where the client has this version already. */
-export function answer(call: Call, etag: string, type: string, render: () => string): Response {
-  const known = knownTag(call.req.header('if-none-match'), etag)
-  call.header('ETag', known ?? etag)
-  if (known !== undefined) return call.body(null, 304)
-  return call.body(render(), 200, { ...UNTRUSTED, 'Content-Type': withCharset(type) })
+export function answer(call: Call, version: Version, type: string, render: () => string): Response {
+  const { etag, modifiedAt } = version
+  const known = knownTag(call.req.raw, version)
+  const headers = { ...(modifiedAt && lastModified(modifiedAt)), ETag: known ?? etag }
+  if (known !== undefined) return call.body(null, 304, headers)
+  return call.body(render(), 200, { ...headers, ...UNTRUSTED, 'Content-Type': withCharset(type) })
 }
 
-/** An entry as it is stored. */
+/** An entry as it was just stored. */
 export function entryAnswer(
   call: Call,
   collection: string,
   entry: Entry,
-  type: string = ENTRY_TYPE,
   { status = 200, headers = {} }: AnswerOptions = {},
 ): Response {
   const body = renderEntry(collection, entry, new Addresses(call.var.base))
@@ -33,7 +34,7 @@ export function entryAnswer(
     ...headers,
     ...UNTRUSTED,
     ETag: entry.etag,
-    'Content-Type': withCharset(type),
+    'Content-Type': withCharset(ENTRY_TYPE),
   })
 }
 

@@ -11,15 +11,16 @@ import { Authenticator } from './auth.js'
 import { getCollection, postToCollection } from './collections.js'
 import { gzipTag } from './conditional.js'
 import { deleteEntry, getEntry, putEntry } from './entries.js'
-import type { Call, Env } from './env.js'
+import { type Call, type Env, NOBODY } from './env.js'
 import { problemOf } from './failures.js'
 import type { HtmlPages } from './html-pages.js'
 import { deleteMedia, getMedia, putMedia } from './media.js'
-import { preferred } from './negotiate.js'
+import { preferred, wantsPage } from './negotiate.js'
+import { checkOrigin } from './origin.js'
 import { renderService } from './render.js'
+import { resource, SAFE } from './resource.js'
 
 const SERVICE_TYPES = [SERVICE_TYPE, 'application/xml', 'text/xml']
-const READING = ['GET', 'HEAD']
 
 export interface AppOptions {
   readonly store: AtomStore
@@ -30,85 +31,100 @@ export interface AppOptions {
 }
 
 /** The Atom Publishing Protocol over a store: RFC 5023. */
-export function createApp({ store, config, pages, onFault }: AppOptions): Hono<Env> {
+export function createApp(options: AppOptions): Hono<Env> {
   const app = new Hono<Env>()
-  const authenticator = new Authenticator(config.auth)
+  addErrors(app, options)
+  addHeaders(app)
+  app.use(compress({ encoding: 'gzip' }))
+  addViewer(app, options)
+  addAddresses(app, options)
+  return app
+}
+
+/** In words for people, or as a page where a browser asks. */
+function addErrors(app: Hono<Env>, { pages, onFault }: AppOptions): void {
   app.onError((error, call) => {
     const problem = problemOf(error)
     // Nobody waits for the answer of a call that was given up.
     if (problem.status >= 500 && !call.req.raw.signal.aborted) onFault?.(problem.cause ?? problem)
-    return call.text(`${problem.message}\n`, problem.status, { ...problem.headers })
+    for (const [name, value] of Object.entries(problem.headers)) call.header(name, value)
+    // The browser is to ask for a name and a password.
+    if (pages !== undefined && problem.status !== 401 && wantsPage(call.req.raw))
+      return pages.problem(call, problem)
+    return call.text(`${problem.message}\n`, problem.status)
   })
-  app.notFound((call) => call.text('There is nothing here\n', 404))
+}
+
+function addHeaders(app: Hono<Env>): void {
   app.use(async (call, next) => {
+    call.set('viewer', NOBODY)
     await next()
-    call.header('Cache-Control', 'no-cache')
+    call.header('Cache-Control', cachingOf(call))
     call.header('Vary', 'Accept, Accept-Encoding, Authorization')
     // In gzip it is the same version in other bytes.
     const etag = call.res.headers.get('etag')
     if (etag !== null && call.res.headers.get('content-encoding') === 'gzip')
       call.header('ETag', gzipTag(etag))
   })
-  app.use(compress({ encoding: 'gzip' }))
+}
+
+/** A copy has to be asked about each time, and is for nobody else where it took a name and a password. */
+function cachingOf({ res, var: { viewer } }: Call): string {
+  if (res.status >= 400) return 'no-store'
+  return res.headers.get('cache-control') ?? (viewer.isPublic ? 'no-cache' : 'private, no-cache')
+}
+
+function addViewer(app: Hono<Env>, { config }: AppOptions): void {
+  const authenticator = new Authenticator(config.auth)
   app.use(async (call, next) => {
     call.set('base', (config.baseUrl ?? new URL(call.req.url).origin).replace(/\/$/, ''))
-    const viewer = await authenticator.viewerOf(call.req.raw)
+    const viewer = await authenticator.viewerOf(call)
     call.set('viewer', viewer)
-    const isReading = READING.includes(call.req.method)
-    if (isReading ? !viewer.mayRead : !viewer.isEditor) throw authenticator.challenge('Sign in first')
-    if (!isReading) checkOrigin(call)
+    const isSafe = SAFE.includes(call.req.method)
+    if (isSafe ? !viewer.mayRead : !viewer.isEditor) throw authenticator.challenge('Sign in first')
+    if (!isSafe) checkOrigin(call)
     await next()
   })
+}
 
+function addAddresses(app: Hono<Env>, { store, config, pages }: AppOptions): void {
   const service = (call: Call): Response => {
     const body = renderService(store, new Addresses(call.var.base))
-    return answer(call, tagOf(body), SERVICE_TYPE, () => body)
+    return answer(call, { etag: tagOf(body) }, SERVICE_TYPE, () => body)
   }
-  app.get('/service', (call) => service(call))
-  app.get('/', async (call) => {
-    const type = preferred(
-      call.req.raw,
-      pages === undefined ? SERVICE_TYPES : [...SERVICE_TYPES, 'text/html'],
-    )
-    return type === 'text/html' && pages !== undefined ? pages.home(call) : service(call)
-  })
-  pages?.mount(app)
-
+  const home = (call: Call): Response | Promise<Response> => {
+    const types = pages === undefined ? SERVICE_TYPES : [...SERVICE_TYPES, 'text/html']
+    return preferred(call.req.raw, types) === 'text/html' && pages ? pages.home(call) : service(call)
+  }
   const found = (call: Call): Collection => {
     const collection = store.collection(call.req.param('collection') ?? '')
     if (collection === undefined) throw new Problem(404, 'There is no such collection')
-    const { method } = call.req
-    if (collection.isReadOnly && !READING.includes(method)) throw notAllowed(method, READING)
     return collection
   }
   const nameOf = (call: Call): string => call.req.param('name') ?? ''
+  const isReadOnly = (call: Call): boolean => found(call).isReadOnly
 
-  app.get('/:collection', (call) => getCollection(call, found(call), pages))
-  app.post('/:collection', (call) => postToCollection(call, found(call), config))
-  app.all('/:collection', (call) => refuse(call, found, [...READING, 'POST']))
-  app.get('/:collection/:name', (call) => getEntry(call, found(call), nameOf(call), pages))
-  app.put('/:collection/:name', (call) => putEntry(call, found(call), nameOf(call), config))
-  app.delete('/:collection/:name', (call) => deleteEntry(call, found(call), nameOf(call), config))
-  app.all('/:collection/:name', (call) => refuse(call, found, [...READING, 'PUT', 'DELETE']))
-  app.get('/:collection/:name/media', (call) => getMedia(call, found(call), nameOf(call)))
-  app.put('/:collection/:name/media', (call) => putMedia(call, found(call), nameOf(call), config))
-  app.delete('/:collection/:name/media', (call) => deleteMedia(call, found(call), nameOf(call), config))
-  app.all('/:collection/:name/media', (call) => refuse(call, found, [...READING, 'PUT', 'DELETE']))
-  return app
-}
-
-/** A page elsewhere must not write in the name of whoever is signed in here. */
-function checkOrigin(call: Call): void {
-  const origin = call.req.header('origin')
-  if (origin !== undefined && origin !== call.var.base && origin !== new URL(call.req.url).origin)
-    throw new Problem(403, 'Pages of other servers cannot write here')
-}
-
-function refuse(call: Call, found: (call: Call) => Collection, allowed: readonly string[]): never {
-  found(call)
-  throw notAllowed(call.req.method, allowed)
-}
-
-function notAllowed(method: string, allowed: readonly string[]): Problem {
-  return new Problem(405, `${method} is not possible here`, { headers: { Allow: allowed.join(', ') } })
+  resource(app, '/', { GET: home })
+  resource(app, '/service', { GET: service })
+  pages?.mount(app)
+  const ofCollection = {
+    GET: (call: Call) => getCollection(call, found(call), pages),
+    POST: (call: Call) => postToCollection(call, found(call), config),
+  }
+  resource(app, '/:collection', ofCollection, isReadOnly)
+  const ofEntry = {
+    GET: (call: Call) => getEntry(call, found(call), nameOf(call), pages),
+    PUT: (call: Call) => putEntry(call, found(call), nameOf(call), config),
+    DELETE: (call: Call) => deleteEntry(call, found(call), nameOf(call), config),
+  }
+  resource(app, '/:collection/:name', ofEntry, isReadOnly)
+  const ofMedia = {
+    GET: (call: Call) => getMedia(call, found(call), nameOf(call)),
+    PUT: (call: Call) => putMedia(call, found(call), nameOf(call), config),
+    DELETE: (call: Call) => deleteMedia(call, found(call), nameOf(call), config),
+  }
+  resource(app, '/:collection/:name/media', ofMedia, isReadOnly)
+  app.all('*', () => {
+    throw new Problem(404, 'There is nothing here')
+  })
 }

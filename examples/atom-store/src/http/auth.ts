@@ -1,36 +1,41 @@
+import { getConnInfo } from '@hono/node-server/conninfo'
+import { auth as basicOf } from 'hono/utils/basic-auth'
 import { createHash, scrypt, timingSafeEqual } from 'node:crypto'
 import { promisify } from 'node:util'
-import { auth as basicOf } from 'hono/utils/basic-auth'
 import type { AuthConfig } from '../config.js'
 import { Problem } from '../problem.js'
-import type { Viewer } from './env.js'
+import { type Call, NOBODY, type Viewer } from './env.js'
+import { Guesses } from './guesses.js'
 
 const HASH_BYTES = 32
 const MAX_REMEMBERED = 1_000
 const derive = promisify<string, Buffer, number, Buffer>(scrypt)
 
-const EVERYBODY: Viewer = Object.freeze({ user: undefined, mayRead: true, isEditor: true })
+const EVERYBODY: Viewer = Object.freeze({ user: undefined, mayRead: true, isEditor: true, isPublic: true })
 
-/** Finds out who asks. Throws a `Problem` 401 for credentials that are wrong. */
+/** Finds out who asks. */
 export class Authenticator {
   readonly #config: AuthConfig | undefined
-  /** Passwords that were right, as digests: a hash that is slow to guess is slow at every request. */
-  readonly #known = new Set<string>()
+  readonly #guesses: Guesses
+  /** Who they are for, by digest: what is slow to guess is slow to check, and what was right once is not held up again. */
+  readonly #known = new Map<string, Promise<string | undefined>>()
 
   constructor(config: AuthConfig | undefined) {
     this.#config = config
+    this.#guesses = new Guesses(config?.maxGuesses ?? 0)
   }
 
-  async viewerOf(request: Request): Promise<Viewer> {
+  /** Throws a `Problem` 401 for credentials that are wrong, and 429 where they were too often. */
+  async viewerOf(call: Call): Promise<Viewer> {
     const config = this.#config
     if (config === undefined) return EVERYBODY
-    const header = request.headers.get('authorization')
-    if (header === null) return { user: undefined, mayRead: config.publicReading, isEditor: false }
-    const user = /^bearer /i.test(header)
-      ? userOfToken(config, header.slice('bearer '.length).trim())
-      : await this.#userOfPassword(config, request)
+    const { publicReading } = config
+    if (call.req.header('authorization') === undefined)
+      return { ...NOBODY, mayRead: publicReading, isPublic: publicReading }
+    const given = credentialsOf(config, call.req.raw)
+    const user = given && (await this.#checked(getConnInfo(call).remote.address ?? '', given))
     if (user === undefined) throw this.challenge('The name, password or token is wrong')
-    return { user, mayRead: true, isEditor: true }
+    return { user, mayRead: true, isEditor: true, isPublic: false }
   }
 
   challenge(message: string): Problem {
@@ -42,20 +47,39 @@ export class Authenticator {
     })
   }
 
-  async #userOfPassword({ users }: AuthConfig, request: Request): Promise<string | undefined> {
-    const given = basicOf(request)
-    if (given === undefined) return undefined
-    const user = users.find(({ name }) => name === given.username)
-    const digest = sha256(`${user?.password ?? ''} ${given.password}`).toString('hex')
-    if (this.#known.has(digest)) return user?.name
-    // Also for a name that nobody has, which takes as long.
-    const [, salt = '', hash = ''] = (user?.password ?? 'scrypt:00:00').split(':')
-    const derived = await derive(given.password, Buffer.from(salt, 'hex'), HASH_BYTES)
-    if (user === undefined || !isSame(derived, Buffer.from(hash, 'hex'))) return undefined
+  async #checked(address: string, { name, secret, check }: Credentials): Promise<string | undefined> {
+    const digest = sha256(JSON.stringify([name, secret])).toString('hex')
+    const known = this.#known.get(digest)
+    if (known !== undefined) return known
     if (this.#known.size >= MAX_REMEMBERED) this.#known.clear()
-    this.#known.add(digest)
-    return user.name
+    const checked = this.#guesses.limit(address, name, check)
+    this.#known.set(digest, checked)
+    const user = await checked.catch(() => undefined)
+    if (user === undefined) this.#known.delete(digest)
+    return checked
   }
+}
+
+interface Credentials {
+  /** Empty for a token. */
+  readonly name: string
+  readonly secret: string
+  /** Resolves to the name of the user that they are right for. */
+  readonly check: () => Promise<string | undefined>
+}
+
+function credentialsOf({ users, tokens }: AuthConfig, request: Request): Credentials | undefined {
+  const token = /^bearer +(\S+)$/i.exec(request.headers.get('authorization')?.trim() ?? '')?.[1]
+  if (token !== undefined) {
+    const hash = sha256(token)
+    const found = tokens.find(({ sha256: wanted }) => isSame(hash, Buffer.from(wanted, 'hex')))
+    return { name: '', secret: token, check: () => Promise.resolve(found?.name) }
+  }
+  const given = basicOf(request)
+  if (given === undefined) return undefined
+  const { username: name, password: secret } = given
+  const hash = users.find((user) => user.name === name)?.password
+  return { name, secret, check: async () => ((await isPassword(secret, hash)) ? name : undefined) }
 }
 
 /** As the configuration takes it. */
@@ -64,9 +88,11 @@ export async function hashPassword(password: string, salt: Buffer): Promise<stri
   return `scrypt:${salt.toString('hex')}:${hash.toString('hex')}`
 }
 
-function userOfToken({ tokens }: AuthConfig, token: string): string | undefined {
-  const given = sha256(token)
-  return tokens.find(({ sha256: hash }) => isSame(given, Buffer.from(hash, 'hex')))?.name
+/** Takes as long where there is no such user. */
+async function isPassword(password: string, hash = 'scrypt:00:00'): Promise<boolean> {
+  const [, salt = '', wanted = ''] = hash.split(':')
+  const derived = await derive(password, Buffer.from(salt, 'hex'), HASH_BYTES)
+  return isSame(derived, Buffer.from(wanted, 'hex'))
 }
 
 function sha256(text: string): Buffer {

@@ -1,22 +1,42 @@
+import { type EntrySource, parseEntry } from '../atom/entry-source.js'
+import { parameterOf } from '../media-type.js'
 import type { Media } from '../store/media.js'
 import { Problem } from '../problem.js'
 
 /** What is no larger is held in memory, and can be stored a second time where a name is taken or somebody was faster. */
 const IN_MEMORY = 1024 * 1024
 
-/** The whole body. Throws a `Problem` 411 or 413. */
+/** The whole body. Throws a `Problem` 400, 411, 413 or 415. */
 export async function readBody(request: Request, maxBytes: number): Promise<Buffer> {
+  checkCoding(request)
   checkLength(request, maxBytes)
   const chunks: Uint8Array[] = []
   for await (const chunk of limited(request.body, maxBytes)) chunks.push(chunk)
   return Buffer.concat(chunks)
 }
 
-/** The body as media, as a stream where it is large or of unknown length. Throws a `Problem` 411 or 413. */
+/** An entry document. Throws a `Problem` 400, 411, 413 or 415. */
+export async function entryBody(request: Request, maxBytes: number): Promise<EntrySource> {
+  const charset = parameterOf(request.headers.get('content-type') ?? '', 'charset')
+  return parseEntry(await readBody(request, maxBytes), charset)
+}
+
+/** The body as media, as a stream where it is large or of unknown length. Throws a `Problem` 400, 411, 413 or 415. */
 export async function mediaBody(request: Request, type: string, maxBytes: number): Promise<Media> {
+  checkCoding(request)
   const length = checkLength(request, maxBytes)
   if (length !== undefined && length <= IN_MEMORY) return { type, bytes: await readBody(request, maxBytes) }
   return { type, stream: limited(request.body, maxBytes) }
+}
+
+/** Bodies come as they are, and whole. */
+function checkCoding({ headers }: Request): void {
+  const coding = headers.get('content-encoding') ?? 'identity'
+  if (coding.toLowerCase() !== 'identity')
+    throw new Problem(415, `A body in ${coding} is not accepted`, {
+      headers: { 'Accept-Encoding': 'identity' },
+    })
+  if (headers.has('content-range')) throw new Problem(400, 'A part of a body cannot be stored')
 }
 
 /** The length that the client tells; undefined where it sends chunks. */

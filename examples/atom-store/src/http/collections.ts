@@ -1,14 +1,13 @@
 import { ENTRY_TYPE, FEED_TYPE } from '../atom/names.js'
-import { parseEntry } from '../atom/entry-source.js'
 import type { Config } from '../config.js'
 import { mediaTypeOf } from '../media-type.js'
 import { Problem } from '../problem.js'
 import type { Collection } from '../store/collection.js'
-import type { FeedPage, PagePlace } from '../store/feed-page.js'
+import type { FeedOptions, FeedPage, PagePlace } from '../store/feed-page.js'
 import { decodeSlug } from '../store/slug.js'
 import { Addresses } from './addresses.js'
 import { answer, entryAnswer, tagOf } from './answer.js'
-import { mediaBody, readBody } from './body.js'
+import { entryBody, mediaBody } from './body.js'
 import type { Call } from './env.js'
 import type { HtmlPages } from './html-pages.js'
 import { preferred } from './negotiate.js'
@@ -23,13 +22,11 @@ export async function getCollection(
   pages?: HtmlPages,
 ): Promise<Response> {
   const place = placeOf(call)
-  const withDrafts = seesDrafts(call)
   const types = pages === undefined ? FEED_TYPES : [...FEED_TYPES, 'text/html']
   const type = preferred(call.req.raw, types)
-  if (type === 'text/html' && pages !== undefined)
-    return pages.collection(call, collection, place, withDrafts)
-  const page = await collection.page(place, { signal: call.req.raw.signal })
-  const entries = withDrafts ? page.entries : page.entries.filter(({ record }) => !record.draft)
+  if (type === 'text/html' && pages !== undefined) return pages.collection(call, collection, place)
+  const page = await collection.page(place, feedOptions(call))
+  const { entries } = page
   const addresses = new Addresses(call.var.base)
   const parts = {
     id: addresses.collection(collection.name),
@@ -43,7 +40,7 @@ export async function getCollection(
     parts.links,
     entries.map(({ name, etag }) => [name, etag]),
   ])
-  return answer(call, etag, type, () => renderFeed(collection.name, parts, addresses))
+  return answer(call, { etag }, type, () => renderFeed(collection.name, parts, addresses))
 }
 
 /** A new entry, or media with an entry of its own. */
@@ -61,11 +58,11 @@ export async function postToCollection(
   }
   const entry =
     mediaType === ENTRY_TYPE
-      ? await collection.create(parseEntry(await readBody(request, config.maxEntryBytes)), options)
+      ? await collection.create(await entryBody(request, config.maxEntryBytes), options)
       : await collection.createMedia(await mediaBody(request, mediaType, config.maxMediaBytes), options)
   const location = new Addresses(call.var.base).entry(collection.name, entry.name)
   const headers = { Location: location, 'Content-Location': location }
-  return entryAnswer(call, collection.name, entry, ENTRY_TYPE, { status: 201, headers })
+  return entryAnswer(call, collection.name, entry, { status: 201, headers })
 }
 
 /** Of the body. Throws a `Problem` 415 for what the collection has no place for. */
@@ -81,6 +78,12 @@ export function acceptedType(call: Call, collection: Collection): string {
 export function seesDrafts(call: Call): boolean {
   const { isEditor, user } = call.var.viewer
   return isEditor && (user !== undefined || call.req.query('drafts') === 'yes')
+}
+
+/** Without drafts for those who do not see them. */
+export function feedOptions(call: Call): Pick<FeedOptions, 'isShown' | 'signal'> {
+  const withDrafts = seesDrafts(call)
+  return { isShown: ({ draft }) => withDrafts || !draft, signal: call.req.raw.signal }
 }
 
 function extraOf(call: Call): Readonly<Record<string, string>> {

@@ -1,22 +1,48 @@
-import type { IfMatch } from '../store/conditions.js'
+import {
+  checkConditions,
+  type Conditions,
+  isModifiedSince,
+  type Tags,
+  type Version,
+} from '../store/conditions.js'
 import { Problem } from '../problem.js'
 
-const TAG = /^(W\/)?"([\x21\x23-\x7e\x80-\xff]*)"$/
+const TAG = /(W\/)?"([\x21\x23-\x7e\x80-\xff]*)"/g
 /** What stands for the same version, compressed on the way. */
 const GZIP = '-gzip'
 
-/** The tags of `If-Match`; weak ones match nothing. Throws a `Problem` 400 for what is no list of tags. */
-export function ifMatchOf(header: string | undefined): IfMatch {
-  if (header === undefined) return undefined
-  if (header.trim() === '*') return '*'
-  return tagsOf('If-Match', header).flatMap(({ weak, tag }) => (weak ? [] : [tag]))
+/** A tag as the client has it, and that of the version which it means. */
+interface GivenTag {
+  readonly given: string
+  readonly etag: string
+  readonly isWeak: boolean
 }
 
-/** The client's own tag of this version, where it has it already. */
-export function knownTag(ifNoneMatch: string | undefined, etag: string): string | undefined {
-  if (ifNoneMatch === undefined) return undefined
+/** For a write. Weak tags of `If-Match` match nothing. Throws a `Problem` 400 for what is no list of tags. */
+export function conditionsOf({ headers }: Request): Conditions {
+  const strong = (tags: readonly GivenTag[]): readonly GivenTag[] => tags.filter(({ isWeak }) => !isWeak)
+  return {
+    ifMatch: etagsOf(headers, 'If-Match', strong),
+    ifUnmodifiedSince: dateOf(headers, 'If-Unmodified-Since'),
+    ifNoneMatch: etagsOf(headers, 'If-None-Match'),
+  }
+}
+
+/**
+ * For a GET or HEAD: the client's own tag of this version, where it has it already. Throws a `Problem` 412 where it asks
+ * for another one.
+ */
+export function knownTag(request: Request, version: Version): string | undefined {
+  const { headers } = request
+  const { etag, modifiedAt } = version
+  checkConditions({ ...conditionsOf(request), ifNoneMatch: undefined }, version)
+  const ifNoneMatch = headers.get('if-none-match')
+  if (ifNoneMatch === null) {
+    const since = modifiedAt && dateOf(headers, 'If-Modified-Since')
+    return since === undefined || isModifiedSince(since, modifiedAt) ? undefined : etag
+  }
   if (ifNoneMatch.trim() === '*') return etag
-  return tagsOf('If-None-Match', ifNoneMatch).find(({ tag }) => tag === etag)?.given
+  return tagsIn('If-None-Match', ifNoneMatch).find((tag) => tag.etag === etag)?.given
 }
 
 /** The entity tag of the same version in gzip, which is another sequence of bytes. */
@@ -24,13 +50,36 @@ export function gzipTag(etag: string): string {
   return etag.replace(/^(?:W\/)?"(.*)"$/, `"$1${GZIP}"`)
 }
 
-function tagsOf(name: string, header: string): { weak: boolean; tag: string; given: string }[] {
-  return header.split(',').flatMap((part) => {
-    if (part.trim() === '') return []
-    const match = TAG.exec(part.trim())
-    if (match === null) throw new Problem(400, `${name} is no list of entity tags`)
-    const opaque = match[2] ?? ''
-    const tag = opaque.endsWith(GZIP) ? opaque.slice(0, -GZIP.length) : opaque
-    return { weak: match[1] !== undefined, tag: `"${tag}"`, given: `"${opaque}"` }
+/**
+ * `Last-Modified`, once its second is over: a header tells no more than seconds, and whoever asks by it alone must not
+ * miss what is written later in the same one.
+ */
+export function lastModified(modifiedAt: Date): Readonly<Record<string, string>> {
+  const text = modifiedAt.toUTCString()
+  return Date.parse(text) + 1_000 <= Date.now() ? { 'Last-Modified': text } : {}
+}
+
+function etagsOf(
+  headers: Headers,
+  name: string,
+  usable = (tags: readonly GivenTag[]): readonly GivenTag[] => tags,
+): Tags | undefined {
+  const header = headers.get(name)
+  if (header === null) return undefined
+  if (header.trim() === '*') return '*'
+  return usable(tagsIn(name, header)).map(({ etag }) => etag)
+}
+
+function tagsIn(name: string, header: string): GivenTag[] {
+  if (!/^[\s,]*$/.test(header.replace(TAG, ''))) throw new Problem(400, `${name} is no list of entity tags`)
+  return Array.from(header.matchAll(TAG), ([, weak, opaque = '']) => {
+    const own = opaque.endsWith(GZIP) ? opaque.slice(0, -GZIP.length) : opaque
+    return { given: `"${opaque}"`, etag: `"${own}"`, isWeak: weak !== undefined }
   })
+}
+
+/** What is no date is passed over. */
+function dateOf(headers: Headers, name: string): Date | undefined {
+  const time = Date.parse(headers.get(name) ?? '')
+  return Number.isNaN(time) ? undefined : new Date(time)
 }

@@ -1,5 +1,4 @@
 import { ENTRY_TYPE } from '../atom/names.js'
-import { parseEntry } from '../atom/entry-source.js'
 import type { Config } from '../config.js'
 import { mediaTypeOf } from '../media-type.js'
 import { Problem } from '../problem.js'
@@ -7,8 +6,8 @@ import type { Collection, WriteRequest } from '../store/collection.js'
 import type { Entry } from '../store/entry.js'
 import { Addresses } from './addresses.js'
 import { answer, entryAnswer } from './answer.js'
-import { readBody } from './body.js'
-import { ifMatchOf } from './conditional.js'
+import { entryBody } from './body.js'
+import { conditionsOf } from './conditional.js'
 import type { Call } from './env.js'
 import type { HtmlPages } from './html-pages.js'
 import { preferred } from './negotiate.js'
@@ -25,9 +24,7 @@ export async function getEntry(
   const type = preferred(call.req.raw, pages === undefined ? ENTRY_TYPES : [...ENTRY_TYPES, 'text/html'])
   if (type === 'text/html' && pages !== undefined) return pages.entry(call, collection, name)
   const entry = await visibleEntry(call, collection, name)
-  return answer(call, entry.etag, type, () =>
-    renderEntry(collection.name, entry, new Addresses(call.var.base)),
-  )
+  return answer(call, entry, type, () => renderEntry(collection.name, entry, new Addresses(call.var.base)))
 }
 
 export async function putEntry(
@@ -40,7 +37,7 @@ export async function putEntry(
   const type = call.req.header('content-type')
   if (mediaTypeOf(type) !== ENTRY_TYPE)
     throw new Problem(415, `${type ?? 'A body without a Content-Type'} is no Atom entry`)
-  const source = parseEntry(await readBody(call.req.raw, config.maxEntryBytes))
+  const source = await entryBody(call.req.raw, config.maxEntryBytes)
   return entryAnswer(call, collection.name, await collection.update(name, source, request))
 }
 
@@ -63,10 +60,8 @@ export async function visibleEntry(call: Call, collection: Collection, name: str
 
 /** Throws a `Problem` 428 where the configuration wants a condition and there is none. */
 export function conditions(call: Call, config: Config): WriteRequest {
-  const ifMatch = ifMatchOf(call.req.header('if-match'))
-  if (config.requireConditions && ifMatch === undefined)
+  const given = conditionsOf(call.req.raw)
+  if (config.requireConditions && given.ifMatch === undefined)
     throw new Problem(428, 'Say with If-Match which version is meant')
-  if (call.req.header('if-none-match')?.trim() === '*')
-    throw new Problem(412, 'If-None-Match: * asks for what does not exist; new entries are posted')
-  return { user: call.var.viewer.user, ifMatch, signal: call.req.raw.signal }
+  return { ...given, user: call.var.viewer.user, signal: call.req.raw.signal }
 }

@@ -7,7 +7,17 @@ export interface Viewer {
   readonly mayRead: boolean
   /** May write, and read drafts. */
   readonly isEditor: boolean
+  /** Sees no more than everybody does. */
+  readonly isPublic: boolean
 }
+
+/** As long as nothing is known of who asks. */
+export const NOBODY: Viewer = Object.freeze({
+  user: undefined,
+  mayRead: false,
+  isEditor: false,
+  isPublic: false,
+})
 
 export interface Env {
   readonly Variables: {

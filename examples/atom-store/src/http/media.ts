@@ -4,27 +4,46 @@ import { Problem } from '../problem.js'
 import type { Collection } from '../store/collection.js'
 import { mediaBody } from './body.js'
 import { acceptedType } from './collections.js'
-import { knownTag } from './conditional.js'
+import { knownTag, lastModified } from './conditional.js'
 import { conditions, visibleEntry } from './entries.js'
 import type { Call } from './env.js'
+import { bytesIn, rangeOf } from './range.js'
 import { UNTRUSTED } from './untrusted.js'
 
 export async function getMedia(call: Call, collection: Collection, name: string): Promise<Response> {
   const { record } = await visibleEntry(call, collection, name)
   const media = await collection.openMedia(name, { signal: call.req.raw.signal })
-  if (media === undefined || record.mediaType === undefined) throw new Problem(404, 'There is no media here')
-  const { etag, size, modifiedAt } = media
-  const headers = { ...UNTRUSTED, ETag: etag, 'Last-Modified': modifiedAt.toUTCString() }
-  if (knownTag(call.req.header('if-none-match'), etag) !== undefined) {
-    await close(media)
-    return call.body(null, 304, headers)
+  if (media === undefined) throw noMedia()
+  let isRead = false
+  try {
+    if (record.mediaType === undefined) throw noMedia()
+    const response = mediaAnswer(call, media, record.mediaType)
+    isRead = response.body !== null
+    return response
+  } finally {
+    if (!isRead) await media.stream[Symbol.asyncIterator]().return?.()
   }
-  const described = { ...headers, 'Content-Type': record.mediaType, 'Content-Length': String(size) }
-  if (call.req.method === 'HEAD') {
-    await close(media)
-    return call.body(null, 200, described)
+}
+
+/** All of it, the range that is asked for, or that the client has it already. */
+function mediaAnswer(call: Call, media: PartStream, type: string): Response {
+  const { etag, size, modifiedAt, stream } = media
+  const headers = { ...UNTRUSTED, ...lastModified(modifiedAt), ETag: etag, 'Accept-Ranges': 'bytes' }
+  const known = knownTag(call.req.raw, media)
+  if (known !== undefined) return call.body(null, 304, { ...headers, ETag: known })
+  const range = rangeOf(call.req.raw, size, media)
+  if (range === undefined) {
+    const whole = { ...headers, 'Content-Type': type, 'Content-Length': String(size) }
+    if (call.req.method === 'HEAD') return call.body(null, 200, whole)
+    return call.body(ReadableStream.from(stream), 200, whole)
   }
-  return call.body(ReadableStream.from(media.stream), 200, described)
+  const { start, end } = range
+  return call.body(ReadableStream.from(bytesIn(stream, range)), 206, {
+    ...headers,
+    'Content-Type': type,
+    'Content-Length': String(end + 1 - start),
+    'Content-Range': `bytes ${start}-${end}/${size}`,
+  })
 }
 
 export async function putMedia(
@@ -37,8 +56,8 @@ export async function putMedia(
   const type = acceptedType(call, collection)
   const media = await mediaBody(call.req.raw, type, config.maxMediaBytes)
   await collection.updateMedia(name, media, request)
-  const etag = await collection.mediaTag(name, request)
-  return call.body(null, 204, etag === undefined ? {} : { ETag: etag })
+  const version = await collection.mediaVersion(name, request)
+  return call.body(null, 204, version === undefined ? {} : { ETag: version.etag })
 }
 
 export async function deleteMedia(
@@ -51,6 +70,6 @@ export async function deleteMedia(
   return call.body(null, 204)
 }
 
-async function close({ stream }: PartStream): Promise<void> {
-  await stream[Symbol.asyncIterator]().return?.()
+function noMedia(): Problem {
+  return new Problem(404, 'There is no media here')
 }

@@ -50,13 +50,13 @@ export function renderFeed(
   { id, title, links, entries }: FeedParts,
   addresses: Addresses,
 ): string {
-  const updated = (entries[0]?.editedAt ?? new Date(0)).toISOString()
+  const updated = (entries[0]?.modifiedAt ?? new Date(0)).toISOString()
   const head = `<id>${escapeXml(id)}</id><title>${escapeXml(title)}</title><updated>${updated}</updated>`
   const members = entries.map((entry) => entryElement(collection, entry, addresses)).join('\n')
   return `${DECLARATION}<feed xmlns="${ATOM}">${head}${links.map(linkElement).join('')}\n${members}\n</feed>`
 }
 
-function entryElement(collection: string, { name, record, editedAt }: Entry, addresses: Addresses): string {
+function entryElement(collection: string, { name, record, modifiedAt }: Entry, addresses: Addresses): string {
   const href = addresses.entry(collection, name)
   const links: Link[] = [
     { rel: 'self', href, type: ENTRY_TYPE },
@@ -69,7 +69,7 @@ function entryElement(collection: string, { name, record, editedAt }: Entry, add
     links.push({ rel: 'edit-media', href: src, type: record.mediaType })
     content = `<content${attributes({ type: record.mediaType, src })}/>`
   }
-  const edited = `<app:edited xmlns:app="${APP}">${editedAt.toISOString()}</app:edited>`
+  const edited = `<app:edited xmlns:app="${APP}">${modifiedAt.toISOString()}</app:edited>`
   const { xml } = record
   return `${xml.slice(0, -END.length)}${edited}${links.map(linkElement).join('')}${content}${END}`
 }

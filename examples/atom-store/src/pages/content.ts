@@ -1,6 +1,6 @@
 import { html, raw } from 'hono/html'
 import sanitizeHtml from 'sanitize-html'
-import { atomChildren } from '../atom/entry-source.js'
+import { atomChildren } from '../atom/constructs.js'
 import { parseXml } from '../atom/parse-xml.js'
 import { type Text, textOf } from '../atom/text.js'
 import type { Collection } from '../store/collection.js'

@@ -39,7 +39,7 @@ export function newEditor({ maxEntryBytes, maxMediaBytes }: Config): Editor {
         ${entryForm({ collection, fields, problem: problem?.message })}`,
       status: problem?.status,
     })
-    if (call.req.method === 'GET') return page(NO_FIELDS)
+    if (call.req.method !== 'POST') return page(NO_FIELDS)
     const fields = readFields(await read(call), collection)
     return orAgain(
       async () => {
@@ -60,7 +60,7 @@ export function newEditor({ maxEntryBytes, maxMediaBytes }: Config): Editor {
         ${entryForm({ collection, fields, etag, isMedia: record.mediaType !== undefined, problem })}`,
       status: problem === undefined ? 200 : 409,
     })
-    if (call.req.method === 'GET') return page(entry, fieldsOf(entry))
+    if (call.req.method !== 'POST') return page(entry, fieldsOf(entry))
     const form = await read(call)
     const fields = readFields(form, collection)
     return orAgain(
@@ -90,7 +90,7 @@ export function newEditor({ maxEntryBytes, maxMediaBytes }: Config): Editor {
         ${uploadForm(collection, problem?.message)}`,
       status: problem?.status,
     })
-    if (call.req.method === 'GET') return page()
+    if (call.req.method !== 'POST') return page()
     return orAgain(async () => {
       const { media, fields, fileName } = await readUpload(call.req.raw, maxMediaBytes)
       checkAccepted(collection, media.type)
@@ -106,10 +106,10 @@ export function newEditor({ maxEntryBytes, maxMediaBytes }: Config): Editor {
     const page = async (problem?: Problem): Promise<Page> => ({
       title: `Replace ${record.title}`,
       body: html`<h1>Replace the file of ${record.title}</h1>
-        ${uploadForm(collection, problem?.message, (await collection.mediaTag(name)) ?? '')}`,
+        ${uploadForm(collection, problem?.message, (await collection.mediaVersion(name))?.etag ?? '')}`,
       status: problem?.status,
     })
-    if (call.req.method === 'GET') return page()
+    if (call.req.method !== 'POST') return page()
     return orAgain(async () => {
       const { media, fields } = await readUpload(call.req.raw, maxMediaBytes)
       checkAccepted(collection, media.type)
@@ -131,7 +131,7 @@ export function newEditor({ maxEntryBytes, maxMediaBytes }: Config): Editor {
         </form>`,
       status: problem?.status,
     })
-    if (call.req.method === 'GET') return page()
+    if (call.req.method !== 'POST') return page()
     const form = await read(call)
     return orAgain(async () => {
       await collection.remove(name, { ...requestOf(call), ifMatch: [form.get('etag') ?? ''] })

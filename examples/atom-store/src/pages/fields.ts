@@ -1,6 +1,7 @@
 import { DOMImplementation, type Element, XMLSerializer } from '@xmldom/xmldom'
 import type { Category } from '../atom/entry-record.js'
-import { atomChildren, type EntrySource, parseEntry } from '../atom/entry-source.js'
+import { atomChildren } from '../atom/constructs.js'
+import { type EntrySource, parseEntry } from '../atom/entry-source.js'
 import { APP, ATOM, XHTML } from '../atom/names.js'
 import { childElements, parseXml } from '../atom/parse-xml.js'
 import { Problem } from '../problem.js'

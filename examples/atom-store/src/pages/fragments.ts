@@ -42,7 +42,7 @@ export function entryList(entries: readonly { collection: Collection; entry: Ent
           >${entry.record.title || 'Without a title'}</a
         >
         ${draftOf(entry)}
-        <div>${timeOf(entry.editedAt)} ${tagsOf(collection, entry.record.categories)}</div>
+        <div>${timeOf(entry.modifiedAt)} ${tagsOf(collection, entry.record.categories)}</div>
       </li>`,
   )
   return html`<ul class="cards">

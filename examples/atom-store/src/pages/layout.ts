@@ -52,7 +52,7 @@ export async function respond(call: Call, storeTitle: string, page: Page): Promi
             <button>Search</button>
           </form>
           <nav>
-            <a href="/pages/statistics">Cache</a>
+            ${isEditor ? html`<a href="/pages/statistics">Cache</a>` : ''}
             ${user === undefined ? (isEditor ? '' : html`<a href="/pages">Sign in</a>`) : html`<span>${user}</span>`}
           </nav>
         </header>

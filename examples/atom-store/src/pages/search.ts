@@ -1,51 +1,62 @@
 import { html } from 'hono/html'
+import type { EntryRecord } from '../atom/entry-record.js'
 import type { Call } from '../http/env.js'
 import { Problem } from '../problem.js'
 import type { AtomStore } from '../store/atom-store.js'
 import type { Collection } from '../store/collection.js'
-import type { Entry } from '../store/entry.js'
 import { entryList } from './fragments.js'
-import type { Page } from './layout.js'
+import type { Html, Page } from './layout.js'
 
-const MAX_FOUND = 200
+/** A page of what is found ends behind so many entries that were looked at, or somewhat more than a page of them. */
+const READ_EACH = 250
 
-interface Wanted {
+interface Query {
+  /** As it was typed. */
+  readonly text: string
   /** In the title, all of them, whatever their case. */
   readonly words: readonly string[]
   readonly category: string | undefined
   readonly withDrafts: boolean
+  /** Where the page before has ended, in one collection. */
+  readonly after: string | undefined
 }
 
-/** Entries by words of their title and by category, in one collection or in all. */
+/** Entries by words of their title and by category, newest edited first, in one collection or in each. */
 export async function searchPage(call: Call, store: AtomStore, withDrafts: boolean): Promise<Page> {
-  const query = call.req.query('q')?.trim() ?? ''
-  const category = call.req.query('category')?.trim() || undefined
-  const collections = collectionsOf(store, call.req.query('in') || undefined)
-  const words = folded(query).split(/\s+/).filter(Boolean)
-  const isAsked = words.length > 0 || category !== undefined
-  const found = isAsked ? await search(call, collections, { words, category, withDrafts }) : []
-  found.sort((a, b) => b.entry.editedAt.getTime() - a.entry.editedAt.getTime())
-  const count = found.length === MAX_FOUND ? `The first ${MAX_FOUND}` : `${found.length} found`
-  const options = store.workspaces
-    .flatMap((workspace) => workspace.collections)
-    .map(({ name, title }) => {
-      const isChosen = collections.length === 1 && collections[0]?.name === name
-      return html`<option value="${name}" ${isChosen ? html`selected` : ''}>${title}</option>`
-    })
+  const text = call.req.query('q')?.trim() ?? ''
+  const query: Query = {
+    text,
+    words: folded(text).split(/\s+/).filter(Boolean),
+    category: call.req.query('category')?.trim() || undefined,
+    withDrafts,
+    after: call.req.query('after') || undefined,
+  }
+  const name = call.req.query('in') || undefined
+  const isAsked = query.words.length > 0 || query.category !== undefined
+  const collections = collectionsOf(store, name)
+  const found = isAsked ? await search(call, collections, query) : []
   const body = html`<h1>Search</h1>
-    <form class="search">
-      <label>Words of the title<input type="search" name="q" value="${query}" /></label>
-      <label>Category<input name="category" value="${category ?? ''}" /></label>
-      <label
-        >Collection<select name="in">
-          <option value="">All</option>
-          ${options}
-        </select></label
-      >
-      <div class="bar"><button>Search</button></div>
-    </form>
-    ${isAsked ? html`<p class="quiet" role="status">${count}</p>` : ''} ${entryList(found)}`
-  return { title: 'Search', body, query }
+    ${searchForm(store, query, name)}
+    ${isAsked && found.length === 0 ? html`<p role="status">Nothing found.</p>` : ''} ${found}`
+  return { title: 'Search', body, query: text }
+}
+
+function searchForm(store: AtomStore, { text, category = '' }: Query, name: string | undefined): Html {
+  const options = collectionsOf(store, undefined).map(
+    (each) =>
+      html`<option value="${each.name}" ${each.name === name ? html`selected` : ''}>${each.title}</option>`,
+  )
+  return html`<form class="search">
+    <label>Words of the title<input type="search" name="q" value="${text}" /></label>
+    <label>Category<input name="category" value="${category}" /></label>
+    <label
+      >Collection<select name="in">
+        <option value="">All</option>
+        ${options}
+      </select></label
+    >
+    <div class="bar"><button>Search</button></div>
+  </form>`
 }
 
 function collectionsOf(store: AtomStore, name: string | undefined): readonly Collection[] {
@@ -55,22 +66,36 @@ function collectionsOf(store: AtomStore, name: string | undefined): readonly Col
   return [collection]
 }
 
-async function search(call: Call, collections: readonly Collection[], wanted: Wanted) {
-  const found: { collection: Collection; entry: Entry }[] = []
+/** A section for each collection that has any, or that has more to look at. */
+async function search(call: Call, collections: readonly Collection[], query: Query): Promise<Html[]> {
+  const { signal } = call.req.raw
+  const isShown = (record: EntryRecord): boolean => fits(record, query)
+  const sections: Html[] = []
   for (const collection of collections) {
-    for await (const entry of collection.all({ signal: call.req.raw.signal })) {
-      if (fits(entry, wanted)) found.push({ collection, entry })
-      if (found.length === MAX_FOUND) return found
-    }
+    const place = { after: query.after }
+    const { entries, next } = await collection.page(place, { signal, isShown, readEach: READ_EACH })
+    if (entries.length === 0 && next === undefined) continue
+    const more = next?.after === undefined ? '' : moreLink(collection, query, next.after)
+    sections.push(
+      html`<h2>${collection.title}</h2>
+        <p class="quiet" role="status">${entries.length} found${more === '' ? '' : ' so far'}</p>
+        ${entryList(entries.map((entry) => ({ collection, entry })))} ${more}`,
+    )
   }
-  return found
+  return sections
 }
 
-function fits({ record }: Entry, { words, category, withDrafts }: Wanted): boolean {
-  if (record.draft && !withDrafts) return false
-  if (category !== undefined && !record.categories.some(({ term }) => term === category)) return false
-  const title = folded(record.title)
-  return words.every((word) => title.includes(word))
+function moreLink({ name, title }: Collection, { text, category, withDrafts }: Query, after: string): Html {
+  const query = new URLSearchParams({ q: text, category: category ?? '', in: name, after })
+  if (withDrafts) query.set('drafts', 'yes')
+  return html`<p><a class="button plain" href="/pages/search?${query.toString()}">Older in ${title}</a></p>`
+}
+
+function fits({ draft, title, categories }: EntryRecord, { words, category, withDrafts }: Query): boolean {
+  if (draft && !withDrafts) return false
+  if (category !== undefined && !categories.some(({ term }) => term === category)) return false
+  const text = folded(title)
+  return words.every((word) => text.includes(word))
 }
 
 /** Without case and accents. */

@@ -8,9 +8,9 @@ import type { CategoriesConfig, CollectionConfig } from '../config.js'
 import { rangeHolds } from '../media-type.js'
 import { Problem } from '../problem.js'
 import { checkCategories } from './categories.js'
-import { checkMatch } from './conditions.js'
+import { checkConditions, type Version } from './conditions.js'
 import { type Entry, entryOf } from './entry.js'
-import { type FeedPage, type PagePlace, readPage } from './feed-page.js'
+import { type FeedOptions, type FeedPage, type PagePlace, readPage } from './feed-page.js'
 import type { HookRunner } from './hooks.js'
 import { type Media, onceReadable } from './media.js'
 import { isName } from './slug.js'
@@ -50,20 +50,10 @@ export class Collection {
     return this.accept.some((range) => rangeHolds(range, mediaType))
   }
 
-  /** Entries, newest edited first, drafts among them: one listing and one batch of entries. */
-  page(place: PagePlace = {}, options: CallOptions & { readonly limit?: number } = {}): Promise<FeedPage> {
-    const { limit = this.pageSize, ...rest } = options
-    return readPage(this.#storage, this.#home, place, limit, rest)
-  }
-
-  /** All entries in no order, some hundred at a time, for a search. */
-  async *all(options: CallOptions = {}): AsyncGenerator<Entry, void, undefined> {
-    let place: PagePlace | undefined = {}
-    while (place !== undefined) {
-      const page: FeedPage = await this.page(place, { ...options, limit: 500 })
-      yield* page.entries
-      place = page.next
-    }
+  /** Entries, newest edited first, drafts among them unless `isShown` leaves them out. */
+  page(place: PagePlace = {}, options: Partial<FeedOptions> = {}): Promise<FeedPage> {
+    const defaults = { limit: this.pageSize, isShown: () => true }
+    return readPage(this.#storage, this.#home, place, { ...defaults, ...options })
   }
 
   /** The entry, or undefined. */
@@ -112,7 +102,7 @@ export class Collection {
   /** Replaces an entry, or the description of media; its id, and when it was published, stay. */
   update(name: string, source: EntrySource, request: WriteRequest = {}): Promise<Entry> {
     return this.#writer.change(name, 'Update', request, async (stored) => {
-      checkMatch(request.ifMatch, stored.etag)
+      checkConditions(request, stored)
       if (source.id !== undefined && source.id !== stored.record.id)
         throw new Problem(409, 'The id of an entry stays what it is')
       const build = this.#builder(source, sameTerms(stored.record, request.user))
@@ -120,13 +110,13 @@ export class Collection {
     })
   }
 
-  /** Replaces media; `ifMatch` is about the media. Its entry is written in the same step, since it was edited. */
+  /** Replaces media; the conditions are about the media. Its entry is written in the same step, since it was edited. */
   updateMedia(name: string, media: Media, request: WriteRequest = {}): Promise<Entry> {
     const content = onceReadable(media)
     return this.#writer.change(name, 'Update', request, async (stored) => {
-      const contentTag = await this.mediaTag(name, request)
-      if (stored.record.mediaType === undefined || contentTag === undefined) throw noMedia()
-      checkMatch(request.ifMatch, contentTag)
+      const version = await this.mediaVersion(name, request)
+      if (stored.record.mediaType === undefined || version === undefined) throw noMedia()
+      checkConditions(request, version)
       const source = parseEntry(Buffer.from(stored.record.xml))
       const terms = { ...sameTerms(stored.record, request.user), mediaType: media.type }
       return {
@@ -137,25 +127,24 @@ export class Collection {
     })
   }
 
-  /** Removes an entry, and the media that it describes. `ifMatch` is about the part that is named. */
+  /** Removes an entry, and the media that it describes. The conditions are about the part that is named. */
   async remove(
     name: string,
     request: WriteRequest & { readonly part?: 'entry' | 'media' } = {},
   ): Promise<void> {
     await this.#writer.change(name, 'Delete', request, async (stored) => {
-      const isMedia = request.part === 'media'
-      const tag = isMedia ? await this.mediaTag(name, request) : stored.etag
-      if (tag === undefined) throw noMedia()
-      checkMatch(request.ifMatch, tag)
+      const version = request.part === 'media' ? await this.mediaVersion(name, request) : stored
+      if (version === undefined) throw noMedia()
+      checkConditions(request, version)
       return { build: () => stored.record }
     })
   }
 
-  /** The entity tag of the media alone. */
-  async mediaTag(name: string, { signal }: CallOptions = {}): Promise<string | undefined> {
+  /** Of the media alone. */
+  async mediaVersion(name: string, { signal }: CallOptions = {}): Promise<Version | undefined> {
     const media = await this.openMedia(name, { signal })
     await media?.stream[Symbol.asyncIterator]().return?.()
-    return media?.etag
+    return media
   }
 
   #builder(source: EntrySource, terms: Parameters<typeof recordOf>[1]) {

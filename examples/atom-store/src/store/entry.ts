@@ -1,21 +1,20 @@
 import type { StoredPart, WriteResult } from '@larder/storage-core'
 import { type EntryRecord, recordCodec } from '../atom/entry-record.js'
+import type { Version } from './conditions.js'
 
-/** An entry that is stored. */
-export interface Entry {
+/** A version of an entry that is stored. */
+export interface Entry extends Version {
   /** In its collection. */
   readonly name: string
   readonly record: EntryRecord
-  /** That of the stored version. */
-  readonly etag: string
   /** `app:edited`: when the entry, or its media, was written. */
-  readonly editedAt: Date
+  readonly modifiedAt: Date
 }
 
 export function entryOf(name: string, { bytes, etag, modifiedAt }: StoredPart): Entry {
-  return { name, record: recordCodec.decode(bytes, 0), etag, editedAt: modifiedAt }
+  return { name, record: recordCodec.decode(bytes, 0), etag, modifiedAt }
 }
 
 export function writtenEntry(name: string, record: EntryRecord, { etag, modifiedAt }: WriteResult): Entry {
-  return { name, record, etag, editedAt: modifiedAt }
+  return { name, record, etag, modifiedAt }
 }

@@ -1,6 +1,10 @@
-import type { CallOptions, ListPage, Storage } from '@larder/storage-core'
+import type { CallOptions, ListOrder, ListPage, Storage } from '@larder/storage-core'
+import type { EntryRecord } from '../atom/entry-record.js'
 import { Problem } from '../problem.js'
 import { type Entry, entryOf } from './entry.js'
+
+/** How many times a page is read on where entries are left out of it. */
+const MAX_LISTINGS = 20
 
 /** Where a page is: from the newest entry on, from the oldest one back, or next to another page. */
 export interface PagePlace {
@@ -19,59 +23,75 @@ export interface FeedPage {
   readonly next: PagePlace | undefined
 }
 
+export interface FeedOptions extends CallOptions {
+  /** How many entries are enough. */
+  readonly limit: number
+  /** Leaves out the others. */
+  readonly isShown: (record: EntryRecord) => boolean
+  /** How many are read at a time where few are shown; there may be more than enough then. Default: what is missing. */
+  readonly readEach?: number | undefined
+}
+
 /**
  * One listing and one batch of entries. The listing goes along an index of the database by time of the last write, so
- * that an edit moves an entry by itself, and every page costs the same. Throws a `Problem` 400 for a place that is none.
+ * that an edit moves an entry by itself, and every page costs the same. Where entries are left out it is read on, up to
+ * `MAX_LISTINGS` times; a page that is short all the same leads on to the next. Throws a `Problem` 400 for a place that
+ * is none.
  */
 export async function readPage(
   storage: Storage,
   collection: string,
   place: PagePlace,
-  limit: number,
-  options: CallOptions = {},
+  { limit, isShown, readEach, ...options }: FeedOptions,
 ): Promise<FeedPage> {
-  const fromOldest = place.last === true || place.before !== undefined
-  const listed = await listFrom(storage, collection, place, fromOldest, limit, options)
-  const rows = fromOldest ? listed.entries.toReversed() : listed.entries
-  const parts = await storage.getMany(
-    rows.map(({ info }) => info),
-    { ...options, part: 'metadata' },
-  )
-  const entries = rows.flatMap(({ name }, index) => {
-    const part = parts[index]
-    return part === undefined ? [] : [entryOf(name, part)]
-  })
-  // Whoever was edited between the listing and the batch tells a later time.
-  entries.sort((a, b) => b.editedAt.getTime() - a.editedAt.getTime())
-  const ahead = listed.next
-  const behind = listed.back
-  if (!fromOldest) {
-    const previous =
-      place.after === undefined ? undefined : behind === undefined ? { last: true } : { before: behind }
-    return { entries, previous, next: ahead === undefined ? undefined : { after: ahead } }
-  }
-  return {
-    entries,
-    previous: ahead === undefined ? undefined : { before: ahead },
-    next: place.last === true || behind === undefined ? undefined : { after: behind },
-  }
-}
-
-async function listFrom(
-  storage: Storage,
-  collection: string,
-  { after, before, last }: PagePlace,
-  fromOldest: boolean,
-  limit: number,
-  options: CallOptions,
-): Promise<ListPage> {
+  const { after, before, last } = place
   if ([after, before, last || undefined].filter((each) => each !== undefined).length > 1)
     throw new Problem(400, 'A page is after one, before one, or the last')
+  const order = last === true || before !== undefined ? 'oldest' : 'newest'
+  const shown: Entry[] = []
+  let back: string | undefined
+  let ahead = after ?? before
+  for (let listings = 0; listings < MAX_LISTINGS; listings++) {
+    const count = readEach ?? limit - shown.length
+    const listed = await list(storage, collection, order, count, ahead, options)
+    shown.push(...(await entriesOf(storage, listed, options)).filter(({ record }) => isShown(record)))
+    if (listings === 0) back = listed.back
+    ahead = listed.next
+    if (ahead === undefined || shown.length >= limit) break
+  }
+  if (order === 'oldest') shown.reverse()
+  // Whoever was edited between the listing and the batch tells a later time.
+  shown.sort((a, b) => b.modifiedAt.getTime() - a.modifiedAt.getTime())
+  const onwards = ahead === undefined ? undefined : order === 'oldest' ? { before: ahead } : { after: ahead }
+  if (order === 'newest') {
+    const previous = back === undefined ? { last: true } : { before: back }
+    return { entries: shown, previous: after === undefined ? undefined : previous, next: onwards }
+  }
+  const next = last === true || back === undefined ? undefined : { after: back }
+  return { entries: shown, previous: onwards, next }
+}
+
+async function list(
+  storage: Storage,
+  collection: string,
+  order: ListOrder,
+  limit: number,
+  after: string | undefined,
+  options: CallOptions,
+): Promise<ListPage> {
   try {
-    const order = fromOldest ? 'oldest' : 'newest'
-    return await storage.page(collection, { ...options, order, limit, after: after ?? before })
+    return await storage.page(collection, { ...options, order, limit, after })
   } catch (cause) {
     if (cause instanceof RangeError) throw new Problem(400, 'There is no such page', { cause })
     throw cause
   }
+}
+
+async function entriesOf(storage: Storage, { entries }: ListPage, options: CallOptions): Promise<Entry[]> {
+  const infos = entries.map(({ info }) => info)
+  const parts = await storage.getMany(infos, { ...options, part: 'metadata' })
+  return entries.flatMap(({ name }, index) => {
+    const part = parts[index]
+    return part === undefined ? [] : [entryOf(name, part)]
+  })
 }

@@ -2,14 +2,25 @@ import { randomBytes } from 'node:crypto'
 
 const MAX_CHARACTERS = 80
 
-/** Of a `Slug` header, which is percent-encoded UTF-8; undefined where nothing of it can be used. */
+/**
+ * Of a `Slug` header, which is percent-encoded UTF-8, and with many clients UTF-8 as it is, of which a header has one
+ * character a byte. Undefined where nothing of it can be used.
+ */
 export function decodeSlug(header: string | undefined): string | undefined {
   if (header === undefined) return undefined
+  const text = tried(
+    () => new TextDecoder('utf-8', { fatal: true }).decode(Buffer.from(header, 'latin1')),
+    header,
+  )
+  return tried(() => decodeURIComponent(text), text).trim() || undefined
+}
+
+/** What cannot be decoded is taken as it is. */
+function tried(decode: () => string, otherwise: string): string {
   try {
-    return decodeURIComponent(header).trim() || undefined
+    return decode()
   } catch {
-    // A lone percent sign: taken as it is.
-    return header.trim() || undefined
+    return otherwise
   }
 }
 

@@ -11,7 +11,7 @@ import { type EntryRecord, recordCodec } from '../atom/entry-record.js'
 import { type EntrySource, parseEntry } from '../atom/entry-source.js'
 import { ENTRY_TYPE } from '../atom/names.js'
 import { Problem } from '../problem.js'
-import type { IfMatch } from './conditions.js'
+import type { Conditions } from './conditions.js'
 import { type Entry, entryOf, writtenEntry } from './entry.js'
 import type { Action, HookEvent, HookRunner } from './hooks.js'
 import { type Media, onceReadable } from './media.js'
@@ -19,10 +19,9 @@ import { candidates, isName, uniqueName } from './slug.js'
 
 const ATTEMPTS = 10
 
-export interface WriteRequest {
+export interface WriteRequest extends Conditions {
   /** Who asks. */
   readonly user?: string | undefined
-  readonly ifMatch?: IfMatch
   readonly signal?: AbortSignal | undefined
 }
 
