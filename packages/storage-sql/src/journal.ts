@@ -45,12 +45,14 @@ export class Journal {
     pending: PendingWrite,
     keys: readonly string[] | undefined,
   ): { readonly statements: readonly Statement[]; readonly changed: number; readonly journaled: number } {
-    const { before, after } = this.#source.dialect.journaling
-    const first = before(keys !== undefined)
+    const first = this.#source.dialect.journaling.before(keys !== undefined)
     const next = first.length
     if (keys === undefined) return { statements: [...first, change], changed: next, journaled: -1 }
-    const statements = [...first, this.#insert(pending, keys), change, ...after(this.#table)]
-    return { statements, changed: next + 1, journaled: next }
+    return {
+      statements: [...first, this.#insert(pending, keys), change],
+      changed: next + 1,
+      journaled: next,
+    }
   }
 
   #insert({ info, version }: PendingWrite, keys: readonly string[]): Statement {

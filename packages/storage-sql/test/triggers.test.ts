@@ -110,6 +110,51 @@ describe.each(DATABASE_NAMES)('a change past the library on %s', (name) => {
     }
   })
 
+  test('that gives the version which was journaled last is seen nevertheless', async () => {
+    await using world = await setUp(name)
+    const { sql, storage } = world
+    const at = (collection: string, resource: string) =>
+      `WHERE name = '${resource}' AND container_id = (SELECT id FROM larder_container WHERE name = '${collection}')`
+    const update = (what: string, rows: string) => sql.query(`UPDATE larder_resource SET ${what} ${rows}`)
+    const insert = (resource: string) =>
+      sql.query(
+        'INSERT INTO larder_resource (container_id, name, live, version, modified_us, content) ' +
+          `VALUES (${inC}, '${resource}', 1, 3, 0, 'inserted')`,
+      )
+    for (const each of ['one', 'two', 'three']) await world.journaled('r', each)
+    for (const [collection, resource] of [
+      ['c', 's'],
+      ['c', 't'],
+      ['d', 'r'],
+      ['e', 'r'],
+    ] as const) {
+      await storage.putContent(world.info(resource, collection), `${collection}/${resource}`)
+    }
+    await world.seen()
+    // Of others.
+    await update("content = 'x', version = 3", at('d', 'r'))
+    await update("content = 'x', version = 3", at('c', 't'))
+    assert.deepEqual(await world.seen(), ['c/t', 'd/r'])
+    // Of the same, from below.
+    for (const version of [2, 3]) await update(`version = ${version}`, at('c', 'r'))
+    assert.deepEqual(await world.content('r'), { text: 'three', version: 5, size: 5 })
+    assert.deepEqual(await world.seen(), ['c/r'])
+    // Of what came in its place.
+    await sql.query(`DELETE FROM larder_resource ${at('c', 'r')}`)
+    await insert('r')
+    assert.deepEqual(await world.content('r'), { text: 'inserted', version: 6, size: 8 })
+    assert.deepEqual(await world.seen(), ['c/r*'])
+    await sql.query(`DELETE FROM larder_resource ${at('c', 'r')}`)
+    await update("name = 'r', version = 3", at('c', 's'))
+    assert.deepEqual(await world.content('r'), { text: 'c/s', version: 7, size: 3 })
+    assert.deepEqual(await world.seen(), ['c/r*', 'c/s*'])
+    await sql.query(`DELETE FROM larder_resource ${at('c', 'r')}`)
+    await world.seen()
+    await update(`container_id = ${inC}, version = 3`, at('e', 'r'))
+    assert.deepEqual(await world.seen(), ['c/r*', 'e/r*'])
+    assert.ok((await world.content('r')).version > 7)
+  })
+
   test('that takes a part away, or brings one, tells the listing', async () => {
     await using world = await setUp(name)
     const { sql, storage } = world
@@ -253,10 +298,10 @@ describe.each(DATABASE_NAMES)('triggers on %s', (name) => {
     const { sql, opened } = world
     const old = 'larder_outside_insert_1'
     if (name === 'postgres') {
-      await sql.query(`ALTER TRIGGER larder_outside_insert_2 ON larder_resource RENAME TO ${old}`)
+      await sql.query(`ALTER TRIGGER larder_outside_insert_3 ON larder_resource RENAME TO ${old}`)
     } else {
       const body = name === 'sqlite' ? 'BEGIN SELECT 1; END' : 'SET @x = 1'
-      await sql.query('DROP TRIGGER larder_outside_insert_2')
+      await sql.query('DROP TRIGGER larder_outside_insert_3')
       await sql.query(`CREATE TRIGGER ${old} AFTER INSERT ON larder_resource FOR EACH ROW ${body}`)
     }
     await installTriggers(opened.storage)
@@ -314,7 +359,8 @@ test('SQLite: a row that is replaced has a version above the one of before, also
     const before = (await world.content('r')).version
     await world.sql.query(
       'REPLACE INTO larder_resource (container_id, name, live, version, modified_us, content) ' +
-        `VALUES (${inC}, 'r', 1, 1, 0, 'replaced ${round}')`,
+        // The version that was journaled last, too.
+        `VALUES (${inC}, 'r', 1, ${round === 0 ? 3 : 1}, 0, 'replaced ${round}')`,
     )
     const { text, version } = await world.content('r')
     assert.equal(text, `replaced ${round}`)

@@ -15,10 +15,8 @@ export interface Limits {
 export interface Journaling {
   /** Comes before the change of a row, in its transaction. */
   readonly before: (journaled: boolean) => readonly Statement[]
-  /** What the new row of the journal has as `claimed_until_ms` meanwhile, in SQL. */
+  /** What the new row of the journal, which comes before the change, has as `claimed_until_ms`, in SQL: 0 always. */
   readonly claimedUntilMs: number | string
-  /** Comes after a change that is journaled. */
-  readonly after: (journal: string) => readonly Statement[]
 }
 
 /** What the databases do differently, and nothing else. */

@@ -48,7 +48,6 @@ export function mysqlDialect(shared: boolean): Dialect {
     journaling: {
       before: (journaled) => [statement(`SET @larder_journaled = ${journaled ? '1' : 'NULL'}`)],
       claimedUntilMs: 0,
-      after: () => [],
     },
     // Binary strings are sent as digits, so that neither sql_mode nor a character set can change their meaning.
     bind: (value) => (typeof value === 'string' ? Buffer.from(value) : bytesOrSame(value)),

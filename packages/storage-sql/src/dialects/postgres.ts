@@ -35,7 +35,6 @@ export const postgres: Dialect = Object.freeze({
     before: () => [],
     // In the same statement as the row: one more would cost about as much as the row does.
     claimedUntilMs: "length(set_config('larder.journaled', 'on', true)) - 2",
-    after: () => [],
   },
   bind: (value) => (value instanceof Uint8Array ? asBuffer(value) : value),
   name: String,

@@ -9,14 +9,8 @@ export const sqlite: Dialect = Object.freeze({
   returningId: 'RETURNING id',
   // The whole file is locked by BEGIN IMMEDIATE.
   forUpdate: '',
-  // A session has no variables here; but nobody else sees what is not committed, and all can see what comes last.
-  journaling: {
-    before: () => [],
-    claimedUntilMs: -1,
-    after: (journal) => [
-      statement(`UPDATE ${journal} SET claimed_until_ms = 0 WHERE id = (SELECT MAX(id) FROM ${journal})`),
-    ],
-  },
+  // A session has no variables here: the triggers look at the row of the journal itself.
+  journaling: { before: () => [], claimedUntilMs: 0 },
   bind: (value) =>
     value instanceof Uint8Array ? asBuffer(value) : Array.isArray(value) ? JSON.stringify(value) : value,
   name: String,

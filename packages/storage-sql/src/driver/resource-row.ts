@@ -15,6 +15,7 @@ import type { TablePaths } from '../tables.js'
 /** What a write must know of the row it changes. */
 export interface LockedRow {
   readonly version: number
+  readonly live: number
   readonly modifiedUs: number
   readonly versions: Readonly<Record<PartName, number | undefined>>
   readonly contentBody: number | undefined
@@ -31,7 +32,7 @@ export function selectForWrite(
 ): Statement {
   return joinSql([
     statement(
-      `SELECT version, modified_us, content_version, metadata_version, content_body FROM ${tables.resource} WHERE`,
+      `SELECT version, live, modified_us, content_version, metadata_version, content_body FROM ${tables.resource} WHERE`,
     ),
     inCollection(tables, collection),
     statement(`AND name = ? ${forUpdate}`, name),
@@ -41,6 +42,7 @@ export function selectForWrite(
 export function lockedRow(row: Row): LockedRow {
   return {
     version: numberOf(row['version']),
+    live: numberOf(row['live']),
     modifiedUs: numberOf(row['modified_us']),
     versions: {
       content: optionalNumber(row['content_version']),

@@ -108,7 +108,7 @@ export class Writer {
     const wasLive = PART_NAMES.some((part) => has(before, part))
     // The clock of another writer, or of another day, may have been ahead.
     const modifiedUs = Math.max(this.#clock(), (before?.modifiedUs ?? 0) + 1)
-    const columns = this.#columns(job, version, modifiedUs, live)
+    const columns = this.#columns(job, version, modifiedUs, before?.live, live ? 1 : 0)
     const change =
       before === undefined
         ? insertRow(
@@ -128,11 +128,13 @@ export class Writer {
     { content, metadata }: WriteJob,
     version: number,
     modifiedUs: number,
-    live: boolean,
+    wasLive: number | undefined,
+    live: number,
   ): Map<string, Value> {
     return new Map<string, Value>([
       ['version', version],
-      ['live', live ? 1 : 0],
+      // SQLite writes the indexes of what is set, whether it differs or not.
+      ...(live === wasLive ? [] : [['live', live] as const]),
       ['modified_us', modifiedUs],
       ...(content === undefined ? [] : contentColumns(content, version, modifiedUs)),
       ...(metadata === undefined ? [] : metadataColumns(metadata, version, modifiedUs)),

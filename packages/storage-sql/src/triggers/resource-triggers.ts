@@ -7,14 +7,36 @@ import { record, WORDS } from './words.js'
 type Tables = Readonly<Record<TableName, string>>
 
 /** Raised whenever what the triggers do changes: those of before are then replaced. */
-const VERSION = 2
+const VERSION = 3
 
 /** True for statements of a write that the library journals: they are left alone. */
-const JOURNALED: Readonly<Record<Family, (tables: Tables) => string>> = {
+const JOURNALED: Readonly<Record<Family, (tables: Tables, event: TriggerEvent | 'rename') => string>> = {
   postgres: () => `current_setting('larder.journaled', true) = 'on'`,
   mysql: () => '@larder_journaled IS NOT NULL',
-  // Nobody but who inserted it can see a row of this kind; see `journaling` of the dialect.
-  sqlite: ({ journal }) => `(SELECT claimed_until_ms FROM ${journal} ORDER BY id DESC LIMIT 1) IS -1`,
+  sqlite: (tables, event) => JOURNALED_IN_SQLITE[event](tables),
+}
+
+/**
+ * The last row of the journal names the version that the row is given, and nothing has had that version before: once
+ * a write is committed, its resource has its version or a higher one, and so has the floor where the row has gone.
+ */
+const JOURNALED_IN_SQLITE: Readonly<Record<TriggerEvent | 'rename', (tables: Tables) => string>> = {
+  insert: (tables) =>
+    `(NEW.version > COALESCE((SELECT MAX(f.version) FROM ${tables.floor} f), 0) AND ${isLastOfJournal(tables)})`,
+  update: (tables) =>
+    '(NEW.version > OLD.version AND NEW.name = OLD.name AND NEW.container_id = OLD.container_id ' +
+    `AND ${isLastOfJournal(tables)})`,
+  // The library does neither.
+  delete: () => '(1 = 0)',
+  rename: () => '(1 = 0)',
+}
+
+function isLastOfJournal({ journal, container }: Tables): string {
+  return (
+    `EXISTS (SELECT 1 FROM ${journal} j JOIN ${container} c ON c.id = NEW.container_id ` +
+    `WHERE j.id = (SELECT MAX(l.id) FROM ${journal} l) AND j.collection = c.name ` +
+    'AND j.resource = NEW.name AND j.version = NEW.version)'
+  )
 }
 
 /** What the names of all of them begin with. */
@@ -37,12 +59,20 @@ export function resourceTriggers(
   const parts = { family, tables }
   return [
     ...EVENTS.map((event) =>
-      make({ name: name(event), table: tables.resource, event, when: '', ...rowOf(event, parts) }),
+      make({
+        name: name(event),
+        table: tables.resource,
+        event,
+        kind: event,
+        when: '',
+        ...rowOf(event, parts),
+      }),
     ),
     make({
       name: name('rename'),
       table: tables.container,
       event: 'update',
+      kind: 'rename',
       when: WORDS[family].differs('OLD.name', 'NEW.name'),
       columns: [],
       body: renamed(parts),
@@ -62,6 +92,7 @@ interface Body {
   readonly name: string
   readonly table: string
   readonly event: TriggerEvent
+  readonly kind: TriggerEvent | 'rename'
   /** Empty for always. */
   readonly when: string
   readonly columns: readonly NormalColumn[]
@@ -144,13 +175,13 @@ function replaced(name: string, tables: Tables): Trigger {
     'WHERE s.container_id = NEW.container_id AND s.name = NEW.name), 0)'
   const sql =
     `CREATE TRIGGER ${name} BEFORE INSERT ON ${tables.resource} FOR EACH ROW ` +
-    `WHEN NOT (${JOURNALED.sqlite(tables)}) BEGIN ${raise(tables, standing, '(1 = 1)')}; END`
+    `BEGIN ${raise(tables, standing, '(1 = 1)')}; END`
   return { name, table: tables.resource, create: [sql] }
 }
 
 const MAKE: Readonly<Record<Family, (trigger: Body, tables: Tables, schema: string) => Trigger>> = {
-  postgres: ({ name, table, event, when, columns, body }, tables, schema) => {
-    const journaled = `(${JOURNALED.postgres(tables)}) IS NOT TRUE`
+  postgres: ({ name, table, event, kind, when, columns, body }, tables, schema) => {
+    const journaled = `(${JOURNALED.postgres(tables, kind)}) IS NOT TRUE`
     const condition = when === '' ? journaled : `${journaled} AND ${when}`
     const timing = columns.length > 0 ? 'BEFORE' : 'AFTER'
     return postgresTrigger(schema, {
@@ -166,21 +197,21 @@ const MAKE: Readonly<Record<Family, (trigger: Body, tables: Tables, schema: stri
       ],
     })
   },
-  mysql: ({ name, table, event, when, columns, body }, tables, schema) => {
+  mysql: ({ name, table, event, kind, when, columns, body }, tables, schema) => {
     const timing = columns.length > 0 ? 'BEFORE' : 'AFTER'
     const lines = [
       ...columns.map(({ column, type, value }) => `DECLARE n_${column} ${type} DEFAULT ${value}`),
       ...body,
       ...columns.map(({ column }) => `SET NEW.${column} = n_${column}`),
     ]
-    const condition = `NOT (${JOURNALED.mysql(tables)})${when === '' ? '' : ` AND ${when}`}`
+    const condition = `NOT (${JOURNALED.mysql(tables, kind)})${when === '' ? '' : ` AND ${when}`}`
     const sql =
       `CREATE TRIGGER ${schema}${name} ${timing} ${event.toUpperCase()} ON ${table} FOR EACH ROW ` +
       `BEGIN IF ${condition} THEN BEGIN ${lines.join('; ')}; END; END IF; END`
     return { name, table, create: [sql] }
   },
-  sqlite: ({ name, table, event, when, columns, body }, tables) => {
-    const condition = `NOT (${JOURNALED.sqlite(tables)})${when === '' ? '' : ` AND ${when}`}`
+  sqlite: ({ name, table, event, kind, when, columns, body }, tables) => {
+    const condition = `NOT (${JOURNALED.sqlite(tables, kind)})${when === '' ? '' : ` AND ${when}`}`
     const sets = columns.map(({ column, value }) => `${column} = ${value}`).join(', ')
     // Only where something is to be set: this fires the trigger again with `PRAGMA recursive_triggers`.
     const isOff = columns.map(({ column, value }) => `${table}.${column} IS NOT (${value})`).join(' OR ')
