@@ -1,8 +1,10 @@
-import { MemoryStorage } from '@larder/storage-core'
+import { MemoryStorage, type PartStream, type ResourceInfo, type Storage } from '@larder/storage-core'
 import { FaultyStorage } from '@larder/storage-core/testing'
 import { expect, test } from 'vitest'
 import { entryXml, linkOf, rootOf, titlesOf } from './support/documents.js'
 import { ENTRY, newInstance } from './support/server.js'
+
+const PLAIN = { 'Accept-Encoding': 'identity' }
 
 test('a page is one listing and one batch of entries, wherever it is', async () => {
   const storage = new FaultyStorage(new MemoryStorage())
@@ -59,6 +61,48 @@ test('entries of the same millisecond keep their order from both ends', async ()
   for (const path of ['/blog', '/blog?last=']) {
     expect(titlesOf((await instance.get(path)).text)).toEqual(['c', 'b', 'a'])
   }
+})
+
+test('media that was read before somebody replaced it is not taken for what was replaced', async () => {
+  const durable = new MemoryStorage()
+  let outdated: PartStream | undefined
+  let opened = 0
+  // The entry is read from the database, and its media from a cache that does not know of the write yet.
+  const storage = new Proxy<Storage>(durable, {
+    get: (target, key) => {
+      const value: unknown = Reflect.get(target, key)
+      if (typeof value !== 'function') return value
+      if (key !== 'openContent') return value.bind(target) as unknown
+      return (info: ResourceInfo) => (opened++ === 0 && outdated ? outdated : target.openContent(info))
+    },
+  })
+  const instance = await newInstance({ storage })
+  for (const write of ['put', 'delete'] as const) {
+    const { headers } = await instance.post('/pictures', 'image/png', 'x', { Slug: write, ...PLAIN })
+    const ifMatch = { 'If-Match': headers.get('etag') ?? '' }
+    const info = durable.info('atom.pictures', write)
+    outdated = { ...(await durable.openContent(info)), stream: ReadableStream.from([Buffer.from('x')]) }
+    await instance.put(`/pictures/${write}/media`, 'image/png', 'theirs')
+    opened = 0
+    const answer = await (write === 'put'
+      ? instance.put('/pictures/put/media', 'image/png', 'mine', ifMatch)
+      : instance.call('DELETE', '/pictures/delete/media', ifMatch))
+    expect(answer.status).toBe(412)
+    expect((await instance.get(`/pictures/${write}/media`)).text).toBe('theirs')
+  }
+})
+
+test('media that is replaced while its type is read comes with its own type', async () => {
+  const storage = new FaultyStorage(new MemoryStorage())
+  const instance = await newInstance({ storage })
+  await instance.post('/pictures', 'image/png', 'png', { Slug: 'p' })
+  const gate = storage.pauseNextRead()
+  const got = instance.get('/pictures/p/media')
+  await gate.reached
+  await instance.put('/pictures/p/media', 'image/jpeg', 'jpeg')
+  gate.open()
+  const { headers, text } = await got
+  expect([headers.get('content-type'), text]).toEqual(['image/jpeg', 'jpeg'])
 })
 
 test('of two who replace the same media at once, one is told that the other was faster', async () => {

@@ -10,19 +10,27 @@ import type { Call } from './env.js'
 import { bytesIn, rangeOf } from './range.js'
 import { UNTRUSTED } from './untrusted.js'
 
+/** How often media is opened anew that somebody has replaced while its type was read. */
+const ATTEMPTS = 5
+
 export async function getMedia(call: Call, collection: Collection, name: string): Promise<Response> {
-  const { record } = await visibleEntry(call, collection, name)
-  const media = await collection.openMedia(name, { signal: call.req.raw.signal })
-  if (media === undefined) throw noMedia()
-  let isRead = false
-  try {
-    if (record.mediaType === undefined) throw noMedia()
-    const response = mediaAnswer(call, media, record.mediaType)
-    isRead = response.body !== null
-    return response
-  } finally {
-    if (!isRead) await media.stream[Symbol.asyncIterator]().return?.()
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const entry = await visibleEntry(call, collection, name)
+    const media = await collection.openMedia(name, { signal: call.req.raw.signal })
+    if (media === undefined) throw noMedia()
+    let isRead = false
+    try {
+      if (entry.record.mediaType === undefined) throw noMedia()
+      // The type of an older version is not that of this one.
+      if (media.version > entry.version) continue
+      const response = mediaAnswer(call, media, entry.record.mediaType)
+      isRead = response.body !== null
+      return response
+    } finally {
+      if (!isRead) await media.stream[Symbol.asyncIterator]().return?.()
+    }
   }
+  throw new Problem(503, 'Others are changing it: try again', { headers: { 'Retry-After': '1' } })
 }
 
 /** All of it, the range that is asked for, or that the client has it already. */

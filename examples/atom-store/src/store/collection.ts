@@ -122,6 +122,7 @@ export class Collection {
       return {
         build: this.#builder(source, terms),
         content,
+        mediaTag: version.etag,
         mayRepeat: media.bytes !== undefined,
       }
     })
@@ -133,10 +134,10 @@ export class Collection {
     request: WriteRequest & { readonly part?: 'entry' | 'media' } = {},
   ): Promise<void> {
     await this.#writer.change(name, 'Delete', request, async (stored) => {
-      const version = request.part === 'media' ? await this.mediaVersion(name, request) : stored
-      if (version === undefined) throw noMedia()
-      checkConditions(request, version)
-      return { build: () => stored.record }
+      const media = request.part === 'media' ? await this.mediaVersion(name, request) : undefined
+      if (request.part === 'media' && media === undefined) throw noMedia()
+      checkConditions(request, media ?? stored)
+      return { build: () => stored.record, mediaTag: media?.etag }
     })
   }
 

@@ -7,14 +7,20 @@ export interface Entry extends Version {
   /** In its collection. */
   readonly name: string
   readonly record: EntryRecord
+  /** Grows with each write of the entry or its media. */
+  readonly version: number
   /** `app:edited`: when the entry, or its media, was written. */
   readonly modifiedAt: Date
 }
 
-export function entryOf(name: string, { bytes, etag, modifiedAt }: StoredPart): Entry {
-  return { name, record: recordCodec.decode(bytes, 0), etag, modifiedAt }
+export function entryOf(name: string, { bytes, version, etag, modifiedAt }: StoredPart): Entry {
+  return { name, record: recordCodec.decode(bytes, 0), version, etag, modifiedAt }
 }
 
-export function writtenEntry(name: string, record: EntryRecord, { etag, modifiedAt }: WriteResult): Entry {
-  return { name, record, etag, modifiedAt }
+export function writtenEntry(
+  name: string,
+  record: EntryRecord,
+  { version, etag, modifiedAt }: WriteResult,
+): Entry {
+  return { name, record, version, etag, modifiedAt }
 }

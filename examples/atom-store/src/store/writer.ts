@@ -31,6 +31,8 @@ export type Build = (replacement?: EntrySource) => EntryRecord
 /** What becomes of an entry that is stored. */
 export interface Change {
   readonly build: Build
+  /** The version of the media that this is about; undefined where the media does not matter. */
+  readonly mediaTag?: string | undefined
   /** Media to be stored with it. */
   readonly content?: UnitSource | undefined
   /** False where the content can be read only once. */
@@ -85,9 +87,10 @@ export class Writer {
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const stored = await this.#read(name, request)
       const was = this.#event(name, stored.record.mediaType ?? ENTRY_TYPE, request, stored.record)
-      const { build, content, mayRepeat = true } = await this.#reported(was, () => plan(stored))
-      // Whatever is written of a resource, its entry is written with it.
-      const ifMatch = { metadata: stored.etag }
+      const { build, content, mediaTag, mayRepeat = true } = await this.#reported(was, () => plan(stored))
+      // Whatever is written of a resource, its entry is written with it. That the media is the same as well is asked all
+      // the same: the two were read one after the other, and the second need not have been the newer one.
+      const ifMatch = { metadata: stored.etag, ...(mediaTag !== undefined && { content: mediaTag }) }
       const given = build()
       const event = { ...was, mediaType: given.mediaType ?? ENTRY_TYPE, entry: given }
       const written = await this.#reported(event, async () => {
