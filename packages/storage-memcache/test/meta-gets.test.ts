@@ -31,7 +31,10 @@ const isMiss = (key: string) => Number(key.slice(1)) % 3 === 0
 const answer = (line: string) => {
   const keys = keysOf(line)
   if (line.startsWith('gets ')) return `${keys.map((key) => (isMiss(key) ? '' : found(key))).join('')}END\r\n`
-  if (line.startsWith('mg ')) return isMiss(keys[0]!) ? `EN\r\n` : `VA 2 f5 c7 ${opaqueOf(line)}\r\nmg\r\n`
+  if (line.startsWith('mg ')) {
+    const body = `value of ${keys[0]}`
+    return isMiss(keys[0]!) ? `EN\r\n` : `VA ${body.length} f5 c7 ${opaqueOf(line)}\r\n${body}\r\n`
+  }
   return `HD c9 ${opaqueOf(line)}\r\n`
 }
 const expected = (key: string) => (isMiss(key) ? undefined : `value of ${key}`)
@@ -40,13 +43,44 @@ const read = async (cache: RemoteCache, keys: readonly string[]) => {
   return items.map((item) => (item === undefined ? undefined : String(item.value)))
 }
 
-test('the reads of one tick share lines of up to a hundred keys; a few go by themselves', async () => {
+test.each([
+  [1, [1]],
+  [7, [1, 1, 1, 1, 1, 1, 1]],
+  [8, [8]],
+  [15, [15]],
+  [16, [8, 8]],
+  [30, [10, 10, 10]],
+  [64, [8, 8, 8, 8, 8, 8, 8, 8]],
+  [68, [9, 9, 9, 9, 9, 9, 14]],
+  [807, [100, 100, 100, 100, 100, 100, 100, 100, 1, 1, 1, 1, 1, 1, 1]],
+  [250, [32, 32, 32, 32, 32, 32, 32, 26]],
+  [1000, [100, 100, 100, 100, 100, 100, 100, 100, 100, 100]],
+])(
+  '%i reads of one tick share eight lines, of no less than eight and no more than a hundred keys',
+  async (count, lines) => {
+    const server = await text((line, socket) => void socket.write(answer(line)))
+    const cache = remote(server.address)
+    const keys = names(count)
+    expect(await read(cache, keys)).toEqual(keys.map(expected))
+    const asked = server.lines.map((line) => (line.startsWith('gets ') ? keysOf(line) : [keysOf(line)[0]]))
+    expect(asked.map((line) => line.length)).toEqual(lines)
+    expect(asked.flat()).toEqual(keys)
+    // Whatever is asked alone is asked by the meta command.
+    for (const [i, line] of server.lines.entries())
+      expect(line.startsWith(lines[i] === 1 ? 'mg ' : 'gets ')).toBe(true)
+  },
+)
+
+test('reads before and behind another command are cut into lines by themselves', async () => {
   const server = await text((line, socket) => void socket.write(answer(line)))
   const cache = remote(server.address)
-  expect(await read(cache, names(250))).toEqual(names(250).map(expected))
-  expect(server.lines.map((line) => line.split(' ').length - 1)).toEqual([100, 100, 50])
-  await read(cache, names(7))
-  expect(server.lines.slice(3).every((line) => line.startsWith('mg '))).toBe(true)
+  await cache.get('k1')
+  const before = names(40).map((key) => cache.get(key))
+  const set = cache.set('k1', Buffer.from('new'))
+  await Promise.all([...before, set, ...names(24).map((key) => cache.get(key))])
+  const lines = server.lines.slice(1).map((line) => `${line.slice(0, 4)} ${keysOf(line).length}`)
+  const behind = ['gets 8', 'gets 8', 'gets 8']
+  expect(lines).toEqual(['gets 9', 'gets 9', 'gets 9', 'gets 13', expect.stringContaining('ms k'), ...behind])
 })
 
 test('a line of reads that comes in pieces, cut at any byte', async () => {
@@ -68,7 +102,9 @@ test('other commands keep their place among reads', async () => {
   const set = cache.set('k1', Buffer.from('new'))
   const after = names(20).map((key) => cache.get(key))
   await Promise.all([...before, set, ...after])
-  expect(server.lines.map((line) => line.slice(0, 5))).toEqual(['gets ', 'ms k1', 'gets '])
+  expect(server.lines.map((line) => line.slice(0, 5))).toEqual([
+    ...['gets ', 'gets ', 'ms k1', 'gets ', 'gets '],
+  ])
 })
 
 test('one key many times', async () => {
@@ -127,14 +163,32 @@ test.each<[string, (keys: readonly string[]) => string, ...number[]]>([
   }
 })
 
-test('half a line of values and a reset: what is missing is read once more', async () => {
+test('a line of values, half of the next and a reset: what is missing is read once more', async () => {
+  const again: string[] = []
   const server = await text((line, socket, connection) => {
+    if (connection > 1) again.push(...keysOf(line))
     if (connection > 1 || line.startsWith('mg')) return void socket.write(answer(line))
-    socket.write(answer(line).slice(0, 200), () => socket.resetAndDestroy())
+    const reply = answer(line)
+    if (line.includes(' k0 ')) socket.write(reply)
+    // What was not sent before the reset cannot have been read.
+    else socket.write(reply.slice(0, reply.indexOf('value of k13')), () => socket.resetAndDestroy())
   })
   const cache = remote(server.address)
   await cache.get('k1')
   expect(await read(cache, names(20))).toEqual(names(20).map(expected))
+  expect(server.connections).toBe(2)
+  const missing = names(20).slice(13)
+  expect(again.filter((key) => missing.includes(key))).toEqual(missing)
+})
+
+test('values of the second line come before those of the first: the connection is closed', async () => {
+  const server = await text((line, socket, connection) => {
+    if (connection > 1 || line.startsWith('mg')) return void socket.write(answer(line))
+    if (!line.includes(' k0 ')) socket.write(answer(line))
+  })
+  const cache = remote(server.address)
+  await cache.get('k1')
+  expect(await read(cache, names(16))).toEqual(names(16).map(expected))
   expect(server.connections).toBe(2)
 })
 

@@ -21,10 +21,12 @@ import type { WireKey } from './transport.js'
 
 /** A server sends the values of each line of `gets` by themselves: one for fewer keys costs more than it saves. */
 const MIN_KEYS_PER_LINE = 8
+/** The answer to the first line is read, and leads to the next commands, while the server is at the others. */
+const LINES_PER_WRITE = 8
 
 /**
- * Reads one key. Those that leave in one write behind one another share lines of the classic `gets`, which a server
- * answers in half the time of as many `mg`.
+ * Reads one key. Those that leave in one write behind one another share a few lines of the classic `gets`, which a
+ * server answers in half the time of as many `mg`.
  */
 export class MetaGet extends Command<CacheItem | undefined, MetaReply> {
   override readonly bytes: number
@@ -50,12 +52,12 @@ export class MetaGet extends Command<CacheItem | undefined, MetaReply> {
     queue: Fifo<Exchange<MetaReply>>,
   ): void {
     const line = previous instanceof MetaGet ? previous.#line : undefined
-    if (line !== undefined && line.gets.length < KEYS_PER_LINE) {
+    if (line !== undefined && (line.gets.length < line.most || line.takesTheRest(queue))) {
       this.#line = line
       line.gets.push(this)
       extendKeys(out, this.#key)
-    } else if (areGets(queue, MIN_KEYS_PER_LINE - 1)) {
-      this.#line = new GetLine(this)
+    } else if (areEnough(queue)) {
+      this.#line = new GetLine(this, line?.most ?? keysPerLine(queue.size + 1))
       encodeKey(out, GETS, this.#key)
     } else {
       this.#line = undefined
@@ -97,10 +99,18 @@ export class MetaGet extends Command<CacheItem | undefined, MetaReply> {
  */
 class GetLine {
   readonly gets: MetaGet[]
+  /** How many keys it has where there are enough for another line. */
+  readonly most: number
   #next = 0
 
-  constructor(first: MetaGet) {
+  constructor(first: MetaGet, most: number) {
     this.gets = [first]
+    this.most = most
+  }
+
+  /** Too few for another line are in this one. */
+  takesTheRest(queue: Fifo<Exchange<MetaReply>>): boolean {
+    return this.gets.length < KEYS_PER_LINE && !areEnough(queue)
   }
 
   take(reply: MetaReply, from: object): void {
@@ -110,8 +120,14 @@ class GetLine {
   }
 }
 
-/** Whether the next `count` commands are reads as well. */
-function areGets(queue: Fifo<Exchange<MetaReply>>, count: number): boolean {
-  for (let i = 0; i < count; i++) if (!(queue.at(i) instanceof MetaGet)) return false
+/** For so many commands that wait, as if all were reads: lines of about the same length. */
+function keysPerLine(waiting: number): number {
+  const lines = Math.min(LINES_PER_WRITE, Math.floor(waiting / MIN_KEYS_PER_LINE))
+  return Math.min(KEYS_PER_LINE, Math.ceil(waiting / lines))
+}
+
+/** Whether there are reads enough for a line, one and those next in the queue. */
+function areEnough(queue: Fifo<Exchange<MetaReply>>): boolean {
+  for (let i = 0; i < MIN_KEYS_PER_LINE - 1; i++) if (!(queue.at(i) instanceof MetaGet)) return false
   return true
 }
