@@ -36,7 +36,7 @@ export async function run(command: Command, surroundings: Surroundings): Promise
     serveUntilStopped(command, { config, hooks, database, cache }, surroundings)
   // A temporary file is nobody else's, and servers that were named can be named to all.
   const isOwn = command.dataFolder === undefined && !env['DATABASE_URL']
-  await (isOwn || env['MEMCACHE_SERVERS'] ? serve() : alone(database, serve))
+  await (isOwn || env['MEMCACHE_SERVERS'] ? serve() : alone(database, serve, { signal, say }))
 }
 
 interface Parts {

@@ -2,7 +2,7 @@ import { checkConfig, ConfigError } from 'atom-store'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { describe, expect, test, type TestContext, vi } from 'vitest'
 import { titlesOf } from './support/documents.js'
 import { runProgram, startProgram } from './support/program.js'
 
@@ -11,14 +11,19 @@ vi.setConfig({ testTimeout: 90_000 })
 
 const WORKSPACES = [{ title: 'W', collections: [{ name: 'notes', title: 'Notes' }] }]
 
-async function newFile(name: string, text: string): Promise<string> {
+async function newFolder({ onTestFinished }: TestContext): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'larder-atom-'))
   onTestFinished(() => rm(folder, { recursive: true, force: true }))
-  await writeFile(join(folder, name), text)
-  return join(folder, name)
+  return folder
 }
 
-describe('what makes no sense ends with exit code 2', () => {
+async function newFile(context: TestContext, name: string, text: string): Promise<string> {
+  const file = join(await newFolder(context), name)
+  await writeFile(file, text)
+  return file
+}
+
+describe.concurrent('what makes no sense ends with exit code 2', () => {
   test('arguments', async () => {
     const cases = [
       [['--wrong'], "Unknown option '--wrong'"],
@@ -33,13 +38,17 @@ describe('what makes no sense ends with exit code 2', () => {
     }
   })
 
-  test('a configuration that cannot be read, or used', async () => {
+  test('a configuration that cannot be read, or used', async (context) => {
     const missing = await runProgram(['--config', '/nowhere/config.json'])
     expect([missing.code, missing.stderr]).toEqual([
       2,
       expect.stringMatching(/^\/nowhere\/config.json cannot be read: .+\n/),
     ])
-    const file = await newFile('config.json', JSON.stringify({ workspaces: WORKSPACES, pageSize: 0 }))
+    const file = await newFile(
+      context,
+      'config.json',
+      JSON.stringify({ workspaces: WORKSPACES, pageSize: 0 }),
+    )
     const wrong = await runProgram(['--config', file])
     expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringContaining('pageSize')])
   })
@@ -63,55 +72,69 @@ test.each([
   expect(() => checkConfig(config)).toThrow(message)
 })
 
-test('--help says how it is used', async () => {
+test.concurrent('--help says how it is used', async () => {
   const { code, stdout, stderr } = await runProgram(['--help'])
   expect([code, stderr]).toEqual([0, ''])
   expect(stdout).toContain('MEMCACHE_SERVERS')
   expect(stdout).not.toMatch(/^.{81}/m)
 })
 
-test('a password that was hashed lets its user in, and hooks come from a module', async () => {
-  const { code, stdout } = await runProgram(['--hash-password'], 's\u{e9}same\n')
-  expect(code).toBe(0)
-  const hooks = await newFile(
-    'hooks.mjs',
-    "export default [{ beforeCreate: ({ entry, user }) => entry.xml.replace('</title>', ` by ${user}</title>`) }]",
-  )
-  const users = [{ name: 'ann', password: stdout.trim() }]
-  const config = await newFile(
-    'config.json',
-    JSON.stringify({ workspaces: WORKSPACES, auth: { users }, hooks }),
-  )
-  const program = await startProgram(['--config', config], { PATH: '' })
-  const [url = ''] = program.urls
-  const post = (password: string) =>
-    fetch(`${url}/notes`, {
-      method: 'POST',
-      headers: {
-        'Content-Type': 'application/atom+xml',
-        Authorization: `Basic ${Buffer.from(`ann:${password}`).toString('base64')}`,
-      },
-      body: '<entry xmlns="http://www.w3.org/2005/Atom"><title>Note</title></entry>',
+test.concurrent(
+  'a password that was hashed lets its user in, and hooks come from a module',
+  async (context) => {
+    const { code, stdout } = await runProgram(['--hash-password'], 's\u{e9}same\n')
+    expect(code).toBe(0)
+    const hooks = await newFile(
+      context,
+      'hooks.mjs',
+      "export default [{ beforeCreate: ({ entry, user }) => entry.xml.replace('</title>', ` by ${user}</title>`) }]",
+    )
+    const users = [{ name: 'ann', password: stdout.trim() }]
+    const config = await newFile(
+      context,
+      'config.json',
+      JSON.stringify({ workspaces: WORKSPACES, auth: { users }, hooks }),
+    )
+    const program = await startProgram(['--config', config], {
+      env: { PATH: '' },
+      onFinished: context.onTestFinished,
     })
-  expect((await post('wrong')).status).toBe(401)
-  expect((await post('s\u{e9}same')).status).toBe(201)
-  expect(titlesOf(await (await fetch(`${url}/notes`)).text())).toEqual(['Note by ann'])
-})
+    const [url = ''] = program.urls
+    const post = (password: string) =>
+      fetch(`${url}/notes`, {
+        method: 'POST',
+        headers: {
+          'Content-Type': 'application/atom+xml',
+          Authorization: `Basic ${Buffer.from(`ann:${password}`).toString('base64')}`,
+        },
+        body: '<entry xmlns="http://www.w3.org/2005/Atom"><title>Note</title></entry>',
+      })
+    expect((await post('wrong')).status).toBe(401)
+    expect((await post('s\u{e9}same')).status).toBe(201)
+    expect(titlesOf(await (await fetch(`${url}/notes`)).text())).toEqual(['Note by ann'])
+  },
+)
 
-test('it starts with entries to look at, and keeps what is written in its folder', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'larder-atom-'))
-  onTestFinished(() => rm(folder, { recursive: true, force: true }))
-  const first = await startProgram(['--data', folder])
-  const feed = await (await fetch(`${first.urls[0] ?? ''}/journal`)).text()
-  expect(titlesOf(feed)).toEqual(['Things to mend', 'The night train to Vienna', 'Rye bread with plums'])
-  expect(titlesOf(await (await fetch(`${first.urls[0] ?? ''}/archive`)).text())).toEqual(['The first page'])
-  expect(titlesOf(await (await fetch(`${first.urls[0] ?? ''}/pictures`)).text())).toEqual(['A jar of plums'])
-  expect(await first.end('SIGTERM')).toBe(143)
-  const second = await startProgram(['--data', folder])
-  const again = await (await fetch(`${second.urls[0] ?? ''}/journal`)).text()
-  expect(titlesOf(again)).toEqual(titlesOf(feed))
+test.concurrent(
+  'it starts with entries to look at, and keeps what is written in its folder',
+  async (context) => {
+    const folder = await newFolder(context)
+    const onFinished = context.onTestFinished
+    const first = await startProgram(['--data', folder], { onFinished })
+    const feed = await (await fetch(`${first.urls[0] ?? ''}/journal`)).text()
+    expect(titlesOf(feed)).toEqual(['Things to mend', 'The night train to Vienna', 'Rye bread with plums'])
+    expect(titlesOf(await (await fetch(`${first.urls[0] ?? ''}/archive`)).text())).toEqual(['The first page'])
+    expect(titlesOf(await (await fetch(`${first.urls[0] ?? ''}/pictures`)).text())).toEqual([
+      'A jar of plums',
+    ])
+    expect(await first.end('SIGTERM')).toBe(143)
+    const second = await startProgram(['--data', folder], { onFinished })
+    const again = await (await fetch(`${second.urls[0] ?? ''}/journal`)).text()
+    expect(titlesOf(again)).toEqual(titlesOf(feed))
 
-  // A second process would have another cache, and never hear of what this one writes.
-  const refused = await runProgram(['--data', folder, '--port', '0'])
-  expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining('MEMCACHE_SERVERS')])
-})
+    // A second process would have another cache, and never hear of what this one writes.
+    const refused = await runProgram(['--data', folder, '--port', '0'])
+    expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining('MEMCACHE_SERVERS')])
+    expect(refused.stdout).toContain('another process has this database: waiting')
+  },
+)

@@ -33,12 +33,13 @@ async function increment(entry: string): Promise<number> {
   }
 }
 
-test.each(['postgres', 'mariadb'] as const)(
+test.concurrent.for(['postgres', 'mariadb'] as const)(
   'two instances on %s lose no update, and show no page that is out of date',
-  async (kind) => {
+  async (kind, { onTestFinished }) => {
     await using database = await servers[kind].createDatabase()
     const env = { DATABASE_URL: database.url, MEMCACHE_SERVERS: servers.memcached.servers }
-    const programs = [await startProgram(['--no-seed'], env), await startProgram(['--no-seed'], env)]
+    const start = () => startProgram(['--no-seed'], { env, onFinished: onTestFinished })
+    const programs = await Promise.all([start(), start()])
     const urls = programs.flatMap((program) => program.urls)
     const [one = '', two = ''] = urls
     const post = (body: string, slug: string) =>
@@ -70,8 +71,8 @@ test.each(['postgres', 'mariadb'] as const)(
   },
 )
 
-test('one program on two ports, without a memcached', async () => {
-  const program = await startProgram([], { PATH: '' }, 2)
+test.concurrent('one program on two ports, without a memcached', async ({ onTestFinished }) => {
+  const program = await startProgram([], { env: { PATH: '' }, ports: 2, onFinished: onTestFinished })
   const [one = '', two = ''] = program.urls
   expect(program.lines.join('\n')).toContain('SQLite')
   for (let step = 0; step < 5; step++) {

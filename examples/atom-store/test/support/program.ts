@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { once } from 'node:events'
+import { EventEmitter, once } from 'node:events'
 import { delimiter } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
@@ -15,18 +15,27 @@ export interface ProgramEnv {
   readonly PATH?: string
 }
 
+export interface ProgramOptions {
+  readonly env?: ProgramEnv
+  /** How many instances. Default: 1. */
+  readonly ports?: number
+  /** Of the test, where others run at the same time. */
+  readonly onFinished?: (work: () => Promise<void>) => void
+}
+
 export interface Program {
   /** Of its instances, in the order of its ports. */
   readonly urls: readonly string[]
   readonly lines: readonly string[]
+  /** Resolves once it has printed this line, and rejects where it ends without. */
+  says(line: string): Promise<void>
   end(signal: 'SIGTERM' | 'SIGKILL'): Promise<number | null>
 }
 
 /** Runs the store as a process of its own, on ports that are free, until the test ends. */
 export async function startProgram(
   args: readonly string[],
-  env: ProgramEnv = {},
-  ports = 1,
+  { env = {}, ports = 1, onFinished = onTestFinished }: ProgramOptions = {},
 ): Promise<Program> {
   const { PATH = [process.env['PATH'], '/usr/bin'].join(delimiter), ...rest } = env
   const portArguments = Array.from({ length: ports }, () => ['--port', '0']).flat()
@@ -41,16 +50,23 @@ export async function startProgram(
     child.kill(signal)
     return (await closed)[0]
   }
-  onTestFinished(async () => void (await end('SIGKILL')))
+  onFinished(async () => void (await end('SIGKILL')))
   const lines: string[] = []
-  const urls: string[] = []
-  for await (const line of createInterface(child.stdout)) {
+  const news = new EventEmitter()
+  const over = closed.then(() => {
+    throw new Error(`The program ended: ${complaints}`)
+  })
+  over.catch(() => undefined)
+  createInterface(child.stdout).on('line', (line) => {
     lines.push(line)
-    const url = /^listening at (\S+)$/.exec(line)?.[1]
-    if (url !== undefined) urls.push(url)
-    if (urls.length === ports) return { urls, lines, end }
+    news.emit('line')
+  })
+  const until = async (isThere: () => boolean): Promise<void> => {
+    while (!isThere()) await Promise.race([once(news, 'line'), over])
   }
-  throw new Error(`The program ended: ${complaints}`)
+  const urlsIn = (): string[] => lines.flatMap((line) => /^listening at (\S+)$/.exec(line)?.[1] ?? [])
+  await until(() => urlsIn().length === ports)
+  return { urls: urlsIn(), lines, says: (line) => until(() => lines.includes(line)), end }
 }
 
 export interface Outcome {
