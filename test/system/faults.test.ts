@@ -19,14 +19,18 @@ const text = (part: { bytes: Buffer } | undefined) => part?.bytes.toString()
 /** A database, a memcached behind a proxy that can be made to fail, and a storage over both. */
 async function setUp({
   timeoutMs = TIMEOUT_MS,
+  connectTimeoutMs = timeoutMs,
   ...options
-}: Partial<MemcacheStorageOptions> & { readonly timeoutMs?: number } = {}) {
+}: Partial<MemcacheStorageOptions> & {
+  readonly timeoutMs?: number
+  readonly connectTimeoutMs?: number
+} = {}) {
   const place = await DATABASES['SQLite']?.()
   assert.ok(place)
   const memcached = await startMemcached()
   const network = await startProxy({ port: memcached.port })
   const durable = await SqlStorage.open({ url: place.url })
-  const client = { timeoutMs, connectTimeoutMs: timeoutMs, deadTimeoutMs: 300 }
+  const client = { timeoutMs, connectTimeoutMs, deadTimeoutMs: 300 }
   const storage = new MemcacheStorage({ servers: network.address, client, storage: durable, ...options })
   return {
     durable,

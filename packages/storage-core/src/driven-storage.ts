@@ -26,7 +26,7 @@ import type {
   WriteResult,
 } from './storage.js'
 import { watchedCalls } from './watch.js'
-import { changeOf, REMOVE, settledChange, type WriteArguments } from './write-calls.js'
+import { changeOf, checkWriteNames, REMOVE, settledChange, type WriteArguments } from './write-calls.js'
 
 /** A `Storage` on top of a `StorageDriver`: it checks what comes in, and closes once nothing is in flight. */
 export class DrivenStorage implements Storage {
@@ -93,12 +93,7 @@ export class DrivenStorage implements Storage {
 
   async put(info: ResourceInfo, parts: Parts, options?: WriteOptions): Promise<WriteResult> {
     if (typeof parts !== 'object' || parts === null) throw new TypeError('put takes an object of parts')
-    const changes: { [part in PartName]?: ByteSource } = {}
-    for (const part of PART_NAMES) {
-      const source = parts[part]
-      if (source !== undefined) changes[part] = source
-    }
-    return this.#write('put', info, changes, options)
+    return this.#write('put', info, parts, options)
   }
 
   removeContent(info: ResourceInfo, options?: WriteOptions): Promise<WriteResult> {
@@ -233,8 +228,9 @@ export class DrivenStorage implements Storage {
   }
 
   async #writeParts(...[operation, info, sources, options = {}]: WriteArguments): Promise<WriteResult> {
+    checkWriteNames(operation, sources, options)
     const own = this.#ownResource(info)
-    const parts = PART_NAMES.filter((part) => part in sources)
+    const parts = PART_NAMES.filter((part) => sources[part] !== undefined)
     if (parts.length === 0) throw new TypeError('put needs content, metadata or both')
     const conditions = conditionsOf(options, parts)
     if (parts.length > 1) this.#require('atomicParts', 'cannot write both parts in one step')

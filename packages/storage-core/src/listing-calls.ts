@@ -3,10 +3,18 @@ import type { CallGate, Told } from './call-gate.js'
 import { decodeCursor, encodeCursor } from './cursor.js'
 import type { DriverCall, ListRows, StorageDriver } from './driver.js'
 import { checkCollectionName, normalizeExt } from './names.js'
+import { checkOptionNames, type NamesOf } from './option-names.js'
 import type { CallOptions, ListOptions, ListOrder, ListPage, PageOptions } from './storage.js'
 
 const ORDERS = ['name', 'oldest', 'newest'] as const
 const OPPOSITE = Object.freeze({ name: undefined, oldest: 'newest', newest: 'oldest' } as const)
+const LIST_NAMES: NamesOf<ListOptions> = Object.freeze({ ext: true, signal: true })
+const PAGE_NAMES: NamesOf<PageOptions> = Object.freeze({
+  ...LIST_NAMES,
+  order: true,
+  limit: true,
+  after: true,
+})
 const DEFAULT_PAGE = 100
 const MAX_PAGE = 10_000
 /** How many names are asked for at once to list all. */
@@ -25,6 +33,7 @@ export function listingCall(collection: string, ext: string | ListOptions | unde
   checkCollectionName(collection)
   const options = typeof ext === 'string' ? { ext } : (ext ?? {})
   if (typeof options !== 'object') throw new TypeError('ext must be a string')
+  checkOptionNames('ls', options, LIST_NAMES)
   return { collection, ext: normalizeExt(options.ext), options }
 }
 
@@ -38,6 +47,7 @@ export interface PageCall {
 /** What `page` is given. Throws `TypeError` and `RangeError`. */
 export function pageCall(collection: string, options: PageOptions): PageCall {
   checkCollectionName(collection)
+  checkOptionNames('page', options, PAGE_NAMES)
   const { order = 'name', limit = DEFAULT_PAGE } = options
   if (!ORDERS.includes(order)) throw new TypeError(`order must be one of ${ORDERS.join(', ')}`)
   if (!Number.isInteger(limit) || limit < 1 || limit > MAX_PAGE) {

@@ -6,6 +6,7 @@ import { defaultKeyGenerator, type KeyGenerator } from './key-generator.js'
 import { KeyedMutex } from './keyed-mutex.js'
 import { MemoryJournal } from './memory-journal.js'
 import { compareNames } from './names.js'
+import { checkOptionNames, type NamesOf } from './option-names.js'
 import { assertConditions } from './preconditions.js'
 import {
   etagOf,
@@ -23,9 +24,13 @@ export interface MemoryStorageOptions {
   readonly now?: (() => number) | undefined
 }
 
+const OPTION_NAMES: NamesOf<MemoryStorageOptions> = Object.freeze({ keyGenerator: true, now: true })
+
 /** The reference implementation: everything in this process, gone with it. */
 export class MemoryStorage extends DrivenStorage {
+  /** Throws `TypeError` for an option that there is not. */
   constructor(options: MemoryStorageOptions = {}) {
+    checkOptionNames('MemoryStorage', options, OPTION_NAMES)
     super(new MemoryDriver(options))
   }
 }

@@ -1,6 +1,7 @@
 import { checkSource } from './bytes.js'
 import { PART_NAMES, type PartName, type ResourceInfo } from './resource.js'
 import type { ByteSource, CallOptions, Match, Storage, WriteOptions, WriteResult } from './storage.js'
+import { checkWriteNames } from './write-calls.js'
 
 /** Bytes or text, or a function that gives them, or a stream of them, anew at every attempt. */
 export type UnitSource = Uint8Array | string | (() => ByteSource)
@@ -58,6 +59,7 @@ export class UnitOfWork {
 
   /** Queues parts to be written. Of several calls about one part, the last one counts. */
   put(storage: Storage, info: ResourceInfo, parts: UnitParts, options: UnitWriteOptions = {}): void {
+    checkWriteNames('put', parts, options)
     const sources = new Map<PartName, UnitSource>()
     for (const part of PART_NAMES) {
       const source = parts[part]
@@ -76,6 +78,7 @@ export class UnitOfWork {
     const { parts = PART_NAMES, ...rest } = options
     if (parts.length === 0 || !parts.every((part) => PART_NAMES.includes(part)))
       throw new TypeError(`parts must name some of ${PART_NAMES.join(', ')}`)
+    checkWriteNames('remove', {}, rest)
     const sources = new Map<PartName, undefined>(parts.map((part) => [part, undefined]))
     this.#add({ storage, info, kind: 'remove', sources, options: rest, done: [] })
   }

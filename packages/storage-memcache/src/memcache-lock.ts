@@ -1,5 +1,13 @@
-import { DrivenLock, type LockTimes, type Storage, VersionFence } from '@larder/storage-core'
-import { type CacheChoice, chooseCache } from './client/cache-choice.js'
+import {
+  checkOptionNames,
+  DrivenLock,
+  LOCK_TIME_NAMES,
+  type LockTimes,
+  type NamesOf,
+  type Storage,
+  VersionFence,
+} from '@larder/storage-core'
+import { CACHE_CHOICE_NAMES, type CacheChoice, chooseCache } from './client/cache-choice.js'
 import { checkNamespace } from './proxy/cache-key.js'
 import { MarkLockDriver } from './proxy/mark-lock-driver.js'
 
@@ -15,6 +23,14 @@ export interface MemcacheLockOptions extends CacheChoice, LockTimes {
   readonly namespace?: string | undefined
 }
 
+const OPTION_NAMES: NamesOf<MemcacheLockOptions> = Object.freeze({
+  ...CACHE_CHOICE_NAMES,
+  ...LOCK_TIME_NAMES,
+  storage: true,
+  fencingCollection: true,
+  namespace: true,
+})
+
 /**
  * Locks in memcached, or in any other `Cache`. A lock there is a lease, and can be lost at any moment by an eviction or a
  * restart, without anybody being told: what must never be written twice has to look at `HeldLock.fencing`. A server that
@@ -24,6 +40,7 @@ export interface MemcacheLockOptions extends CacheChoice, LockTimes {
 export class MemcacheLock extends DrivenLock {
   /** Connects to nothing yet. Throws `TypeError` or `RangeError` for options that make no sense. */
   constructor(options: MemcacheLockOptions) {
+    checkOptionNames('MemcacheLock', options, OPTION_NAMES)
     const namespace = checkNamespace(options.namespace ?? 'larder:')
     const { storage, fencingCollection } = options
     if (storage === undefined && fencingCollection !== undefined)

@@ -1,18 +1,20 @@
 import {
+  checkOptionNames,
   defaultKeyGenerator,
   DrivenStorage,
   type KeyGenerator,
+  type NamesOf,
   type Storage,
   watchedCounters,
 } from '@larder/storage-core'
 import type { Auditable } from './audit/auditable.js'
-import { type CacheChoice, chooseCache } from './client/cache-choice.js'
+import { CACHE_CHOICE_NAMES, type CacheChoice, chooseCache } from './client/cache-choice.js'
 import type { Environment } from './environment.js'
 import { checkNamespace } from './proxy/cache-key.js'
 import { newCounters, type StorageCounters } from './proxy/counters.js'
 import { ProxyDriver } from './proxy/proxy-driver.js'
 import { headKey } from './proxy/proxy-keys.js'
-import { PROTOCOL_OPTIONS, type ProtocolOptions, resolveSettings } from './proxy/settings.js'
+import { PROTOCOL_NAMES, PROTOCOL_OPTIONS, type ProtocolOptions, resolveSettings } from './proxy/settings.js'
 import { StandaloneDriver } from './proxy/standalone-driver.js'
 import { systemEnvironment } from './system-environment.js'
 
@@ -30,6 +32,15 @@ export interface MemcacheStorageOptions extends ProtocolOptions, CacheChoice {
   readonly environment?: Environment | undefined
 }
 
+const OPTION_NAMES: NamesOf<MemcacheStorageOptions> = Object.freeze({
+  ...PROTOCOL_NAMES,
+  ...CACHE_CHOICE_NAMES,
+  storage: true,
+  namespace: true,
+  keyGenerator: true,
+  environment: true,
+})
+
 const AUDITABLE = new WeakMap<MemcacheStorage, Auditable>()
 
 /** A read-through and write-through cache on memcached in front of any other storage. */
@@ -38,6 +49,7 @@ export class MemcacheStorage extends DrivenStorage {
 
   /** Connects to nothing yet. Throws `TypeError` or `RangeError` for options that make no sense. */
   constructor(options: MemcacheStorageOptions) {
+    checkOptionNames('MemcacheStorage', options, OPTION_NAMES)
     const settings = resolveSettings(options)
     if (options.storage === undefined) refuseProtocolOptions(options)
     const namespace = checkNamespace(options.namespace ?? 'larder:')

@@ -1,7 +1,7 @@
-import type { KeyGenerator } from '@larder/storage-core'
+import { checkOptionNames, type KeyGenerator, type NamesOf } from '@larder/storage-core'
 import type { DataSource, DataSourceOptions } from 'typeorm'
 import type { Limits } from './dialects/dialect.js'
-import type { TableOptions } from './entities/tables.js'
+import { TABLE_OPTION_NAMES, type TableOptions } from './entities/tables.js'
 
 export interface SqlOptions extends TableOptions {
   /** Creates and changes the tables, guarded by a lock. Default: true, but false with a `dataSource`. */
@@ -86,6 +86,30 @@ const DEFAULTS: Settings = Object.freeze({
   attempts: 8,
 })
 
+const NAMES: NamesOf<SqlStorageOptions> = Object.freeze({
+  ...TABLE_OPTION_NAMES,
+  url: true,
+  // TypeORM's own.
+  typeorm: true,
+  dataSource: true,
+  migrate: true,
+  poolSize: true,
+  queueTimeoutMs: true,
+  connectTimeoutMs: true,
+  statementTimeoutMs: true,
+  lockTimeoutMs: true,
+  transactionTimeoutMs: true,
+  inlineMaxBytes: true,
+  chunkBytes: true,
+  metadataMaxBytes: true,
+  bodyGraceMs: true,
+  streamPauseMs: true,
+  attempts: true,
+  listen: true,
+  keyGenerator: true,
+  now: true,
+})
+
 // What a timer and a column can hold.
 const LARGEST: Readonly<Partial<Record<keyof Settings, number>>> = Object.freeze({
   inlineMaxBytes: 8_388_608,
@@ -94,8 +118,9 @@ const LARGEST: Readonly<Partial<Record<keyof Settings, number>>> = Object.freeze
 })
 const LARGEST_NUMBER = 2_147_483_647
 
-/** Throws a `RangeError` for a number that makes no sense. */
-export function settingsOf(options: SqlOptions): Settings {
+/** Throws a `RangeError` for a number that makes no sense, and a `TypeError` for an option that there is not. */
+export function settingsOf(options: Partial<SqlStorageOptions>): Settings {
+  checkOptionNames('SqlStorage.open()', options, NAMES)
   const settings: { -readonly [name in keyof Settings]: number } = { ...DEFAULTS }
   for (const name of Object.keys(DEFAULTS) as (keyof Settings)[]) {
     const value = options[name]

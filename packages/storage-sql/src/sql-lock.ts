@@ -1,4 +1,12 @@
-import { DrivenLock, type LockDriver, type LockTimes, VersionFence } from '@larder/storage-core'
+import {
+  checkOptionNames,
+  DrivenLock,
+  LOCK_TIME_NAMES,
+  type LockDriver,
+  type LockTimes,
+  type NamesOf,
+  VersionFence,
+} from '@larder/storage-core'
 import { familyOf } from './entities/family.js'
 import { LeaseLockDriver } from './locks/lease-lock-driver.js'
 import { SessionLockDriver } from './locks/session-lock-driver.js'
@@ -11,6 +19,12 @@ export interface SqlLockOptions extends LockTimes {
   /** Where in it fencing numbers are counted, in up to 1,024 resources. Default: `'larder-locks'`. */
   readonly fencingCollection?: string | undefined
 }
+
+const OPTION_NAMES: NamesOf<SqlLockOptions> = Object.freeze({
+  ...LOCK_TIME_NAMES,
+  storage: true,
+  fencingCollection: true,
+})
 
 /**
  * Locks in a database. On PostgreSQL, MySQL and MariaDB they are advisory locks of a connection of their own, and gone
@@ -25,7 +39,9 @@ export class SqlLock extends DrivenLock {
   }
 }
 
-function driverOf({ storage, fencingCollection, leaseMs = 30_000 }: SqlLockOptions): LockDriver {
+function driverOf(options: SqlLockOptions): LockDriver {
+  checkOptionNames('SqlLock', options, OPTION_NAMES)
+  const { storage, fencingCollection, leaseMs = 30_000 } = options
   const database = databaseOf(storage)
   const fence = new VersionFence(storage, fencingCollection)
   const family = familyOf(database.dataSource.options.type)

@@ -1,6 +1,7 @@
 import { deflateSync, inflateSync } from 'node:zlib'
 import type { Codec } from '../codec.js'
 import { StorageError } from '../errors.js'
+import { checkOptionNames, type NamesOf } from '../option-names.js'
 
 export interface CompressionOptions {
   /** From how many bytes on it is tried. Default: 1,024. */
@@ -23,8 +24,16 @@ const DEFAULTS: Required<CompressionOptions> = Object.freeze({
   maxInflatedBytes: 256 * 1_024 * 1_024,
 })
 
+const OPTION_NAMES: NamesOf<CompressionOptions> = Object.freeze({
+  minBytes: true,
+  level: true,
+  flag: true,
+  maxInflatedBytes: true,
+})
+
 /** zlib around another codec; kept only where it saves bytes. */
 export function compressedCodec<T>(inner: Codec<T>, options: CompressionOptions = {}): Codec<T> {
+  checkOptionNames('compressedCodec', options, OPTION_NAMES)
   const { minBytes, level, flag, maxInflatedBytes } = { ...DEFAULTS, ...options }
   if (!Number.isInteger(level) || level < 0 || level > 9) throw new RangeError('level must be 0 to 9')
   if (!isOneBit(flag)) throw new RangeError('flag must be one bit of 32')

@@ -3,10 +3,11 @@ import { abortedError, untilAborted } from '../abort.js'
 import { LockLostError, LockTimeoutError, StorageError, type StorageErrorCode } from '../errors.js'
 import { KeyedMutex } from '../keyed-mutex.js'
 import { checkLockName } from '../names.js'
+import { checkOptionNames } from '../option-names.js'
 import { LeasedLock } from './leased-lock.js'
 import type { AcquireOptions, HeldLock, Lock, LockTimes } from './lock.js'
 import type { LockDriver, LockGrant } from './lock-driver.js'
-import { type ResolvedTimes, resolveTimes } from './lock-times.js'
+import { ACQUIRE_NAMES, type ResolvedTimes, resolveTimes } from './lock-times.js'
 import { Patience } from './patience.js'
 
 const SHORTEST_PAUSE_MS = 1
@@ -52,6 +53,7 @@ export class DrivenLock implements Lock {
 
   async acquire(name: string, options: AcquireOptions = {}): Promise<HeldLock> {
     checkLockName(name)
+    checkOptionNames('acquire', options, ACQUIRE_NAMES)
     const { signal } = options
     const { leaseMs, waitMs } = resolveTimes(options, this.#times)
     if (this.#closing !== undefined) throw closedError(name)

@@ -1,6 +1,10 @@
-import type { LockTimes } from './lock.js'
+import type { NamesOf } from '../option-names.js'
+import type { AcquireOptions, LockTimes } from './lock.js'
 
 export type ResolvedTimes = { readonly [name in keyof LockTimes]-?: number }
+
+export const LOCK_TIME_NAMES: NamesOf<LockTimes> = Object.freeze({ leaseMs: true, waitMs: true })
+export const ACQUIRE_NAMES: NamesOf<AcquireOptions> = Object.freeze({ ...LOCK_TIME_NAMES, signal: true })
 
 const DEFAULTS: ResolvedTimes = Object.freeze({ leaseMs: 30_000, waitMs: 5_000 })
 const DAY_MS = 86_400_000

@@ -1,4 +1,4 @@
-import type { ResourceInfo } from '@larder/storage-core'
+import { checkOptionNames, type NamesOf, type ResourceInfo } from '@larder/storage-core'
 import type { Auditable } from './auditable.js'
 import { Inspector } from './inspector.js'
 import { ListingAudit } from './listing-audit.js'
@@ -27,6 +27,16 @@ export interface AuditOptions {
   readonly onProgress?: ((progress: AuditProgress) => void) | undefined
 }
 
+const OPTION_NAMES: NamesOf<AuditOptions> = Object.freeze({
+  collections: true,
+  sample: true,
+  limit: true,
+  maxPerSecond: true,
+  recheckAfterMs: true,
+  signal: true,
+  onProgress: true,
+})
+
 type Limits = {
   readonly [name in Exclude<keyof AuditOptions, 'signal' | 'onProgress'>]-?: Exclude<
     AuditOptions[name],
@@ -40,6 +50,7 @@ const PAGE = 1_000
 const PAGE_COST = 1
 
 export async function auditParts(it: Auditable, options: AuditOptions): Promise<AuditReport> {
+  checkOptionNames('audit', options, OPTION_NAMES)
   const { collections, sample, limit, maxPerSecond, recheckAfterMs } = checked(options, it)
   const pace = new Pace(it.env, maxPerSecond, options.signal, it.isClosed)
   const inspector = new Inspector(it.cache, new PartCodec(it.cache, it.settings, it.env))

@@ -1,6 +1,7 @@
+import type { NamesOf } from '@larder/storage-core'
 import type { Cache } from '../cache.js'
 import { RemoteCache } from './remote-cache.js'
-import type { RemoteCacheOptions } from './remote-options.js'
+import { REMOTE_NAMES, type RemoteCacheOptions } from './remote-options.js'
 
 /** Servers to connect to, or a cache that is there already: what everything built on a cache is given. */
 export interface CacheChoice {
@@ -11,6 +12,12 @@ export interface CacheChoice {
   /** A cache of the caller's instead, which stays open. */
   readonly cache?: Cache | undefined
 }
+
+export const CACHE_CHOICE_NAMES: NamesOf<CacheChoice> = Object.freeze({
+  servers: true,
+  client: REMOTE_NAMES,
+  cache: true,
+})
 
 /** The cache, and what of it is to be closed by `owner`. Throws `TypeError` for both or none. */
 export function chooseCache(

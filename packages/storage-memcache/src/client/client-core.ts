@@ -1,4 +1,9 @@
-import { isStorageError, type StorageError, type StorageErrorCode } from '@larder/storage-core'
+import {
+  checkOptionNames,
+  isStorageError,
+  type StorageError,
+  type StorageErrorCode,
+} from '@larder/storage-core'
 import { channel } from 'node:diagnostics_channel'
 import type { CacheItem, CallOptions, PeekedItem, ReadOptions } from '../cache.js'
 import type { CommandCache } from '../command-cache.js'
@@ -7,6 +12,7 @@ import { exptimeOf } from '../protocol/expiry.js'
 import { checkValue } from '../protocol/limits.js'
 import { wireKeyText, type ClientKey } from './client-keys.js'
 import {
+  CLIENT_NAMES,
   DEFAULT_CLIENT_OPTIONS,
   type CounterOptions,
   type MemcacheClientOptions,
@@ -57,6 +63,7 @@ export class ClientCore {
   readonly #coder: ValueCoder
 
   constructor(cache: CommandCache, options: MemcacheClientOptions, namespace: Namespace | undefined) {
+    checkOptionNames('MemcacheClient', options, CLIENT_NAMES)
     this.cache = cache
     this.options = checked({ ...DEFAULT_CLIENT_OPTIONS, ...options })
     this.namespace = namespace

@@ -1,6 +1,7 @@
+import type { NamesOf } from '@larder/storage-core'
 import type { CallOptions, CasToken } from '../cache.js'
 import type { UnfitKeys } from './client-keys.js'
-import type { CompressionOptions } from './compression.js'
+import { COMPRESSION_NAMES, type CompressionOptions } from './compression.js'
 import { plainSerializer, type ValueSerializer } from './values.js'
 
 export interface MemcacheClientOptions {
@@ -19,6 +20,15 @@ export interface MemcacheClientOptions {
    */
   readonly whenUnavailable?: 'reject' | 'miss'
 }
+
+export const CLIENT_NAMES: NamesOf<MemcacheClientOptions> = Object.freeze({
+  prefix: true,
+  ttlMs: true,
+  unfitKeys: true,
+  serializer: true,
+  compression: COMPRESSION_NAMES,
+  whenUnavailable: true,
+})
 
 export const DEFAULT_CLIENT_OPTIONS: Required<MemcacheClientOptions> = Object.freeze({
   prefix: '',

@@ -1,3 +1,4 @@
+import { checkOptionNames, type NamesOf } from '@larder/storage-core'
 import { channel } from 'node:diagnostics_channel'
 import type { ConnectionOptions } from 'node:tls'
 import { addressText, parseServers, type ServerAddress } from '../server-address.js'
@@ -9,6 +10,8 @@ export interface DiscoveryOptions {
   /** Within which the endpoint must answer, in milliseconds. Default: 2,000. */
   readonly answerTimeoutMs?: number
 }
+
+const OPTION_NAMES: NamesOf<DiscoveryOptions> = Object.freeze({ intervalMs: true, answerTimeoutMs: true })
 
 export const DEFAULT_DISCOVERY_OPTIONS: Required<DiscoveryOptions> = Object.freeze({
   intervalMs: 60_000,
@@ -38,6 +41,7 @@ export class ClusterWatch {
 
   /** No I/O. Bad arguments are a `RangeError` or `TypeError`. */
   constructor(endpoint: string, options: DiscoveryOptions, tls: ConnectionOptions | undefined) {
+    checkOptionNames('discover', options, OPTION_NAMES)
     const [address, ...more] = parseServers([endpoint])
     if (address === undefined || more.length > 0) throw new RangeError('One endpoint is needed')
     this.#endpoint = address

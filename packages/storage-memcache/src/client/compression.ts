@@ -1,3 +1,4 @@
+import type { NamesOf } from '@larder/storage-core'
 import * as zlib from 'node:zlib'
 import { CompressionFlag } from './value-flags.js'
 
@@ -12,6 +13,12 @@ export interface CompressionOptions {
   /** 1 to 9 for zlib, to 11 for brotli (default 4), to 22 for zstd (default 3); 0 turns it off. */
   readonly level?: number
 }
+
+export const COMPRESSION_NAMES: NamesOf<CompressionOptions> = Object.freeze({
+  algorithm: true,
+  minBytes: true,
+  level: true,
+})
 
 /** A bound on what a small item may grow to when it is read. */
 const MAX_INFLATED_BYTES = 256 * 1024 * 1024

@@ -1,6 +1,7 @@
+import { checkOptionNames, type NamesOf } from '@larder/storage-core'
 import type { ConnectionOptions } from 'node:tls'
 import { DEFAULT_SERVER_ITEM_LIMIT_BYTES } from '../protocol/limits.js'
-import { createRouter, type Router, type RoutingOptions } from '../routing/router.js'
+import { createRouter, ROUTING_NAMES, type Router, type RoutingOptions } from '../routing/router.js'
 import { addressText, parseServers, type ServerAddress } from '../server-address.js'
 import { BinaryTransport } from '../transport/binary-transport.js'
 import type { Credentials } from '../transport/credentials.js'
@@ -8,10 +9,15 @@ import { DatagramReader } from '../transport/datagram-reader.js'
 import { memjsServer, type MemjsClient, type MemjsServer } from '../transport/memjs-link.js'
 import { MetaTransport } from '../transport/meta-transport.js'
 import { NegotiatedTransport } from '../transport/negotiated-transport.js'
-import { resolveChannelOptions, type ChannelOptions } from '../transport/options.js'
+import { CHANNEL_NAMES, resolveChannelOptions, type ChannelOptions } from '../transport/options.js'
 import { ServerHealth } from '../transport/server-health.js'
 import type { Transport } from '../transport/transport.js'
-import { resolveUdpOptions, type ResolvedUdpOptions, type UdpOptions } from '../transport/udp-options.js'
+import {
+  resolveUdpOptions,
+  UDP_NAMES,
+  type ResolvedUdpOptions,
+  type UdpOptions,
+} from '../transport/udp-options.js'
 import type { NamedServer } from './server-set.js'
 
 const MIN_SERVER_ITEM_LIMIT_BYTES = 1024
@@ -45,6 +51,19 @@ export interface RemoteCacheOptions extends Partial<ChannelOptions> {
   readonly udp?: UdpOptions | undefined
 }
 
+const CREDENTIAL_NAMES: NamesOf<Credentials> = Object.freeze({ username: true, password: true })
+
+export const REMOTE_NAMES: NamesOf<RemoteCacheOptions> = Object.freeze({
+  ...CHANNEL_NAMES,
+  routing: ROUTING_NAMES,
+  serverItemLimitBytes: true,
+  transport: true,
+  credentials: CREDENTIAL_NAMES,
+  // Node's, and whatever it may learn.
+  tls: true,
+  udp: UDP_NAMES,
+})
+
 export interface ResolvedRemoteOptions {
   readonly addresses: readonly ServerAddress[]
   /** In the order of the addresses, where a memjs client was given. */
@@ -62,6 +81,7 @@ export interface ResolvedRemoteOptions {
 
 /** Checks everything before any I/O. */
 export function resolveRemoteOptions(servers: Servers, options: RemoteCacheOptions): ResolvedRemoteOptions {
+  checkOptionNames('RemoteCache', options, REMOTE_NAMES)
   const {
     credentials,
     tls,

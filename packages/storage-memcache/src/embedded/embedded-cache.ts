@@ -1,4 +1,4 @@
-import { StorageError } from '@larder/storage-core'
+import { checkOptionNames, type NamesOf, StorageError } from '@larder/storage-core'
 import type {
   CacheBatch,
   CacheEntry,
@@ -36,6 +36,12 @@ export const DEFAULT_EMBEDDED_CACHE_OPTIONS: Required<EmbeddedCacheOptions> = Ob
   now: () => performance.now(),
 })
 
+const OPTION_NAMES: NamesOf<EmbeddedCacheOptions> = Object.freeze({
+  maxBytes: true,
+  maxItemBytes: true,
+  now: true,
+})
+
 /** What a cache and its clones have in common. */
 interface Shared {
   readonly items: EmbeddedItems
@@ -55,7 +61,9 @@ export class EmbeddedCache implements CommandCache {
   #shared: Shared
   #isClosed = false
 
+  /** Throws `TypeError` or `RangeError` for options that make no sense. */
   constructor(options: EmbeddedCacheOptions = {}) {
+    checkOptionNames('EmbeddedCache', options, OPTION_NAMES)
     const { maxBytes, maxItemBytes, now } = { ...DEFAULT_EMBEDDED_CACHE_OPTIONS, ...options }
     if (!(maxBytes >= 1024)) throw new RangeError(`maxBytes must be at least 1024, not ${String(maxBytes)}`)
     if (!(maxItemBytes >= 1))

@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events'
-import { StorageError } from '@larder/storage-core'
+import { checkOptionNames, type NamesOf, StorageError } from '@larder/storage-core'
 import type { Cache } from '../cache.js'
-import { type CacheChoice, chooseCache } from '../client/cache-choice.js'
+import { CACHE_CHOICE_NAMES, type CacheChoice, chooseCache } from '../client/cache-choice.js'
 import { checkNamespace } from '../proxy/cache-key.js'
 import { inWaves } from '../proxy/promises.js'
 import { FencedEntries, type QueryLook } from '../query/fenced-entries.js'
@@ -19,6 +19,12 @@ export interface KeyvMemcacheOptions extends CacheChoice {
    */
   readonly iterable?: boolean | undefined
 }
+
+const OPTION_NAMES: NamesOf<KeyvMemcacheOptions> = Object.freeze({
+  ...CACHE_CHOICE_NAMES,
+  keyPrefix: true,
+  iterable: true,
+})
 
 export interface KeyvEntry {
   readonly key: string
@@ -47,6 +53,7 @@ export class KeyvMemcache extends EventEmitter {
   /** Connects to nothing yet. Throws `TypeError` or `RangeError` for options that make no sense. */
   constructor(options: KeyvMemcacheOptions) {
     super()
+    checkOptionNames('KeyvMemcache', options, OPTION_NAMES)
     const { keyPrefix = 'keyv:', iterable = true } = options
     this.opts = { dialect: iterable ? 'redis' : 'memcache', url: '' }
     this.#prefix = checkNamespace(keyPrefix)

@@ -1,4 +1,7 @@
+import { checkOptionNames, type NamesOf } from '@larder/storage-core'
+import { CACHE_CHOICE_NAMES } from '../client/cache-choice.js'
 import type { MemcacheClientOptions } from '../client/client-options.js'
+import { COMPRESSION_NAMES } from '../client/compression.js'
 import { MemcacheClient } from '../client/memcache-client.js'
 import { RemoteCache } from '../client/remote-cache.js'
 import type { RemoteCacheOptions } from '../client/remote-options.js'
@@ -34,6 +37,16 @@ export interface MapOptions {
   readonly missing?: 'undefined' | 'throw' | undefined
 }
 
+const PLUGIN_NAMES: NamesOf<MapPlugin> = Object.freeze({
+  ...CACHE_CHOICE_NAMES,
+  serializer: true,
+  compression: COMPRESSION_NAMES,
+  whenUnavailable: true,
+  expires: true,
+})
+const OPTION_NAMES: NamesOf<MemcacheMapsOptions> = Object.freeze({ plugins: true, onFlushError: true })
+const MAP_NAMES: NamesOf<MapOptions> = Object.freeze({ plugin: true, expires: true, missing: true })
+
 /** Gives out dictionaries. */
 export interface MapSource {
   /**
@@ -55,7 +68,9 @@ export class MemcacheMaps implements MapSource, AsyncDisposable {
   readonly #onFlushError: (failures: FlushFailures, keyPrefix: string) => void
 
   /** Connects to nothing yet. Throws `TypeError` or `RangeError` for plugins that make no sense. */
-  constructor({ plugins, onFlushError = warn }: MemcacheMapsOptions) {
+  constructor(options: MemcacheMapsOptions) {
+    checkOptionNames('MemcacheMaps', options, OPTION_NAMES)
+    const { plugins, onFlushError = warn } = options
     const opened = Object.entries(plugins).map(([name, plugin]) => [name, this.#open(name, plugin)] as const)
     if (opened.length === 0) throw new TypeError('MemcacheMaps needs at least one plugin')
     this.#opened = new Map(opened)
@@ -65,6 +80,7 @@ export class MemcacheMaps implements MapSource, AsyncDisposable {
   /** Each call gives a transaction of its own. */
   getMemcacheMap<T = PlainValue>(keyPrefix: string, options: MapOptions = {}): MemcacheMap<T> {
     if (typeof keyPrefix !== 'string' || keyPrefix === '') throw new TypeError('A map needs a key prefix')
+    checkOptionNames('getMemcacheMap', options, MAP_NAMES)
     const { plugin: name = 'default', missing = 'undefined' } = options
     const opened = this.#opened.get(name)
     if (opened === undefined) throw new RangeError(`No plugin is named ${JSON.stringify(name)}`)
@@ -105,7 +121,9 @@ export class MemcacheMaps implements MapSource, AsyncDisposable {
     return this.close()
   }
 
-  #open(name: string, { servers, client, cache, expires, ...values }: MapPlugin): Opened {
+  #open(name: string, plugin: MapPlugin): Opened {
+    checkOptionNames(`The plugin ${JSON.stringify(name)}`, plugin, PLUGIN_NAMES)
+    const { servers, client, cache, expires, ...values } = plugin
     ttlOf(expires)
     if ((servers === undefined) === (cache === undefined)) {
       throw new TypeError(`The plugin ${JSON.stringify(name)} needs servers or a cache`)

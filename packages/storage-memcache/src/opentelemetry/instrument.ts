@@ -1,3 +1,4 @@
+import { checkOptionNames, type NamesOf } from '@larder/storage-core'
 import { type MeterProvider, metrics, trace, type TracerProvider } from '@opentelemetry/api'
 import { measure } from './metrics.js'
 import { traceWork } from './spans.js'
@@ -13,6 +14,12 @@ export interface InstrumentOptions {
   readonly statements?: boolean | undefined
 }
 
+const OPTION_NAMES: NamesOf<InstrumentOptions> = Object.freeze({
+  tracerProvider: true,
+  meterProvider: true,
+  statements: true,
+})
+
 /** What listens until it is stopped. */
 export interface Instrumentation extends Disposable {
   stop(): void
@@ -23,6 +30,7 @@ export interface Instrumentation extends Disposable {
  * the SDK has been set up: OpenTelemetry gives no metrics to who asks before.
  */
 export function instrument(options: InstrumentOptions = {}): Instrumentation {
+  checkOptionNames('instrument', options, OPTION_NAMES)
   const { tracerProvider = trace, meterProvider = metrics, statements = true } = options
   const ends = [
     ...(tracerProvider === false ? [] : traceWork(tracerProvider.getTracer(NAME), statements)),

@@ -161,10 +161,10 @@ export class ProxyDriver implements StorageDriver {
     return exists
   }
 
-  async list(request: ListRequest, call: DriverCall): Promise<ListRows> {
+  async list({ collection, ...options }: ListRequest, call: DriverCall): Promise<ListRows> {
     this.#relay.start()
     this.#counters.durableListings++
-    const { entries, next, back } = await this.#storage.page(request.collection, { ...request, ...call })
+    const { entries, next, back } = await this.#storage.page(collection, { ...options, ...call })
     return { rows: entries, next, first: back }
   }
 

@@ -1,3 +1,5 @@
+import type { NamesOf } from '@larder/storage-core'
+
 /** How a write goes on when the cache cannot be reached. */
 export type WhenCacheFails =
   /**
@@ -97,6 +99,9 @@ const DEFAULTS: Settings = Object.freeze({
 
 /** The names of all options. */
 export const PROTOCOL_OPTIONS = Object.freeze(Object.keys(DEFAULTS) as (keyof Settings)[])
+export const PROTOCOL_NAMES = Object.freeze(
+  Object.fromEntries(PROTOCOL_OPTIONS.map((name) => [name, true])),
+) as NamesOf<ProtocolOptions>
 
 /** By how much a server may count otherwise, and buckets outlive their listing. */
 const CLOCKS_MS = 120_000

@@ -1,6 +1,7 @@
+import { checkOptionNames, type NamesOf } from '@larder/storage-core'
 import { argumentsText } from './arguments-text.js'
 import type { QueryCache } from './query-cache.js'
-import type { EntryOptions } from './query-options.js'
+import { ENTRY_NAMES, type EntryOptions } from './query-options.js'
 
 export interface CachedQueryOptions<Args extends readonly unknown[], T> extends EntryOptions {
   /**
@@ -17,13 +18,22 @@ export interface CachedQueryOptions<Args extends readonly unknown[], T> extends 
   readonly loadMany?: ((list: readonly Args[]) => Promise<readonly T[]> | readonly T[]) | undefined
 }
 
+const OPTION_NAMES: NamesOf<CachedQueryOptions<[], unknown>> = Object.freeze({
+  ...ENTRY_NAMES,
+  name: true,
+  tags: true,
+  load: true,
+  loadMany: true,
+})
+
 /** One query with its arguments, and all that is to be known of how it is cached. */
 export class CachedQuery<Args extends readonly unknown[], T> {
   readonly #queries: QueryCache
   readonly #options: CachedQueryOptions<Args, T>
 
-  /** Throws `TypeError` without a name or a loader. */
+  /** Throws `TypeError` without a name or a loader, and for an option that there is not. */
   constructor(queries: QueryCache, options: CachedQueryOptions<Args, T>) {
+    checkOptionNames('CachedQuery', options, OPTION_NAMES)
     if (typeof options.name !== 'string' || options.name === '')
       throw new TypeError('A cached query needs a name')
     if (typeof options.load !== 'function') throw new TypeError('load must be a function')

@@ -1,6 +1,14 @@
-import { type Codec, jsonCodec, StorageError, untilAborted, watchedCounters } from '@larder/storage-core'
+import {
+  checkOptionNames,
+  type Codec,
+  jsonCodec,
+  type NamesOf,
+  StorageError,
+  untilAborted,
+  watchedCounters,
+} from '@larder/storage-core'
 import type { Cache } from '../cache.js'
-import { type CacheChoice, chooseCache } from '../client/cache-choice.js'
+import { CACHE_CHOICE_NAMES, type CacheChoice, chooseCache } from '../client/cache-choice.js'
 import type { Environment } from '../environment.js'
 import { checkNamespace } from '../proxy/cache-key.js'
 import { inWaves, settleAll } from '../proxy/promises.js'
@@ -14,6 +22,7 @@ import {
   type EntryOptions,
   type EntrySettings,
   entrySettings,
+  QUERY_NAMES,
   type QueryOptions,
   type QuerySettings,
   resolveQueryOptions,
@@ -29,6 +38,14 @@ export interface QueryCacheOptions extends QueryOptions, CacheChoice {
   /** Clock, chance and waiting, for simulations. */
   readonly environment?: Environment | undefined
 }
+
+const OPTION_NAMES: NamesOf<QueryCacheOptions> = Object.freeze({
+  ...QUERY_NAMES,
+  ...CACHE_CHOICE_NAMES,
+  namespace: true,
+  codec: true,
+  environment: true,
+})
 
 export interface CachedOptions extends EntryOptions {
   /**
@@ -71,6 +88,7 @@ export class QueryCache implements AsyncDisposable {
 
   /** Connects to nothing yet. Throws `TypeError` or `RangeError` for options that make no sense. */
   constructor(options: QueryCacheOptions) {
+    checkOptionNames('QueryCache', options, OPTION_NAMES)
     const { namespace = 'cached:', codec = jsonCodec(), environment: env = systemEnvironment } = options
     this.#settings = resolveQueryOptions(options)
     this.#codec = codec

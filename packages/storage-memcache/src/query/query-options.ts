@@ -1,3 +1,5 @@
+import type { NamesOf } from '@larder/storage-core'
+
 /** What a call may say of an entry; what it leaves out, the cache's own options say. */
 export interface EntryOptions {
   /** How long a result may stay, in milliseconds; memcached counts whole seconds. Default: 60,000. */
@@ -33,6 +35,22 @@ export interface QueryOptions extends EntryOptions {
   /** Whether there is a `clear()`: a stamp that all reads ask for together with the entry. Default: false. */
   readonly clearable?: boolean | undefined
 }
+
+export const ENTRY_NAMES: NamesOf<EntryOptions> = Object.freeze({
+  ttlMs: true,
+  graceMs: true,
+  softTimeoutMs: true,
+  whenLoaderFails: true,
+})
+
+export const QUERY_NAMES: NamesOf<QueryOptions> = Object.freeze({
+  ...ENTRY_NAMES,
+  ttlJitter: true,
+  leaseTtlMs: true,
+  fillWaitMs: true,
+  prefixSeparator: true,
+  clearable: true,
+})
 
 export type QuerySettings = {
   readonly [name in keyof QueryOptions]-?: Exclude<QueryOptions[name], undefined>

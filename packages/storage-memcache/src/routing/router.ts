@@ -1,3 +1,4 @@
+import type { NamesOf } from '@larder/storage-core'
 import type { ServerAddress } from '../server-address.js'
 import { hashFunction, type KeyHash, type KeyHashName } from './hashes.js'
 import { KeyScratch } from './key-scratch.js'
@@ -15,6 +16,12 @@ export interface RoutingOptions {
    */
   readonly pointHash?: KeyHashName | KeyHash
 }
+
+export const ROUTING_NAMES: NamesOf<RoutingOptions> = Object.freeze({
+  distribution: true,
+  hash: true,
+  pointHash: true,
+})
 
 export const DEFAULT_ROUTING_OPTIONS = Object.freeze({
   distribution: 'ketama_weighted',

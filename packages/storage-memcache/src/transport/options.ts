@@ -1,3 +1,5 @@
+import type { NamesOf } from '@larder/storage-core'
+
 /** How one server is spoken to. All durations in milliseconds. */
 export interface ChannelOptions {
   /** Within which every command is settled, counted from the call. */
@@ -15,6 +17,16 @@ export interface ChannelOptions {
   /** A clock that never steps back, in milliseconds. */
   readonly now: () => number
 }
+
+export const CHANNEL_NAMES: NamesOf<ChannelOptions> = Object.freeze({
+  timeoutMs: true,
+  connectTimeoutMs: true,
+  deadTimeoutMs: true,
+  connectionsPerServer: true,
+  maxQueuedCommands: true,
+  maxQueuedBytes: true,
+  now: true,
+})
 
 /** More would only wait for one another: a server has a handful of threads. */
 const MAX_CONNECTIONS_PER_SERVER = 100

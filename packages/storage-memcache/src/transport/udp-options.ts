@@ -1,3 +1,5 @@
+import type { NamesOf } from '@larder/storage-core'
+
 /** Reads by UDP, for servers that were started with `-U`. What has no answer there is asked again over TCP. */
 export interface UdpOptions {
   /** Where the servers listen for datagrams. Default: the port that each has for TCP. */
@@ -9,6 +11,13 @@ export interface UdpOptions {
   /** The longest answer, in datagrams of 1,400 bytes; a longer one is asked for again over TCP. Default: 16. */
   readonly maxDatagrams?: number
 }
+
+export const UDP_NAMES: NamesOf<UdpOptions> = Object.freeze({
+  port: true,
+  waitMs: true,
+  maxRequests: true,
+  maxDatagrams: true,
+})
 
 export interface ResolvedUdpOptions extends Required<Omit<UdpOptions, 'port'>> {
   readonly port: number | undefined

@@ -1,5 +1,6 @@
+import { checkOptionNames, type NamesOf } from '@larder/storage-core'
 import type { Cache } from '../cache.js'
-import { type CacheChoice, chooseCache } from '../client/cache-choice.js'
+import { CACHE_CHOICE_NAMES, type CacheChoice, chooseCache } from '../client/cache-choice.js'
 import type { Environment } from '../environment.js'
 import { checkNamespace } from '../proxy/cache-key.js'
 import { settleAll } from '../proxy/promises.js'
@@ -42,6 +43,15 @@ export interface QueryResultCacheOptions extends CacheChoice {
   readonly environment?: Environment | undefined
 }
 
+const OPTION_NAMES: NamesOf<QueryResultCacheOptions> = Object.freeze({
+  ...CACHE_CHOICE_NAMES,
+  namespace: true,
+  tables: true,
+  leaseTtlMs: true,
+  fillWaitMs: true,
+  environment: true,
+})
+
 /** What `getFromCache` hands to TypeORM for a query that is to be run, and gets back with its result. */
 class Leased implements CachedQueryResult {
   readonly duration = 0
@@ -79,6 +89,7 @@ export class MemcacheQueryResultCache {
 
   /** Connects to nothing yet. Throws `TypeError` or `RangeError` for options that make no sense. */
   constructor(options: QueryResultCacheOptions) {
+    checkOptionNames('MemcacheQueryResultCache', options, OPTION_NAMES)
     const { namespace = 'typeorm:', tables = [], leaseTtlMs = 10_000, fillWaitMs = 250 } = options
     if (!(leaseTtlMs > 0) || !(fillWaitMs >= 0))
       throw new RangeError('leaseTtlMs and fillWaitMs must be times')

@@ -1,10 +1,11 @@
+import { checkOptionNames } from '@larder/storage-core'
 import { bodyEntity, chunkEntity } from './body.js'
 import { changeEntity, floorEntity } from './change.js'
 import { containerEntity, type EntityClass } from './container.js'
 import { type DatabaseType, type Family, familyOf } from './family.js'
 import { journalEntity } from './journal.js'
 import { resourceEntity } from './resource.js'
-import { type TableName, type TableOptions, tablePrefixOf } from './tables.js'
+import { type TableName, TABLE_OPTION_NAMES, type TableOptions, tablePrefixOf } from './tables.js'
 
 const known = new Map<string, Readonly<Record<TableName, EntityClass>>>()
 
@@ -34,5 +35,6 @@ export function entitiesOf(family: Family, prefix: string): Readonly<Record<Tabl
  * no binary type in common. Throws a `TypeError` for a type that is not supported.
  */
 export function larderEntities(type: DatabaseType, options: TableOptions = {}): EntityClass[] {
+  checkOptionNames('larderEntities', options, TABLE_OPTION_NAMES)
   return Object.values(entitiesOf(familyOf(type), tablePrefixOf(options)))
 }

@@ -1,3 +1,5 @@
+import type { NamesOf } from '@larder/storage-core'
+
 /** What all table and index names begin with unless told otherwise. */
 export const DEFAULT_TABLE_PREFIX = 'larder_'
 
@@ -5,6 +7,8 @@ export interface TableOptions {
   /** What all table and index names begin with: lower-case letters, digits and `_`. Default: `larder_`. */
   readonly tablePrefix?: string | undefined
 }
+
+export const TABLE_OPTION_NAMES: NamesOf<TableOptions> = Object.freeze({ tablePrefix: true })
 
 export const TABLES = Object.freeze([
   'container',

@@ -1,6 +1,12 @@
+import { checkOptionNames } from '@larder/storage-core'
 import type { MigrationInterface, QueryRunner } from 'typeorm'
 import { type DatabaseType, type Family, familyOf } from '../entities/family.js'
-import { DEFAULT_TABLE_PREFIX, type TableOptions, tablePrefixOf } from '../entities/tables.js'
+import {
+  DEFAULT_TABLE_PREFIX,
+  TABLE_OPTION_NAMES,
+  type TableOptions,
+  tablePrefixOf,
+} from '../entities/tables.js'
 import { CHANGE_TABLES, createChanges } from './create-changes.js'
 import { CREATE_TABLES, FIRST_TABLES } from './create-tables.js'
 import { pathsFor } from './paths.js'
@@ -12,6 +18,7 @@ export type MigrationClass = new () => MigrationInterface
  * supported.
  */
 export function larderMigrations(type: DatabaseType, options: TableOptions = {}): MigrationClass[] {
+  checkOptionNames('larderMigrations', options, TABLE_OPTION_NAMES)
   const family = familyOf(type)
   const prefix = tablePrefixOf(options)
   return [tables(family, prefix), changes(family, prefix)]

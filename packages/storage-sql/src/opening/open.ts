@@ -87,8 +87,8 @@ async function checkTables(dataSource: DataSource, tables: TablePaths, limits: S
     const { code, cause } = toStorageError(error)
     if (code !== 'E_SERVER') throw error
     const message =
-      'The tables are missing or of another version: ' +
-      'run larderMigrations() on the data source, or pass migrate: true'
+      'The tables are missing or of another version: open with migrate: true, ' +
+      'run larderMigrations() on the data source, or the command larder migrate'
     throw new StorageError('E_STORAGE_UNAVAILABLE', message, { cause })
   }
 }

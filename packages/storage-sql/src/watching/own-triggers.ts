@@ -1,5 +1,6 @@
+import { checkOptionNames } from '@larder/storage-core'
 import type { DataSource } from 'typeorm'
-import type { TableOptions } from '../entities/tables.js'
+import { TABLE_OPTION_NAMES, type TableOptions } from '../entities/tables.js'
 import { openDatabase } from '../opening/databases.js'
 import { install, type Place, uninstall, withPlace } from '../opening/install.js'
 import { toStorageError } from '../sql-errors.js'
@@ -18,6 +19,7 @@ export async function installTriggers(
   target: DataSource | SqlStorage,
   options: TableOptions = {},
 ): Promise<void> {
+  checkOptionNames('installTriggers', options, TABLE_OPTION_NAMES)
   await changeTriggers(target, options, async (place) => {
     const { family, tables, paths, prefix } = place
     const triggers = resourceTriggers(family, tables, paths, prefix)
@@ -30,6 +32,7 @@ export async function removeTriggers(
   target: DataSource | SqlStorage,
   options: TableOptions = {},
 ): Promise<void> {
+  checkOptionNames('removeTriggers', options, TABLE_OPTION_NAMES)
   await changeTriggers(target, options, (place) => uninstall(place, whereabouts(place)))
 }
 

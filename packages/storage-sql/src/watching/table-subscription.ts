@@ -1,10 +1,10 @@
 import type { DataSource } from 'typeorm'
-import { StorageError } from '@larder/storage-core'
+import { checkOptionNames, type NamesOf, StorageError } from '@larder/storage-core'
 import { type Change, ChangeLog } from '../change-log.js'
 import { ClosableSource } from '../connections/closable-source.js'
 import type { Listener } from '../connections/listener.js'
 import type { ConnectionSource } from '../connections/source.js'
-import type { TableOptions } from '../entities/tables.js'
+import { TABLE_OPTION_NAMES, type TableOptions } from '../entities/tables.js'
 import { pathsFor } from '../migrations/paths.js'
 import { openDatabase } from '../opening/databases.js'
 import { listenerOf, openSource } from '../opening/sources.js'
@@ -27,6 +27,14 @@ export interface TableChangesOptions extends TableOptions {
   readonly onError?: ((error: unknown) => void) | undefined
 }
 
+const OPTION_NAMES: NamesOf<TableChangesOptions> = Object.freeze({
+  ...TABLE_OPTION_NAMES,
+  tables: true,
+  intervalMs: true,
+  listen: true,
+  onError: true,
+})
+
 /** Called with the names of tables that were changed, each once. What it has not resolved for comes again. */
 export type TableChangesHandler = (tables: readonly string[]) => Promise<void>
 
@@ -45,6 +53,7 @@ export async function onTableChanges(
   options: TableChangesOptions = {},
 ): Promise<TableSubscription> {
   if (typeof handler !== 'function') throw new TypeError('onTableChanges needs a function to call')
+  checkOptionNames('onTableChanges', options, OPTION_NAMES)
   const { intervalMs = 1_000 } = options
   if (!(intervalMs > 0 && intervalMs <= LONGEST_INTERVAL_MS)) {
     throw new RangeError(`intervalMs must be more than 0 and at most ${LONGEST_INTERVAL_MS}`)

@@ -1,5 +1,6 @@
+import { checkOptionNames } from '@larder/storage-core'
 import type { DataSource } from 'typeorm'
-import type { TableOptions } from '../entities/tables.js'
+import { TABLE_OPTION_NAMES, type TableOptions } from '../entities/tables.js'
 import { openDatabase } from '../opening/databases.js'
 import { install, type Place, uninstall, withPlace } from '../opening/install.js'
 import { toStorageError } from '../sql-errors.js'
@@ -23,6 +24,7 @@ export async function watchTables(
   tables: readonly string[],
   options: TableOptions = {},
 ): Promise<void> {
+  checkOptionNames('watchTables', options, TABLE_OPTION_NAMES)
   await changeTriggers(target, tables, options, async (place, table) => {
     const path = pathOf(place, table)
     const { family, paths, prefix } = place
@@ -37,6 +39,7 @@ export async function unwatchTables(
   tables: readonly string[],
   options: TableOptions = {},
 ): Promise<void> {
+  checkOptionNames('unwatchTables', options, TABLE_OPTION_NAMES)
   await changeTriggers(target, tables, options, async (place, table) => {
     await uninstall(place, { begins: watchName(place.prefix, table), on: [pathOf(place, table)] })
   })

@@ -1,0 +1,217 @@
+import { checkOptionNames, compressedCodec, jsonCodec, MemoryStorage, UnitOfWork } from '@larder/storage-core'
+import {
+  audit,
+  CachedQuery,
+  EmbeddedCache,
+  MemcacheClient,
+  MemcacheLock,
+  MemcacheMaps,
+  MemcacheStorage,
+  type MemcacheStorageOptions,
+  QueryCache,
+  RemoteCache,
+} from '@larder/storage-memcache'
+import { KeyvMemcache } from '@larder/storage-memcache/keyv'
+import { instrument } from '@larder/storage-memcache/opentelemetry'
+import { MemcacheQueryResultCache } from '@larder/storage-memcache/typeorm'
+import {
+  installTriggers,
+  larderEntities,
+  larderMigrations,
+  onTableChanges,
+  removeTriggers,
+  SqlLock,
+  SqlStorage,
+  unwatchTables,
+  watchTables,
+} from '@larder/storage-sql'
+import assert from 'node:assert/strict'
+import { existsSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, test } from 'vitest'
+
+// Nobody listens there, and nothing is asked.
+const servers = '127.0.0.1:1'
+const cache = new EmbeddedCache()
+const queries = new QueryCache({ cache })
+const maps = new MemcacheMaps({ plugins: { default: { cache } } })
+const memory = new MemoryStorage()
+const cached = new MemcacheStorage({ cache, storage: memory })
+const info = memory.info('pages', 'home')
+let folder: string
+let sql: SqlStorage
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'larder-options-'))
+  sql = await SqlStorage.open({ url: `sqlite:${join(folder, 'open.sqlite')}` })
+})
+afterAll(async () => {
+  await sql.shutdown()
+  await rm(folder, { recursive: true, force: true })
+})
+
+/** Options as plain JavaScript lets them pass. */
+type Given = object
+const file = (): string => join(folder, 'new.sqlite')
+
+/** What takes options, a wrong name, what is said of it, and the call. */
+const MISTAKES: readonly (readonly [
+  subject: string,
+  wrong: string,
+  meant: string,
+  call: (given: Given) => unknown,
+])[] = [
+  ['MemoryStorage', 'keyGenerater', 'keyGenerator', (given) => new MemoryStorage(given)],
+  ['compressedCodec', 'minbytes', 'minBytes', (given) => compressedCodec(jsonCodec(), given)],
+  ['putContent', 'ifMacth', 'ifMatch', (given) => memory.putContent(info, 'x', given)],
+  ['put', 'metadate', 'metadata', (given) => memory.put(info, { content: 'x', ...given })],
+  ['put', 'ifMatches', 'ifMatch', (given) => new UnitOfWork().put(memory, info, { content: 'x' }, given)],
+  ['remove', 'ifNonMatch', 'ifNoneMatch', (given) => memory.remove(info, given)],
+  ['ls', 'extension', 'ext, signal', (given) => memory.ls('pages', given)],
+  ['page', 'limti', 'limit', (given) => memory.page('pages', given)],
+  ['MemcacheStorage', 'ttl', 'ttlMs', (given) => new MemcacheStorage({ cache, storage: memory, ...given })],
+  [
+    'MemcacheStorage',
+    'client.timeout',
+    'client.timeoutMs',
+    (given) => new MemcacheStorage({ servers, storage: memory, ...given }),
+  ],
+  ['RemoteCache', 'connectTimoutMs', 'connectTimeoutMs', (given) => new RemoteCache(servers, given)],
+  [
+    'RemoteCache',
+    'routing.distribtion',
+    'routing.distribution',
+    (given) => new RemoteCache(servers, { ...given }),
+  ],
+  ['RemoteCache', 'udp.waitms', 'udp.waitMs', (given) => new RemoteCache(servers, given)],
+  [
+    'RemoteCache',
+    'credentials.user',
+    'credentials.username, password',
+    (given) => new RemoteCache(servers, given),
+  ],
+  ['discover', 'interval', 'intervalMs', (given) => RemoteCache.discover(servers, {}, given)],
+  ['MemcacheClient', 'prefx', 'prefix', (given) => new MemcacheClient(cache, given)],
+  [
+    'MemcacheClient',
+    'compression.minLength',
+    'compression.algorithm, minBytes, level',
+    (given) => new MemcacheClient(cache, given),
+  ],
+  ['EmbeddedCache', 'maxbyte', 'maxBytes', (given) => new EmbeddedCache(given)],
+  ['audit', 'maxPerSec', 'maxPerSecond', (given) => audit(cached, { collections: [], ...given })],
+  ['MemcacheLock', 'waitTimeMs', 'waitMs', (given) => new MemcacheLock({ cache, ...given })],
+  [
+    'acquire',
+    'leaseMS2',
+    'leaseMs',
+    async (given) => {
+      await using lock = new MemcacheLock({ cache })
+      await lock.acquire('a', given)
+    },
+  ],
+  ['QueryCache', 'clearble', 'clearable', (given) => new QueryCache({ cache, ...given })],
+  [
+    'CachedQuery',
+    'laodMany',
+    'loadMany',
+    (given) => new CachedQuery(queries, { name: 'a', load: () => 1, ...given }),
+  ],
+  [
+    'MemcacheMaps',
+    'onFlusherror',
+    'onFlushError',
+    (given) => new MemcacheMaps({ plugins: { default: { cache } }, ...given }),
+  ],
+  [
+    'The plugin "default"',
+    'expire',
+    'expires',
+    (given) => new MemcacheMaps({ plugins: { default: { cache, ...given } } }),
+  ],
+  ['getMemcacheMap', 'misssing', 'missing', (given) => maps.getMemcacheMap('a', given)],
+  ['KeyvMemcache', 'keyprefx', 'keyPrefix', (given) => new KeyvMemcache({ cache, ...given })],
+  [
+    'MemcacheQueryResultCache',
+    'table',
+    'tables',
+    (given) => new MemcacheQueryResultCache({ cache, ...given }),
+  ],
+  ['instrument', 'tracerprovder', 'tracerProvider', (given) => instrument(given)],
+  [
+    'SqlStorage.open()',
+    'statementTimeout',
+    'statementTimeoutMs',
+    (given) => SqlStorage.open({ url: `sqlite:${file()}`, ...given }),
+  ],
+  ['SqlLock', 'fencingColection', 'fencingCollection', (given) => new SqlLock({ storage: sql, ...given })],
+  ['larderEntities', 'tablePrefx', 'tablePrefix', (given) => larderEntities('postgres', given)],
+  ['larderMigrations', 'prefix', 'tablePrefix', (given) => larderMigrations('postgres', given)],
+  [
+    'onTableChanges',
+    'intervallMs',
+    'intervalMs',
+    (given) => onTableChanges(sql, async () => undefined, given),
+  ],
+  ['watchTables', 'tablesPrefix', 'tablePrefix', (given) => watchTables(sql, ['film'], given)],
+  ['unwatchTables', 'tablesPrefix', 'tablePrefix', (given) => unwatchTables(sql, ['film'], given)],
+  ['installTriggers', 'tablesPrefix', 'tablePrefix', (given) => installTriggers(sql, given)],
+  ['removeTriggers', 'tablesPrefix', 'tablePrefix', (given) => removeTriggers(sql, given)],
+]
+
+test.each(MISTAKES)('%s has no option %s', async (subject, wrong, meant, call) => {
+  const [name, inner] = wrong.split('.') as [string, string?]
+  const given = { [name]: inner === undefined ? 'x' : { [inner]: 'x' } }
+  await assert.rejects(
+    async () => call(given),
+    (error: Error) => {
+      assert.ok(error instanceof TypeError)
+      assert.ok(error.message.startsWith(`${subject} has no option "${wrong}"; `), error.message)
+      assert.ok(error.message.includes(meant.replace(/^\w+\.(?=\w+,)/, '')), error.message)
+      return true
+    },
+  )
+  assert.equal(existsSync(file()), false)
+})
+
+test('options that are no object are told as well', () => {
+  for (const given of [undefined, null, 'localhost:11211', 7]) {
+    assert.throws(
+      () => new MemcacheStorage(given as unknown as MemcacheStorageOptions),
+      /^TypeError: MemcacheStorage takes an object of options$/,
+    )
+  }
+})
+
+test('the nearest name is told, whatever the case, and all of them where none is near', () => {
+  const names = { ttlMs: true, timeoutMs: true, connectTimeoutMs: true, routing: { hash: true } } as const
+  const told = (given: object): string => {
+    try {
+      checkOptionNames('It', given, names)
+    } catch (error) {
+      return (error as Error).message
+    }
+    return 'nothing'
+  }
+  assert.equal(told({ ttlMs: 1, routing: { hash: 'md5' } }), 'nothing')
+  assert.equal(told({ routing: undefined }), 'nothing')
+  assert.equal(told({ TTLMS: 1 }), 'It has no option "TTLMS"; did you mean "ttlMs"?')
+  assert.equal(told({ tiemoutMs: 1 }), 'It has no option "tiemoutMs"; did you mean "timeoutMs"?')
+  assert.equal(
+    told({ conectTimeout: 1 }),
+    'It has no option "conectTimeout"; did you mean "connectTimeoutMs"?',
+  )
+  assert.equal(
+    told({ routing: { hsah: 1 } }),
+    'It has no option "routing.hsah"; did you mean "routing.hash"?',
+  )
+  assert.equal(
+    told({ expires: 1 }),
+    'It has no option "expires"; it has ttlMs, timeoutMs, connectTimeoutMs, routing',
+  )
+  // Names of every object are none of its options, and undefined does not make a name known.
+  assert.match(told({ constructor: 1 }), /has no option "constructor"/)
+  assert.match(told({ tll: undefined }), /has no option "tll"/)
+})
