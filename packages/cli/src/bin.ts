@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { setMaxListeners } from 'node:events'
 import { ExitCode } from './exit-code.js'
 import { run } from './run.js'
 
@@ -7,6 +8,8 @@ const HANG_MS = 200
 
 const { env, stdin, stdout, stderr } = process
 const stop = new AbortController()
+// So many as there is work under way at once.
+setMaxListeners(0, stop.signal)
 let stoppedWith: ExitCode | undefined
 
 function stopWith(code: ExitCode): void {
@@ -18,11 +21,12 @@ function stopWith(code: ExitCode): void {
 // Only once: whoever asks for a second time does not want to wait for the tidying up.
 process.once('SIGINT', () => stopWith(ExitCode.interrupted))
 process.once('SIGTERM', () => stopWith(ExitCode.terminated))
-for (const stream of [stdout, stderr]) {
-  stream.on('error', ({ code }: NodeJS.ErrnoException) =>
-    stopWith(code === 'EPIPE' ? ExitCode.outputClosed : ExitCode.failed),
-  )
-}
+stderr.on('error', () => stopWith(ExitCode.failed))
+stdout.on('error', ({ code, message }: NodeJS.ErrnoException) => {
+  // A disk that is full, say; who closes the output knows that.
+  if (code !== 'EPIPE') stderr.write(`The output cannot be written: ${message}\n`)
+  stopWith(code === 'EPIPE' ? ExitCode.outputClosed : ExitCode.failed)
+})
 
 const code = await run(process.argv.slice(2), { env, stdin, stdout, stderr, signal: stop.signal })
 process.exitCode = stoppedWith ?? code

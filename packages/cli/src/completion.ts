@@ -15,22 +15,32 @@ function longFlags(command: Command): string[] {
   return [...command.options.flatMap(({ long }) => long ?? []), '--help']
 }
 
-/** The words that may follow each command, and those before one. */
-function wordsOf(program: Command): {
-  readonly commands: [name: string, words: string][]
+interface Words {
+  /** What may follow each command. */
+  readonly commands: readonly (readonly [name: string, words: string])[]
+  /** What may follow an option that has choices, by `command --option`. */
+  readonly choices: readonly (readonly [where: string, words: string])[]
+  /** What may stand before a command. */
   readonly first: string
-} {
+}
+
+function wordsOf(program: Command): Words {
   const names = program.commands.map((each) => each.name())
   const global = longFlags(program)
   const commands = program.commands.map((command): [string, string] => {
     const words = new Set([...choicesOf(command), ...longFlags(command), ...global])
     return [command.name(), [...words].join(' ')]
   })
-  return { commands, first: [...names, ...global].join(' ') }
+  const choices = program.commands.flatMap((command) =>
+    command.options.flatMap(({ long, argChoices }): [string, string][] =>
+      argChoices === undefined ? [] : [[`${command.name()} ${String(long)}`, argChoices.join(' ')]],
+    ),
+  )
+  return { commands, choices, first: [...names, ...global].join(' ') }
 }
 
 function bash(program: Command): string {
-  const { commands, first } = wordsOf(program)
+  const { commands, choices, first } = wordsOf(program)
   return `_larder() {
   local current="\${COMP_WORDS[COMP_CWORD]}" command='' word words
   for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
@@ -40,6 +50,9 @@ function bash(program: Command): string {
 ${commands.map(([name, words]) => `    ${name}) words='${words}' ;;`).join('\n')}
     *) words='${first}' ;;
   esac
+  case "$command \${COMP_WORDS[COMP_CWORD-1]}" in
+${choices.map(([where, words]) => `    '${where}') words='${words}' ;;`).join('\n')}
+  esac
   COMPREPLY=($(compgen -W "$words" -- "$current"))
 }
 complete -o default -F _larder larder
@@ -47,20 +60,24 @@ complete -o default -F _larder larder
 }
 
 function zsh(program: Command): string {
-  const { commands, first } = wordsOf(program)
+  const { commands, choices, first } = wordsOf(program)
   return `#compdef larder
 _larder() {
   local command='' word
   for word in "\${(@)words[2,CURRENT-1]}"; do
     case "$word" in ${commands.map(([name]) => name).join('|')}) command="$word"; break ;; esac
   done
+  case "$command $words[CURRENT-1]" in
+${choices.map(([where, words]) => `    '${where}') compadd -- ${words}; return ;;`).join('\n')}
+  esac
   case "$command" in
 ${commands.map(([name, words]) => `    ${name}) compadd -- ${words} ;;`).join('\n')}
     *) compadd -- ${first} ;;
   esac
   [[ -n "$command" ]] && _files
 }
-compdef _larder larder
+# As a file of $fpath it is run to complete at once.
+if [[ "$funcstack[1]" == _larder ]]; then _larder; else compdef _larder larder; fi
 `
 }
 
@@ -75,13 +92,19 @@ function fish(program: Command): string {
       ({ long, description, required, argChoices }) =>
         `complete -c larder${condition} -l ${String(long).slice(2)} -d ${quoted(description)}` +
         (required ? ' -r' : '') +
-        (argChoices === undefined ? '' : ` -a ${quoted(argChoices.join(' '))}`),
+        (argChoices === undefined ? '' : ` -f -a ${quoted(argChoices.join(' '))}`),
     )
   return [
     ...flag(program, ''),
+    'complete -c larder -s h -l help',
     ...program.commands.flatMap((command) => [
       `complete -c larder -n __fish_use_subcommand -a ${command.name()} -d ${quoted(command.description())}`,
       ...flag(command, ` -n '__fish_seen_subcommand_from ${command.name()}'`),
+      ...command.registeredArguments.flatMap(({ argChoices }) =>
+        argChoices === undefined
+          ? []
+          : `complete -c larder -f -n '__fish_seen_subcommand_from ${command.name()}' -a ${quoted(argChoices.join(' '))}`,
+      ),
     ]),
     '',
   ].join('\n')

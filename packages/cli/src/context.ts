@@ -4,7 +4,7 @@ import type { SqlStorage } from '@larder/storage-sql'
 import { existsSync } from 'node:fs'
 import type { Readable } from 'node:stream'
 import { UsageError } from './exit-code.js'
-import type { Output } from './output.js'
+import { countText, type Output } from './output.js'
 import type { Settings } from './settings.js'
 
 const SQLITE = 'sqlite:'
@@ -30,8 +30,10 @@ export class Context {
     const { database: url, tablePrefix } = this.settings
     if (url === undefined)
       throw new UsageError('No database is given: --database, DATABASE_URL, or "database" in larder.json')
-    if (!migrate && url.startsWith(SQLITE) && !existsSync(url.slice(SQLITE.length).trim()))
-      throw new UsageError(`There is no file ${url.slice(SQLITE.length).trim()}; larder migrate makes it`)
+    const file = url.startsWith(SQLITE) ? url.slice(SQLITE.length).trim() : undefined
+    if (file === '') throw new UsageError('The URL sqlite: names no file: sqlite:PATH')
+    if (!migrate && file !== undefined && !existsSync(file))
+      throw new UsageError(`There is no file ${file}; larder migrate makes it`)
     const { SqlStorage } = await import('@larder/storage-sql')
     return this.#keep(await SqlStorage.open({ url, tablePrefix, migrate, listen: false }))
   }
@@ -54,9 +56,9 @@ export class Context {
     const { namespace, credentials } = this.settings
     const storage = await this.database()
     const { MemcacheStorage } = await import('@larder/storage-memcache')
-    return this.#keep(
-      new MemcacheStorage({ servers, storage, namespace, client: { credentials }, ...options }),
-    )
+    const cached = new MemcacheStorage({ servers, storage, namespace, client: { credentials }, ...options })
+    this.#opened.unshift({ [Symbol.asyncDispose]: () => this.#tellUnconfirmed(cached) })
+    return this.#keep(cached)
   }
 
   /** A client of the servers. */
@@ -80,6 +82,15 @@ export class Context {
 
   async close(): Promise<void> {
     for (const each of this.#opened) await each[Symbol.asyncDispose]()
+  }
+
+  async #tellUnconfirmed(storage: MemcacheStorage): Promise<void> {
+    const { unconfirmedWrites } = storage.counters()
+    if (unconfirmedWrites === 0) return
+    this.output.warn(
+      `${countText(unconfirmedWrites, 'write')} stored, but the cache did not answer: it may tell the old value until ` +
+        'a program that uses it, or larder relay, has set it right',
+    )
   }
 
   /** From the outside in: the cache's side may have something left to tell the database. */

@@ -9,17 +9,25 @@ export class Output {
   readonly isJson: boolean
   readonly #results: Terminal
   readonly #errors: Terminal
+  readonly #stop: AbortSignal
 
-  constructor(results: Terminal, errors: Terminal, isJson: boolean) {
+  constructor(results: Terminal, errors: Terminal, isJson: boolean, stop: AbortSignal) {
+    this.#stop = stop
     this.#results = results
     this.#errors = errors
     this.isJson = isJson
   }
 
-  /** Waits where the reader is slower. */
+  /** Waits where the reader is slower, but not for one that reads no more while the work is to stop. */
   async write(bytes: Uint8Array | string): Promise<void> {
-    if (!this.#results.write(bytes))
-      await Promise.race([once(this.#results, 'drain'), once(this.#results, 'close')])
+    if (this.#results.write(bytes)) return
+    // The one that does not happen must not go on listening.
+    const over = new AbortController()
+    const signal = AbortSignal.any([over.signal, this.#stop])
+    await Promise.race([
+      once(this.#results, 'drain', { signal }),
+      once(this.#results, 'close', { signal }),
+    ]).finally(() => over.abort())
   }
 
   /** One line: the value as JSON, or what it is for people. */
@@ -30,6 +38,11 @@ export class Output {
   /** For people only. */
   note(text: string): void {
     if (!this.isJson) this.#errors.write(`${text}\n`)
+  }
+
+  /** Something that whoever reads the errors has to know, though it is none. */
+  warn(message: string): void {
+    this.#errors.write(`${this.isJson ? JSON.stringify({ warning: { message } }) : message}\n`)
   }
 
   /** A bar on a terminal, and nothing elsewhere. `total` may grow. */

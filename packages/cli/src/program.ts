@@ -44,8 +44,14 @@ LARDER_TABLE_PREFIX, MEMCACHE_USERNAME, MEMCACHE_PASSWORD), then larder.json or 
 Exit codes: 0 done, 1 failed, 2 wrong arguments, 3 not found, 4 a condition did not hold,
 5 the cache disagrees with the database, 130 and 143 stopped, 141 the output was closed.`
 
-/** `onEnd` is told how the command ended, unless it throws. */
-export function makeProgram(surroundings: Surroundings, onEnd: (code: ExitCode) => void): Command {
+const DASH_HINT = '(A name that begins with a dash goes behind --)\n'
+
+/** `onEnd` is told how the command ended, unless it throws. With `isJson` the program says nothing of its errors. */
+export function makeProgram(
+  surroundings: Surroundings,
+  isJson: boolean,
+  onEnd: (code: ExitCode) => void,
+): Command {
   const { env, stdin, stdout, stderr, signal } = surroundings
   const program = new Command('larder')
     .description('Looks at, fills and looks after a Larder storage.')
@@ -60,7 +66,9 @@ export function makeProgram(surroundings: Surroundings, onEnd: (code: ExitCode) 
     .addHelpText('after', AFTER_HELP)
     .configureOutput({
       writeOut: (text) => void stdout.write(text),
-      writeErr: (text) => void stderr.write(text),
+      // As JSON, errors are told where the command ends.
+      writeErr: (text) => void (isJson || stderr.write(text)),
+      outputError: (text, write) => write(/unknown option '-/.test(text) ? text + DASH_HINT : text),
     })
     .showHelpAfterError('(larder --help tells more)')
     .exitOverride()
@@ -68,7 +76,7 @@ export function makeProgram(surroundings: Surroundings, onEnd: (code: ExitCode) 
     (work) =>
     async (...args) => {
       const flags = program.opts<Flags>()
-      const output = new Output(stdout, stderr, flags.json === true)
+      const output = new Output(stdout, stderr, flags.json === true, signal)
       const context = new Context(settingsOf(flags, env), output, stdin, signal)
       try {
         onEnd((await work(context, ...args)) ?? 0)

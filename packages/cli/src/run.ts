@@ -7,25 +7,30 @@ import type { Surroundings } from './surroundings.js'
 /** Runs the command with these arguments, as they follow its name. Never rejects. */
 export async function run(args: readonly string[], surroundings: Surroundings): Promise<ExitCode> {
   let code: ExitCode = ExitCode.done
-  const program = makeProgram(surroundings, (ended) => {
+  // Looked for here, since what is wrong may stand before it.
+  const end = args.indexOf('--')
+  const isJson = args.slice(0, end === -1 ? args.length : end).includes('--json')
+  const program = makeProgram(surroundings, isJson, (ended) => {
     code = ended
   })
   try {
     await program.parseAsync(args, { from: 'user' })
     return code
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? ExitCode.done : ExitCode.usage
+    if (error instanceof CommanderError && error.exitCode === 0) return ExitCode.done
+    // For people the program has told it itself.
+    if (error instanceof CommanderError && !isJson) return ExitCode.usage
     // Whoever stopped it knows why it ended.
     if (surroundings.signal.aborted) return ExitCode.interrupted
-    const isJson = program.opts<{ json?: boolean }>().json === true
     surroundings.stderr.write(`${isJson ? JSON.stringify({ error: described(error) }) : messageOf(error)}\n`)
     return codeOf(error)
   }
 }
 
+const OF_USAGE = [CommanderError, UsageError, RangeError, TypeError] as const
+
 function codeOf(error: unknown): ExitCode {
-  if (error instanceof UsageError || error instanceof RangeError || error instanceof TypeError)
-    return ExitCode.usage
+  if (OF_USAGE.some((kind) => error instanceof kind)) return ExitCode.usage
   if (isStorageError(error, 'E_NOT_FOUND')) return ExitCode.notFound
   if (isStorageError(error, 'E_PRECONDITION_FAILED')) return ExitCode.refused
   return ExitCode.failed
@@ -38,6 +43,8 @@ function described(error: unknown): object {
 /** With its causes, since the first says what was wanted, and the last what went wrong. */
 function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
+  if (error instanceof CommanderError)
+    return error.code === 'commander.help' ? 'A command is needed' : error.message.replace(/^error: /, '')
   if (error instanceof UsageError || !(error.cause instanceof Error)) return error.message
   const cause = messageOf(error.cause)
   // Some quote their cause.

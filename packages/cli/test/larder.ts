@@ -9,7 +9,7 @@ import { PassThrough, Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 
-const LARDER = fileURLToPath(new URL('../dist/bin.js', import.meta.url))
+export const LARDER = fileURLToPath(new URL('../dist/bin.js', import.meta.url))
 
 export interface Ended {
   readonly code: number | null
@@ -51,11 +51,15 @@ export class Workplace implements AsyncDisposable {
   }
 
   /** Runs the command to its end, in this process; with a terminal where that is asked for. */
-  async run(args: readonly string[], input = '', isTTY = false): Promise<Ended> {
+  async run(
+    args: readonly string[],
+    input: string | AsyncIterable<Uint8Array> = '',
+    isTTY = false,
+    { signal } = new AbortController(),
+  ): Promise<Ended> {
     const [stdout, stderr] = [new PassThrough(), Object.assign(new PassThrough(), { isTTY })]
     const [out, err] = [text(stdout), text(stderr)]
-    const stdin = Readable.from([Buffer.from(input)])
-    const { signal } = new AbortController()
+    const stdin = Readable.from(typeof input === 'string' ? [Buffer.from(input)] : input)
     const code = await run(args, { env: this.env, stdin, stdout, stderr, signal })
     stdout.end()
     stderr.end()

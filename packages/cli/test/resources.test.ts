@@ -1,5 +1,5 @@
 import { servers } from '@larder/dev-servers/vitest'
-import { writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import assert from 'node:assert/strict'
 import { test } from 'vitest'
 import { Workplace } from './larder.js'
@@ -83,21 +83,58 @@ test('as a process of its own it works in its folder, and ends by itself', async
   assert.equal((await place.spawn(['get', 'pages', 'gone'])).code, 3)
 })
 
-test('makes tables and triggers on a server, as often as it is asked to', async () => {
-  await using database = await servers.postgres.createDatabase()
+test.each(['postgres', 'mariadb'] as const)(
+  'makes tables and triggers on %s, as often as it is asked to',
+  async (kind) => {
+    await using database = await servers[kind].createDatabase()
+    await using place = await Workplace.open()
+    place.env['DATABASE_URL'] = database.url
+    const early = await place.run(['ls', 'pages'])
+    assert.equal(early.code, 1)
+    assert.match(early.err, /larder migrate/)
+    for (let i = 0; i < 2; i++) {
+      const { code, out } = await place.run(['migrate', '--triggers', 'install'])
+      assert.deepEqual([code, out], [0, 'the tables are up to date\ntriggers installed\n'])
+    }
+    await place.run(['put', 'pages', 'a'], 'x')
+    assert.equal((await place.run(['get', 'pages', 'a'])).out, 'x')
+    assert.match((await place.run(['migrate', '--triggers', 'remove'])).out, /triggers removed/)
+    const unknown = await place.run(['migrate', '--watch', 'gone', '--json'])
+    assert.equal(unknown.code, 1)
+    assert.match(unknown.err, /gone/)
+  },
+)
+
+test.each(['postgres', 'mariadb'] as const)('names and bytes of any kind go to %s and back', async (kind) => {
+  await using database = await servers[kind].createDatabase()
   await using place = await Workplace.open()
   place.env['DATABASE_URL'] = database.url
-  const early = await place.run(['ls', 'pages'])
-  assert.equal(early.code, 1)
-  assert.match(early.err, /migrat/)
-  for (let i = 0; i < 2; i++) {
-    const { code, out } = await place.run(['migrate', '--triggers', 'install'])
-    assert.deepEqual([code, out], [0, 'the tables are up to date\ntriggers installed\n'])
+  await place.run(['migrate'])
+  const bytes = Buffer.from(Array.from({ length: 256 }, (_, i) => i))
+  const names = ['-x', 'sp ace', 'line\nbreak', 'ünï😀', '--', 'a'.repeat(512)]
+  for (const name of names) {
+    await writeFile(place.path('bytes'), bytes)
+    assert.equal((await place.run(['put', 'pages', '--', name, place.path('bytes')])).code, 0)
+    assert.equal((await place.run(['get', 'pages', '-o', place.path('back'), '--', name])).code, 0)
+    assert.ok((await readFile(place.path('back'))).equals(bytes), name)
+    // Once more without the cache.
+    const { out } = await place.run(['get', 'pages', '--no-cache', '--json', '--', name])
+    const got = JSON.parse(out) as { base64: string }
+    assert.equal(got.base64, bytes.toString('base64'))
   }
-  await place.run(['put', 'pages', 'a'], 'x')
-  assert.equal((await place.run(['get', 'pages', 'a'])).out, 'x')
-  assert.match((await place.run(['migrate', '--triggers', 'remove'])).out, /triggers removed/)
-  const unknown = await place.run(['migrate', '--watch', 'gone', '--json'])
-  assert.equal(unknown.code, 1)
-  assert.match(unknown.err, /gone/)
+  const listed = (await place.values('ls', 'pages')) as { name: string }[]
+  assert.deepEqual(listed.map(({ name }) => name).sort(), [...names].sort())
+  assert.equal((await place.run(['rm', 'pages', '--', ...names])).code, 0)
+  assert.equal((await place.run(['ls', 'pages'])).out, '')
+})
+
+test('a write that the cache has not heard of is told', async () => {
+  await using place = await Workplace.open()
+  await place.run(['migrate'])
+  place.env['MEMCACHE_SERVERS'] = '127.0.0.1:1'
+  const put = await place.run(['put', 'pages', 'a'], '1')
+  assert.equal(put.code, 0)
+  assert.match(put.err, /^1 write stored, but the cache did not answer.*larder relay/)
+  const { err } = await place.run(['rm', 'pages', 'a', '--json'])
+  assert.match((JSON.parse(err) as { warning: { message: string } }).warning.message, /did not answer/)
 })

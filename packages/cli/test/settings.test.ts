@@ -40,6 +40,8 @@ test('settings and arguments that make no sense are told, and nothing is done', 
     [/missing required argument 'name'/, ['get', 'pages']],
     [/--limit.*whole number/, ['ls', 'pages', '--limit', 'x']],
     [/Allowed choices are content, metadata/, ['get', 'pages', 'a', '--part', 'body']],
+    [/unknown option '-x'\n.*dash goes behind --/, ['get', 'pages', '-x']],
+    [/names no file/, ['ls', 'pages', '-d', 'sqlite:']],
     [/makes no sense with --no-cache/, ['warm', 'pages', '--no-cache']],
   ]
   for (const [message, args] of wrong) {
@@ -47,6 +49,17 @@ test('settings and arguments that make no sense are told, and nothing is done', 
     assert.deepEqual([code, out], [2, ''], args.join(' '))
     assert.match(err, message)
   }
+  for (const [message, args] of [
+    [/^unknown command 'lss'/, ['--json', 'lss']],
+    [/^missing required argument/, ['get', 'pages', '--json']],
+    [/^A command is needed$/, ['--json']],
+  ] as const) {
+    const { code, out, err } = await place.run(args)
+    assert.deepEqual([code, out], [2, ''])
+    assert.match((JSON.parse(err) as { error: { message: string } }).error.message, message)
+  }
+  // What stands behind -- is a name.
+  assert.match((await place.run(['get', '--', 'pages', '--json', 'x'])).err, /^error: too many/)
   place.env['DATABASE_URL'] = 'postgres://user:secret@127.0.0.1:1/larder'
   const down = await place.run(['ls', 'pages', '--no-cache'])
   assert.equal(down.code, 1)
@@ -70,13 +83,42 @@ test('helps, tells its version, and completes in bash', async () => {
   }
   assert.deepEqual(complete('st'), ['stat', 'stats'])
   assert.deepEqual(complete('--json', 'ls', 'pages', '--or'), ['--order'])
-  assert.deepEqual(complete('ls', 'pages', 'new'), ['newest'])
-  assert.match((await place.run(['completion', 'zsh'])).out, /^#compdef larder\n/)
-  assert.match(
-    (await place.run(['completion', 'fish'])).out,
-    /complete -c larder -n __fish_use_subcommand -a ls /,
-  )
+  assert.deepEqual(complete('ls', 'pages', '--order', ''), ['name', 'newest', 'oldest'])
+  assert.deepEqual(complete('completion', ''), ['bash', 'zsh', 'fish', ...complete('completion', '--')])
 })
+
+test.each([
+  [
+    'zsh',
+    /^#compdef larder\n/,
+    (command: string) => `    ${command}) compadd -- `,
+    'compadd -- name newest oldest;',
+  ],
+  [
+    'fish',
+    /^complete -c larder -l version /,
+    (command: string) => `complete -c larder -n __fish_use_subcommand -a ${command} `,
+    "-r -f -a 'name newest oldest'",
+  ],
+] as const)(
+  'completes all commands, their options and choices in %s',
+  async (shell, begins, lineOf, choices) => {
+    await using place = await Workplace.open()
+    const script = (await place.run(['completion', shell])).out
+    assert.match(script, begins)
+    assert.ok(script.includes(choices))
+    const help = (await place.run(['--help'])).out
+    const commands = [...help.slice(help.indexOf('Commands:')).matchAll(/^ {2}(\w+) /gm)].map(([, name]) =>
+      String(name),
+    )
+    assert.ok(commands.length >= 13)
+    for (const command of commands.filter((name) => name !== 'help')) {
+      assert.ok(script.includes(lineOf(command)), command)
+      for (const [, flag] of (await place.run([command, '--help'])).out.matchAll(/--([\w-]+)/g))
+        assert.match(script, new RegExp(`(--|-l )${String(flag)}\\b`), `${command} --${String(flag)}`)
+    }
+  },
+)
 
 test('a reader that has seen enough ends it', async () => {
   await using place = await Workplace.open()

@@ -1,17 +1,14 @@
 import { isStorageError, type ResourceInfo, type Storage } from '@larder/storage-core'
 import type { Command } from 'commander'
-import { randomBytes } from 'node:crypto'
-import { createWriteStream } from 'node:fs'
-import { mkdir, readdir, rename, rm } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
-import { Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
+import { mkdir, readdir } from 'node:fs/promises'
+import { join } from 'node:path'
 import type { Act } from '../act.js'
 import type { Context } from '../context.js'
 import { eachLimit } from '../each-limit.js'
 import { ExitCode, UsageError } from '../exit-code.js'
 import { isSafePath, type Skipped } from '../files.js'
 import { bytesText, countText, nameText } from '../output.js'
+import { writeBelow } from '../whole-file.js'
 
 export const METADATA_SUFFIX = '.metadata'
 
@@ -66,6 +63,9 @@ async function exportCollection(
       } else skipped.push({ name, reason })
       progress.add()
     })
+  } catch (error) {
+    output.note(`stopped after ${countText(written, 'resource')}, ${bytesText(bytes)}`)
+    throw error
   } finally {
     progress.end()
   }
@@ -93,26 +93,9 @@ async function exportOne(
 ): Promise<number> {
   const metadata = await ifThere(storage.getMetaData(info, { signal }))
   const content = await ifThere(storage.openContent(info, { signal }))
-  if (metadata !== undefined) await writeWhole(path + suffix, [metadata.bytes], signal)
-  if (content !== undefined) await writeWhole(path, content.stream, signal)
+  if (metadata !== undefined) await writeBelow(path + suffix, [metadata.bytes], signal)
+  if (content !== undefined) await writeBelow(path, content.stream, signal)
   return (metadata?.size ?? 0) + (content?.size ?? 0)
-}
-
-/** The file is there as a whole or not at all. */
-async function writeWhole(
-  path: string,
-  chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
-  signal: AbortSignal,
-): Promise<void> {
-  await mkdir(dirname(path), { recursive: true })
-  const unfinished = `${path}.${randomBytes(4).toString('hex')}.part`
-  try {
-    await pipeline(Readable.from(chunks), createWriteStream(unfinished, { flags: 'wx' }), { signal })
-    await rename(unfinished, path)
-  } catch (error) {
-    await rm(unfinished, { force: true })
-    throw error
-  }
 }
 
 async function ifThere<T>(found: Promise<T>): Promise<T | undefined> {

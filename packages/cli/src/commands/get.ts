@@ -1,11 +1,9 @@
 import { type Command, Option } from 'commander'
 import type { PartName } from '@larder/storage-core'
-import { createWriteStream } from 'node:fs'
-import { Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
 import type { Act } from '../act.js'
 import type { Context } from '../context.js'
 import { partOption } from '../parts.js'
+import { type Chunks, writeWhole } from '../whole-file.js'
 
 interface GetOptions {
   readonly part?: PartName
@@ -43,12 +41,8 @@ async function get(context: Context, collection: string, name: string, options: 
   await send(context, stream, options.output)
 }
 
-async function send(
-  { output, signal }: Context,
-  chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
-  file: string | undefined,
-): Promise<void> {
-  if (file !== undefined) return pipeline(Readable.from(chunks), createWriteStream(file), { signal })
+async function send({ output, signal }: Context, chunks: Chunks, file: string | undefined): Promise<void> {
+  if (file !== undefined) return writeWhole(file, chunks, signal)
   for await (const chunk of chunks) {
     signal.throwIfAborted()
     await output.write(chunk)

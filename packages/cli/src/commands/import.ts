@@ -89,6 +89,9 @@ async function importAll(
       }
       progress.add()
     })
+  } catch (error) {
+    output.note(`stopped after ${countText(outcome.stored, 'resource')}, ${bytesText(outcome.bytes)}`)
+    throw error
   } finally {
     progress.end()
   }

@@ -1,0 +1,160 @@
+import { CALL_CHANNEL, type CallEvent } from '@larder/storage-core'
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import { once } from 'node:events'
+import { closeSync, openSync } from 'node:fs'
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { text } from 'node:stream/consumers'
+import { test } from 'vitest'
+import { LARDER, Workplace } from './larder.js'
+
+const FILES = 60
+
+/** Stops a command when so many calls of this kind have ended, of a collection that no other test uses. */
+async function stoppedAfter(
+  calls: number,
+  operation: string,
+  collection: string,
+  command: (stop: AbortController) => Promise<{ readonly code: number | null; readonly err: string }>,
+) {
+  const stop = new AbortController()
+  let left = calls
+  const count = (message: unknown): void => {
+    const event = message as CallEvent
+    if (event.operation === operation && event.collection === collection && --left === 0) stop.abort()
+  }
+  subscribe(CALL_CHANNEL, count)
+  try {
+    return await command(stop)
+  } finally {
+    unsubscribe(CALL_CHANNEL, count)
+  }
+}
+
+async function fill(place: Workplace): Promise<void> {
+  await place.run(['migrate'])
+  await mkdir(place.path('site'))
+  for (let i = 0; i < FILES; i++) await writeFile(place.path(`site/${i}`), String(i).repeat(50_000))
+}
+
+test('an import that is stopped leaves whole resources, and tells how many', async () => {
+  await using place = await Workplace.open()
+  await fill(place)
+  const { code, err } = await stoppedAfter(5, 'put', 'half-imported', (stop) =>
+    place.run(['import', place.path('site'), 'half-imported'], '', false, stop),
+  )
+  assert.equal(code, 130)
+  const told = /^stopped after (\d+) resources, /.exec(err)
+  const names = (await place.run(['ls', 'half-imported', '--no-cache'])).out.split('\n').filter(Boolean)
+  assert.ok(names.length >= Number(told?.[1]) && names.length < FILES, `${names.length}, ${err}`)
+  for (const name of names) {
+    const { out } = await place.run(['get', 'half-imported', name, '--no-cache'])
+    assert.equal(out, name.repeat(50_000))
+  }
+})
+
+test('an export that is stopped leaves whole files', async () => {
+  await using place = await Workplace.open()
+  await fill(place)
+  await place.run(['import', place.path('site'), 'half-exported'])
+  const { code, err } = await stoppedAfter(20, 'openContent', 'half-exported', (stop) =>
+    place.run(['export', 'half-exported', place.path('copy')], '', false, stop),
+  )
+  assert.equal(code, 130)
+  assert.match(err, /^stopped after \d+ resources?, /)
+  const names = await readdir(place.path('copy'))
+  assert.ok(names.length < FILES)
+  for (const name of names)
+    assert.equal(await readFile(place.path(`copy/${name}`), 'utf8'), name.repeat(50_000))
+})
+
+test('what comes from the input is stored whole or not at all', async () => {
+  await using place = await Workplace.open()
+  await place.run(['migrate'])
+  const stop = new AbortController()
+  async function* half(): AsyncGenerator<Uint8Array, void, undefined> {
+    yield Buffer.from('half')
+    stop.abort()
+    await once(stop.signal, 'never', { signal: stop.signal }).catch(() => undefined)
+    yield Buffer.from('and half')
+  }
+  assert.equal((await place.run(['put', 'pages', 'a'], half(), false, stop)).code, 130)
+  assert.equal((await place.run(['get', 'pages', 'a'])).code, 3)
+  async function* broken(): AsyncGenerator<Uint8Array, void, undefined> {
+    yield Buffer.from('half')
+    throw new Error('the disk is gone')
+  }
+  const failed = await place.run(['put', 'pages', 'a'], broken())
+  assert.equal(failed.code, 1)
+  assert.match(failed.err, /the disk is gone/)
+  assert.equal((await place.run(['get', 'pages', 'a'])).code, 3)
+})
+
+test('get -o leaves the file as it was until it has all', async () => {
+  await using place = await Workplace.open()
+  await place.run(['migrate'])
+  await place.run(['put', 'half-got', 'a'], 'new'.repeat(1_000_000))
+  await writeFile(place.path('a'), 'old')
+  const get = ['get', 'half-got', 'a', '-o', place.path('a')]
+  const stopped = await stoppedAfter(1, 'openContent', 'half-got', (stop) => place.run(get, '', false, stop))
+  assert.equal(stopped.code, 130)
+  assert.equal(await readFile(place.path('a'), 'utf8'), 'old')
+  assert.deepEqual(
+    (await readdir(place.folder)).filter((name) => name.startsWith('a')),
+    ['a'],
+  )
+  assert.equal((await place.run(get)).code, 0)
+  assert.equal((await readFile(place.path('a'), 'utf8')).length, 3_000_000)
+})
+
+test('Ctrl-C ends the process with 130, whatever it is writing', async () => {
+  await using place = await Workplace.open()
+  await place.run(['migrate'])
+  await place.run(['put', 'pages', 'large'], 'x'.repeat(5_000_000))
+  const env = { PATH: process.env['PATH'], ...place.env }
+  const child = spawn(process.execPath, [LARDER, 'get', 'pages', 'large'], { env })
+  const ended = once(child, 'close')
+  const err = text(child.stderr)
+  // More than a pipe holds: it waits for who reads no further.
+  await once(child.stdout, 'readable')
+  child.kill('SIGINT')
+  await once(child, 'exit')
+  child.stdout.resume()
+  assert.deepEqual(await ended, [130, null])
+  assert.equal(await err, '')
+})
+
+test('an output that cannot be written is told', async () => {
+  await using place = await Workplace.open()
+  await place.run(['migrate'])
+  await place.run(['put', 'pages', 'a'], 'x')
+  const readOnly = openSync(LARDER, 'r')
+  const env = { PATH: process.env['PATH'], ...place.env }
+  const child = spawn(process.execPath, [LARDER, 'get', 'pages', 'a'], {
+    env,
+    stdio: ['ignore', readOnly, 'pipe'],
+  })
+  closeSync(readOnly)
+  const [err, [code]] = await Promise.all([
+    text(child.stderr as NonNullable<typeof child.stderr>),
+    once(child, 'close'),
+  ])
+  assert.equal(code, 1)
+  assert.match(err, /^The output cannot be written: EBADF/)
+})
+
+test('a reader that is slow costs no listener, and much at once no warning', async () => {
+  await using place = await Workplace.open()
+  await place.run(['migrate'])
+  await mkdir(place.path('site'))
+  for (let i = 0; i < 20; i++) await writeFile(place.path(`site/${i}`), Buffer.alloc(1_200_000, i))
+  assert.deepEqual(await place.spawn(['import', 'site', 'pages']), {
+    code: 0,
+    out: '20 resources stored, 24.0 MB\n',
+    err: '',
+  })
+  await place.run(['put', 'pages', 'large'], 'x'.repeat(8_000_000))
+  const { code, out, err } = await place.spawn(['get', 'pages', 'large'])
+  assert.deepEqual([code, out.length, err], [0, 8_000_000, ''])
+})
