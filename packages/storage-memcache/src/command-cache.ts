@@ -1,4 +1,4 @@
-import type { Cache, CacheItem, CallOptions, PeekedItem } from './cache.js'
+import type { Cache, CacheItem, CallOptions, ItemOptions, PeekedItem, ReadOptions } from './cache.js'
 
 export interface ArithmeticOptions extends CallOptions {
   /** What a counter that is not there is taken to hold. Without it, such a counter stays away. */
@@ -17,6 +17,13 @@ export interface ServerAnswers<T> {
 export interface CommandCache extends Cache {
   /** Within which every command is settled, in milliseconds; undefined: there is nothing to wait for. */
   readonly timeoutMs: number | undefined
+  /**
+   * As `get`, with what `as` makes of the item in its place: by one promise and not two. Where `as` throws, the promise
+   * rejects. It runs while replies are read, and must not wait.
+   */
+  getAs<T>(key: string, as: (item: CacheItem) => T, options?: ReadOptions): Promise<T | undefined>
+  /** As `set`, for callers who have no use for the token: the server is not asked for it. */
+  put(key: string, value: Uint8Array, options?: ItemOptions & CallOptions): Promise<true>
   /** Reads an item and sets a new time to live, in one step. */
   getAndTouch(key: string, ttlMs: number | undefined, options?: CallOptions): Promise<CacheItem | undefined>
   /**

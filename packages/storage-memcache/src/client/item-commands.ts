@@ -30,9 +30,11 @@ export abstract class ItemCommands {
   /** Resolves to the value as the type that went in, null included; `undefined`: there is none. */
   get<T = PlainValue>(key: ClientKey, options?: CallOptions): Promise<T | undefined> {
     return this.#run('get', undefined, key, options, (wireKey, routed) =>
-      this.core.cache
-        .get(wireKey, withoutToken(routed))
-        .then((item) => this.core.decodeValue(wireKey, item) as T | undefined),
+      this.core.cache.getAs(
+        wireKey,
+        (item) => this.core.decodeValue(wireKey, item) as T | undefined,
+        withoutToken(routed),
+      ),
     )
   }
 
@@ -71,7 +73,7 @@ export abstract class ItemCommands {
   set(key: ClientKey, value: unknown, options?: StoreCallOptions): Promise<boolean> {
     return this.#run('set', false, key, options, (wireKey, routed) => {
       const item = this.core.encode(value, routed)
-      return this.core.cache.set(wireKey, item.bytes, item.options).then(stored)
+      return this.core.cache.put(wireKey, item.bytes, item.options)
     })
   }
 
@@ -182,8 +184,6 @@ export abstract class ItemCommands {
     })
   }
 }
-
-const stored = () => true
 
 const NOT_STORED: CasResult = Object.freeze({ status: 'exists' })
 

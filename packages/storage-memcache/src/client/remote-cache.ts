@@ -54,6 +54,14 @@ export class RemoteCache extends ServerCommands implements CommandCache {
     )
   }
 
+  getAs<T>(key: string, as: (item: CacheItem) => T, options?: ReadOptions): Promise<T | undefined> {
+    return this.serverSet.on('get', key, options?.routeBy, (server, wireKey, datagrams) =>
+      datagrams === undefined || options?.withoutToken !== true
+        ? server.getAs(wireKey, as, options?.signal)
+        : datagrams.get(wireKey, server, options.signal).then((item) => item && as(item)),
+    )
+  }
+
   getAndTouch(key: string, ttlMs: number | undefined, options?: CallOptions): Promise<CacheItem | undefined> {
     return this.serverSet.on('getAndTouch', key, options?.routeBy, (server, wireKey) =>
       server.getAndTouch(wireKey, exptimeOf(ttlMs), options?.signal),
@@ -68,6 +76,10 @@ export class RemoteCache extends ServerCommands implements CommandCache {
 
   set(key: string, value: Uint8Array, options?: StoreOptions): Promise<CasToken> {
     return this.#store('set', key, value, options, (server, item) => server.set(item, options?.signal))
+  }
+
+  put(key: string, value: Uint8Array, options?: StoreOptions): Promise<true> {
+    return this.#store('set', key, value, options, (server, item) => server.put(item, options?.signal))
   }
 
   add(key: string, value: Uint8Array, options?: StoreOptions): Promise<CasToken | undefined> {

@@ -79,6 +79,11 @@ export class EmbeddedCache implements CommandCache {
     return this.#items.get(key)
   }
 
+  async getAs<T>(key: string, as: (item: CacheItem) => T, options?: CallOptions): Promise<T | undefined> {
+    const item = await this.get(key, options)
+    return item && as(item)
+  }
+
   async getMulti(keys: readonly string[], options?: CallOptions): Promise<CacheBatch> {
     for (const key of keys) this.#check(key, options)
     this.#checkCall(options)
@@ -93,6 +98,11 @@ export class EmbeddedCache implements CommandCache {
   async set(key: string, value: Uint8Array, options?: StoreOptions): Promise<CasToken> {
     this.#checkStore(key, value, options)
     return this.#items.set(key, value, options)
+  }
+
+  async put(key: string, value: Uint8Array, options?: StoreOptions): Promise<true> {
+    await this.set(key, value, options)
+    return true
   }
 
   async setMulti(entries: readonly CacheEntry[], options?: CallOptions): Promise<ReadonlyMap<string, Error>> {

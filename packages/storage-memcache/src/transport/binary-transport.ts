@@ -36,12 +36,24 @@ export class BinaryTransport extends ChannelTransport<BinaryFrame> implements Tr
     return this.#command({ opcode: Opcode.get, key, idempotent: true, read: replies.readItem }, signal)
   }
 
+  getAs<T>(key: WireKey, as: (item: CacheItem) => T, signal?: AbortSignal): Promise<T | undefined> {
+    const read = (frame: BinaryFrame, from: object) => {
+      const item = replies.readItem(frame, from)
+      return item && as(item)
+    }
+    return this.#command({ opcode: Opcode.get, key, idempotent: true, read }, signal)
+  }
+
   getMulti(keys: readonly WireKey[], signal?: AbortSignal): Promise<CacheBatch> {
     return this.issue((resolve, reject) => new BinaryGetBatch(keys, resolve, reject), signal)
   }
 
   set(item: WireItem, signal?: AbortSignal): Promise<CasToken> {
     return this.#store(Opcode.set, item, replies.readStored, signal)
+  }
+
+  put(item: WireItem, signal?: AbortSignal): Promise<true> {
+    return this.#store(Opcode.set, item, replies.readDone, signal)
   }
 
   setMulti(items: readonly WireItem[], signal?: AbortSignal): Promise<ReadonlyMap<string, Error>> {

@@ -28,16 +28,24 @@ const LINES_PER_WRITE = 8
  * Reads one key. Those that leave in one write behind one another share a few lines of the classic `gets`, which a
  * server answers in half the time of as many `mg`.
  */
-export class MetaGet extends Command<CacheItem | undefined, MetaReply> {
+export class MetaGet<T> extends Command<T | undefined, MetaReply> implements LineMember {
   override readonly bytes: number
   readonly #key: WireKey
+  readonly #as: (item: CacheItem) => T
   #opaque = 0
   /** Undefined: sent as `mg`. */
   #line: GetLine | undefined
 
-  constructor(key: WireKey, resolve: (item: CacheItem | undefined) => void, reject: (error: Error) => void) {
+  /** `as` makes the result of the item. */
+  constructor(
+    key: WireKey,
+    as: (item: CacheItem) => T,
+    resolve: (result: T | undefined) => void,
+    reject: (error: Error) => void,
+  ) {
     super(resolve, reject)
     this.#key = key
+    this.#as = as
     this.bytes = key.bytes + OVERHEAD_BYTES
   }
 
@@ -70,15 +78,29 @@ export class MetaGet extends Command<CacheItem | undefined, MetaReply> {
     if (this.#line !== undefined) return this.#receiveOfLine(this.#line, reply, from)
     if (!isMetaReply(reply)) return refuse(this, reply)
     checkOpaque(reply, this.#opaque)
-    this.settle(readItem, reply, from)
+    this.#settle(readItem, reply, from)
     return 'last'
   }
 
   /** Whether the value is of its key; settles it then. */
   takeValue(reply: MetaReply, from: object): boolean {
     if (!reply.isAbout(this.#key.text, this.#key.bytes)) return false
-    this.settle(classicItem, reply, from)
+    this.#settle(classicItem, reply, from)
     return true
+  }
+
+  #settle(
+    read: (reply: MetaReply, from: object) => CacheItem | undefined,
+    reply: MetaReply,
+    from: object,
+  ): void {
+    if (this.isSettled) return
+    try {
+      const item = read(reply, from)
+      this.succeed(item && this.#as(item))
+    } catch (error) {
+      this.fail(error as Error)
+    }
   }
 
   /** The first of a line stays until its end, and hands the values on. */
@@ -93,17 +115,21 @@ export class MetaGet extends Command<CacheItem | undefined, MetaReply> {
   }
 }
 
+interface LineMember {
+  takeValue(reply: MetaReply, from: object): boolean
+}
+
 /**
  * The reads of one `gets`. Values come in the order of the keys and name them; what was not named when `END` comes,
  * and not before, is a miss.
  */
 class GetLine {
-  readonly gets: MetaGet[]
+  readonly gets: LineMember[]
   /** How many keys it has where there are enough for another line. */
   readonly most: number
   #next = 0
 
-  constructor(first: MetaGet, most: number) {
+  constructor(first: LineMember, most: number) {
     this.gets = [first]
     this.most = most
   }

@@ -72,6 +72,11 @@ export function readPeeked(reply: MetaReply, from: object): PeekedItem | undefin
   return { ...item, ttlMs, idleMs: Number(idle) * 1000, wasRead: hit !== '0' }
 }
 
+/** What becomes of an item whose caller wants it as it is. */
+export function itself(item: CacheItem): CacheItem {
+  return item
+}
+
 /** For a line of `gets`. */
 export function classicItem(reply: MetaReply, from: object): CacheItem {
   return { value: reply.value(), flags: reply.flags, cas: casOf(reply, from) }
@@ -79,6 +84,12 @@ export function classicItem(reply: MetaReply, from: object): CacheItem {
 
 export function readStored(reply: MetaReply, from: object): CasToken {
   if (reply.code === MetaCode.done) return casOf(reply, from)
+  throw unexpected(reply)
+}
+
+/** For a store without a token. */
+export function readPut(reply: MetaReply): true {
+  if (reply.code === MetaCode.done) return true
   throw unexpected(reply)
 }
 

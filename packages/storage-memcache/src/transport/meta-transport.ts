@@ -38,7 +38,11 @@ export class MetaTransport extends ChannelTransport<MetaReply> implements Transp
   }
 
   get(key: WireKey, signal?: AbortSignal): Promise<CacheItem | undefined> {
-    return this.issue((resolve, reject) => new MetaGet(key, resolve, reject), signal)
+    return this.getAs(key, replies.itself, signal)
+  }
+
+  getAs<T>(key: WireKey, as: (item: CacheItem) => T, signal?: AbortSignal): Promise<T | undefined> {
+    return this.issue((resolve, reject) => new MetaGet(key, as, resolve, reject), signal)
   }
 
   getAndTouch(key: WireKey, exptime: number, signal?: AbortSignal): Promise<CacheItem | undefined> {
@@ -53,7 +57,11 @@ export class MetaTransport extends ChannelTransport<MetaReply> implements Transp
   }
 
   set(item: WireItem, signal?: AbortSignal): Promise<CasToken> {
-    return this.#store(item, '', replies.readStored, signal)
+    return this.#store(item, ' c', replies.readStored, signal)
+  }
+
+  put(item: WireItem, signal?: AbortSignal): Promise<true> {
+    return this.#store(item, '', replies.readPut, signal)
   }
 
   setMulti(items: readonly WireItem[], signal?: AbortSignal): Promise<ReadonlyMap<string, Error>> {
@@ -62,17 +70,17 @@ export class MetaTransport extends ChannelTransport<MetaReply> implements Transp
   }
 
   add(item: WireItem, signal?: AbortSignal): Promise<CasToken | undefined> {
-    return this.#store(item, ' ME', replies.readStoredIf, signal)
+    return this.#store(item, ' c ME', replies.readStoredIf, signal)
   }
 
   replace(item: WireItem, signal?: AbortSignal): Promise<CasToken | undefined> {
-    return this.#store(item, ' MR', replies.readStoredIf, signal)
+    return this.#store(item, ' c MR', replies.readStoredIf, signal)
   }
 
   cas(item: WireItem, token: CasToken, signal?: AbortSignal): Promise<CasResult> {
     if (!(token instanceof CasId)) return Promise.resolve(EXISTS)
     const bound = { boundTo: token, withoutConnection: EXISTS }
-    return this.#store(item, ` C${casText(token.high, token.low)}`, replies.readCas, signal, bound)
+    return this.#store(item, ` c C${casText(token.high, token.low)}`, replies.readCas, signal, bound)
   }
 
   append(key: WireKey, value: Uint8Array, signal?: AbortSignal): Promise<boolean> {
@@ -134,12 +142,12 @@ export class MetaTransport extends ChannelTransport<MetaReply> implements Transp
 
   #store<T>(
     { key, value, flags, exptime }: WireItem,
-    mode: string,
+    more: string,
     read: MetaCommandFields<T>['read'],
     signal: AbortSignal | undefined,
     bound?: Pick<MetaCommandFields<T>, 'boundTo' | 'withoutConnection'>,
   ): Promise<T> {
-    const text = `${exptime === 0 ? '' : ` T${exptime}`}${flags === 0 ? '' : ` F${flags}`} c${mode}`
+    const text = `${exptime === 0 ? '' : ` T${exptime}`}${flags === 0 ? '' : ` F${flags}`}${more}`
     const fields = { verb: 'ms', key, flags: text, value: ownedValue(value, signal), read } as const
     return this.#command(bound === undefined ? fields : { ...fields, ...bound }, signal)
   }

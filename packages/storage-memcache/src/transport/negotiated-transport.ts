@@ -35,6 +35,11 @@ export class NegotiatedTransport implements Transport {
     return this.#ask((server, call) => server.get(key, call), signal)
   }
 
+  getAs<T>(key: WireKey, as: (item: CacheItem) => T, signal?: AbortSignal): Promise<T | undefined> {
+    if (this.#isDecided) return this.#chosen.getAs(key, as, signal)
+    return this.#ask((server, call) => server.getAs(key, as, call), signal)
+  }
+
   getAndTouch(key: WireKey, exptime: number, signal?: AbortSignal): Promise<CacheItem | undefined> {
     return this.#ask((server, call) => server.getAndTouch(key, exptime, call), signal)
   }
@@ -46,6 +51,11 @@ export class NegotiatedTransport implements Transport {
   set(item: WireItem, signal?: AbortSignal): Promise<CasToken> {
     if (this.#isDecided) return this.#chosen.set(item, signal)
     return this.#ask((server, call) => server.set(item, call), signal, bytesOfItems([item]))
+  }
+
+  put(item: WireItem, signal?: AbortSignal): Promise<true> {
+    if (this.#isDecided) return this.#chosen.put(item, signal)
+    return this.#ask((server, call) => server.put(item, call), signal, bytesOfItems([item]))
   }
 
   setMulti(items: readonly WireItem[], signal?: AbortSignal): Promise<ReadonlyMap<string, Error>> {

@@ -27,9 +27,13 @@ export interface WireStep {
  */
 export interface Transport {
   get(key: WireKey, signal?: AbortSignal): Promise<CacheItem | undefined>
+  /** `get`, with what `as` makes of the item; where that throws, the promise rejects. */
+  getAs<T>(key: WireKey, as: (item: CacheItem) => T, signal?: AbortSignal): Promise<T | undefined>
   /** One round trip for all keys. Rejects where the server did not answer. */
   getMulti(keys: readonly WireKey[], signal?: AbortSignal): Promise<CacheBatch>
   set(item: WireItem, signal?: AbortSignal): Promise<CasToken>
+  /** `set` without a token. */
+  put(item: WireItem, signal?: AbortSignal): Promise<true>
   /** One round trip for all items; resolves to those that were not stored. Rejects where the server did not answer. */
   setMulti(items: readonly WireItem[], signal?: AbortSignal): Promise<ReadonlyMap<string, Error>>
   add(item: WireItem, signal?: AbortSignal): Promise<CasToken | undefined>

@@ -1,4 +1,4 @@
-import type { CommandCache } from '@larder/storage-memcache'
+import type { CacheItem, CommandCache } from '@larder/storage-memcache'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
 export interface CommandFixture {
@@ -21,6 +21,60 @@ export function commandContract(name: string, fixture: CommandFixture): void {
     afterAll(async () => {
       await cache.close()
       await fixture.stop?.()
+    })
+
+    test('an item is read as what the caller makes of it', async () => {
+      const [key, other] = [fresh(), fresh()]
+      const token = await cache.set(key, Buffer.from('abc'), { flags: 7 })
+      const text = (item: CacheItem) => `${item.value.toString()} ${item.flags} ${item.cas.equals(token)}`
+      expect(await cache.getAs(key, text)).toBe('abc 7 true')
+      expect(await cache.getAs(key, text, { withoutToken: true })).toMatch(/^abc 7 /)
+      expect(await cache.getAs(key, () => undefined)).toBeUndefined()
+      expect(await cache.getAs(other, text)).toBeUndefined()
+      await expect(cache.getAs('', text)).rejects.toBeInstanceOf(RangeError)
+    })
+
+    test('what a caller throws rejects its own read and no other', async () => {
+      const key = fresh()
+      await cache.set(key, Buffer.from('abc'))
+      const failure = new Error('on purpose')
+      const reads = Array.from({ length: 30 }, (_, i) =>
+        cache.getAs(key, ({ value }) => {
+          if (i % 3 === 1) throw failure
+          return `${value.toString()} ${i}`
+        }),
+      )
+      const results = await Promise.all(reads.map((read) => read.catch((error: unknown) => error)))
+      expect(results).toEqual(results.map((_, i) => (i % 3 === 1 ? failure : `abc ${i}`)))
+    })
+
+    test('a caller that disconnects while it reads gets its item, and so do the others', async () => {
+      const key = fresh()
+      await cache.set(key, Buffer.from('abc'))
+      const read = (i: number) =>
+        cache.getAs(key, ({ value }) => {
+          if (i === 5) cache.disconnectAll()
+          return value.toString()
+        })
+      const results = await Promise.all(Array.from({ length: 30 }, (_, i) => read(i)))
+      expect(results).toEqual(results.map(() => 'abc'))
+    })
+
+    test('a store without a token replaces what is there, its flags included', async () => {
+      const key = fresh()
+      const token = await cache.set(key, Buffer.from('abc'), { flags: 7 })
+      expect(await cache.put(key, Buffer.from('later'), { flags: 3, ttlMs: 60_000 })).toBe(true)
+      const item = await cache.get(key)
+      expect([item?.value.toString(), item?.flags]).toEqual(['later', 3])
+      expect(await cache.cas(key, Buffer.from('x'), token)).toEqual({ status: 'exists' })
+      expect(await cache.put(key, Buffer.alloc(0))).toBe(true)
+      expect(await cache.getAs(key, ({ value }) => value.length)).toBe(0)
+      const tooLarge = Buffer.alloc(cache.maxItemBytes + 1)
+      await expect(cache.put(key, tooLarge)).rejects.toBeInstanceOf(RangeError)
+      await expect(cache.put(key, Buffer.from('x'), { ttlMs: 0 })).rejects.toBeInstanceOf(RangeError)
+      const signal = AbortSignal.abort()
+      await expect(cache.put(key, Buffer.from('x'), { signal })).rejects.toMatchObject({ code: 'E_ABORTED' })
+      await expect(cache.getAs(key, () => 1, { signal })).rejects.toMatchObject({ code: 'E_ABORTED' })
     })
 
     test('a counter counts in 64 bits, wraps upwards and stops at 0', async () => {
