@@ -1,4 +1,11 @@
-import type { ExistsOptions, Parts, ResourceInfo, WriteOptions, WriteResult } from '@larder/storage-core'
+import type {
+  ExistsOptions,
+  Parts,
+  ResourceInfo,
+  Storage,
+  WriteOptions,
+  WriteResult,
+} from '@larder/storage-core'
 import { ForwardingStorage } from '@larder/storage-core/testing'
 import type { Cache, CasResult, CasToken, ItemOptions } from '@larder/storage-memcache'
 import { ForwardingCache } from './forwarding-cache.js'
@@ -119,6 +126,40 @@ export class Guessing extends ForwardingCache {
 
   override async cas(...args: Parameters<Cache['cas']>): Promise<CasResult> {
     return this.#marks.has(args[2]) ? { status: 'stored', cas: NO_TOKEN } : super.cas(...args)
+  }
+}
+
+/** What a write has marked is free again once it is rolled back, whoever's marks stood there before. */
+export class MarksReleased extends ForwardingCache {
+  readonly #marks = new Map<string, CasToken>()
+
+  override async set(key: string, value: Uint8Array, options?: ItemOptions): Promise<CasToken> {
+    const token = await super.set(key, value, options)
+    if (options?.flags === MARK) this.#marks.set(key, token)
+    return token
+  }
+
+  async release(): Promise<void> {
+    for (const [key, cas] of this.#marks) await this.delete(key, { cas }).catch(() => undefined)
+  }
+}
+
+/** Tells that cache of the writes that are rolled back. */
+export class TellingOfRollbacks extends ForwardingStorage {
+  readonly #cache: MarksReleased
+
+  constructor(inner: Storage, cache: MarksReleased) {
+    super(inner)
+    this.#cache = cache
+  }
+
+  override async put(info: ResourceInfo, parts: Parts, options?: WriteOptions): Promise<WriteResult> {
+    try {
+      return await super.put(info, parts, options)
+    } catch (error) {
+      await this.#cache.release()
+      throw error
+    }
   }
 }
 

@@ -20,6 +20,8 @@ import type { Scene, SimServer } from './sim-server.js'
 /** How long the rows stay with a relay that died. */
 const CLAIM_MS = 30_000
 const OUTSIDE_BATCH = 100
+/** Long enough for others to write several times. */
+const LONGEST_PAUSE_STEPS = 60
 /** How many members a page of a listing has. */
 const PAGE = 1
 
@@ -30,6 +32,8 @@ export interface SimStorageOptions {
   readonly slowTransactions: number
   /** How likely the answer to a commit is lost. */
   readonly lostCommits: number
+  /** How likely a process pauses behind a commit, while others take some steps. */
+  readonly pauses: number
   readonly servers: readonly SimServer[]
   /** Where a part of a resource is cached. */
   readonly keyOf: (info: ResourceInfo) => string
@@ -164,7 +168,15 @@ export class SimStorage extends ForwardingStorage {
       throw new OutcomeUnknownError('No answer came to the commit')
     }
     await this.#step('commit answered')
+    if (scheduler.chance(this.#options.pauses)) await this.#pause()
     return written
+  }
+
+  async #pause(): Promise<void> {
+    const { scheduler } = this.#scene
+    scheduler.note(`PAUSE of ${this.#process.name}`)
+    for (let left = scheduler.random() * LONGEST_PAUSE_STEPS; left > 0; left--) await scheduler.step('')
+    scheduler.note(`${this.#process.name} GOES ON`)
   }
 
   #visit(step: string, info: ResourceInfo): void {

@@ -2,7 +2,7 @@ import type { Cache } from '@larder/storage-memcache'
 import { naiveStorage } from '../support/naive-storages.js'
 import type { Finding } from './judge.js'
 import * as omissions from './omissions.js'
-import { CALM, LISTING, PROXY, type WorldOptions } from './world.js'
+import { CALM, LISTING, PAUSING, PROXY, type WorldOptions } from './world.js'
 
 /** A protocol with one thing left out, and a world in which that shows. */
 export interface Variant {
@@ -57,6 +57,16 @@ export const variants: Readonly<Record<string, Variant>> = {
       ...{ processes: 4, resources: 1, evictions: 1, mix: { read: 0, write: 0.35, remove: 0.3 } },
       make: (storage, cache, environment, protocol) =>
         PROXY(new omissions.NoLookBehind(storage), cache, environment, protocol),
+    },
+    found: ['stale'],
+  },
+  "marks released that stood in the place of others'": {
+    world: {
+      ...PAUSING,
+      make: (storage, cache, environment, protocol) => {
+        const releasing = new omissions.MarksReleased(cache)
+        return PROXY(new omissions.TellingOfRollbacks(storage, releasing), releasing, environment, protocol)
+      },
     },
     found: ['stale'],
   },

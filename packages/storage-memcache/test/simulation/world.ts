@@ -56,6 +56,8 @@ export interface WorldOptions {
   readonly rollbacks: number
   readonly slowTransactions: number
   readonly lostCommits: number
+  /** How likely a process pauses behind a commit, while others take some steps. */
+  readonly pauses: number
   /** How likely a content is so large that it is cached in pieces. */
   readonly largeContents: number
   readonly transactions: boolean
@@ -101,6 +103,7 @@ export const CALM: WorldOptions = Object.freeze({
   rollbacks: 0.05,
   slowTransactions: 0,
   lostCommits: 0,
+  pauses: 0,
   largeContents: 0,
   transactions: true,
   journal: true,
@@ -113,6 +116,13 @@ export const CALM: WorldOptions = Object.freeze({
 export const LISTING: WorldOptions = Object.freeze({
   ...CALM,
   mix: Object.freeze({ read: 0.05, write: 0.35, remove: 0.25 }),
+})
+
+/** Writers of one resource pause between their commit and what follows, and are overtaken by some that fail. */
+export const PAUSING: WorldOptions = Object.freeze({
+  ...LISTING,
+  ...{ resources: 1, conditions: 0, pauses: 0.5, rollbacks: 0.4, timeRate: 0 },
+  mix: Object.freeze({ read: 0, write: 0.5, remove: 0.15 }),
 })
 
 const COLLECTION = 'c'

@@ -1,4 +1,4 @@
-import { CALM, LISTING, type WorldOptions } from './world.js'
+import { CALM, LISTING, PAUSING, type WorldOptions } from './world.js'
 
 /** Times to live of seconds, so that they end within a run. */
 const SHORT_LIVES = Object.freeze({
@@ -82,6 +82,7 @@ export const worlds: Readonly<Record<string, WorldOptions>> = {
   'members come and go': LISTING,
   'members come and go and items are evicted': { ...LISTING, evictions: 0.2 },
   'members come and go in items that are soon full': { ...LISTING, maxItemBytes: 64, losses: 0.02 },
+  'writers pause, and are overtaken': PAUSING,
   'over connections': { ...WIRE, evictions: 0.2, timeRate: 0 },
   'over connections that break': { ...WIRE, evictions: 0.1, losses: 0.2, timeRate: 0.01 },
   'over connections to servers that restart': { ...WIRE, resources: 1, restarts: 0.15, timeRate: 0 },
