@@ -33,6 +33,8 @@ export interface Dialect {
   /** At the end of a `SELECT` whose rows are to be locked. */
   readonly forUpdate: string
   readonly journaling: Journaling
+  /** Sent together with a `SELECT` in the order of an index, which is to be followed instead of sorting all rows. */
+  readonly alongIndex: readonly Statement[]
   /** A value as the driver takes it. */
   readonly bind: (value: Value) => unknown
   /** A name as it was stored. */

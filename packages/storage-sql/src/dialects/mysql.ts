@@ -49,6 +49,7 @@ export function mysqlDialect(shared: boolean): Dialect {
       before: (journaled) => [statement(`SET @larder_journaled = ${journaled ? '1' : 'NULL'}`)],
       claimedUntilMs: 0,
     },
+    alongIndex: [],
     // Binary strings are sent as digits, so that neither sql_mode nor a character set can change their meaning.
     bind: (value) => (typeof value === 'string' ? Buffer.from(value) : bytesOrSame(value)),
     name: (value) => (Buffer.isBuffer(value) ? value.toString() : String(value)),

@@ -11,6 +11,7 @@ export const sqlite: Dialect = Object.freeze({
   forUpdate: '',
   // A session has no variables here: the triggers look at the row of the journal itself.
   journaling: { before: () => [], claimedUntilMs: 0 },
+  alongIndex: [],
   bind: (value) =>
     value instanceof Uint8Array ? asBuffer(value) : Array.isArray(value) ? JSON.stringify(value) : value,
   name: String,

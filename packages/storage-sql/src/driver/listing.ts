@@ -90,7 +90,9 @@ export class Listing {
       ext === undefined ? undefined : joinSql([statement('AND'), this.#source.dialect.endsWith('name', ext)]),
       statement(`ORDER BY ${by} LIMIT ${limit}`),
     ])
-    return (await this.#source.read((connection) => connection.run(select), signal)).rows
+    const statements = [...this.#source.dialect.alongIndex, select]
+    const outcomes = await this.#source.read((connection) => connection.runAll(statements), signal)
+    return outcomes.at(-1)?.rows ?? []
   }
 
   #listRow(row: Row): ListRow {
