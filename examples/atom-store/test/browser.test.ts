@@ -1,13 +1,11 @@
-import { browserProgram } from '@larder/dev-servers'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import puppeteer, { type Browser, type Page } from 'puppeteer-core'
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import type { Page } from 'puppeteer-core'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { useBrowser } from './support/browser.js'
 import { servePages } from './support/pages.js'
 
-/** It may have to be installed first. */
-const INSTALL_MS = 300_000
 const PIXEL =
   'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=='
 
@@ -19,15 +17,10 @@ interface Handle {
 }
 
 describe('in a browser without scripts', { timeout: 60_000 }, () => {
-  let browser: Browser
-  beforeAll(async () => {
-    const args = ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage']
-    browser = await puppeteer.launch({ executablePath: browserProgram(), args })
-  }, INSTALL_MS)
-  afterAll(() => browser.close())
+  const browser = useBrowser()
 
   async function open(url: string): Promise<Page> {
-    const page = await browser.newPage()
+    const page = await browser().newPage()
     onTestFinished(() => page.close())
     await page.setJavaScriptEnabled(false)
     await page.goto(url)
@@ -155,5 +148,7 @@ describe('in a browser without scripts', { timeout: 60_000 }, () => {
     await page.waitForNavigation({ timeout: 50_000 })
     expect(Number(await hits())).toBeGreaterThan(Number(before))
     expect(await textOf(page, '#servers')).toContain('answers')
+    await follow(page, 'Stop')
+    expect(await page.$('meta[http-equiv=refresh]')).toBeNull()
   })
 })

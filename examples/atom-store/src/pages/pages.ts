@@ -66,7 +66,7 @@ export function createPages({ store, config, statistics }: PagesOptions): HtmlPa
         GET: (call) => {
           if (statistics === undefined) throw new Problem(404, 'There is no cache to tell about')
           checkSignedIn(call)
-          return show(call, statisticsPage(statistics))
+          return show(call, statisticsPage(statistics, call.req.query('refresh') !== 'no'))
         },
       })
       addForm(app, `/pages/:collection/${NEW}`, 'create')

@@ -7,9 +7,6 @@ import type { Collection } from '../store/collection.js'
 import { entryList } from './fragments.js'
 import type { Html, Page } from './layout.js'
 
-/** A page of what is found ends behind so many entries that were looked at, or somewhat more than a page of them. */
-const READ_EACH = 250
-
 interface Query {
   /** As it was typed. */
   readonly text: string
@@ -73,7 +70,7 @@ async function search(call: Call, collections: readonly Collection[], query: Que
   const sections: Html[] = []
   for (const collection of collections) {
     const place = { after: query.after }
-    const { entries, next } = await collection.page(place, { signal, isShown, readEach: READ_EACH })
+    const { entries, next } = await collection.page(place, { signal, isShown, isRare: true })
     if (entries.length === 0 && next === undefined) continue
     const more = next?.after === undefined ? '' : moreLink(collection, query, next.after)
     sections.push(

@@ -10,8 +10,11 @@ export interface StatisticsSource {
   readonly cache: Pick<CommandCache, 'stats'>
 }
 
-/** What this instance's storage has done, and what each server says of itself; the browser asks again by itself. */
-export async function statisticsPage(source: StatisticsSource): Promise<Page> {
+/**
+ * What this instance's storage has done, and what each server says of itself. The browser asks again by itself where
+ * `isRefreshed` says so: who reads slowly, or has the page read out, can stop it.
+ */
+export async function statisticsPage(source: StatisticsSource, isRefreshed: boolean): Promise<Page> {
   const now = source.counters()
   const { answers, failed } = await source.cache.stats()
   const asked = now.hits + now.misses
@@ -31,7 +34,15 @@ export async function statisticsPage(source: StatisticsSource): Promise<Page> {
     ...Array.from(failed, ([name, error]) => failedRow(name, error)),
   ]
   const body = html`<h1>Cache</h1>
-    <p class="quiet">Since this instance was started; read again every ${REFRESH_SECONDS} seconds.</p>
+    <p class="quiet">
+      Since this instance was
+      started${
+        isRefreshed
+          ? html`; read again every ${REFRESH_SECONDS} seconds.
+              <a href="/pages/statistics?refresh=no">Stop</a>`
+          : html`. <a href="/pages/statistics">Read again every ${REFRESH_SECONDS} seconds</a>`
+      }
+    </p>
     <table id="storage">
       ${rows.map(
         ([name, figure]) =>
@@ -42,7 +53,7 @@ export async function statisticsPage(source: StatisticsSource): Promise<Page> {
       )}
     </table>
     <h2>Servers</h2>
-    <div class="scroll">
+    <div class="scroll" role="region" aria-label="Servers" tabindex="0">
       <table id="servers">
         <tr>
           ${['Server', 'State', 'Keys', 'Memory', 'Hits', 'Misses', 'Evictions'].map((name) => html`<th>${name}</th>`)}
@@ -50,7 +61,7 @@ export async function statisticsPage(source: StatisticsSource): Promise<Page> {
         ${servers}
       </table>
     </div>`
-  return { title: 'Cache', body, refreshSeconds: REFRESH_SECONDS }
+  return { title: 'Cache', body, refreshSeconds: isRefreshed ? REFRESH_SECONDS : undefined }
 }
 
 function serverRow(name: string, stats: ReadonlyMap<string, string>): Html {

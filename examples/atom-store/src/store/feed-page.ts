@@ -4,7 +4,8 @@ import { Problem } from '../problem.js'
 import { type Entry, entryOf } from './entry.js'
 
 /** How many times a page is read on where entries are left out of it. */
-const MAX_LISTINGS = 20
+const MAX_LISTINGS = 10
+const MAX_READ_EACH = 1_000
 
 /** Where a page is: from the newest entry on, from the oldest one back, or next to another page. */
 export interface PagePlace {
@@ -28,8 +29,11 @@ export interface FeedOptions extends CallOptions {
   readonly limit: number
   /** Leaves out the others. */
   readonly isShown: (record: EntryRecord) => boolean
-  /** How many are read at a time where few are shown; there may be more than enough then. Default: what is missing. */
-  readonly readEach?: number | undefined
+  /**
+   * Few are shown: twice as many are read each time, and there may be more than enough at the end. Default: as many are
+   * read as are missing.
+   */
+  readonly isRare?: boolean | undefined
 }
 
 /**
@@ -42,7 +46,7 @@ export async function readPage(
   storage: Storage,
   collection: string,
   place: PagePlace,
-  { limit, isShown, readEach, ...options }: FeedOptions,
+  { limit, isShown, isRare = false, ...options }: FeedOptions,
 ): Promise<FeedPage> {
   const { after, before, last } = place
   if ([after, before, last || undefined].filter((each) => each !== undefined).length > 1)
@@ -52,7 +56,7 @@ export async function readPage(
   let back: string | undefined
   let ahead = after ?? before
   for (let listings = 0; listings < MAX_LISTINGS; listings++) {
-    const count = readEach ?? limit - shown.length
+    const count = isRare ? Math.min(limit * 2 ** listings, MAX_READ_EACH) : limit - shown.length
     const listed = await list(storage, collection, order, count, ahead, options)
     shown.push(...(await entriesOf(storage, listed, options)).filter(({ record }) => isShown(record)))
     if (listings === 0) back = listed.back
