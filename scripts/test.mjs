@@ -1,5 +1,6 @@
 // Everything that must hold before a change is merged, from a clean clone on. The last line counts the tests,
 // and a failure for each step that failed. With arguments: install, build, and vitest with these arguments.
+import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -12,6 +13,12 @@ const failures = []
 let passed = 0
 let failed = 0
 
+function tell(name, start, ok) {
+  if (!ok) failures.push(name)
+  const seconds = ((performance.now() - start) / 1000).toFixed(1)
+  console.log(`== ${name}: ${ok ? 'passed' : 'FAILED'} in ${seconds} s`)
+}
+
 function step(name, work) {
   console.log(`\n== ${name}`)
   const start = performance.now()
@@ -21,11 +28,26 @@ function step(name, work) {
   } catch (error) {
     console.error(error)
   }
-  if (!ok) failures.push(name)
-  console.log(
-    `== ${name}: ${ok ? 'passed' : 'FAILED'} in ${((performance.now() - start) / 1000).toFixed(1)} s`,
-  )
+  tell(name, start, ok)
   return ok
+}
+
+/** A step beside others: its output comes when it has ended. */
+function stepBeside([name, file, ...args]) {
+  const start = performance.now()
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, [file, ...args], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] })
+    let output = ''
+    for (const stream of [child.stdout, child.stderr])
+      stream.setEncoding('utf8').on('data', (text) => (output += text))
+    child.on('error', (error) => (output += `${error.message}\n`))
+    child.on('close', (code) => {
+      console.log(`\n== ${name}`)
+      process.stdout.write(output)
+      tell(name, start, code === 0)
+      resolve()
+    })
+  })
 }
 
 function readReport(file) {
@@ -59,17 +81,16 @@ function runTests() {
   }
 }
 
-const checks = [
-  ['Types of the tests', () => runNode(script('typecheck.mjs'), [])],
-  ['Import floors', () => runNode('tools/floors/dist/main.js', [])],
-  ['Lint', () => runNode(binary('eslint'), ['.', '--max-warnings=0'])],
-  ['Format', () => runNode(binary('prettier'), ['--check', '--log-level=warn', '.'])],
-  ['Packed packages', () => runNode(script('check-packages.mjs'), [])],
-]
-
 if (step('Install', install)) {
   step('Build', () => runNode(binary('typescript', 'tsc'), ['-b']))
-  if (!isPartial) for (const [name, work] of checks) step(name, work)
+  const checks = [
+    ['Types of the tests', script('typecheck.mjs')],
+    ['Import floors', 'tools/floors/dist/main.js'],
+    ['Lint', binary('eslint'), '.', '--max-warnings=0'],
+    ['Format', binary('prettier'), '--check', '--log-level=warn', '.'],
+    ['Packed packages', script('check-packages.mjs')],
+  ]
+  if (!isPartial) await Promise.all(checks.map(stepBeside))
   step('Tests', runTests)
 }
 if (failures.length > 0) console.log(`\nFailed: ${failures.join(', ')}`)

@@ -15,6 +15,7 @@ import {
 } from '@larder/storage-memcache'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { CacheServer } from './support/faulty-cache.js'
+import { PATIENT } from './support/memcached.js'
 import { FILM, textOf } from './support/races.js'
 
 /** No relay runs, and no wait takes its time. */
@@ -109,7 +110,7 @@ describe('an audit of what is right', () => {
   test.each(['meta', 'binary'] as const)(
     'works over the %s protocol, values in pieces included',
     async (transport) => {
-      const cache = new RemoteCache(servers.memcached.servers, { transport })
+      const cache = new RemoteCache(servers.memcached.servers, { ...PATIENT, transport })
       onTestFinished(() => cache.close())
       const namespace = `audit-${transport}-${process.pid}:`
       const storage = new MemcacheStorage({ storage: database(), cache, namespace, ...QUICK })
@@ -128,7 +129,7 @@ describe('an audit of what is right', () => {
     const namespace = `audit-race-${process.pid}:`
     const durable = new SlowStorage(database())
     const open = () => {
-      const cache = new RemoteCache(servers.memcached.servers)
+      const cache = new RemoteCache(servers.memcached.servers, PATIENT)
       onTestFinished(() => cache.close())
       return { cache, storage: new MemcacheStorage({ storage: durable, cache, namespace, ...QUICK }) }
     }

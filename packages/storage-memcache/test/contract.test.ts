@@ -3,6 +3,7 @@ import { LimitedStorage, storageContract } from '@larder/storage-core/testing'
 import { servers } from '@larder/dev-servers/vitest'
 import { type Cache, EmbeddedCache, MemcacheStorage, RemoteCache } from '@larder/storage-memcache'
 import { describe, test } from 'vitest'
+import { PATIENT } from './support/memcached.js'
 
 /** How the storage behind is made; undefined: there is none. */
 const behind: Readonly<Record<string, () => Storage | undefined>> = {
@@ -24,8 +25,8 @@ const caches: Readonly<Record<string, () => Clients>> = {
     return { first: cache, second: cache }
   },
   memcached: () => ({
-    first: new RemoteCache(servers.memcached.servers),
-    second: new RemoteCache(servers.memcached.servers),
+    first: new RemoteCache(servers.memcached.servers, PATIENT),
+    second: new RemoteCache(servers.memcached.servers, PATIENT),
   }),
 }
 

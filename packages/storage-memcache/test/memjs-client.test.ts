@@ -3,7 +3,7 @@ import { Client, Server } from 'memjs'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { cacheContract } from './contract/cache-contract.js'
 import { FaultyServer, replyTo } from './support/faulty-server.js'
-import { startMemcached, type MemcachedServer } from './support/memcached.js'
+import { PATIENT, startMemcached, type MemcachedServer } from './support/memcached.js'
 
 const servers: MemcachedServer[] = []
 const closing: { close(): unknown }[] = []
@@ -29,7 +29,7 @@ const cacheOver = (client: Client) => {
 }
 
 cacheContract('over a memjs client', {
-  create: async () => new RemoteCache(clientOf(servers)),
+  create: async () => new RemoteCache(clientOf(servers), PATIENT),
 })
 
 test('both find what the other stored, where the client looks for it', async () => {

@@ -1,7 +1,7 @@
 import { RemoteCache, type RemoteCacheOptions } from '@larder/storage-memcache'
 import { cacheContract } from './contract/cache-contract.js'
 import { commandContract } from './contract/command-contract.js'
-import { addressOf, startMemcached, type MemcachedOptions } from './support/memcached.js'
+import { addressOf, PATIENT, startMemcached, type MemcachedOptions } from './support/memcached.js'
 
 const TRANSPORTS = ['auto', 'meta', 'binary'] as const
 type Transport = (typeof TRANSPORTS)[number]
@@ -17,7 +17,8 @@ function overServers(
     for (const contract of [cacheContract, commandContract]) {
       const servers = Promise.all(Array.from({ length: count }, () => startMemcached(options)))
       contract(`${transport}, ${name}`, {
-        create: async () => new RemoteCache((await servers).map(addressOf), { ...client, transport }),
+        create: async () =>
+          new RemoteCache((await servers).map(addressOf), { ...PATIENT, ...client, transport }),
         peeks: transport !== 'binary' && options.args === undefined,
         stop: async () => void (await Promise.all((await servers).map((server) => server.stop()))),
       })

@@ -4,7 +4,7 @@ import { networkInterfaces } from 'node:os'
 import { afterAll, afterEach, describe, expect, test } from 'vitest'
 import { cacheContract } from './contract/cache-contract.js'
 import { commandContract } from './contract/command-contract.js'
-import { startMemcached, type MemcachedServer } from './support/memcached.js'
+import { PATIENT, startMemcached, type MemcachedServer } from './support/memcached.js'
 import {
   createCertificate,
   LOGIN,
@@ -52,7 +52,7 @@ function overServer(
   }
   for (const contract of [cacheContract, commandContract]) {
     contract(name, {
-      create: async () => new RemoteCache((await started).server.address, options),
+      create: async () => new RemoteCache((await started).server.address, { ...PATIENT, ...options }),
       peeks,
       stop,
     })

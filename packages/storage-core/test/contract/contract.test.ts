@@ -1,13 +1,16 @@
 import { MemoryStorage } from '@larder/storage-core'
 import { storageContractGroups } from '@larder/storage-core/testing'
 import assert from 'node:assert/strict'
-import { describe, test } from 'vitest'
+import { describe, test, vi } from 'vitest'
 import { openShared } from './mutant.js'
 import { MUTANTS_OF_HISTORIES } from './mutants-of-histories.js'
 import { MUTANTS_OF_NAMES } from './mutants-of-names.js'
 import { MUTANTS_OF_PARTS } from './mutants-of-parts.js'
 import { MUTANTS_OF_TIME } from './mutants-of-time.js'
 import { recordContract } from './recording-runner.js'
+
+// Some wait for what never comes.
+vi.setConfig({ maxConcurrency: 8 })
 
 const MUTANTS = [...MUTANTS_OF_PARTS, ...MUTANTS_OF_NAMES, ...MUTANTS_OF_TIME, ...MUTANTS_OF_HISTORIES]
 
@@ -36,12 +39,14 @@ describe('the contract suite', () => {
     )
   })
 
-  for (const { that, group, open } of MUTANTS) {
-    test(`${group}: refuses a storage that ${that}`, async () => {
-      const { tests, failures } = await recordContract(open, [group])
-      assert.notEqual(failures.length, 0, 'nothing failed')
-      // A defect that breaks everything would say nothing about the tests that are meant for it.
-      if (tests > 1) assert.ok(failures.length < tests, 'everything failed')
-    })
-  }
+  describe.concurrent('refuses', () => {
+    for (const { that, group, open } of MUTANTS) {
+      test(`${group}: a storage that ${that}`, { timeout: 60_000 }, async () => {
+        const { tests, failures } = await recordContract(open, [group])
+        assert.notEqual(failures.length, 0, 'nothing failed')
+        // A defect that breaks everything would say nothing about the tests that are meant for it.
+        if (tests > 1) assert.ok(failures.length < tests, 'everything failed')
+      })
+    }
+  })
 })

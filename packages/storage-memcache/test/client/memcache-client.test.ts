@@ -13,7 +13,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { randomBytes } from 'node:crypto'
 import * as zlib from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { addressOf, freePort, startMemcached, type MemcachedServer } from '../support/memcached.js'
+import { addressOf, freePort, PATIENT, startMemcached, type MemcachedServer } from '../support/memcached.js'
 import { opaqueOf, TextServer } from '../support/text-server.js'
 
 let server: MemcachedServer
@@ -35,10 +35,13 @@ afterAll(async () => {
 
 const kinds: readonly [string, () => CommandCache][] = [
   ['embedded', () => new EmbeddedCache()],
-  ['memcached', () => new RemoteCache(addressOf(server))],
-  ['memcached, with reads by UDP', () => new RemoteCache(addressOf(server), { udp: { waitMs: 400 } })],
-  ['memcached, in binary', () => new RemoteCache(addressOf(onSocket), { transport: 'binary' })],
-  ['three memcached', () => new RemoteCache(others.map(addressOf))],
+  ['memcached', () => new RemoteCache(addressOf(server), PATIENT)],
+  [
+    'memcached, with reads by UDP',
+    () => new RemoteCache(addressOf(server), { ...PATIENT, udp: { waitMs: 400 } }),
+  ],
+  ['memcached, in binary', () => new RemoteCache(addressOf(onSocket), { ...PATIENT, transport: 'binary' })],
+  ['three memcached', () => new RemoteCache(others.map(addressOf), PATIENT)],
 ]
 
 describe.each(kinds)('client over %s', (kind, create) => {

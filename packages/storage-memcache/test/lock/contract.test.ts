@@ -3,6 +3,7 @@ import { MemoryStorage } from '@larder/storage-core'
 import { lockContract } from '@larder/storage-core/testing'
 import { type Cache, EmbeddedCache, MemcacheLock, RemoteCache } from '@larder/storage-memcache'
 import { describe, test } from 'vitest'
+import { PATIENT } from '../support/memcached.js'
 import { forgetful, type ForgetfulCache } from './forgetful-cache.js'
 
 const caches: Readonly<Record<string, () => () => Cache>> = {
@@ -10,7 +11,7 @@ const caches: Readonly<Record<string, () => () => Cache>> = {
     const cache = new EmbeddedCache()
     return () => cache.clone()
   },
-  memcached: () => () => new RemoteCache(servers.memcached.servers),
+  memcached: () => () => new RemoteCache(servers.memcached.servers, PATIENT),
 }
 
 let opened = 0

@@ -1,8 +1,9 @@
 import { EmbeddedCache, MemcacheMaps, RemoteCache } from '@larder/storage-memcache'
 import { servers } from '@larder/dev-servers/vitest'
 import { afterAll, describe, expect, test, vi } from 'vitest'
+import { PATIENT } from '../support/memcached.js'
 
-const remote = new RemoteCache(servers.memcached.servers)
+const remote = new RemoteCache(servers.memcached.servers, PATIENT)
 const maps = new MemcacheMaps({
   plugins: { default: { cache: remote }, session: { cache: remote, expires: 3_600 } },
 })

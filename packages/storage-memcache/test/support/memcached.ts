@@ -8,6 +8,9 @@ export function addressOf(server: MemcachedServer): string {
   return server.socketPath ?? server.address
 }
 
+/** For a cache that is well, on a machine that may not be: what is late is not lost. */
+export const PATIENT = Object.freeze({ timeoutMs: 60_000, connectTimeoutMs: 60_000 })
+
 /** A port on which nobody listens. */
 export async function freePort(): Promise<number> {
   const server = createServer()

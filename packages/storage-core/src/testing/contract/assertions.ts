@@ -52,13 +52,10 @@ export async function assertRefused(call: () => unknown, what = 'a bad argument'
 }
 
 /** Fails instead of waiting for ever, and says for what. */
-export async function soon<T>(answer: Promise<T>, what: string): Promise<T> {
+export async function soon<T>(answer: Promise<T>, what: string, patienceMs = PATIENCE_MS): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(
-      () => reject(new assert.AssertionError({ message: `${what}: no answer` })),
-      PATIENCE_MS,
-    )
+    timer = setTimeout(() => reject(new assert.AssertionError({ message: `${what}: no answer` })), patienceMs)
   })
   try {
     return await Promise.race([answer, late])

@@ -28,9 +28,9 @@ export const exclusion = lockGroup('one holder at a time', (test) => {
       inside--
     }
     const all = Array.from({ length: 18 }, (_, i) =>
-      takeTurns(locks, i).withLock(name, work, { waitMs: 20_000 }),
+      takeTurns(locks, i).withLock(name, work, { waitMs: 60_000 }),
     )
-    await soon(Promise.all(all), 'many clients')
+    await soon(Promise.all(all), 'many clients', 25_000)
     assert.equal(value, 18)
   })
 
