@@ -1,7 +1,7 @@
 import axe from 'axe-core'
 import type { Page } from 'puppeteer-core'
-import { describe, expect, onTestFinished, test } from 'vitest'
-import { useBrowser } from './support/browser.js'
+import { describe, expect, test } from 'vitest'
+import { PATIENCE_MS, useBrowser } from './support/browser.js'
 import { servePages } from './support/pages.js'
 
 const PATHS = [
@@ -20,15 +20,10 @@ const PATHS = [
   '/nowhere',
 ]
 
-describe('pages', { timeout: 120_000 }, () => {
-  const browser = useBrowser()
-
-  async function open(url: string): Promise<Page> {
-    const page = await browser().newPage()
-    onTestFinished(() => page.close())
-    await page.goto(url)
-    return page
-  }
+describe('pages', { timeout: PATIENCE_MS }, () => {
+  const openPage = useBrowser()
+  // The checks are a script of their own.
+  const open = (url: string): Promise<Page> => openPage(url, { scripts: true })
 
   /** What an automatic check of the guidelines finds: names of rules, and where. */
   async function faultsOf(page: Page, rules?: readonly string[]): Promise<unknown> {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Page } from 'puppeteer-core'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { useBrowser } from './support/browser.js'
+import { PATIENCE_MS, useBrowser } from './support/browser.js'
 import { servePages } from './support/pages.js'
 
 const PIXEL =
@@ -16,16 +16,9 @@ interface Handle {
   uploadFile(path: string): Promise<void>
 }
 
-describe('in a browser without scripts', { timeout: 60_000 }, () => {
-  const browser = useBrowser()
+describe('in a browser without scripts', { timeout: PATIENCE_MS }, () => {
+  const open = useBrowser()
 
-  async function open(url: string): Promise<Page> {
-    const page = await browser().newPage()
-    onTestFinished(() => page.close())
-    await page.setJavaScriptEnabled(false)
-    await page.goto(url)
-    return page
-  }
   const click = async (page: Page, selector: string, text?: string): Promise<void> => {
     // What is behind another page gets no clicks.
     await page.bringToFront()
@@ -145,7 +138,7 @@ describe('in a browser without scripts', { timeout: 60_000 }, () => {
     const hits = (): Promise<string> => textOf(page, '#storage td')
     const before = await hits()
     await fetch(`${url}/journal/rye-bread-with-plums`)
-    await page.waitForNavigation({ timeout: 50_000 })
+    await page.waitForNavigation()
     expect(Number(await hits())).toBeGreaterThan(Number(before))
     expect(await textOf(page, '#servers')).toContain('answers')
     await follow(page, 'Stop')

@@ -7,7 +7,7 @@ import { titlesOf } from './support/documents.js'
 import { runProgram, startProgram } from './support/program.js'
 
 // Each starts processes, which takes its time on a machine that is busy.
-vi.setConfig({ testTimeout: 90_000 })
+vi.setConfig({ testTimeout: 300_000 })
 
 const WORKSPACES = [{ title: 'W', collections: [{ name: 'notes', title: 'Notes' }] }]
 

@@ -10,7 +10,7 @@ import { titlesOf } from './support/documents.js'
 import { startProgram } from './support/program.js'
 
 // Each starts processes, which takes its time on a machine that is busy.
-vi.setConfig({ testTimeout: 90_000 })
+vi.setConfig({ testTimeout: 300_000 })
 
 const PIECE = Buffer.alloc(1024 * 1024, 'larder')
 const WORKSPACES = [

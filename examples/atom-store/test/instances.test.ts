@@ -4,7 +4,7 @@ import { entriesOf, entryXml, titlesOf, wordOf } from './support/documents.js'
 import { startProgram } from './support/program.js'
 
 // Each starts processes, which takes its time on a machine that is busy.
-vi.setConfig({ testTimeout: 90_000 })
+vi.setConfig({ testTimeout: 300_000 })
 
 const ENTRY = { 'Content-Type': 'application/atom+xml;type=entry' }
 const WORKERS_EACH = 2
