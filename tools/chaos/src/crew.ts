@@ -15,7 +15,7 @@ const END_MS = 30_000
 type Hear = (line: Line) => void
 
 /** A process that works, and what is said by it. */
-export class Worker {
+class Worker {
   readonly id: string
   readonly ready: Promise<void>
   readonly ended: Promise<void>

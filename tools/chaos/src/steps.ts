@@ -18,7 +18,7 @@ export const WRITER_STEPS = [
 
 export const READER_STEPS = ['after the lease', 'before the fill', 'fill sent', 'after the fill'] as const
 
-export const RELAY_STEPS = ['relay has rows', 'relay is done'] as const
+const RELAY_STEPS = ['relay has rows', 'relay is done'] as const
 
 export const STEPS = [...WRITER_STEPS, ...READER_STEPS, ...RELAY_STEPS] as const
 

@@ -8,7 +8,7 @@ const FIRST_PORT = 20_000
 const LAST_PORT = 32_000
 
 /** Whether something can listen on this loopback port now. */
-export function isFree(port: number): Promise<boolean> {
+function isFree(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const probe = createServer()
     probe.once('error', () => resolve(false))

@@ -4,7 +4,7 @@
  */
 const HEADER_BYTES = 8
 /** What memcached puts into one datagram at most, and what goes over any network in one piece. */
-export const DATAGRAM_BYTES = 1400
+const DATAGRAM_BYTES = 1400
 /** So many request ids there are. */
 export const REQUEST_IDS = 0x1_0000
 

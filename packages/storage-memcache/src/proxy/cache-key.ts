@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto'
 const MAX_KEY_BYTES = 250
 /** What the suffixes of this library need at most: part, body id and chunk number. */
 const SUFFIX_BYTES = 40
-export const MAX_NAMESPACE_BYTES = 80
+const MAX_NAMESPACE_BYTES = 80
 
 const CLEAN = /^[\x21-\x7e]+$/
 

@@ -8,7 +8,7 @@ export interface SplitBody {
   readonly chunkBytes: number
 }
 
-export function chunkKeys(key: string, { bodyId, size, chunkBytes }: SplitBody): string[] {
+function chunkKeys(key: string, { bodyId, size, chunkBytes }: SplitBody): string[] {
   return Array.from({ length: Math.ceil(size / chunkBytes) }, (_, i) => `${key}/${bodyId}/${i}`)
 }
 

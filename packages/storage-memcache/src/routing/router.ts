@@ -23,7 +23,7 @@ export const ROUTING_NAMES: NamesOf<RoutingOptions> = Object.freeze({
   pointHash: true,
 })
 
-export const DEFAULT_ROUTING_OPTIONS = Object.freeze({
+const DEFAULT_ROUTING_OPTIONS = Object.freeze({
   distribution: 'ketama_weighted',
   hash: 'md5',
 } satisfies RoutingOptions)

@@ -115,7 +115,7 @@ export class Actor {
   }
 }
 
-export function textOf(content: string): string {
+function textOf(content: string): string {
   return content.endsWith(PADDING) ? `${content.slice(0, -PADDING.length)} (large)` : content
 }
 

@@ -203,7 +203,7 @@ export class SimStorage extends ForwardingStorage {
 }
 
 /** Nothing was written. */
-export class Rollback extends StorageError {
+class Rollback extends StorageError {
   constructor(message: string) {
     super('E_CONFLICT', message)
   }

@@ -42,7 +42,7 @@ interface FaultOptions {
   readonly at?: 'before' | 'after'
 }
 
-export const unavailable = () => new StorageError('E_CACHE_UNAVAILABLE', 'The cache is down (on purpose)')
+const unavailable = () => new StorageError('E_CACHE_UNAVAILABLE', 'The cache is down (on purpose)')
 
 /** One client's way to a cache: calls can be stopped, lost before or after they were executed, or all refused. */
 export class FaultyCache implements Cache {

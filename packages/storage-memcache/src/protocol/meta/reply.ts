@@ -17,7 +17,7 @@ const SAFE_DIGITS = 15
 const TWO_TO_32 = 2 ** 32
 
 /** The first two letters of a line as one number, by which the replies are told apart. */
-export function codeOf(letters: string): number {
+function codeOf(letters: string): number {
   return (letters.charCodeAt(0) << 8) | letters.charCodeAt(1)
 }
 
