@@ -1,4 +1,4 @@
-import type { ResourceInfo } from './resource.js'
+import type { PartName, ResourceInfo } from './resource.js'
 
 /**
  * A `ResourceInfo` that computes its key when it is first asked for, since a listing of a million members makes a
@@ -10,6 +10,8 @@ export class Address implements ResourceInfo {
   readonly #owner: AddressMaker
   #key: string | undefined
   #inner: ResourceInfo | undefined
+  #contentKey: string | undefined
+  #metadataKey: string | undefined
 
   constructor(owner: AddressMaker, collection: string, resource: string | undefined) {
     this.#owner = owner
@@ -30,10 +32,18 @@ export class Address implements ResourceInfo {
   get inner(): ResourceInfo | undefined {
     return (this.#inner ??= this.#owner.innerOf?.(this.collection, this.resource))
   }
+
+  /** What a part is cached under; only on infos of a proxy. Whoever keeps an info reads by it again and again. */
+  partKey(part: PartName): string | undefined {
+    return part === 'content'
+      ? (this.#contentKey ??= this.#owner.partKeyOf?.(this.key, part))
+      : (this.#metadataKey ??= this.#owner.partKeyOf?.(this.key, part))
+  }
 }
 
 /** Makes the keys of its infos. Must be pure. */
 export interface AddressMaker {
   keyOf(collection: string, resource: string | undefined): string
   innerOf?(collection: string, resource: string | undefined): ResourceInfo
+  partKeyOf?(key: string, part: PartName): string
 }

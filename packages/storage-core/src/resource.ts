@@ -14,6 +14,8 @@ export interface ResourceInfo {
   readonly key: string
   /** The address in the storage behind, where the one that made it is a proxy. */
   readonly inner?: ResourceInfo | undefined
+  /** What a part is cached under, where the one that made it is a proxy: made once, when it is first asked for. */
+  partKey?(part: PartName): string | undefined
 }
 
 /**

@@ -182,6 +182,18 @@ describe('an info', () => {
     assert.equal(info.inner.inner, undefined)
   })
 
+  test('has keys for its parts only where a proxy made it, each made once', () => {
+    assert.equal(new MemoryStorage().info('c', 'r').partKey?.('content'), undefined)
+    let made = 0
+    const partKeyOf = (key: string, part: string) => `${++made}, ${part} of ${key}`
+    const info = new DrivenStorage(Object.assign(new IdleDriver(), { partKeyOf })).info('c', 'r')
+    const content = info.partKey?.('content')
+    assert.equal(content, `1, content of ${info.key}`)
+    assert.equal(info.partKey?.('metadata'), `2, metadata of ${info.key}`)
+    assert.equal(info.partKey?.('content'), content)
+    assert.equal(made, 2)
+  })
+
   test('prints short', () => {
     assert.ok(inspect(new MemoryStorage().info('c', 'r')).length < 100)
   })

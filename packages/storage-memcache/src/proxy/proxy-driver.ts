@@ -31,7 +31,7 @@ import { Listing } from './listing.js'
 import { MemberSet } from './member-set.js'
 import { PartCache } from './part-cache.js'
 import { PartReader } from './part-reader.js'
-import { headKey, isHeadKey, NEWEST, outsideKeys, partKey } from './proxy-keys.js'
+import { headKey, isHeadKey, NEWEST, outsideKeys, partKey, partKeyOf } from './proxy-keys.js'
 import { ProxyWriter } from './proxy-writer.js'
 import type { Settings } from './settings.js'
 import { guestPrefix, Relay } from './relay.js'
@@ -94,6 +94,10 @@ export class ProxyDriver implements StorageDriver {
 
   innerOf(collection: string, resource: string | undefined): ResourceInfo {
     return this.#storage.info(collection, resource)
+  }
+
+  partKeyOf(key: string, part: PartName): string {
+    return partKeyOf(key, part)
   }
 
   createContainer(collection: string, call: DriverCall): Promise<void> {

@@ -11,7 +11,12 @@ const LISTING_SUFFIX = ':l'
 const PART_SUFFIX: Readonly<Record<PartName, string>> = Object.freeze({ content: ':c', metadata: ':m' })
 
 /** Where a part of a resource is cached. */
-export function partKey({ key }: ResourceInfo, part: PartName): string {
+export function partKey(info: ResourceInfo, part: PartName): string {
+  return info.partKey?.(part) ?? partKeyOf(info.key, part)
+}
+
+/** The same by the resource's key. */
+export function partKeyOf(key: string, part: PartName): string {
   // Joined it is one string from the start; added, it would be put together when it is first read, which takes longer.
   return [key, PART_SUFFIX[part]].join('')
 }
