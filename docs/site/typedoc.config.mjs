@@ -51,6 +51,10 @@ export default {
   sortEntryPoints: false,
   groupOrder: ['Guides', 'Reference', 'Modules', 'Inside', 'Decisions', 'Measured', '*'],
   navigation: { includeGroups: true },
+  customCss: 'site.css',
+  ignoredHighlightLanguages: ['promql'],
+  // A link that leads nowhere, or something exported that nobody has described.
+  treatWarningsAsErrors: true,
   highlightLanguages: ['ts', 'js', 'sh', 'python', 'json', 'text', 'mermaid'],
   excludeInternal: true,
   excludePrivate: true,

@@ -2,6 +2,7 @@ import { SingleBar } from 'cli-progress'
 import { once } from 'node:events'
 import type { Writable } from 'node:stream'
 
+/** Where the command writes to; a bar is drawn where it is a terminal. */
 export type Terminal = Writable & { readonly isTTY?: boolean; readonly columns?: number }
 
 /** Where results go; messages for people that are no results go to `errors`. */

@@ -25,6 +25,7 @@ export async function untilAborted<T>(
   }
 }
 
+/** What an operation rejects with that its signal has ended: `E_ABORTED`, with the reason as its cause. */
 export function abortedError(signal: AbortSignal | undefined, key?: string): StorageError {
   return new StorageError('E_ABORTED', 'The caller aborted the operation', { key, cause: signal?.reason })
 }

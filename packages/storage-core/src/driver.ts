@@ -2,6 +2,7 @@ import type { AddressMaker } from './address.js'
 import type { ListEntry, PartName, PartStream, ResourceInfo, StoredPart } from './resource.js'
 import type { JournalRow, ListOrder, StorageFeatures, TransactionHook, WriteResult } from './storage.js'
 
+/** What comes with each call of a driver. */
 export interface DriverCall {
   /** Aborted by the caller; drivers keep their own time-outs beside it. */
   readonly signal: AbortSignal | undefined
@@ -22,6 +23,7 @@ export interface WriteRequest {
   readonly transaction: TransactionHook | undefined
 }
 
+/** A page of a listing, as a driver is asked for it. */
 export interface ListRequest {
   readonly collection: string
   /** With its dot, or undefined for all. */
@@ -32,6 +34,7 @@ export interface ListRequest {
   readonly after: string | undefined
 }
 
+/** What of the journal a driver is asked for. */
 export interface UnsettledRequest {
   readonly olderThanMs: number
   /** Empty for all. */
@@ -42,6 +45,7 @@ export interface UnsettledRequest {
 /** A line of a listing, before it has an info. */
 export type ListRow = Omit<ListEntry, 'info'>
 
+/** A page of a listing, as a driver answers. */
 export interface ListRows {
   readonly rows: readonly ListRow[]
   /** The driver's own mark of where the next page begins; undefined where there is nothing more. */

@@ -36,6 +36,7 @@ export type StorageErrorCode =
   /** The storage cannot do what was asked; see its `supports`. */
   | 'E_UNSUPPORTED'
 
+/** What a `StorageError` is made with, besides its code and its message. */
 export interface StorageErrorDetails {
   /** The key that the operation was about, where there is one. */
   readonly key?: string | undefined

@@ -18,6 +18,7 @@ import {
 } from './resource.js'
 import type { StorageFeatures, WriteResult } from './storage.js'
 
+/** What `MemoryStorage` can be told. */
 export interface MemoryStorageOptions {
   readonly keyGenerator?: KeyGenerator | undefined
   /** Milliseconds since 1970. Default: `Date.now`. */

@@ -1,5 +1,6 @@
 /** The longest names, in bytes of UTF-8. */
 export const MAX_COLLECTION_BYTES = 255
+/** The longest name of a resource, in bytes of UTF-8. */
 export const MAX_RESOURCE_BYTES = 512
 
 /** Throws `TypeError` or `RangeError` unless `name` can be a collection's name in every storage. */

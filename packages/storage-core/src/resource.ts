@@ -1,6 +1,7 @@
 /** A resource has two parts, each with bytes and a version of its own. */
 export type PartName = 'content' | 'metadata'
 
+/** The names of both parts. */
 export const PART_NAMES: readonly PartName[] = Object.freeze(['content', 'metadata'])
 
 /**

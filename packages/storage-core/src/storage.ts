@@ -22,16 +22,19 @@ export interface StorageFeatures {
   readonly orderByModified: boolean
 }
 
+/** What every call can be told. */
 export interface CallOptions {
   /** Ends the wait with `E_ABORTED`. A write that rejects with it has not happened. */
   readonly signal?: AbortSignal | undefined
 }
 
+/** What `getMany` can be told. */
 export interface ReadManyOptions extends CallOptions {
   /** Default: `'content'`. */
   readonly part?: PartName | undefined
 }
 
+/** What `exists` can be told. */
 export interface ExistsOptions extends CallOptions {
   /** Asks for this part. Default: either. */
   readonly part?: PartName | undefined
@@ -40,6 +43,7 @@ export interface ExistsOptions extends CallOptions {
 /** An entity tag of a part, or one a part. `'*'` stands for any version. */
 export type Match = string | Partial<Readonly<Record<PartName, string>>>
 
+/** What must hold for a write to be made; it is checked in the transaction that writes. */
 export interface Preconditions {
   /**
    * Writes only if the part has this entity tag; `'*'`: only if it exists. A plain string means the part that is
@@ -93,15 +97,18 @@ export interface TransactionHook {
   beforeCommit(pending: PendingWrite): Promise<CommitTerms | void>
 }
 
+/** What every write can be told. */
 export interface WriteOptions extends CallOptions, Preconditions {
   readonly transaction?: TransactionHook | undefined
 }
 
+/** What `put` stores: one part or both. A part that is not named stays as it is. */
 export interface Parts {
   readonly content?: ByteSource | undefined
   readonly metadata?: ByteSource | undefined
 }
 
+/** What a write has done. */
 export interface WriteResult {
   /** False where a removal found nothing; then nothing was written and `version` is 0. */
   readonly changed: boolean
@@ -117,6 +124,7 @@ export interface WriteResult {
   readonly journalId?: string | undefined
 }
 
+/** What `ls` and `ils` can be told. */
 export interface ListOptions extends CallOptions {
   /** Only names that end in it: `'atom'` and `'.atom'` mean the same. */
   readonly ext?: string | undefined
@@ -125,6 +133,7 @@ export interface ListOptions extends CallOptions {
 /** By name in code point order, or by the last write of any part. */
 export type ListOrder = 'name' | 'oldest' | 'newest'
 
+/** What `page` can be told. */
 export interface PageOptions extends ListOptions {
   /** Default: `'name'`. */
   readonly order?: ListOrder | undefined
@@ -134,6 +143,7 @@ export interface PageOptions extends ListOptions {
   readonly after?: string | undefined
 }
 
+/** A page of a listing. */
 export interface ListPage {
   readonly entries: readonly ListEntry[]
   /** Where the next page begins; undefined on the last one. */
@@ -166,6 +176,7 @@ export interface OutsideChange {
   readonly listed: boolean
 }
 
+/** Which rows of the journal `unsettled` hands out. */
 export interface UnsettledOptions extends CallOptions {
   /** Only rows that have waited at least this long, in milliseconds by the storage's clock. */
   readonly olderThanMs: number

@@ -6,6 +6,7 @@ import { checkWriteNames } from './write-calls.js'
 /** Bytes or text, or a function that gives them, or a stream of them, anew at every attempt. */
 export type UnitSource = Uint8Array | string | (() => ByteSource)
 
+/** What `UnitOfWork.put` queues. */
 export interface UnitParts {
   readonly content?: UnitSource | undefined
   readonly metadata?: UnitSource | undefined

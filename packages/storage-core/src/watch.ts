@@ -47,7 +47,9 @@ export interface CountEvent {
 
 /** The names of the channels of `node:diagnostics_channel`. */
 export const CALL_CHANNEL = 'larder:call'
+/** The name of the `node:diagnostics_channel` on which a `RequestEvent` is published. */
 export const REQUEST_CHANNEL = 'larder:request'
+/** The name of the `node:diagnostics_channel` on which a `CountEvent` is published. */
 export const COUNT_CHANNEL = 'larder:count'
 
 /** The channel on which the beginnings of what `name` tells the ends of are published. */
@@ -89,7 +91,9 @@ export class WorkChannel<E extends WorkEvent> {
 
 type Told = 'system' | 'operation' | 'items'
 
+/** Tells of calls of storages on `CALL_CHANNEL`. */
 export const watchedCalls = new WorkChannel<CallEvent>(CALL_CHANNEL)
+/** Tells of requests to servers on `REQUEST_CHANNEL`. */
 export const watchedRequests = new WorkChannel<RequestEvent>(REQUEST_CHANNEL)
 
 const counts = channel(COUNT_CHANNEL)

@@ -10,6 +10,7 @@ export interface ItemOptions {
   readonly ttlMs?: number | undefined
 }
 
+/** What every call of a cache can be told. */
 export interface CallOptions {
   /** Settles the call with `E_ABORTED`. A command that was already sent may still be executed by the server. */
   readonly signal?: AbortSignal | undefined
@@ -21,6 +22,7 @@ export interface CallOptions {
   readonly routeBy?: string | number | undefined
 }
 
+/** What a read of a cache can be told. */
 export interface ReadOptions extends CallOptions {
   /**
    * The caller has no use for the token, which may then match nothing. A `RemoteCache` with the option `udp` reads by
@@ -41,6 +43,7 @@ export interface CasToken {
   equals(other: CasToken): boolean
 }
 
+/** What a cache holds under a key. */
 export interface CacheItem {
   /** Owned by the caller; shares no memory with the receive buffer. */
   readonly value: Buffer
@@ -73,6 +76,7 @@ export interface CacheEntry extends ItemOptions {
   readonly value: Uint8Array
 }
 
+/** How a `cas` ended. */
 export type CasResult =
   | { readonly status: 'stored'; readonly cas: CasToken }
   /** Somebody changed the item, or the token's connection is gone. */

@@ -1,5 +1,6 @@
 import type { Cache, CacheItem, CallOptions, ItemOptions, PeekedItem, ReadOptions } from './cache.js'
 
+/** What the counting of a cache can be told. */
 export interface ArithmeticOptions extends CallOptions {
   /** What a counter that is not there is taken to hold. Without it, such a counter stays away. */
   readonly initial?: bigint | undefined

@@ -4,6 +4,7 @@ import type { Environment } from './environment.js'
 /** Some 25 days. Of more, Node would make a millisecond. */
 const LONGEST_TIMER_MS = 2_147_483_647
 
+/** The clock, chance and timers of this process. */
 export const systemEnvironment: Environment = Object.freeze({
   now: () => performance.now(),
   wallClock: () => Date.now(),

@@ -3,6 +3,7 @@ import type { DataSource, DataSourceOptions } from 'typeorm'
 import type { Limits } from './dialects/dialect.js'
 import { TABLE_OPTION_NAMES, type TableOptions } from './entities/tables.js'
 
+/** How a `SqlStorage` works; durations in milliseconds. */
 export interface SqlOptions extends TableOptions {
   /** Creates and changes the tables, guarded by a lock. Default: true, but false with a `dataSource`. */
   readonly migrate?: boolean | undefined
@@ -59,6 +60,7 @@ export type SqlTarget =
    */
   | { readonly dataSource: DataSource }
 
+/** What `SqlStorage.open` takes: where the data is, and how it works. */
 export type SqlStorageOptions = SqlTarget & SqlOptions
 
 export interface Settings extends Limits {

@@ -13,6 +13,7 @@ import { SessionLockDriver } from './locks/session-lock-driver.js'
 import { databaseOf } from './opening/databases.js'
 import type { SqlStorage } from './sql-storage.js'
 
+/** What a `SqlLock` is made with. */
 export interface SqlLockOptions extends LockTimes {
   /** Where the locks are. It stays open, and has to stay open for as long as the lock. */
   readonly storage: SqlStorage

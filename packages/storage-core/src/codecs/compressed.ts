@@ -3,6 +3,7 @@ import type { Codec } from '../codec.js'
 import { StorageError } from '../errors.js'
 import { checkOptionNames, type NamesOf } from '../option-names.js'
 
+/** How `compressedCodec` compresses. */
 export interface CompressionOptions {
   /** From how many bytes on it is tried. Default: 1,024. */
   readonly minBytes?: number

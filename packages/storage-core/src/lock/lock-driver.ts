@@ -1,3 +1,4 @@
+/** One attempt to get a lock, as a driver is asked for it. */
 export interface LockRequest {
   readonly name: string
   /** Whose it is to be: of one `acquire`, and of nobody else ever. Letters, digits, `-` and `_`. */
@@ -7,6 +8,7 @@ export interface LockRequest {
   readonly onLost: () => void
 }
 
+/** What a driver answers with that has given the lock. */
 export interface LockGrant {
   /** See `HeldLock.fencing`. Drawn while the lock was held. */
   readonly fencing: number | undefined

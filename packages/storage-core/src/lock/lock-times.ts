@@ -3,6 +3,7 @@ import type { AcquireOptions, LockTimes } from './lock.js'
 
 export type ResolvedTimes = { readonly [name in keyof LockTimes]-?: number }
 
+/** The names of `LockTimes`, for the options of a lock of your own. */
 export const LOCK_TIME_NAMES: NamesOf<LockTimes> = Object.freeze({ leaseMs: true, waitMs: true })
 export const ACQUIRE_NAMES: NamesOf<AcquireOptions> = Object.freeze({ ...LOCK_TIME_NAMES, signal: true })
 

@@ -1,5 +1,6 @@
 import type { CallOptions } from '../storage.js'
 
+/** How long a lock is held and waited for. */
 export interface LockTimes {
   /**
    * How long a lock is held unless it is extended, in milliseconds, 1 to 86,400,000. Should its holder die or stop, the

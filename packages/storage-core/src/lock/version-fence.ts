@@ -3,6 +3,7 @@ import { isStorageError, StorageError } from '../errors.js'
 import type { ResourceInfo } from '../resource.js'
 import type { Storage } from '../storage.js'
 
+/** Where fencing numbers are counted unless told otherwise. */
 export const DEFAULT_FENCING_COLLECTION = 'larder-locks'
 
 /** So many counters serve all names, which may be any number: a row a name would never go away. */

@@ -1,6 +1,7 @@
 import type { ResourceInfo } from '../resource.js'
 import { type Gate, GateControl } from './gate.js'
 
+/** What a `FaultyStorage` tells calls by. */
 export type CallKind = 'read' | 'write' | 'listing' | 'other'
 
 /** One call of a storage, as a `FaultyStorage` saw it. */
@@ -18,6 +19,7 @@ export interface StorageCall {
  */
 export type FaultPoint = 'before' | 'locked' | 'commit' | 'after'
 
+/** Which calls a `FaultyStorage` spoils. */
 export type CallFilter = (call: StorageCall) => boolean
 
 interface Fault {

@@ -24,6 +24,7 @@ import {
 import { ForwardingStorage } from './forwarding-storage.js'
 import type { Gate } from './gate.js'
 
+/** What a `FaultyStorage` does, and to which calls. */
 export interface FaultOptions {
   readonly at?: FaultPoint | undefined
   /** Only calls for which this is true; others pass and leave the fault in place. */

@@ -7,6 +7,7 @@ import { PartAudit } from './part-audit.js'
 import type { AuditProgress, AuditReport, ListingAuditReport } from './report.js'
 import { PartCodec } from '../proxy/part-codec.js'
 
+/** What `audit` looks at, and how fast. */
 export interface AuditOptions {
   /** The collections to look at. */
   readonly collections: readonly string[]

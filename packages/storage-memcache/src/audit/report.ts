@@ -13,6 +13,7 @@ export type DisagreementKind =
   /** It is cached as missing, and stored. */
   | 'cached as missing'
 
+/** A part of which the cache tells something else than the database. */
 export interface Disagreement {
   readonly kind: DisagreementKind
   readonly collection: string
@@ -34,6 +35,7 @@ export interface AuditProgress {
   readonly suspected: number
 }
 
+/** What `audit` has found of a listing. */
 export interface ListingAuditReport {
   readonly collection: string
   /**
@@ -47,6 +49,7 @@ export interface ListingAuditReport {
   readonly surplus: readonly string[]
 }
 
+/** What `audit` has found. */
 export interface AuditReport {
   /** Parts looked at: two of each resource in the sample. */
   readonly checked: number

@@ -4,6 +4,7 @@ import type { UnfitKeys } from './client-keys.js'
 import { COMPRESSION_NAMES, type CompressionOptions } from './compression.js'
 import { plainSerializer, type ValueSerializer } from './values.js'
 
+/** How a `MemcacheClient` makes keys and values. */
 export interface MemcacheClientOptions {
   /** Goes before every key. Default: none. */
   readonly prefix?: string
@@ -30,6 +31,7 @@ export const CLIENT_NAMES: NamesOf<MemcacheClientOptions> = Object.freeze({
   whenUnavailable: true,
 })
 
+/** What a `MemcacheClient` does unless told otherwise. */
 export const DEFAULT_CLIENT_OPTIONS: Required<MemcacheClientOptions> = Object.freeze({
   prefix: '',
   ttlMs: undefined,
@@ -39,16 +41,19 @@ export const DEFAULT_CLIENT_OPTIONS: Required<MemcacheClientOptions> = Object.fr
   whenUnavailable: 'reject',
 })
 
+/** What a store can be told. */
 export interface StoreCallOptions extends CallOptions {
   /** In milliseconds; the client's own where it is not named, for ever where that has none. */
   readonly ttlMs?: number | undefined
 }
 
+/** What a batch can be told. */
 export interface BatchOptions extends CallOptions {
   /** Goes between the client's prefix and each key; answers come under the caller's own keys. */
   readonly keyPrefix?: string
 }
 
+/** What `delete` can be told. */
 export interface DeleteCallOptions extends CallOptions {
   /** Deletes only the state that the token stands for. */
   readonly cas?: CasToken
@@ -56,6 +61,7 @@ export interface DeleteCallOptions extends CallOptions {
   readonly lockMs?: number
 }
 
+/** What `increment` and `decrement` can be told. */
 export interface CounterOptions extends CallOptions {
   /** What a counter that is not there is taken to hold. */
   readonly initial?: bigint | number

@@ -4,6 +4,7 @@ import type { ConnectionOptions } from 'node:tls'
 import { addressText, parseServers, type ServerAddress } from '../server-address.js'
 import { askCluster, type ClusterConfig } from '../transport/cluster-config.js'
 
+/** How often and how long a cluster's endpoint is asked. */
 export interface DiscoveryOptions {
   /** How long after an answer the endpoint is asked again, in milliseconds. Default: 60,000. */
   readonly intervalMs?: number
@@ -13,6 +14,7 @@ export interface DiscoveryOptions {
 
 const OPTION_NAMES: NamesOf<DiscoveryOptions> = Object.freeze({ intervalMs: true, answerTimeoutMs: true })
 
+/** What `RemoteCache.discover` does unless told otherwise. */
 export const DEFAULT_DISCOVERY_OPTIONS: Required<DiscoveryOptions> = Object.freeze({
   intervalMs: 60_000,
   answerTimeoutMs: 2000,

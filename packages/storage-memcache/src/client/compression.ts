@@ -5,6 +5,7 @@ import { CompressionFlag } from './value-flags.js'
 /** zlib is what other clients read; brotli is smaller; zstd is fastest, and there from Node 22.15 on. */
 export type CompressionAlgorithm = 'zlib' | 'brotli' | 'zstd'
 
+/** How a `MemcacheClient` compresses values. */
 export interface CompressionOptions {
   /** Default: `'zlib'`. What is read may be any of them, whatever is written. */
   readonly algorithm?: CompressionAlgorithm

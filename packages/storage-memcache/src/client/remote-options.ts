@@ -29,6 +29,7 @@ const MIN_SERVER_ITEM_LIMIT_BYTES = 1024
  */
 export type Servers = string | readonly string[] | MemjsClient
 
+/** How to talk to memcached servers. */
 export interface RemoteCacheOptions extends Partial<ChannelOptions> {
   /** Which key lives on which server. Every process that shares the servers must say the same. */
   readonly routing?: RoutingOptions

@@ -7,12 +7,14 @@ import { CLIENT_FLAGS, ValueFlag } from './value-flags.js'
  * cannot say: a `Date` comes back as a string, `NaN` inside an object as null.
  */
 export type PlainValue = Uint8Array | bigint | JsonValue
+/** What JSON can hold. */
 export type JsonValue =
   null | string | number | boolean | readonly JsonValue[] | { readonly [name: string]: JsonValue | undefined }
 
 /** What a `deserialize` returns for an item that is to count as not there. */
 export const TREAT_AS_MISS: unique symbol = Symbol('treat as a miss')
 
+/** A value as a cache holds it. */
 export interface SerializedValue {
   readonly bytes: Uint8Array
   /** None of `zlib`, `brotli`, `zstd` and `deletionLock`, which the client sets itself. */

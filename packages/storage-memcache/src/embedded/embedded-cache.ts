@@ -21,6 +21,7 @@ import {
 } from '../protocol/limits.js'
 import { EmbeddedItems, entrySize, numberIn } from './embedded-items.js'
 
+/** How large an `EmbeddedCache` may become. */
 export interface EmbeddedCacheOptions {
   /** All items together, with their keys and an estimate of what holds them. Default: 64 MiB. */
   readonly maxBytes?: number
@@ -30,6 +31,7 @@ export interface EmbeddedCacheOptions {
   readonly now?: () => number
 }
 
+/** What an `EmbeddedCache` does unless told otherwise. */
 export const DEFAULT_EMBEDDED_CACHE_OPTIONS: Required<EmbeddedCacheOptions> = Object.freeze({
   maxBytes: 64 * 1024 * 1024,
   maxItemBytes: maxItemBytesFor(DEFAULT_SERVER_ITEM_LIMIT_BYTES),

@@ -26,6 +26,7 @@ const OPTION_NAMES: NamesOf<KeyvMemcacheOptions> = Object.freeze({
   iterable: true,
 })
 
+/** One of `setMany`. */
 export interface KeyvEntry {
   readonly key: string
   readonly value: unknown

@@ -21,6 +21,7 @@ export interface MapPlugin extends Omit<MemcacheClientOptions, 'prefix' | 'ttlMs
   readonly expires?: number | undefined
 }
 
+/** The configurations of `MemcacheMaps`. */
 export interface MemcacheMapsOptions {
   /** The one named `default` is for maps that name none. */
   readonly plugins: Readonly<Record<string, MapPlugin>>
@@ -28,6 +29,7 @@ export interface MemcacheMapsOptions {
   readonly onFlushError?: ((failures: FlushFailures, keyPrefix: string) => void) | undefined
 }
 
+/** What `getMemcacheMap` can be told. */
 export interface MapOptions {
   /** Default: `'default'`. */
   readonly plugin?: string | undefined

@@ -5,6 +5,7 @@ import { traceWork } from './spans.js'
 
 const NAME = '@larder/storage-memcache'
 
+/** Who gets the spans and metrics of `instrument`. */
 export interface InstrumentOptions {
   /** Who gets the spans; `false`: nobody. Default: the provider that is registered. */
   readonly tracerProvider?: TracerProvider | false | undefined

@@ -17,6 +17,7 @@ export type WhenStorageFails =
   /** The old value is the answer, until `graceMs` have passed; for `leaseTtlMs` nobody tries again. */
   | 'grace'
 
+/** How a `MemcacheStorage` caches; durations in milliseconds. */
 export interface ProtocolOptions {
   /** How long a value may stay, in milliseconds. Default: one hour. */
   readonly ttlMs?: number | undefined

@@ -59,6 +59,7 @@ export type EntrySettings = {
   readonly [name in keyof EntryOptions]-?: Exclude<EntryOptions[name], undefined>
 }
 
+/** What a `QueryCache` does unless told otherwise. */
 export const DEFAULT_QUERY_OPTIONS: QuerySettings = Object.freeze({
   ttlMs: 60_000,
   graceMs: 0,

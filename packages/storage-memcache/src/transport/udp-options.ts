@@ -23,6 +23,7 @@ export interface ResolvedUdpOptions extends Required<Omit<UdpOptions, 'port'>> {
   readonly port: number | undefined
 }
 
+/** How reads by UDP go unless told otherwise. */
 export const DEFAULT_UDP_OPTIONS = Object.freeze({
   waitMs: 50,
   // As many short answers as the system's buffer holds where this process is busy.

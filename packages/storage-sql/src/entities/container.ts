@@ -1,6 +1,7 @@
 import { Column, Entity, Index, PrimaryGeneratedColumn } from 'typeorm'
 import { COLUMN_TYPES, type Family } from './family.js'
 
+/** An entity class, as TypeORM takes it. */
 export type EntityClass = new () => object
 
 /** One row a collection. */

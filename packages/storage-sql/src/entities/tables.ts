@@ -3,6 +3,7 @@ import type { NamesOf } from '@larder/storage-core'
 /** What all table and index names begin with unless told otherwise. */
 export const DEFAULT_TABLE_PREFIX = 'larder_'
 
+/** Which tables are meant. */
 export interface TableOptions {
   /** What all table and index names begin with: lower-case letters, digits and `_`. Default: `larder_`. */
   readonly tablePrefix?: string | undefined

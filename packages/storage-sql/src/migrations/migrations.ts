@@ -11,6 +11,7 @@ import { CHANGE_TABLES, createChanges } from './create-changes.js'
 import { CREATE_TABLES, FIRST_TABLES } from './create-tables.js'
 import { pathsFor } from './paths.js'
 
+/** A migration class, as TypeORM takes it. */
 export type MigrationClass = new () => MigrationInterface
 
 /**

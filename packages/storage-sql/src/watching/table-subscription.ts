@@ -16,6 +16,7 @@ const ROWS_AT_ONCE = 1_000
 const WOKEN_SPREAD_MS = 10
 const LONGEST_INTERVAL_MS = 2_147_483_647
 
+/** What `onTableChanges` can be told. */
 export interface TableChangesOptions extends TableOptions {
   /** Only these tables; others' changes are left to others. Default: all that are watched. */
   readonly tables?: readonly string[] | undefined

@@ -15,6 +15,7 @@ export interface WriteOperation extends Span {
   readonly version: number | undefined
 }
 
+/** A read of a history. */
 export interface ReadOperation extends Span {
   readonly kind: 'read'
   readonly key: string
@@ -24,6 +25,7 @@ export interface ReadOperation extends Span {
   readonly version: number | undefined
 }
 
+/** One operation of a history about a part. */
 export type RegisterOperation = WriteOperation | ReadOperation
 
 /** A write that makes a name a member of a collection, or no longer one. */
@@ -34,6 +36,7 @@ export interface MembershipOperation extends Span {
   readonly version: number | undefined
 }
 
+/** A listing of a history. */
 export interface ListingOperation extends Span {
   readonly kind: 'list'
   readonly collection: string
@@ -41,6 +44,7 @@ export interface ListingOperation extends Span {
   readonly names: ReadonlySet<string>
 }
 
+/** One operation of a history about a collection. */
 export type CollectionOperation = MembershipOperation | ListingOperation
 
 /**
@@ -50,6 +54,7 @@ export type CollectionOperation = MembershipOperation | ListingOperation
  */
 export type ViolationKind = 'stale' | 'back' | 'unwritten' | 'torn' | 'order'
 
+/** What a history has that it must not have. */
 export interface Violation {
   readonly kind: ViolationKind
   /** The key of the register, or the collection and name. */
