@@ -50,10 +50,10 @@ function otherWrite({ storage }: OpenPlace): () => Promise<unknown> {
 }
 
 describe.each(DATABASE_NAMES)('large contents on %s', (name) => {
-  test('200 MB go in and out in little memory', { timeout: 120_000 }, async () => {
+  test('120 MB go in and out in little memory', { timeout: 120_000 }, async () => {
     await using opened = await openFresh(name)
     const { storage } = opened
-    const bytes = 200_000_000
+    const bytes = 120_000_000
     const sent = createHash('sha256')
     let peak = 0
     const before = memory()
