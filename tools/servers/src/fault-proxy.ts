@@ -17,11 +17,12 @@ const READING_MS = 5
 
 /**
  * Sends a RST and nothing before it. `resetAndDestroy()` ends the socket first, so that the other side may
- * read an orderly end; this is the property by which it asks for the RST. A socket that is being ended takes no
- * reset: asked for one, Node would let go of it without closing it.
+ * read an orderly end; this is the property by which it asks for the RST. A socket that is being ended, or not yet
+ * connected, takes no reset: asked for one, Node would let go of it without closing it, and its process would never
+ * end, as it waits for all that is open.
  */
 function reset(socket: Socket): void {
-  if (!socket.writableEnded) Object.assign(socket, { resetAndClosing: true })
+  if (!socket.writableEnded && !socket.connecting) Object.assign(socket, { resetAndClosing: true })
   socket.destroy()
 }
 

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { startProxy, type FaultProxy } from '@larder/dev-servers'
-import { afterEach, beforeEach, test } from 'vitest'
+import { afterEach, beforeEach, expect, test } from 'vitest'
 
 let echo: Server
 let proxy: FaultProxy
@@ -51,6 +51,10 @@ function call(): Caller {
   return { socket, chunks, text, got, ended: closed.then(() => code) }
 }
 
+/** Those of this process that are open. */
+const sockets = (): number =>
+  process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap').length
+
 async function talking(): Promise<Caller> {
   const caller = call()
   caller.socket.write('hello')
@@ -97,8 +101,6 @@ test('a black hole takes everything and answers nothing', async () => {
 })
 
 test('cut closes a connection that is just being ended', async () => {
-  const sockets = (): number =>
-    process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap').length
   const before = sockets()
   const caller = await talking()
   proxy.hold()
@@ -110,6 +112,18 @@ test('cut closes a connection that is just being ended', async () => {
   for (let turn = 0; turn < 10; turn++) await Promise.resolve()
   proxy.cut()
   while (sockets() > before) await sleep(5)
+})
+
+test('cut closes a connection whose way on is not there yet', async () => {
+  const before = sockets()
+  // The proxy looks for its target by name, which takes some turns of the event loop.
+  for (let accepted = 1; accepted <= 30; accepted++) {
+    const { ended } = call()
+    while (proxy.accepted < accepted) await new Promise((resolve) => setImmediate(resolve))
+    proxy.cut()
+    await ended
+  }
+  await expect.poll(sockets).toBeLessThanOrEqual(before)
 })
 
 test('hold delivers late and in order, even from a connection closed meanwhile', async () => {
