@@ -6,6 +6,8 @@ import { createApp, type AppOptions } from './http/app.js'
 
 /** How long requests may still take once the server is closed. */
 const CLOSE_WITHIN_MS = 2_000
+/** How long a body may take to come in; Node's five minutes are short for large media on a slow line. */
+const BODY_WITHIN_MS = 3_600_000
 
 export interface AtomServer extends AsyncDisposable {
   readonly url: string
@@ -14,7 +16,12 @@ export interface AtomServer extends AsyncDisposable {
 /** Listens. Rejects where the port is taken. Its disposal waits for requests that it has begun to answer. */
 export async function startServer(options: AppOptions, host: string, port: number): Promise<AtomServer> {
   const app = createApp(options)
-  const server = serve({ fetch: app.fetch, hostname: host, port }) as Server
+  const server = serve({
+    fetch: app.fetch,
+    hostname: host,
+    port,
+    serverOptions: { requestTimeout: BODY_WITHIN_MS },
+  }) as Server
   const closeIdle = watchConnections(server)
   // `once` rejects with the error of a port that is taken.
   if (!server.listening) await once(server, 'listening')

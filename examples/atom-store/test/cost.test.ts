@@ -40,6 +40,20 @@ test('media and its entry are written in one step', async () => {
   expect(writes).toEqual(['put', 'persist', 'put', 'persist', 'remove', 'persist'])
 })
 
+test('the tag of media that was replaced is that of the write, and not read behind it', async () => {
+  const storage = new FaultyStorage(new MemoryStorage())
+  const instance = await newInstance({ storage })
+  await instance.post('/pictures', 'image/png', 'x', { Slug: 'p' })
+  const gate = storage.pauseNextWrite({ at: 'after' })
+  const mine = instance.put('/pictures/p/media', 'image/png', 'mine')
+  await gate.reached
+  const theirs = await instance.put('/pictures/p/media', 'image/png', 'theirs')
+  gate.open()
+  const mistaken = { 'If-Match': (await mine).headers.get('etag') ?? '' }
+  expect(mistaken['If-Match']).not.toBe(theirs.headers.get('etag'))
+  expect((await instance.put('/pictures/p/media', 'image/png', 'again', mistaken)).status).toBe(412)
+})
+
 test('who is edited between the listing and the batch comes first on the page', async () => {
   let now = 1_700_000_000_000
   const storage = new FaultyStorage(new MemoryStorage({ now: () => (now += 1_000) }))

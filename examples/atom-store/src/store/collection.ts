@@ -39,7 +39,7 @@ export class Collection {
     this.pageSize = pageSize
     this.#storage = storage
     this.#home = `atom.${config.name}`
-    this.#writer = new Writer(storage, this.name, (name) => this.#info(name), hooks)
+    this.#writer = new Writer(storage, this, hooks)
   }
 
   get isReadOnly(): boolean {
@@ -56,26 +56,22 @@ export class Collection {
     return readPage(this.#storage, this.#home, place, { ...defaults, ...options })
   }
 
+  /** Where a member is in the storage. */
+  info(name: string): ResourceInfo {
+    return this.#storage.info(this.#home, name)
+  }
+
   /** The entry, or undefined. */
   async read(name: string, options: CallOptions = {}): Promise<Entry | undefined> {
-    if (!isName(name)) return undefined
-    try {
-      return entryOf(name, await this.#storage.getMetaData(this.#info(name), options))
-    } catch (error) {
-      if (isStorageError(error, 'E_NOT_FOUND')) return undefined
-      throw error
-    }
+    const stored = isName(name)
+      ? await ifThere(this.#storage.getMetaData(this.info(name), options))
+      : undefined
+    return stored && entryOf(name, stored)
   }
 
   /** The media behind an entry, or undefined. Whoever does not read its stream to the end has to close it. */
   async openMedia(name: string, options: CallOptions = {}): Promise<PartStream | undefined> {
-    if (!isName(name)) return undefined
-    try {
-      return await this.#storage.openContent(this.#info(name), options)
-    } catch (error) {
-      if (isStorageError(error, 'E_NOT_FOUND')) return undefined
-      throw error
-    }
+    return isName(name) ? ifThere(this.#storage.openContent(this.info(name), options)) : undefined
   }
 
   /** Stores a new entry under a name of its slug, or of its title. */
@@ -154,9 +150,14 @@ export class Collection {
       return recordOf(replacement, terms)
     }
   }
+}
 
-  #info(name: string): ResourceInfo {
-    return this.#storage.info(this.#home, name)
+async function ifThere<T>(reading: Promise<T>): Promise<T | undefined> {
+  try {
+    return await reading
+  } catch (error) {
+    if (isStorageError(error, 'E_NOT_FOUND')) return undefined
+    throw error
   }
 }
 

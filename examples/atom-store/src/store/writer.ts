@@ -1,21 +1,21 @@
 import {
+  type CallOptions,
   isStorageError,
+  type Preconditions,
   type ResourceInfo,
   type Storage,
   type UnitSource,
   UnitOfWork,
-  type UnitWriteOptions,
-  type WriteResult,
 } from '@larder/storage-core'
 import { type EntryRecord, recordCodec } from '../atom/entry-record.js'
 import { type EntrySource, parseEntry } from '../atom/entry-source.js'
 import { ENTRY_TYPE } from '../atom/names.js'
 import { Problem } from '../problem.js'
 import type { Conditions } from './conditions.js'
-import { type Entry, entryOf, writtenEntry } from './entry.js'
+import { type Entry, writtenEntry } from './entry.js'
 import type { Action, HookEvent, HookRunner } from './hooks.js'
 import { type Media, onceReadable } from './media.js'
-import { candidates, isName, uniqueName } from './slug.js'
+import { candidates, uniqueName } from './slug.js'
 
 const ATTEMPTS = 10
 
@@ -39,17 +39,22 @@ export interface Change {
   readonly mayRepeat?: boolean | undefined
 }
 
+/** What is written to. */
+export interface Members {
+  readonly name: string
+  info(name: string): ResourceInfo
+  read(name: string, options: CallOptions): Promise<Entry | undefined>
+}
+
 /** Writes the entries of one collection, each with its media in one step, and calls the hooks. */
 export class Writer {
   readonly #storage: Storage
-  readonly #collection: string
-  readonly #info: (name: string) => ResourceInfo
+  readonly #members: Members
   readonly #hooks: HookRunner
 
-  constructor(storage: Storage, collection: string, info: (name: string) => ResourceInfo, hooks: HookRunner) {
+  constructor(storage: Storage, members: Members, hooks: HookRunner) {
     this.#storage = storage
-    this.#collection = collection
-    this.#info = info
+    this.#members = members
     this.#hooks = hooks
   }
 
@@ -63,12 +68,12 @@ export class Writer {
   ): Promise<Entry> {
     const event = this.#event(undefined, mediaType, request, build())
     return this.#reported(event, async () => {
-      const record = await this.#before('Create', event, build)
+      const entry = await this.#before('Create', event, build)
       const content = media && onceReadable(media)
       for (const name of media?.stream === undefined ? candidates(slug) : [uniqueName(slug)]) {
-        const done = { ...event, name, entry: record }
-        const written = await this.#put(name, record, content, { ifNoneMatch: '*' }, 'Create', done, request)
-        if (written !== undefined) return writtenEntry(name, record, written)
+        const done = { ...event, name, entry }
+        const written = await this.#write('Create', done, { ifNoneMatch: '*' }, request, content)
+        if (written !== undefined) return written
       }
       throw new Problem(409, 'No name is free for it')
     })
@@ -85,7 +90,8 @@ export class Writer {
     plan: (stored: Entry) => Promise<Change>,
   ): Promise<Entry> {
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-      const stored = await this.#read(name, request)
+      const stored = await this.#members.read(name, { signal: request.signal })
+      if (stored === undefined) throw new Problem(404, 'There is no such entry')
       const was = this.#event(name, stored.record.mediaType ?? ENTRY_TYPE, request, stored.record)
       const { build, content, mediaTag, mayRepeat = true } = await this.#reported(was, () => plan(stored))
       // Whatever is written of a resource, its entry is written with it. That the media is the same as well is asked all
@@ -94,27 +100,13 @@ export class Writer {
       const given = build()
       const event = { ...was, mediaType: given.mediaType ?? ENTRY_TYPE, entry: given }
       const written = await this.#reported(event, async () => {
-        const record = await this.#before(action, event, build)
-        const done = { ...event, entry: record }
-        const result =
-          action === 'Delete'
-            ? await this.#remove(name, { ifMatch }, done, request)
-            : await this.#put(name, record, content, { ifMatch }, action, done, request)
-        return result && writtenEntry(name, record, result)
+        const entry = await this.#before(action, event, build)
+        return this.#write(action, { ...event, name, entry }, { ifMatch }, request, content)
       })
       if (written !== undefined) return written
       if (!mayRepeat) break
     }
     throw new Problem(409, 'Others are changing it: try again')
-  }
-
-  async #read(name: string, { signal }: WriteRequest): Promise<Entry> {
-    try {
-      if (isName(name)) return entryOf(name, await this.#storage.getMetaData(this.#info(name), { signal }))
-    } catch (error) {
-      if (!isStorageError(error, 'E_NOT_FOUND')) throw error
-    }
-    throw new Problem(404, 'There is no such entry')
   }
 
   #before(action: Action, event: HookEvent, build: Build): Promise<EntryRecord> {
@@ -128,39 +120,32 @@ export class Writer {
   }
 
   /** Undefined where the precondition does not hold. */
-  #put(
-    name: string,
-    record: EntryRecord,
-    content: UnitSource | undefined,
-    options: UnitWriteOptions,
+  async #write(
     action: Action,
-    event: HookEvent,
-    request: WriteRequest,
-  ): Promise<WriteResult | undefined> {
+    event: HookEvent & { readonly name: string },
+    preconditions: Preconditions,
+    { signal }: CallOptions,
+    content: UnitSource | undefined,
+  ): Promise<Entry | undefined> {
+    const { name, entry } = event
+    const info = this.#members.info(name)
+    // A hook that throws in the transaction undoes the write.
+    const transaction = { beforeCommit: () => this.#hooks.after(action, event) }
+    const options = { ...preconditions, transaction }
     const unit = new UnitOfWork()
-    const parts = { metadata: recordCodec.encode(record).bytes, content }
-    unit.put(this.#storage, this.#info(name), parts, { ...options, ...this.#after(action, event) })
-    return commit(unit, `${action} ${this.#collection}/${name}`, request)
-  }
-
-  #remove(
-    name: string,
-    options: UnitWriteOptions,
-    event: HookEvent,
-    request: WriteRequest,
-  ): Promise<WriteResult | undefined> {
-    const unit = new UnitOfWork()
-    unit.remove(this.#storage, this.#info(name), { ...options, ...this.#after('Delete', event) })
-    return commit(unit, `Delete ${this.#collection}/${name}`, request)
-  }
-
-  /** A hook that throws in the transaction undoes the write. */
-  #after(action: Action, event: HookEvent): UnitWriteOptions {
-    return { transaction: { beforeCommit: () => this.#hooks.after(action, event) } }
+    if (action === 'Delete') unit.remove(this.#storage, info, options)
+    else unit.put(this.#storage, info, { metadata: recordCodec.encode(entry).bytes, content }, options)
+    try {
+      const [step] = await unit.commit(`${action} ${this.#members.name}/${name}`, { signal })
+      return step && writtenEntry(name, entry, step.result)
+    } catch (error) {
+      if (isStorageError(error, 'E_PRECONDITION_FAILED')) return undefined
+      throw error
+    }
   }
 
   #event(name: string | undefined, mediaType: string, { user }: WriteRequest, entry: EntryRecord): HookEvent {
-    return { collection: this.#collection, name, mediaType, user, entry }
+    return { collection: this.#members.name, name, mediaType, user, entry }
   }
 
   async #reported<T>(event: HookEvent, work: () => Promise<T>): Promise<T> {
@@ -170,20 +155,5 @@ export class Writer {
       await this.#hooks.onError(event, error)
       throw error
     }
-  }
-}
-
-/** Undefined where the precondition does not hold. */
-async function commit(
-  unit: UnitOfWork,
-  message: string,
-  { signal }: WriteRequest,
-): Promise<WriteResult | undefined> {
-  try {
-    const [step] = await unit.commit(message, { signal })
-    return step?.result
-  } catch (error) {
-    if (isStorageError(error, 'E_PRECONDITION_FAILED')) return undefined
-    throw error
   }
 }
