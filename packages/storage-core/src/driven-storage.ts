@@ -2,12 +2,11 @@ import { Address } from './address.js'
 import { closeUnread } from './bytes.js'
 import { checkArray, checkPart, unsettledCall } from './call-arguments.js'
 import { CallGate, toldOf, toldOfMany } from './call-gate.js'
-import type { DriverCall, PartChange, StorageDriver } from './driver.js'
+import type { StorageDriver } from './driver.js'
 import { NotFoundError, StorageError } from './errors.js'
 import { type ListingCall, listingCall, nameBatches, pageCall, pageOf } from './listing-calls.js'
 import { checkCollectionName, checkResourceName } from './names.js'
-import { conditionsOf } from './preconditions.js'
-import { PART_NAMES, type PartName, type PartStream, type ResourceInfo, type StoredPart } from './resource.js'
+import type { PartName, PartStream, ResourceInfo, StoredPart } from './resource.js'
 import type {
   ByteSource,
   CallOptions,
@@ -18,25 +17,27 @@ import type {
   PageOptions,
   Parts,
   ReadManyOptions,
+  ResourceWrite,
   Storage,
   StorageFeatures,
   UnsettledOptions,
-  TransactionHook,
   WriteOptions,
   WriteResult,
 } from './storage.js'
 import { watchedCalls } from './watch.js'
-import { changeOf, checkWriteNames, REMOVE, settledChange, type WriteArguments } from './write-calls.js'
+import { REMOVAL, WriteCalls } from './write-calls.js'
 
 /** A `Storage` on top of a `StorageDriver`: it checks what comes in, and closes once nothing is in flight. */
 export class DrivenStorage implements Storage {
   readonly #driver: StorageDriver
   readonly #gate: CallGate
+  readonly #writes: WriteCalls
   #closing: Promise<void> | undefined
 
   constructor(driver: StorageDriver) {
     this.#driver = driver
     this.#gate = new CallGate(driver.system ?? 'other')
+    this.#writes = new WriteCalls(driver, this.#gate, (info) => this.#ownResource(info))
   }
 
   get supports(): StorageFeatures {
@@ -84,28 +85,32 @@ export class DrivenStorage implements Storage {
   }
 
   putContent(info: ResourceInfo, content: ByteSource, options?: WriteOptions): Promise<WriteResult> {
-    return this.#write('putContent', info, { content }, options)
+    return this.#writes.write('putContent', info, { content }, options)
   }
 
   putMetaData(info: ResourceInfo, metadata: ByteSource, options?: WriteOptions): Promise<WriteResult> {
-    return this.#write('putMetaData', info, { metadata }, options)
+    return this.#writes.write('putMetaData', info, { metadata }, options)
   }
 
   async put(info: ResourceInfo, parts: Parts, options?: WriteOptions): Promise<WriteResult> {
     if (typeof parts !== 'object' || parts === null) throw new TypeError('put takes an object of parts')
-    return this.#write('put', info, parts, options)
+    return this.#writes.write('put', info, parts, options)
   }
 
   removeContent(info: ResourceInfo, options?: WriteOptions): Promise<WriteResult> {
-    return this.#write('removeContent', info, { content: REMOVE }, options)
+    return this.#writes.write('removeContent', info, REMOVAL.content, options)
   }
 
   removeMetaData(info: ResourceInfo, options?: WriteOptions): Promise<WriteResult> {
-    return this.#write('removeMetaData', info, { metadata: REMOVE }, options)
+    return this.#writes.write('removeMetaData', info, REMOVAL.metadata, options)
   }
 
   remove(info: ResourceInfo, options?: WriteOptions): Promise<WriteResult> {
-    return this.#write('remove', info, { content: REMOVE, metadata: REMOVE }, options)
+    return this.#writes.write('remove', info, REMOVAL.both, options)
+  }
+
+  writeMany(writes: readonly ResourceWrite[], options?: CallOptions): Promise<WriteResult[]> {
+    return this.#writes.writeMany(writes, options)
   }
 
   async persist(infos: readonly ResourceInfo[], message?: string, options?: CallOptions): Promise<void> {
@@ -217,38 +222,6 @@ export class DrivenStorage implements Storage {
     } finally {
       this.#gate.leave()
     }
-  }
-
-  async #write(...[operation, info, sources, options]: WriteArguments): Promise<WriteResult> {
-    try {
-      return await this.#writeParts(operation, info, sources, options)
-    } finally {
-      for (const part of PART_NAMES) closeUnread(sources[part])
-    }
-  }
-
-  async #writeParts(...[operation, info, sources, options = {}]: WriteArguments): Promise<WriteResult> {
-    checkWriteNames(operation, sources, options)
-    const own = this.#ownResource(info)
-    const parts = PART_NAMES.filter((part) => sources[part] !== undefined)
-    if (parts.length === 0) throw new TypeError('put needs content, metadata or both')
-    const conditions = conditionsOf(options, parts)
-    if (parts.length > 1) this.#require('atomicParts', 'cannot write both parts in one step')
-    const transaction = options.transaction === undefined ? undefined : this.#hookOf(options.transaction)
-    const given = parts.map((part) => [part, changeOf(sources[part])] as const)
-    const write = async (call: DriverCall) => {
-      const changes: { [part in PartName]?: PartChange } = {}
-      for (const [part, change] of given) changes[part] = await settledChange(this.#driver, change, call)
-      return this.#driver.write({ info: own, changes, conditions, transaction }, call)
-    }
-    return this.#gate.run(options, write, toldOf(operation, own.collection, own.resource))
-  }
-
-  #hookOf(hook: TransactionHook): TransactionHook {
-    if (typeof hook?.beforeCommit !== 'function')
-      throw new TypeError('A transaction hook needs beforeCommit()')
-    this.#require('transactions', 'has no transactions to take part in')
-    return this.#gate.guarded(hook)
   }
 
   #require(feature: keyof StorageFeatures, complaint: string): void {

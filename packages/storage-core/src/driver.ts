@@ -75,6 +75,12 @@ export interface StorageDriver extends AddressMaker {
    * before anything is changed. Removing what is not there changes nothing, and calls no hook.
    */
   write(request: WriteRequest, call: DriverCall): Promise<WriteResult>
+  /**
+   * The same for several resources, each of them once and at least one: all of them or none. Needed with
+   * `supports.atomicMany`. Hooks are called when all is changed and locked, at once; should some reject, then with the
+   * error of the first one, once all have ended.
+   */
+  writeMany?(requests: readonly WriteRequest[], call: DriverCall): Promise<WriteResult[]>
   containerExists(collection: string, call: DriverCall): Promise<boolean>
   /** Whether that part exists; without one, whether any does. */
   exists(info: ResourceInfo, part: PartName | undefined, call: DriverCall): Promise<boolean>

@@ -1,10 +1,11 @@
 import { throwIfAborted } from './abort.js'
-import type { PartChange, ListRequest, ListRow, ListRows, StorageDriver, WriteRequest } from './driver.js'
+import type { DriverCall, ListRequest, ListRows, PartChange, StorageDriver, WriteRequest } from './driver.js'
 import { DrivenStorage } from './driven-storage.js'
 import { StorageError } from './errors.js'
 import { defaultKeyGenerator, type KeyGenerator } from './key-generator.js'
 import { KeyedMutex } from './keyed-mutex.js'
 import { MemoryJournal } from './memory-journal.js'
+import { pageOfRows } from './memory-listing.js'
 import { compareNames } from './names.js'
 import { checkOptionNames, type NamesOf } from './option-names.js'
 import { assertConditions } from './preconditions.js'
@@ -16,7 +17,7 @@ import {
   type ResourceInfo,
   type StoredPart,
 } from './resource.js'
-import type { StorageFeatures, WriteResult } from './storage.js'
+import type { PendingWrite, StorageFeatures, TransactionHook, WriteResult } from './storage.js'
 
 /** What `MemoryStorage` can be told. */
 export interface MemoryStorageOptions {
@@ -50,11 +51,19 @@ interface Resource {
 
 type Collection = Map<string, Resource>
 
+interface Plan {
+  readonly pending: PendingWrite
+  readonly after: Resource['parts']
+  readonly modifiedAtMs: number
+  readonly transaction: TransactionHook | undefined
+}
+
 class MemoryDriver implements StorageDriver {
   readonly system = 'memory'
   readonly supports: StorageFeatures = Object.freeze({
     durable: false,
     atomicParts: true,
+    atomicMany: true,
     transactions: true,
     journal: true,
     streams: false,
@@ -89,44 +98,60 @@ class MemoryDriver implements StorageDriver {
     return found && { ...partInfo(found), stream: once(new Uint8Array(found.bytes)) }
   }
 
-  async write(request: WriteRequest, { signal }: { signal: AbortSignal | undefined }): Promise<WriteResult> {
-    const { info, changes, conditions, transaction } = request
-    // The row's lock: a hook may wait, and no other write of the resource may pass it.
-    const release = await this.#rows.acquire(JSON.stringify([info.collection, info.resource]), signal)
+  async write(request: WriteRequest, call: DriverCall): Promise<WriteResult> {
+    const [result] = await this.writeMany([request], call)
+    return result ?? unchanged(this.#now())
+  }
+
+  async writeMany(requests: readonly WriteRequest[], { signal }: DriverCall): Promise<WriteResult[]> {
+    // The rows' locks: a hook may wait, and no other write of the resources may pass it.
+    const releases: (() => void)[] = []
     try {
-      const before = this.#resource(info)?.parts ?? {}
-      assertConditions(info, conditions, (part) => before[part]?.version)
-      const written = PART_NAMES.filter((part) => changes[part] !== undefined && changes[part] !== 'remove')
-      const removed = PART_NAMES.filter((part) => changes[part] === 'remove' && before[part] !== undefined)
-      const modifiedAtMs = this.#now()
-      if (written.length + removed.length === 0) return unchanged(modifiedAtMs)
-      const version = this.#nextVersion()
-      const after = apply(before, changes, version, modifiedAtMs)
-      const created = isEmpty(before)
-      const emptied = isEmpty(after)
-      if (transaction !== undefined) {
-        const terms = await transaction.beforeCommit({ info, version, written, removed, created, emptied })
-        throwIfAborted(signal, info.key)
-        if (terms?.commitBefore !== undefined && performance.now() >= terms.commitBefore) {
-          throw new StorageError('E_TIMEOUT', 'The transaction outlived the time it was given', {
-            key: info.key,
-          })
-        }
+      for (const row of requests.map(rowOf).sort(compareNames)) {
+        releases.push(await this.#rows.acquire(row, signal))
       }
-      this.#store(info, after, version, modifiedAtMs)
-      const journalId = transaction?.journal && this.#journal.insert(transaction.journal, version)
-      return {
-        changed: true,
-        version,
-        etag: etagOf(version),
-        modifiedAt: new Date(modifiedAtMs),
-        created,
-        emptied,
-        journalId,
-      }
+      return await this.#writeLocked(requests, signal)
     } finally {
-      release()
+      for (const release of releases) release()
     }
+  }
+
+  async #writeLocked(
+    requests: readonly WriteRequest[],
+    signal: AbortSignal | undefined,
+  ): Promise<WriteResult[]> {
+    const plans = requests.map((request) => this.#plan(request))
+    const hooked = plans.filter((plan) => plan?.transaction !== undefined)
+    if (hooked.length > 0) await callHooks(hooked, signal)
+    return plans.map((plan) => (plan === undefined ? unchanged(this.#now()) : this.#commit(plan)))
+  }
+
+  /** Undefined where nothing would change. */
+  #plan({ info, changes, conditions, transaction }: WriteRequest): Plan | undefined {
+    const before = this.#resource(info)?.parts ?? {}
+    assertConditions(info, conditions, (part) => before[part]?.version)
+    const written = PART_NAMES.filter((part) => changes[part] !== undefined && changes[part] !== 'remove')
+    const removed = PART_NAMES.filter((part) => changes[part] === 'remove' && before[part] !== undefined)
+    if (written.length + removed.length === 0) return undefined
+    const modifiedAtMs = this.#now()
+    const version = this.#nextVersion()
+    const after = apply(before, changes, version, modifiedAtMs)
+    const created = isEmpty(before)
+    const emptied = isEmpty(after)
+    return {
+      pending: { info, version, written, removed, created, emptied },
+      after,
+      modifiedAtMs,
+      transaction,
+    }
+  }
+
+  #commit({ pending, after, modifiedAtMs, transaction }: Plan): WriteResult {
+    const { info, version, created, emptied } = pending
+    this.#store(info, after, version, modifiedAtMs)
+    const journalId = transaction?.journal && this.#journal.insert(transaction.journal, version)
+    const modifiedAt = new Date(modifiedAtMs)
+    return { changed: true, version, etag: etagOf(version), modifiedAt, created, emptied, journalId }
   }
 
   async containerExists(collection: string): Promise<boolean> {
@@ -142,12 +167,7 @@ class MemoryDriver implements StorageDriver {
     const rows = [...this.#collection(collection)]
       .filter(([name]) => ext === undefined || name.endsWith(ext))
       .map(([name, { version, modifiedAtMs }]) => ({ name, version, modifiedAt: new Date(modifiedAtMs) }))
-      .sort(comparison(order))
-    const start = after === undefined ? 0 : startBehind(rows, parsePosition(after), comparison(order))
-    const page = rows.slice(start, start + limit)
-    const first = page[0]
-    const last = start + limit < rows.length ? page.at(-1) : undefined
-    return { rows: page, next: last && positionOf(last), first: first && positionOf(first) }
+    return pageOfRows(rows, { order, limit, after })
   }
 
   async settle(journalIds: readonly string[]): Promise<void> {
@@ -187,6 +207,30 @@ class MemoryDriver implements StorageDriver {
   #nextVersion(): number {
     this.#lastVersion = Math.max(this.#lastVersion + 1, Math.floor(this.#now() * 1_000))
     return this.#lastVersion
+  }
+}
+
+function rowOf({ info }: WriteRequest): string {
+  return JSON.stringify([info.collection, info.resource])
+}
+
+/** All end before anything is given up: no hook runs on behind the caller's back. */
+async function callHooks(
+  plans: readonly (Plan | undefined)[],
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const ended = await Promise.allSettled(
+    plans.map(async (plan) => plan?.transaction?.beforeCommit(plan.pending)),
+  )
+  const terms = ended.map((each) => {
+    if (each.status === 'rejected') throw each.reason
+    return each.value
+  })
+  const key = plans[0]?.pending.info.key
+  throwIfAborted(signal, key)
+  const commitBefore = Math.min(...terms.map((each) => each?.commitBefore ?? Infinity))
+  if (performance.now() >= commitBefore) {
+    throw new StorageError('E_TIMEOUT', 'The transaction outlived the time it was given', { key })
   }
 }
 
@@ -232,31 +276,4 @@ function partInfo({ version, bytes, modifiedAtMs }: Part): Omit<StoredPart, 'byt
 
 async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
   if (bytes.length > 0) yield bytes
-}
-
-type Position = Pick<ListRow, 'name' | 'version'>
-
-// Versions come from one counter, so they order writes even within a millisecond.
-function comparison(order: ListRequest['order']): (a: Position, b: Position) => number {
-  if (order === 'name') return (a, b) => compareNames(a.name, b.name)
-  return order === 'oldest' ? (a, b) => a.version - b.version : (a, b) => b.version - a.version
-}
-
-function startBehind(
-  rows: readonly Position[],
-  position: Position,
-  compare: (a: Position, b: Position) => number,
-): number {
-  const index = rows.findIndex((row) => compare(row, position) > 0)
-  return index === -1 ? rows.length : index
-}
-
-function positionOf({ name, version }: Position): string {
-  return `${name}\0${version}`
-}
-
-function parsePosition(text: string): Position {
-  const [, name, version] = /^([^\0]+)\0([1-9][0-9]{0,15})$/.exec(text) ?? []
-  if (name === undefined) throw new RangeError('after is no cursor of this storage')
-  return { name, version: Number(version) }
 }

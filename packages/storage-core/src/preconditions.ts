@@ -1,7 +1,8 @@
+import { checkPart } from './call-arguments.js'
 import type { PartCondition, WriteRequest } from './driver.js'
 import { PreconditionFailedError } from './errors.js'
 import { etagOf, PART_NAMES, type PartName, type ResourceInfo } from './resource.js'
-import type { Match, Preconditions } from './storage.js'
+import type { Match, NoneMatch, Preconditions } from './storage.js'
 
 type Conditions = WriteRequest['conditions']
 
@@ -9,15 +10,41 @@ type Conditions = WriteRequest['conditions']
 export function conditionsOf(options: Preconditions, written: readonly PartName[]): Conditions {
   const { ifMatch, ifNoneMatch } = options
   const conditions: { [part in PartName]?: PartCondition } = {}
-  if (ifNoneMatch !== undefined) {
-    if (ifNoneMatch !== '*') throw new TypeError("ifNoneMatch takes '*' and nothing else")
-    if (ifMatch !== undefined) throw new TypeError('ifMatch and ifNoneMatch exclude each other')
-    for (const part of written) conditions[part] = 'none'
-  }
+  if (ifNoneMatch !== undefined) for (const part of nonesOf(ifNoneMatch, written)) conditions[part] = 'none'
   if (ifMatch !== undefined) {
-    for (const [part, etag] of matchesOf(ifMatch, written)) conditions[part] = etag === '*' ? '*' : { etag }
+    for (const [part, etag] of matchesOf(ifMatch, written)) {
+      if (conditions[part] !== undefined) throw new TypeError('ifMatch and ifNoneMatch exclude each other')
+      conditions[part] = etag === '*' ? '*' : { etag }
+    }
   }
   return conditions
+}
+
+/** The options by which a write asks for these conditions. */
+export function preconditionsOf(conditions: Conditions): Preconditions {
+  const ifMatch: { [part in PartName]?: string } = {}
+  const ifNoneMatch: { [part in PartName]?: '*' } = {}
+  for (const part of PART_NAMES) {
+    const condition = conditions[part]
+    if (condition === 'none') ifNoneMatch[part] = '*'
+    else if (condition !== undefined) ifMatch[part] = condition === '*' ? '*' : condition.etag
+  }
+  return {
+    ...(Object.keys(ifMatch).length === 0 ? {} : { ifMatch }),
+    ...(Object.keys(ifNoneMatch).length === 0 ? {} : { ifNoneMatch }),
+  }
+}
+
+function nonesOf(match: NoneMatch, written: readonly PartName[]): readonly PartName[] {
+  if (match === '*') return written
+  if (typeof match !== 'object' || match === null)
+    throw new TypeError("ifNoneMatch takes '*', or that by part")
+  const named = Object.entries(match)
+  if (named.length === 0) throw new TypeError('ifNoneMatch names no part; leave it out to write in any case')
+  return named.map(([part, star]) => {
+    if (star !== '*') throw new TypeError("ifNoneMatch takes '*' for a part, and nothing else")
+    return checkPart(part as PartName)
+  })
 }
 
 function matchesOf(match: Match, written: readonly PartName[]): [PartName, string][] {
@@ -31,11 +58,7 @@ function matchesOf(match: Match, written: readonly PartName[]): [PartName, strin
   if (typeof match !== 'object' || match === null) throw new TypeError('ifMatch must be an entity tag')
   const named = Object.entries(match)
   if (named.length === 0) throw new TypeError('ifMatch names no part; leave it out to write in any case')
-  return named.map(([part, etag]) => {
-    if (!PART_NAMES.includes(part as PartName))
-      throw new TypeError(`There is no part named ${JSON.stringify(part)}`)
-    return [part as PartName, checkEtag(etag)]
-  })
+  return named.map(([part, etag]) => [checkPart(part as PartName), checkEtag(etag)])
 }
 
 function checkEtag(etag: unknown): string {

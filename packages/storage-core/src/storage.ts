@@ -12,6 +12,8 @@ export interface StorageFeatures {
   readonly durable: boolean
   /** Both parts of a resource can be written in one step that happens wholly or not at all. */
   readonly atomicParts: boolean
+  /** Several resources can be written in one step that happens wholly or not at all (`writeMany`). */
+  readonly atomicMany: boolean
   /** Writes take a `transaction` hook that runs with the row locked, before the commit. */
   readonly transactions: boolean
   /** Writes keep a journal of keys to be settled in caches (see `TransactionHook.journal`). */
@@ -43,6 +45,9 @@ export interface ExistsOptions extends CallOptions {
 /** An entity tag of a part, or one a part. `'*'` stands for any version. */
 export type Match = string | Partial<Readonly<Record<PartName, string>>>
 
+/** `'*'` for all parts that are written, or for those that are named. */
+export type NoneMatch = '*' | Partial<Readonly<Record<PartName, '*'>>>
+
 /** What must hold for a write to be made; it is checked in the transaction that writes. */
 export interface Preconditions {
   /**
@@ -50,8 +55,8 @@ export interface Preconditions {
    * written; where the write is of both parts, name the parts.
    */
   readonly ifMatch?: Match | undefined
-  /** Writes only if no written part exists. */
-  readonly ifNoneMatch?: '*' | undefined
+  /** Writes only if no written part exists; or none of those that are named, beside an `ifMatch` of the other. */
+  readonly ifNoneMatch?: NoneMatch | undefined
 }
 
 /** What a write is about to do, told inside of its transaction. */
@@ -106,6 +111,15 @@ export interface WriteOptions extends CallOptions, Preconditions {
 export interface Parts {
   readonly content?: ByteSource | undefined
   readonly metadata?: ByteSource | undefined
+}
+
+/** What is to become of one resource among several. A part that is `undefined` stays, one that is `null` is removed. */
+export interface ResourceWrite extends Preconditions {
+  readonly info: ResourceInfo
+  readonly content?: ByteSource | null | undefined
+  readonly metadata?: ByteSource | null | undefined
+  /** Runs once all resources are changed and locked; those of several resources run at once. */
+  readonly transaction?: TransactionHook | undefined
 }
 
 /** What a write has done. */
@@ -230,6 +244,14 @@ export interface Storage extends AsyncDisposable {
   removeMetaData(info: ResourceInfo, options?: WriteOptions): Promise<WriteResult>
   /** Removes both parts in one atomic step; `supports.atomicParts` is needed. */
   remove(info: ResourceInfo, options?: WriteOptions): Promise<WriteResult>
+
+  /**
+   * Writes several resources in one transaction: all of them or, where one is refused, none. Needs
+   * `supports.atomicMany`. Each resource is named once. Resolves to the results in the order of `writes`, which is also
+   * the order of their times; every resource has a version, a journal row and a hook of its own. All together have the
+   * time of one transaction.
+   */
+  writeMany(writes: readonly ResourceWrite[], options?: CallOptions): Promise<WriteResult[]>
 
   /** Tells the storage that these writes belong together, with a message for its log. Most do nothing. */
   persist(infos: readonly ResourceInfo[], message?: string, options?: CallOptions): Promise<void>

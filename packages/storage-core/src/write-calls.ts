@@ -1,45 +1,165 @@
-import { abortable, checkSource, collect } from './bytes.js'
-import type { DriverCall, PartChange, StorageDriver } from './driver.js'
+import { abortable, checkSource, closeUnread, collect } from './bytes.js'
+import { checkArray } from './call-arguments.js'
+import { type CallGate, toldOf, toldOfMany } from './call-gate.js'
+import type { DriverCall, PartChange, StorageDriver, WriteRequest } from './driver.js'
+import { StorageError } from './errors.js'
 import { checkOptionNames, type NamesOf } from './option-names.js'
-import type { PartName, ResourceInfo } from './resource.js'
-import type { ByteSource, Parts, WriteOptions } from './storage.js'
+import { conditionsOf } from './preconditions.js'
+import { PART_NAMES, type PartName, type ResourceInfo } from './resource.js'
+import type {
+  ByteSource,
+  CallOptions,
+  Parts,
+  Preconditions,
+  ResourceWrite,
+  StorageFeatures,
+  TransactionHook,
+  WriteOptions,
+  WriteResult,
+} from './storage.js'
 
-export const REMOVE = Symbol('remove')
-
-export type WriteArguments = [
-  operation: string,
-  info: ResourceInfo,
-  sources: { readonly [part in PartName]?: ByteSource | typeof REMOVE | undefined },
-  options?: WriteOptions,
-]
+const REMOVE = Symbol('remove')
 
 const PARTS: NamesOf<Parts> = Object.freeze({ content: true, metadata: true })
-const WRITE_NAMES: NamesOf<WriteOptions> = Object.freeze({
-  ifMatch: true,
-  ifNoneMatch: true,
-  transaction: true,
-  signal: true,
-})
+const HOOKED = { ifMatch: true, ifNoneMatch: true, transaction: true } as const
+const WRITE_NAMES: NamesOf<WriteOptions> = Object.freeze({ ...HOOKED, signal: true })
+const MANY_NAMES: NamesOf<ResourceWrite> = Object.freeze({ info: true, ...PARTS, ...HOOKED })
 
-/** Throws `TypeError` for a part or an option that there is not: a condition must not get lost with its name. */
-export function checkWriteNames(operation: string, parts: object, options: object): void {
-  checkOptionNames(operation, parts, PARTS)
-  checkOptionNames(operation, options, WRITE_NAMES)
+/** What parts are to become. Those that are not there stay as they are. */
+export type PartSources = { readonly [part in PartName]?: ByteSource | typeof REMOVE | undefined }
+
+export const REMOVAL = Object.freeze({
+  content: Object.freeze({ content: REMOVE }),
+  metadata: Object.freeze({ metadata: REMOVE }),
+  both: Object.freeze({ content: REMOVE, metadata: REMOVE }),
+} satisfies Record<string, PartSources>)
+
+/** A request whose sources may still have to be read. */
+interface CheckedWrite extends Omit<WriteRequest, 'changes'> {
+  readonly parts: readonly (readonly [PartName, PartChange])[]
+}
+
+/** The writing calls of a `DrivenStorage`: all is checked before anything is sent, and no stream stays open. */
+export class WriteCalls {
+  readonly #driver: StorageDriver
+  readonly #gate: CallGate
+  readonly #ownResource: (info: ResourceInfo) => ResourceInfo
+
+  constructor(driver: StorageDriver, gate: CallGate, ownResource: (info: ResourceInfo) => ResourceInfo) {
+    this.#driver = driver
+    this.#gate = gate
+    this.#ownResource = ownResource
+  }
+
+  async write(
+    operation: string,
+    info: ResourceInfo,
+    sources: PartSources,
+    options: WriteOptions = {},
+  ): Promise<WriteResult> {
+    try {
+      // A condition must not get lost with its name.
+      checkOptionNames(operation, sources, PARTS)
+      checkOptionNames(operation, options, WRITE_NAMES)
+      const own = this.#ownResource(info)
+      const checked = this.#checked(own, sources, options, options.transaction)
+      return await this.#gate.run(
+        options,
+        async (call) => this.#driver.write(await this.#settled(checked, call), call),
+        toldOf(operation, own.collection, own.resource),
+      )
+    } finally {
+      closeAll([sources])
+    }
+  }
+
+  async writeMany(writes: readonly ResourceWrite[], options?: CallOptions): Promise<WriteResult[]> {
+    const given = checkArray(writes, 'writes').map(sourcesOfWrite)
+    try {
+      const checked = writes.map((write, i) => {
+        if (typeof write !== 'object' || write === null)
+          throw new TypeError('A write is an object with an info')
+        checkOptionNames('writeMany', write, MANY_NAMES)
+        return this.#checked(this.#ownResource(write.info), given[i] ?? {}, write, write.transaction)
+      })
+      const owns = checked.map(({ info }) => info)
+      checkDistinct(owns)
+      this.#require('atomicMany', 'cannot write several resources in one step')
+      const write = (call: DriverCall) => this.#writeMany(checked, call)
+      return await this.#gate.run(options, write, toldOfMany('writeMany', owns))
+    } finally {
+      closeAll(given)
+    }
+  }
+
+  async #writeMany(checked: readonly CheckedWrite[], call: DriverCall): Promise<WriteResult[]> {
+    const requests: WriteRequest[] = []
+    for (const each of checked) requests.push(await this.#settled(each, call))
+    if (requests.length === 0 || this.#driver.writeMany === undefined) return []
+    return this.#driver.writeMany(requests, call)
+  }
+
+  #checked(
+    info: ResourceInfo,
+    sources: PartSources,
+    preconditions: Preconditions,
+    hook: TransactionHook | undefined,
+  ): CheckedWrite {
+    const named = PART_NAMES.filter((part) => sources[part] !== undefined)
+    if (named.length === 0) throw new TypeError('A write needs content, metadata or both')
+    const conditions = conditionsOf(preconditions, named)
+    if (named.length > 1) this.#require('atomicParts', 'cannot write both parts in one step')
+    const transaction = hook === undefined ? undefined : this.#hookOf(hook)
+    return { info, conditions, transaction, parts: named.map((part) => [part, changeOf(sources[part])]) }
+  }
+
+  /** A driver without streams gets the bytes. */
+  async #settled({ parts, ...request }: CheckedWrite, call: DriverCall): Promise<WriteRequest> {
+    const changes: { [part in PartName]?: PartChange } = {}
+    for (const [part, change] of parts) {
+      if (change === 'remove' || 'bytes' in change) changes[part] = change
+      else if (this.#driver.supports.streams)
+        changes[part] = { stream: abortable(change.stream, call.signal) }
+      else changes[part] = { bytes: await collect(change.stream, call.signal) }
+    }
+    return { ...request, changes }
+  }
+
+  #hookOf(hook: TransactionHook): TransactionHook {
+    if (typeof hook?.beforeCommit !== 'function')
+      throw new TypeError('A transaction hook needs beforeCommit()')
+    this.#require('transactions', 'has no transactions to take part in')
+    return this.#gate.guarded(hook)
+  }
+
+  #require(feature: keyof StorageFeatures, complaint: string): void {
+    if (!this.#driver.supports[feature]) throw new StorageError('E_UNSUPPORTED', `This storage ${complaint}`)
+  }
+}
+
+function sourcesOfWrite(write: Partial<ResourceWrite> | null | undefined): PartSources {
+  const { content, metadata } = write ?? {}
+  return {
+    content: content === null ? REMOVE : content,
+    metadata: metadata === null ? REMOVE : metadata,
+  }
 }
 
 /** Throws `TypeError` for what is no source of bytes. */
-export function changeOf(source: ByteSource | typeof REMOVE | undefined): PartChange {
+function changeOf(source: ByteSource | typeof REMOVE | undefined): PartChange {
   if (source === REMOVE) return 'remove'
   return checkSource(source as ByteSource)
 }
 
-/** A driver without streams gets the bytes. */
-export async function settledChange(
-  driver: StorageDriver,
-  change: PartChange,
-  call: DriverCall,
-): Promise<PartChange> {
-  if (change === 'remove' || 'bytes' in change) return change
-  if (driver.supports.streams) return { stream: abortable(change.stream, call.signal) }
-  return { bytes: await collect(change.stream, call.signal) }
+function checkDistinct(infos: readonly ResourceInfo[]): void {
+  const seen = new Set<string>()
+  for (const { collection, resource } of infos) {
+    const name = JSON.stringify([collection, resource])
+    if (seen.has(name)) throw new TypeError(`Several writes name the resource ${name}`)
+    seen.add(name)
+  }
+}
+
+function closeAll(given: readonly PartSources[]): void {
+  for (const sources of given) for (const part of PART_NAMES) closeUnread(sources[part])
 }

@@ -1,4 +1,5 @@
 import type { ResourceInfo } from '../resource.js'
+import type { TransactionHook } from '../storage.js'
 import { type Gate, GateControl } from './gate.js'
 
 /** What a `FaultyStorage` tells calls by. */
@@ -58,6 +59,7 @@ export class Faults {
 /** The faults of one call. */
 export class CallFaults {
   readonly #faults: Map<FaultPoint, Fault>
+  readonly #passing = new Map<FaultPoint, Promise<void>>()
   readonly #giveBack: (unmet: readonly Fault[]) => void
 
   constructor(faults: Map<FaultPoint, Fault>, giveBack: (unmet: readonly Fault[]) => void) {
@@ -69,16 +71,36 @@ export class CallFaults {
     return points.some((point) => this.#faults.has(point))
   }
 
+  /** Who comes to the point while another stands there, waits with him. */
   async pass(point: FaultPoint, signal?: AbortSignal): Promise<void> {
     const fault = this.#faults.get(point)
-    if (fault === undefined) return
-    this.#faults.delete(point)
-    await fault.gate.pass(signal)
+    if (fault !== undefined) {
+      this.#faults.delete(point)
+      this.#passing.set(point, fault.gate.pass(signal))
+    }
+    await this.#passing.get(point)
   }
 
   /** The call is over. What it did not come to waits for the next: a write that failed early has no commit. */
   end(): void {
     this.#giveBack([...this.#faults.values()])
     this.#faults.clear()
+  }
+}
+
+/** The hook, with a stop before it and behind it. Of several hooks of one transaction the others stop with the first. */
+export function gatedHook(
+  faults: CallFaults,
+  hook: TransactionHook | undefined,
+  signal: AbortSignal | undefined,
+): TransactionHook {
+  return {
+    journal: hook?.journal,
+    async beforeCommit(pending) {
+      await faults.pass('locked', signal)
+      const terms = await hook?.beforeCommit(pending)
+      await faults.pass('commit', signal)
+      return terms
+    },
   }
 }

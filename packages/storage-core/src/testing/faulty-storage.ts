@@ -9,7 +9,7 @@ import type {
   PageOptions,
   Parts,
   ReadManyOptions,
-  TransactionHook,
+  ResourceWrite,
   WriteOptions,
   WriteResult,
 } from '../storage.js'
@@ -19,6 +19,7 @@ import {
   type CallKind,
   type FaultPoint,
   Faults,
+  gatedHook,
   type StorageCall,
 } from './faults.js'
 import { ForwardingStorage } from './forwarding-storage.js'
@@ -169,6 +170,18 @@ export class FaultyStorage extends ForwardingStorage {
     return this.#write('remove', info, options, (own) => super.remove(info, own))
   }
 
+  override async writeMany(writes: readonly ResourceWrite[], options?: CallOptions): Promise<WriteResult[]> {
+    const infos = writes.map(({ info }) => info)
+    return this.#gatedWrite('writeMany', infos, options, (faults) => {
+      if (!faults.has('locked', 'commit')) return super.writeMany(writes, options)
+      const gated = writes.map((write) => ({
+        ...write,
+        transaction: gatedHook(faults, write.transaction, options?.signal),
+      }))
+      return super.writeMany(gated, options)
+    })
+  }
+
   override persist(infos: readonly ResourceInfo[], message?: string, options?: CallOptions): Promise<void> {
     this.#record('other', 'persist', infos)
     return super.persist(infos, message, options)
@@ -236,17 +249,28 @@ export class FaultyStorage extends ForwardingStorage {
     }
   }
 
-  async #write(
+  #write(
     method: string,
     info: ResourceInfo,
     options: WriteOptions | undefined,
     work: (options: WriteOptions | undefined) => Promise<WriteResult>,
   ): Promise<WriteResult> {
-    const faults = this.#record('write', method, [info])
+    return this.#gatedWrite(method, [info], options, (faults) => {
+      if (!faults.has('locked', 'commit')) return work(options)
+      return work({ ...options, transaction: gatedHook(faults, options?.transaction, options?.signal) })
+    })
+  }
+
+  async #gatedWrite<T>(
+    method: string,
+    infos: readonly ResourceInfo[],
+    options: CallOptions | undefined,
+    work: (faults: CallFaults) => Promise<T>,
+  ): Promise<T> {
+    const faults = this.#record('write', method, infos)
     try {
       if (faults.has('before')) await faults.pass('before', options?.signal)
-      const inside = faults.has('locked', 'commit')
-      const answer = await work(inside ? { ...options, transaction: gatedHook(faults, options) } : options)
+      const answer = await work(faults)
       await faults.pass('after')
       return answer
     } finally {
@@ -267,18 +291,5 @@ export class FaultyStorage extends ForwardingStorage {
     } finally {
       faults.end()
     }
-  }
-}
-
-function gatedHook(faults: CallFaults, options: WriteOptions | undefined): TransactionHook {
-  const hook = options?.transaction
-  return {
-    journal: hook?.journal,
-    async beforeCommit(pending) {
-      await faults.pass('locked', options?.signal)
-      const terms = await hook?.beforeCommit(pending)
-      await faults.pass('commit', options?.signal)
-      return terms
-    },
   }
 }

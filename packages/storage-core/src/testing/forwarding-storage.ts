@@ -8,6 +8,7 @@ import type {
   PageOptions,
   Parts,
   ReadManyOptions,
+  ResourceWrite,
   Storage,
   StorageFeatures,
   WriteOptions,
@@ -72,6 +73,10 @@ export class ForwardingStorage implements Storage {
 
   remove(info: ResourceInfo, options?: WriteOptions): Promise<WriteResult> {
     return this.inner.remove(info, options)
+  }
+
+  writeMany(writes: readonly ResourceWrite[], options?: CallOptions): Promise<WriteResult[]> {
+    return this.inner.writeMany(writes, options)
   }
 
   persist(infos: readonly ResourceInfo[], message?: string, options?: CallOptions): Promise<void> {

@@ -15,6 +15,7 @@ export { storageContract, storageContractGroups } from './contract/index.js'
 export { AWKWARD_NAMES, BAD_NAMES, LONG_NAMES } from './contract/sample-names.js'
 export { checkListings } from './history/check-listings.js'
 export { checkRegisters } from './history/check-registers.js'
+export { checkTogether } from './history/check-together.js'
 export type {
   CollectionOperation,
   ListingOperation,

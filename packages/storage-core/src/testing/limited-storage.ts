@@ -2,17 +2,20 @@ import { StorageError } from '../errors.js'
 import type { ResourceInfo } from '../resource.js'
 import type {
   ByteSource,
+  CallOptions,
   ListPage,
   PageOptions,
   Parts,
+  ResourceWrite,
   Storage,
   StorageFeatures,
+  TransactionHook,
   WriteOptions,
   WriteResult,
 } from '../storage.js'
 import { ForwardingStorage } from './forwarding-storage.js'
 
-type Refusable = 'atomicParts' | 'transactions' | 'journal' | 'orderByModified'
+type Refusable = 'atomicParts' | 'atomicMany' | 'transactions' | 'journal' | 'orderByModified'
 
 /**
  * A storage that refuses what it could do: how users of a storage get on with a lesser one is tested with it, for
@@ -66,6 +69,15 @@ export class LimitedStorage extends ForwardingStorage {
     return super.remove(info, this.#allowed(options))
   }
 
+  override async writeMany(writes: readonly ResourceWrite[], options?: CallOptions): Promise<WriteResult[]> {
+    this.#refuse('atomicMany')
+    if (writes.some(({ content, metadata }) => content !== undefined && metadata !== undefined)) {
+      this.#refuse('atomicParts')
+    }
+    const allowed = writes.map((write) => ({ ...write, ...this.#hook(write.transaction) }))
+    return super.writeMany(allowed, options)
+  }
+
   override async page(collection: string, options?: PageOptions): Promise<ListPage> {
     if (options?.order === 'oldest' || options?.order === 'newest') this.#refuse('orderByModified')
     return super.page(collection, options)
@@ -76,11 +88,14 @@ export class LimitedStorage extends ForwardingStorage {
   }
 
   #allowed(options: WriteOptions | undefined): WriteOptions | undefined {
-    const transaction = options?.transaction
-    if (transaction === undefined) return options
+    return options?.transaction === undefined ? options : { ...options, ...this.#hook(options.transaction) }
+  }
+
+  #hook(transaction: TransactionHook | undefined): Pick<WriteOptions, 'transaction'> {
+    if (transaction === undefined) return {}
     this.#refuse('transactions')
-    if (!this.#without.has('journal')) return options
-    return { ...options, transaction: { beforeCommit: (pending) => transaction.beforeCommit(pending) } }
+    if (!this.#without.has('journal')) return { transaction }
+    return { transaction: { beforeCommit: (pending) => transaction.beforeCommit(pending) } }
   }
 
   #refuse(feature: Refusable): void {

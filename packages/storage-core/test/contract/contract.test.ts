@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { describe, test, vi } from 'vitest'
 import { openShared } from './mutant.js'
 import { MUTANTS_OF_HISTORIES } from './mutants-of-histories.js'
+import { MUTANTS_OF_MANY_WRITES } from './mutants-of-many-writes.js'
 import { MUTANTS_OF_NAMES } from './mutants-of-names.js'
 import { MUTANTS_OF_PARTS } from './mutants-of-parts.js'
 import { MUTANTS_OF_TIME } from './mutants-of-time.js'
@@ -12,7 +13,13 @@ import { recordContract } from './recording-runner.js'
 // Some wait for what never comes.
 vi.setConfig({ maxConcurrency: 8 })
 
-const MUTANTS = [...MUTANTS_OF_PARTS, ...MUTANTS_OF_NAMES, ...MUTANTS_OF_TIME, ...MUTANTS_OF_HISTORIES]
+const MUTANTS = [
+  ...MUTANTS_OF_PARTS,
+  ...MUTANTS_OF_NAMES,
+  ...MUTANTS_OF_TIME,
+  ...MUTANTS_OF_MANY_WRITES,
+  ...MUTANTS_OF_HISTORIES,
+]
 
 describe('the contract suite', () => {
   test('finds nothing wrong with MemoryStorage', async () => {

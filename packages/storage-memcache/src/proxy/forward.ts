@@ -1,7 +1,9 @@
 import {
-  PART_NAMES,
   type PartName,
+  preconditionsOf,
+  type ResourceWrite,
   type Storage,
+  type TransactionHook,
   type WriteOptions,
   type WriteRequest,
   type WriteResult,
@@ -18,7 +20,7 @@ export function forward(
   extra: Extra,
 ): Promise<WriteResult> {
   const inner = info.inner ?? info
-  const options = { ...extra, ...preconditions(conditions) }
+  const options = { ...extra, ...preconditionsOf(conditions) }
   const { content, metadata } = changes
   if (content === 'remove') {
     return metadata === 'remove' ? storage.remove(inner, options) : storage.removeContent(inner, options)
@@ -31,15 +33,21 @@ export function forward(
   return storage.put(inner, parts, options)
 }
 
-function preconditions(
-  conditions: WriteRequest['conditions'],
-): Pick<WriteOptions, 'ifMatch' | 'ifNoneMatch'> {
-  const ifMatch: { [part in PartName]?: string } = {}
-  for (const part of PART_NAMES) {
-    const condition = conditions[part]
-    // A request has this for all of its written parts, or for none.
-    if (condition === 'none') return { ifNoneMatch: '*' }
-    if (condition !== undefined) ifMatch[part] = condition === '*' ? '*' : condition.etag
+/** The same as one of several. */
+export function resourceWrite(
+  { request, recorder }: { readonly request: WriteRequest; readonly recorder: Recorder },
+  transaction: TransactionHook,
+): ResourceWrite {
+  const { info, changes, conditions } = request
+  const sourceOf = (part: PartName) => {
+    const change = changes[part]
+    return change === 'remove' ? null : change && recorder.sourceOf(part, change)
   }
-  return Object.keys(ifMatch).length === 0 ? {} : { ifMatch }
+  return {
+    info: info.inner ?? info,
+    content: sourceOf('content'),
+    metadata: sourceOf('metadata'),
+    transaction,
+    ...preconditionsOf(conditions),
+  }
 }

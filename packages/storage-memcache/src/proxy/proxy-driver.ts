@@ -2,8 +2,6 @@ import {
   closeUnread,
   type DriverCall,
   isStorageError,
-  KeyedMutex,
-  LockTimeoutError,
   type JournalRow,
   type KeyGenerator,
   type ListRequest,
@@ -36,6 +34,7 @@ import { ProxyWriter } from './proxy-writer.js'
 import type { Settings } from './settings.js'
 import { guestPrefix, Relay } from './relay.js'
 import { Settler } from './settler.js'
+import { WriterQueue } from './writer-queue.js'
 
 export interface ProxyParts {
   readonly cache: Cache
@@ -56,7 +55,6 @@ export class ProxyDriver implements StorageDriver {
   readonly keyOf: KeyGenerator
   readonly #storage: Storage
   readonly #settings: Settings
-  readonly #env: Environment
   readonly #counters: StorageCounters
   readonly #reader: PartReader
   readonly #writer: ProxyWriter
@@ -64,18 +62,19 @@ export class ProxyDriver implements StorageDriver {
   readonly #settler: Settler
   readonly #relay: Relay
   readonly #owned: ProxyParts['owned']
-  /** Writers of one resource queue here rather than at the database's row lock, where each holds a connection. */
-  readonly #writers = new KeyedMutex()
+  readonly #queue: WriterQueue
   isClosed = false
 
   constructor({ cache, storage, settings, namespace, keyGenerator, env, counters, owned }: ProxyParts) {
-    this.supports = storage.supports
+    const { transactions, atomicMany } = storage.supports
+    // Marks as locks are set for one resource at a time.
+    this.supports = Object.freeze({ ...storage.supports, atomicMany: atomicMany && transactions })
     this.keyOf = (collection, resource) => cacheKey(namespace, keyGenerator(collection, resource))
     this.#storage = storage
     this.#settings = settings
-    this.#env = env
     this.#counters = counters
     this.#owned = owned
+    this.#queue = new WriterQueue(transactions ? undefined : settings.lockTimeoutMs, env)
     const parts = new PartCache(cache, settings, env, counters)
     const readDurable = (infos: readonly ResourceInfo[], part: PartName) => storage.getMany(infos, { part })
     this.#reader = new PartReader(parts, readDurable, settings, env, counters)
@@ -182,29 +181,21 @@ export class ProxyDriver implements StorageDriver {
 
   async write(request: WriteRequest, call: DriverCall): Promise<WriteResult> {
     this.#relay.start()
-    // A source may take for ever: such writers meet at the row's lock, once they have all that is to be stored.
-    if (this.supports.transactions && isStreaming(request)) return this.#writer.write(request, call)
-    const release = await this.#turn(request.info.key, call.signal)
-    try {
-      return await this.#writer.write(request, call)
-    } finally {
-      release()
-    }
+    const work = () => this.#writer.write(request, call)
+    return this.#mayOvertake([request]) ? work() : this.#queue.run([request.info.key], work, call.signal)
   }
 
-  /** Writers in a transaction end within its time-outs; for others there is a limit of the proxy's own. */
-  async #turn(key: string, signal: AbortSignal | undefined): Promise<() => void> {
-    if (this.supports.transactions) return this.#writers.acquire(key, signal)
-    const { lockTimeoutMs } = this.#settings
-    const late = new AbortController()
-    const ours = signal === undefined ? late.signal : AbortSignal.any([signal, late.signal])
-    void this.#env.idle(lockTimeoutMs).then(() => late.abort())
-    try {
-      return await this.#writers.acquire(key, ours)
-    } catch (error) {
-      if (!late.signal.aborted || signal?.aborted === true) throw error
-      throw new LockTimeoutError(`Another write of this process took more than ${lockTimeoutMs} ms`, { key })
-    }
+  async writeMany(requests: readonly WriteRequest[], call: DriverCall): Promise<WriteResult[]> {
+    this.#relay.start()
+    const work = () => this.#writer.writeMany(requests, call)
+    if (this.#mayOvertake(requests)) return work()
+    const keys = requests.map(({ info }) => info.key)
+    return this.#queue.run(keys, work, call.signal)
+  }
+
+  /** A source may take for ever: such writers meet at the row's lock, once they have all that is to be stored. */
+  #mayOvertake(requests: readonly WriteRequest[]): boolean {
+    return this.supports.transactions && requests.some(isStreaming)
   }
 
   async persist(

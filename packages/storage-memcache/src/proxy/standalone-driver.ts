@@ -40,6 +40,7 @@ export class StandaloneDriver implements StorageDriver {
   readonly supports: StorageFeatures = Object.freeze({
     durable: false,
     atomicParts: true,
+    atomicMany: false,
     transactions: false,
     journal: false,
     streams: false,

@@ -10,6 +10,8 @@ import type { WorldOptions } from './world.js'
 /** What makes a content too large for one item of a world of small items. */
 const PADDING = '.'.repeat(90)
 
+const REMOVED_AMONG_OTHERS = 0.2
+
 export interface ActorParts {
   readonly name: string
   /** Of the resources. */
@@ -40,7 +42,7 @@ export class Actor {
       await this.#act(collection, id).catch((error: unknown) => {
         scene.scheduler.note(`${id}: FAILED: ${String(error)}`)
         if (
-          (scene.commits.has(id) || scene.commits.has(id + PADDING)) &&
+          this.#texts(id).some((text) => scene.commits.has(text)) &&
           !process.isDead &&
           saysNothingWritten(error)
         )
@@ -59,7 +61,10 @@ export class Actor {
     const info = this.#it.storage.info(collection, scheduler.pick(this.#it.names))
     const dice = scheduler.random()
     if (dice < read) return asRole('reader', () => this.#read(info, id))
-    if (dice < read + write) return asRole('writer', () => this.#put(info, id))
+    if (dice < read + write) {
+      const isOfAll = scheduler.chance(this.#it.options.together)
+      return asRole('writer', () => (isOfAll ? this.#writeAll(collection, id) : this.#put(info, id)))
+    }
     if (dice < read + write + remove) return asRole('writer', () => this.#remove(info, id))
     return asRole('lister', () => this.#list(collection, id))
   }
@@ -78,18 +83,43 @@ export class Actor {
     const { history, options, scene, storage } = this.#it
     const { scheduler } = scene
     const text = scheduler.chance(options.largeContents) ? id + PADDING : id
-    const etag = this.#lastSeen.get(info.resource ?? '')
-    const condition = scheduler.chance(options.conditions)
-      ? etag === undefined
-        ? { ifNoneMatch: '*' as const }
-        : { ifMatch: etag }
-      : {}
+    const condition = this.#condition(info)
     scheduler.note(`${id}: WRITES ${info.resource} ${JSON.stringify(condition)}`)
     const before = this.#it.unconfirmed()
     const { created, version } = await history.put(storage, info, text, condition)
     if (!created) scene.later.add(version)
     this.#told(version, before)
     scheduler.note(`${id}: WROTE ${info.resource}, version ${version}`)
+  }
+
+  /** Every resource, in one transaction: mostly written, sometimes removed. */
+  async #writeAll(collection: string, id: string): Promise<void> {
+    const { history, names, scene, storage } = this.#it
+    const { scheduler } = scene
+    const writes = names.map((name) => {
+      const info = storage.info(collection, name)
+      const text = scheduler.chance(REMOVED_AMONG_OTHERS) ? undefined : `${id}/${name}`
+      return { info, text, ...this.#condition(info) }
+    })
+    scheduler.note(`${id}: WRITES ALL: ${writes.map(({ text }) => text ?? 'removal').join(' ')}`)
+    const before = this.#it.unconfirmed()
+    const results = await history.writeMany(storage, writes)
+    for (const { created, emptied, version } of results) {
+      if (!created && !emptied) scene.later.add(version)
+      this.#told(version, before)
+    }
+    scheduler.note(`${id}: WROTE ALL, versions ${results.map(({ version }) => version).join(' ')}`)
+  }
+
+  #condition({ resource = '' }: ResourceInfo): { ifMatch?: string; ifNoneMatch?: '*' } {
+    if (!this.#it.scene.scheduler.chance(this.#it.options.conditions)) return {}
+    const etag = this.#lastSeen.get(resource)
+    return etag === undefined ? { ifNoneMatch: '*' } : { ifMatch: etag }
+  }
+
+  /** What an operation may have written. */
+  #texts(id: string): string[] {
+    return [id, id + PADDING, ...this.#it.names.map((name) => `${id}/${name}`)]
   }
 
   async #remove(info: ResourceInfo, id: string): Promise<void> {

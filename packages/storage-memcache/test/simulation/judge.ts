@@ -35,7 +35,8 @@ export function judge(history: HistoryRecorder, scene: Scene, options: WorldOpti
   forget(collections, scene.unconfirmed)
   forget(registers, scene.unconfirmed)
   const isPromised = ({ kind, key }: Violation) =>
-    kind !== 'back' || (scene.unanswered === 0 && !scene.outsiders.areActive && !key.startsWith('c/'))
+    (kind !== 'back' && kind !== 'split') ||
+    (scene.unanswered === 0 && !scene.outsiders.areActive && !key.startsWith('c/'))
   return [...scene.findings, ...history.violations().filter(isPromised)]
 }
 

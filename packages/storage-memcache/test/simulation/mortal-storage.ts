@@ -25,6 +25,10 @@ export class MortalStorage extends ForwardingStorage {
     return this.#whileAlive(super.removeContent(...args))
   }
 
+  override writeMany(...args: Parameters<Storage['writeMany']>): ReturnType<Storage['writeMany']> {
+    return this.#whileAlive(super.writeMany(...args))
+  }
+
   override ls(...args: Parameters<Storage['ls']>): ReturnType<Storage['ls']> {
     return this.#whileAlive(super.ls(...args))
   }

@@ -1,7 +1,10 @@
 import type {
+  CallOptions,
   ExistsOptions,
   Parts,
+  PendingWrite,
   ResourceInfo,
+  ResourceWrite,
   Storage,
   WriteOptions,
   WriteResult,
@@ -210,6 +213,32 @@ export class NoVersionsInLogs extends ForwardingCache {
 export class HookOutside extends ForwardingStorage {
   override async put(info: ResourceInfo, parts: Parts, options?: WriteOptions): Promise<WriteResult> {
     return super.put(info, parts, await withoutHook(info, options))
+  }
+}
+
+/** Several resources are written in as many transactions. */
+export class OneAfterTheOther extends ForwardingStorage {
+  override async writeMany(writes: readonly ResourceWrite[], options?: CallOptions): Promise<WriteResult[]> {
+    const results: WriteResult[] = []
+    for (const write of writes) results.push(...(await super.writeMany([write], options)))
+    return results
+  }
+}
+
+/** Only the first hook, and so its marks, comes before the commit. */
+export class FirstMarkOnly extends ForwardingStorage {
+  override async writeMany(writes: readonly ResourceWrite[], options?: CallOptions): Promise<WriteResult[]> {
+    const late: (() => unknown)[] = []
+    const put = writes.map((write, i) => {
+      const { transaction } = write
+      if (i === 0 || transaction === undefined) return write
+      const beforeCommit = async (pending: PendingWrite) =>
+        void late.push(() => transaction.beforeCommit(pending))
+      return { ...write, transaction: { journal: transaction.journal, beforeCommit } }
+    })
+    const results = await super.writeMany(put, options)
+    await Promise.all(late.map((call) => call()))
+    return results
   }
 }
 

@@ -1,12 +1,15 @@
 import {
+  type CallOptions,
   type ExistsOptions,
   type JournalRow,
   OutcomeUnknownError,
   type Parts,
   type ReadManyOptions,
   type ResourceInfo,
+  type ResourceWrite,
   StorageError,
   type StoredPart,
+  type TransactionHook,
   type UnsettledOptions,
   type WriteOptions,
   type WriteResult,
@@ -82,8 +85,7 @@ export class SimStorage extends ForwardingStorage {
   }
 
   override put(info: ResourceInfo, parts: Parts, options?: WriteOptions): Promise<WriteResult> {
-    const text = parts.content instanceof Uint8Array ? Buffer.from(parts.content).toString() : undefined
-    return this.#write(info, text, options, (own) => super.put(info, parts, own))
+    return this.#write(info, textOf(parts.content), options, (own) => super.put(info, parts, own))
   }
 
   override putContent(info: ResourceInfo, content: Uint8Array, options?: WriteOptions): Promise<WriteResult> {
@@ -92,6 +94,25 @@ export class SimStorage extends ForwardingStorage {
 
   override removeContent(info: ResourceInfo, options?: WriteOptions): Promise<WriteResult> {
     return this.#write(info, undefined, options, (own) => super.removeContent(info, own))
+  }
+
+  override async writeMany(writes: readonly ResourceWrite[], options?: CallOptions): Promise<WriteResult[]> {
+    const { scheduler } = this.#scene
+    await this.#step('begin')
+    const done = new Map<string, Pending>()
+    const gated = writes.map((write) => {
+      const beforeCommit = async (pending: Pending) => {
+        await this.#passHook(write.transaction, pending)
+        done.set(this.#options.keyOf(write.info), pending)
+      }
+      return { ...write, transaction: { journal: write.transaction?.journal, beforeCommit } }
+    })
+    const results = await super.writeMany(gated, options)
+    for (const write of writes) {
+      const pending = done.get(this.#options.keyOf(write.info))
+      if (pending !== undefined) this.#noteCommit(write.info, textOf(write.content), pending)
+    }
+    return this.#answer(results)
   }
 
   override async unsettled(
@@ -139,31 +160,44 @@ export class SimStorage extends ForwardingStorage {
     options: WriteOptions | undefined,
     write: (options: WriteOptions) => Promise<WriteResult>,
   ): Promise<WriteResult> {
-    const { scheduler } = this.#scene
     await this.#step('begin')
     const transaction = {
       journal: options?.transaction?.journal,
       beforeCommit: async (pending: Pending) => {
-        const terms = await this.#orDead(options?.transaction?.beforeCommit(pending))
-        if (scheduler.chance(this.#options.slowTransactions))
-          await this.#orDead(scheduler.sleep(1_000 + scheduler.random() * 12_000))
-        // A database rolls back what a process leaves open when it dies.
-        await this.#orDead(scheduler.step('', this.#process))
-        if (this.#process.isDead || scheduler.chance(this.#options.rollbacks))
-          throw new Rollback('rolled back')
-        if (scheduler.chance(this.#options.lostCommits / 2))
-          throw new OutcomeUnknownError('No answer came to the commit, which failed')
-        if (scheduler.nowMs >= (terms?.commitBefore ?? Infinity))
-          throw new StorageError('E_TIMEOUT', 'The transaction outlived the time it was given')
-        this.#visit('database: commit', info)
-        scheduler.note(`${this.#process.name}: database: commit ${info.resource} as ${pending.version}`)
-        this.#scene.committed.set(this.#options.keyOf(info), pending)
-        if (text !== undefined) this.#scene.commits.set(text, pending.version)
+        await this.#passHook(options?.transaction, pending)
+        this.#noteCommit(info, text, pending)
       },
     }
-    const written = await write({ ...options, transaction })
+    return this.#answer(await write({ ...options, transaction }))
+  }
+
+  /** What can happen between a change and its commit. */
+  async #passHook(hook: TransactionHook | undefined, pending: Pending): Promise<void> {
+    const { scheduler } = this.#scene
+    const terms = await this.#orDead(hook?.beforeCommit(pending))
+    if (scheduler.chance(this.#options.slowTransactions))
+      await this.#orDead(scheduler.sleep(1_000 + scheduler.random() * 12_000))
+    // A database rolls back what a process leaves open when it dies.
+    await this.#orDead(scheduler.step('', this.#process))
+    if (this.#process.isDead || scheduler.chance(this.#options.rollbacks)) throw new Rollback('rolled back')
+    if (scheduler.chance(this.#options.lostCommits / 2))
+      throw new OutcomeUnknownError('No answer came to the commit, which failed')
+    if (scheduler.nowMs >= (terms?.commitBefore ?? Infinity))
+      throw new StorageError('E_TIMEOUT', 'The transaction outlived the time it was given')
+  }
+
+  #noteCommit(info: ResourceInfo, text: string | undefined, pending: Pending): void {
+    this.#visit('database: commit', info)
+    this.#scene.scheduler.note(
+      `${this.#process.name}: database: commit ${info.resource} as ${pending.version}`,
+    )
+    this.#scene.committed.set(this.#options.keyOf(info), pending)
+    if (text !== undefined) this.#scene.commits.set(text, pending.version)
+  }
+
+  async #answer<T>(written: T): Promise<T> {
     this.lastStep = 'database: commit'
-    if (scheduler.chance(this.#options.lostCommits)) {
+    if (this.#scene.scheduler.chance(this.#options.lostCommits)) {
       await this.#step('commit without an answer')
       throw new OutcomeUnknownError('No answer came to the commit')
     }
@@ -200,6 +234,10 @@ export class SimStorage extends ForwardingStorage {
     })
     return Promise.race([work ?? Promise.resolve(undefined), rolledBack])
   }
+}
+
+function textOf(content: unknown): string | undefined {
+  return content instanceof Uint8Array ? Buffer.from(content).toString() : undefined
 }
 
 /** Nothing was written. */

@@ -1,3 +1,4 @@
+import type { Storage } from '@larder/storage-core'
 import type { Cache } from '@larder/storage-memcache'
 import { naiveStorage } from '../support/naive-storages.js'
 import type { Finding } from './judge.js'
@@ -15,6 +16,17 @@ const through =
   (wrap: (cache: Cache) => Cache): WorldOptions['make'] =>
   (storage, cache, environment, protocol) =>
     PROXY(storage, wrap(cache), environment, protocol)
+
+const over =
+  (wrap: (storage: Storage) => Storage): WorldOptions['make'] =>
+  (storage, cache, environment, protocol) =>
+    PROXY(wrap(storage), cache, environment, protocol)
+
+/** Every write is of all resources. */
+const ALL_AT_ONCE: WorldOptions = {
+  ...CALM,
+  ...{ conditions: 0, together: 1, mix: { read: 0.7, write: 0.3, remove: 0 } },
+}
 
 /** All want the same. */
 const HOT: WorldOptions = {
@@ -46,8 +58,7 @@ export const variants: Readonly<Record<string, Variant>> = {
   'mark outside the row lock': {
     world: {
       ...HOT,
-      make: (storage, cache, environment, protocol) =>
-        PROXY(new omissions.HookOutside(storage), cache, environment, protocol),
+      make: over((storage) => new omissions.HookOutside(storage)),
     },
     found: ['stale'],
   },
@@ -55,8 +66,7 @@ export const variants: Readonly<Record<string, Variant>> = {
     world: {
       ...LISTING,
       ...{ processes: 4, resources: 1, evictions: 1, mix: { read: 0, write: 0.35, remove: 0.3 } },
-      make: (storage, cache, environment, protocol) =>
-        PROXY(new omissions.NoLookBehind(storage), cache, environment, protocol),
+      make: over((storage) => new omissions.NoLookBehind(storage)),
     },
     found: ['stale'],
   },
@@ -106,17 +116,23 @@ export const variants: Readonly<Record<string, Variant>> = {
     world: {
       ...CALM,
       ...{ outsiders: 0.2 },
-      make: (storage, cache, environment, protocol) =>
-        PROXY(new omissions.NoRelay(storage), cache, environment, protocol),
+      make: over((storage) => new omissions.NoRelay(storage)),
     },
     found: ['not healed'],
+  },
+  'one after the other instead of together': {
+    world: { ...ALL_AT_ONCE, make: over((storage) => new omissions.OneAfterTheOther(storage)) },
+    found: ['split'],
+  },
+  'only the first of several is marked': {
+    world: { ...ALL_AT_ONCE, make: over((storage) => new omissions.FirstMarkOnly(storage)) },
+    found: ['split', 'stale'],
   },
   'no relay': {
     world: {
       ...CALM,
       ...{ processes: 4, crashes: 0.1 },
-      make: (storage, cache, environment, protocol) =>
-        PROXY(new omissions.NoRelay(storage), cache, environment, protocol),
+      make: over((storage) => new omissions.NoRelay(storage)),
     },
     found: ['not healed'],
   },

@@ -53,6 +53,8 @@ export interface WorldOptions {
   readonly waits: number
   /** How likely a write has a precondition. */
   readonly conditions: number
+  /** How likely a write is one of all resources, in one transaction. */
+  readonly together: number
   readonly rollbacks: number
   readonly slowTransactions: number
   readonly lostCommits: number
@@ -100,6 +102,7 @@ export const CALM: WorldOptions = Object.freeze({
   outsiders: 0,
   waits: 0,
   conditions: 0.15,
+  together: 0,
   rollbacks: 0.05,
   slowTransactions: 0,
   lostCommits: 0,

@@ -24,6 +24,13 @@ const GRACE = Object.freeze({
 })
 const WRITING = Object.freeze({ read: 0.5, write: 0.32, remove: 0.1 })
 
+/** Most writes are of several resources. */
+const TOGETHER = Object.freeze({
+  conditions: 0.1,
+  together: 0.7,
+  mix: { read: 0.6, write: 0.25, remove: 0.05 },
+})
+
 /** Every world in which the library must keep its promises. */
 export const worlds: Readonly<Record<string, WorldOptions>> = {
   'nothing fails': CALM,
@@ -67,6 +74,22 @@ export const worlds: Readonly<Record<string, WorldOptions>> = {
     ...SMALL_ITEMS,
     ...{ processes: 4, servers: 2, evictions: 0.15, restarts: 0.03, crashes: 0.03, stops: 0.05 },
     ...{ outages: 0.05, losses: 0.03, slowTransactions: 0.1, lostCommits: 0.05 },
+  },
+  'several are written together': { ...CALM, ...TOGETHER, evictions: 0.2 },
+  'several are written together, over connections': { ...WIRE, ...TOGETHER, evictions: 0.1, losses: 0.05 },
+  'several are written together, and everything fails': {
+    ...HOURS,
+    ...TOGETHER,
+    ...{
+      processes: 4,
+      resources: 3,
+      operations: 8,
+      servers: 2,
+      evictions: 0.15,
+      restarts: 0.03,
+      crashes: 0.03,
+    },
+    ...{ stops: 0.05, outages: 0.05, losses: 0.03, slowTransactions: 0.1, lostCommits: 0.05 },
   },
   'no transactions': { ...CALM, transactions: false },
   'no transactions, and everything but death': {

@@ -1,4 +1,4 @@
-import { abortable, type PartChange, StorageError } from '@larder/storage-core'
+import { abortable, type PartChange, StorageError, type WriteRequest } from '@larder/storage-core'
 import { type Bodies, KEPT_AFTER } from './bodies.js'
 import type { Settings } from '../options.js'
 
@@ -8,19 +8,65 @@ export type TakenContent =
   | { readonly bytes: Uint8Array; readonly size: number; readonly body?: undefined }
   | { readonly body: number; readonly size: number; readonly bytes?: undefined }
 
-/** Takes in what is to become the content. What does not fit in a row is stored, chunk by chunk, as it comes. */
-export async function takeContent(
+/** A write whose streams have been read. */
+export interface TakenWrite {
+  readonly request: WriteRequest
+  readonly content: TakenContent | undefined
+  readonly metadata: 'remove' | Uint8Array | undefined
+}
+
+/** Takes in what several requests bring, one after the other. What was stored is dropped where one of them fails. */
+export async function takeWrites(
+  requests: readonly WriteRequest[],
+  bodies: Bodies,
+  settings: Settings,
+  signal: AbortSignal | undefined,
+): Promise<TakenWrite[]> {
+  const taken: TakenWrite[] = []
+  try {
+    for (const request of requests) {
+      const { content, metadata } = request.changes
+      const stored = content && (await takeContent(content, bodies, settings, signal, bodiesOf(taken)))
+      taken.push({ request, content: stored, metadata: undefined })
+      if (metadata === undefined) continue
+      const described = await takeMetadata(metadata, settings, signal)
+      taken.splice(-1, 1, { request, content: stored, metadata: described })
+    }
+    return taken
+  } catch (error) {
+    await discardWrites(taken, bodies)
+    throw error
+  }
+}
+
+/** Of writes that were given up. Never rejects. */
+export async function discardWrites(taken: readonly TakenWrite[], bodies: Bodies): Promise<void> {
+  for (const body of bodiesOf(taken)) await bodies.discard(body)
+}
+
+function bodiesOf(taken: readonly TakenWrite[]): number[] {
+  return taken.flatMap(({ content }) =>
+    typeof content === 'object' && content.body !== undefined ? [content.body] : [],
+  )
+}
+
+/**
+ * Takes in what is to become the content. What does not fit in a row is stored, chunk by chunk, as it comes. Bodies that
+ * came `earlier` are kept meanwhile.
+ */
+async function takeContent(
   change: PartChange,
   bodies: Bodies,
   settings: Settings,
   signal: AbortSignal | undefined,
+  earlier: readonly number[],
 ): Promise<TakenContent> {
   if (change === 'remove') return change
   if ('bytes' in change && change.bytes.length <= settings.inlineMaxBytes) {
     // A transaction that is repeated must not write what the caller has changed since.
     return { bytes: Buffer.from(change.bytes), size: change.bytes.length }
   }
-  const upload = new Upload(bodies, settings, signal)
+  const upload = new Upload(bodies, earlier, settings, signal)
   const pieces = piecesOf(change, settings, () => upload.keep(), signal)
   try {
     return await takePieces(pieces, upload, settings)
@@ -48,7 +94,7 @@ async function takePieces(
 }
 
 /** All of the metadata, which is stored in the row whatever its size. */
-export async function takeMetadata(
+async function takeMetadata(
   change: PartChange,
   { metadataMaxBytes }: Settings,
   signal: AbortSignal | undefined,
@@ -71,6 +117,7 @@ export async function takeMetadata(
 /** A body that is being stored; there is none before the first piece. */
 class Upload {
   readonly #bodies: Bodies
+  readonly #earlier: readonly number[]
   readonly #keepEveryMs: number
   readonly #signal: AbortSignal | undefined
   #body: number | undefined
@@ -78,15 +125,21 @@ class Upload {
   #size = 0
   #keptAt = 0
 
-  constructor(bodies: Bodies, { streamPauseMs }: Settings, signal: AbortSignal | undefined) {
+  constructor(
+    bodies: Bodies,
+    earlier: readonly number[],
+    { streamPauseMs }: Settings,
+    signal: AbortSignal | undefined,
+  ) {
     this.#bodies = bodies
+    this.#earlier = earlier
     this.#keepEveryMs = streamPauseMs * KEPT_AFTER
     this.#signal = signal
   }
 
   async store(piece: Uint8Array): Promise<void> {
     if (this.#body === undefined) {
-      this.#keptAt = performance.now()
+      if (this.#earlier.length === 0) this.#keptAt = performance.now()
       this.#body = await this.#bodies.begin(this.#signal)
     }
     await this.#bodies.append(this.#body, this.#seq++, piece, this.#signal)
@@ -96,9 +149,10 @@ class Upload {
 
   /** Puts off the expiry, now and then. A stream that is slow may take long to fill a piece. */
   async keep(): Promise<void> {
+    const kept = this.#body === undefined ? this.#earlier : [...this.#earlier, this.#body]
     const now = performance.now()
-    if (this.#body === undefined || now - this.#keptAt < this.#keepEveryMs) return
-    await this.#bodies.keep(this.#body, this.#signal)
+    if (kept.length === 0 || now - this.#keptAt < this.#keepEveryMs) return
+    for (const body of kept) await this.#bodies.keep(body, this.#signal)
     this.#keptAt = now
   }
 

@@ -29,7 +29,7 @@ import type { ConnectionSource } from '../connections/source.js'
 import { SYSTEMS } from '../connections/watched.js'
 import { ChangeLog } from '../change-log.js'
 import { Containers } from './containers.js'
-import { takeContent, takeMetadata } from './content-intake.js'
+import { discardWrites, type TakenWrite, takeWrites } from './content-intake.js'
 import { Journal } from '../journal.js'
 import { Listing } from './listing.js'
 import type { Settings, SqlOptions } from '../options.js'
@@ -37,7 +37,7 @@ import { unsettledOutside } from './outside-changes.js'
 import { Reader } from './reader.js'
 import { isCollision } from '../sql-errors.js'
 import type { TablePaths } from '../tables.js'
-import { type WriteJob, Writer } from './writer.js'
+import { Writer } from './writer.js'
 
 const FIRST_PAUSE_MS = 2
 const LONGEST_PAUSE_MS = 100
@@ -47,6 +47,7 @@ export class SqlDriver implements StorageDriver {
   readonly supports: StorageFeatures = Object.freeze({
     durable: true,
     atomicParts: true,
+    atomicMany: true,
     transactions: true,
     journal: true,
     streams: true,
@@ -106,31 +107,32 @@ export class SqlDriver implements StorageDriver {
     return this.#reader.open(info, signal)
   }
 
-  async write(request: WriteRequest, { signal }: DriverCall): Promise<WriteResult> {
-    const { info, changes, conditions } = request
-    if (streams(request) && PART_NAMES.some((part) => conditions[part] !== undefined)) {
-      // Decided with the row locked; but what cannot come to be need not be stored before.
-      const versions = await this.#reader.versions(info, signal)
-      assertConditions(info, conditions, (part) => versions[part])
-    }
-    if (!removesOnly(request)) await this.#containers.make(info.collection, signal)
-    const content =
-      changes.content && (await takeContent(changes.content, this.#bodies, this.#settings, signal))
+  async write(request: WriteRequest, call: DriverCall): Promise<WriteResult> {
+    const [result] = await this.writeMany([request], call)
+    if (result === undefined) throw new StorageError('E_STORAGE_UNAVAILABLE', 'The write has no result')
+    return result
+  }
+
+  async writeMany(requests: readonly WriteRequest[], { signal }: DriverCall): Promise<WriteResult[]> {
+    for (const request of requests) await this.#judgeEarly(request, signal)
+    for (const collection of writtenCollections(requests)) await this.#containers.make(collection, signal)
+    const taken = await takeWrites(requests, this.#bodies, this.#settings, signal)
     try {
-      const metadata = changes.metadata && (await takeMetadata(changes.metadata, this.#settings, signal))
-      const result = await this.#writeRepeatedly({ request, content, metadata, signal })
+      const results = await this.#writeRepeatedly(taken, signal)
       this.#sweeper.poke()
-      return result
+      return results
     } catch (error) {
-      if (
-        typeof content === 'object' &&
-        content.body !== undefined &&
-        !isStorageError(error, 'E_OUTCOME_UNKNOWN')
-      ) {
-        await this.#bodies.discard(content.body)
-      }
+      if (!isStorageError(error, 'E_OUTCOME_UNKNOWN')) await discardWrites(taken, this.#bodies)
       throw error
     }
+  }
+
+  /** Conditions are decided with the row locked; but what cannot come to be need not be stored before. */
+  async #judgeEarly(request: WriteRequest, signal: AbortSignal | undefined): Promise<void> {
+    const { info, conditions } = request
+    if (!streams(request) || PART_NAMES.every((part) => conditions[part] === undefined)) return
+    const versions = await this.#reader.versions(info, signal)
+    assertConditions(info, conditions, (part) => versions[part])
   }
 
   containerExists(collection: string, { signal }: DriverCall): Promise<boolean> {
@@ -182,21 +184,26 @@ export class SqlDriver implements StorageDriver {
     await this.#source.close()
   }
 
-  async #writeRepeatedly(job: WriteJob): Promise<WriteResult> {
-    const { key, collection } = job.request.info
+  async #writeRepeatedly(
+    jobs: readonly TakenWrite[],
+    signal: AbortSignal | undefined,
+  ): Promise<WriteResult[]> {
+    const requests = jobs.map(({ request }) => request)
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.#source.write((connection) => this.#writer.run(connection, job), job.signal)
+        return await this.#source.write((connection) => this.#writer.run(connection, jobs, signal), signal)
       } catch (error) {
         if (!isCollision(error)) throw error
         if (attempt >= this.#settings.attempts) {
           const message = `The write collided with others ${attempt} times`
-          throw new StorageError('E_CONFLICT', message, { key, cause: error })
+          throw new StorageError('E_CONFLICT', message, { key: requests[0]?.info.key, cause: error })
         }
       }
       await sleep(Math.min(FIRST_PAUSE_MS * 2 ** attempt, LONGEST_PAUSE_MS) * Math.random())
-      throwIfAborted(job.signal, key)
-      if (!removesOnly(job.request)) await this.#containers.makeAgain(collection, job.signal)
+      throwIfAborted(signal, requests[0]?.info.key)
+      for (const collection of writtenCollections(requests)) {
+        await this.#containers.makeAgain(collection, signal)
+      }
     }
   }
 }
@@ -206,6 +213,11 @@ function streams({ changes }: WriteRequest): boolean {
     const change = changes[part]
     return typeof change === 'object' && 'stream' in change
   })
+}
+
+/** Collections that must be there. */
+function writtenCollections(requests: readonly WriteRequest[]): Set<string> {
+  return new Set(requests.filter((request) => !removesOnly(request)).map(({ info }) => info.collection))
 }
 
 function removesOnly({ changes }: WriteRequest): boolean {

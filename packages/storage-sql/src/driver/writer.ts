@@ -1,24 +1,23 @@
 import {
   assertConditions,
+  compareNames,
   etagOf,
   isStorageError,
   OutcomeUnknownError,
   PART_NAMES,
   type PartName,
   type PendingWrite,
-  StorageError,
   throwIfAborted,
-  type TransactionHook,
-  untilAborted,
   type WriteRequest,
   type WriteResult,
 } from '@larder/storage-core'
 import type { Bodies } from './bodies.js'
 import type { Clock } from '../clock.js'
 import type { Connection } from '../connections/connection.js'
-import type { TakenContent } from './content-intake.js'
+import type { TakenWrite } from './content-intake.js'
 import { numberOf, type Statement, statement, type Value } from '../dialects/statement.js'
 import type { Journal } from '../journal.js'
+import { callHooks, type HookCall, tooLate } from './hooks.js'
 import type { Settings } from '../options.js'
 import {
   contentColumns,
@@ -32,21 +31,15 @@ import {
 import { collision, isConnectionLost, isInDoubt, staleConnection } from '../sql-errors.js'
 import type { TablePaths } from '../tables.js'
 
-/** What a write does, once its streams have been read. */
-export interface WriteJob {
-  readonly request: WriteRequest
-  readonly content: TakenContent | undefined
-  readonly metadata: 'remove' | Uint8Array | undefined
-  readonly signal: AbortSignal | undefined
-}
-
 interface Plan {
+  readonly job: TakenWrite
+  readonly before: LockedRow | undefined
   readonly pending: PendingWrite
   readonly modifiedUs: number
   readonly change: Statement
 }
 
-/** Runs the transaction of a write, once. */
+/** Runs the transaction of one write or of several, once. */
 export class Writer {
   readonly #tables: TablePaths
   readonly #journal: Journal
@@ -63,40 +56,64 @@ export class Writer {
     this.#settings = settings
   }
 
-  /** Rejects with an error that `isCollision` or `isStale` where it may be repeated. */
-  async run(connection: Connection, job: WriteJob): Promise<WriteResult> {
+  /**
+   * Resolves to the results in the order of the jobs. Rejects with an error that `isCollision` or `isStale` where it may
+   * be repeated.
+   */
+  async run(
+    connection: Connection,
+    jobs: readonly TakenWrite[],
+    signal: AbortSignal | undefined,
+  ): Promise<WriteResult[]> {
     const deadline = performance.now() + this.#settings.transactionTimeoutMs
+    const key = keyOf(jobs)
     try {
-      const before = await this.#lock(connection, job)
-      assertConditions(job.request.info, job.request.conditions, (part) => before?.versions[part])
-      const plan = this.#plan(connection, job, before)
-      if (plan === undefined) {
+      const rows = await this.#lock(connection, jobs)
+      for (const [i, { request }] of jobs.entries())
+        assertConditions(request.info, request.conditions, (part) => rows[i]?.versions[part])
+      const plans = jobs.map((job, i) => this.#plan(connection, job, rows[i]))
+      const changing = plans.filter((plan) => plan !== undefined)
+      if (changing.length === 0) {
         await connection.rollback()
-        return unchanged(this.#clock())
+        return jobs.map(() => unchanged(this.#clock()))
       }
-      const journalId = await this.#change(connection, job, before, plan)
-      const commitBefore = await this.#callHook(job, plan.pending, deadline)
-      await this.#commit(connection, job, commitBefore)
-      return resultOf(plan, journalId)
+      const journalIds = await this.#change(connection, changing)
+      const commitBefore = await callHooks(changing.map(callOf), signal, deadline)
+      await this.#commit(connection, key, signal, commitBefore)
+      return plans.map((plan) =>
+        plan === undefined ? unchanged(this.#clock()) : resultOf(plan, journalIds.get(plan)),
+      )
     } catch (error) {
       await connection.rollback()
       throw error
     }
   }
 
-  async #lock(connection: Connection, { request }: WriteJob): Promise<LockedRow | undefined> {
-    const { collection } = request.info
-    const select = selectForWrite(this.#tables, collection, nameOf(request), connection.dialect.forUpdate)
+  /** All writers lock in the same order, so that none of two waits for the other. */
+  async #lock(
+    connection: Connection,
+    jobs: readonly TakenWrite[],
+  ): Promise<readonly (LockedRow | undefined)[]> {
+    const { forUpdate } = connection.dialect
+    const order = [...jobs].sort(compareWrites)
+    const [first, ...rest] = order.map(({ request }) =>
+      selectForWrite(this.#tables, request.info.collection, nameOf(request), forUpdate),
+    )
+    if (first === undefined) throw new TypeError('There is nothing to write')
     try {
-      const [outcome] = await connection.begin(select)
-      const row = outcome?.rows[0]
-      return row && lockedRow(row)
+      const outcomes = [...(await connection.begin(first))]
+      if (rest.length > 0) outcomes.push(...(await connection.runAll(rest)))
+      const found = new Map(order.map((job, i) => [job, outcomes[i]?.rows[0]]))
+      return jobs.map((job) => {
+        const row = found.get(job)
+        return row && lockedRow(row)
+      })
     } catch (error) {
       throw isStorageError(error) && isConnectionLost(error) ? staleConnection(error) : error
     }
   }
 
-  #plan(connection: Connection, job: WriteJob, before: LockedRow | undefined): Plan | undefined {
+  #plan(connection: Connection, job: TakenWrite, before: LockedRow | undefined): Plan | undefined {
     const { info, changes } = job.request
     const written = PART_NAMES.filter((part) => changes[part] !== undefined && changes[part] !== 'remove')
     const removed = PART_NAMES.filter((part) => changes[part] === 'remove' && has(before, part))
@@ -121,11 +138,11 @@ export class Writer {
           )
         : updateRow(this.#tables, info.collection, nameOf(job.request), columns)
     const pending = { info, version, written, removed, created: !wasLive, emptied: wasLive && !live }
-    return { pending, modifiedUs, change }
+    return { job, before, pending, modifiedUs, change }
   }
 
   #columns(
-    { content, metadata }: WriteJob,
+    { content, metadata }: TakenWrite,
     version: number,
     modifiedUs: number,
     wasLive: number | undefined,
@@ -141,27 +158,39 @@ export class Writer {
     ])
   }
 
+  /** In the order of the locks, since new rows have none. Resolves to the rows of the journal. */
   async #change(
     connection: Connection,
-    { request, content }: WriteJob,
-    before: LockedRow | undefined,
-    { pending, change }: Plan,
-  ): Promise<string | undefined> {
-    const keys = request.transaction?.journal
-    const around = this.#journal.around(change, pending, keys)
-    const outcomes = await connection.runAll(around.statements)
-    const journaled = outcomes[around.journaled]
-    if (outcomes[around.changed]?.affected !== 1) {
-      if (before === undefined) await this.#learnFloor(connection)
-      throw collision('Another writer made the resource at the same time, or the collection is gone')
+    plans: readonly Plan[],
+  ): Promise<ReadonlyMap<Plan, string | undefined>> {
+    const sorted = [...plans].sort((a, b) => compareWrites(a.job, b.job))
+    const changes = sorted.map((plan) => {
+      const keys = plan.job.request.transaction?.journal
+      return { plan, ...this.#journal.around(plan.change, plan.pending, keys) }
+    })
+    const outcomes = await connection.runAll(changes.flatMap(({ statements }) => statements))
+    const journalIds = new Map<Plan, string | undefined>()
+    let start = 0
+    for (const { plan, statements, changed, journaled } of changes) {
+      if (outcomes[start + changed]?.affected !== 1) {
+        if (plan.before === undefined) await this.#learnFloor(connection)
+        throw collision('Another writer made the resource at the same time, or the collection is gone')
+      }
+      const row = journaled === -1 ? undefined : outcomes[start + journaled]
+      journalIds.set(plan, row && this.#journal.idOf(row))
+      start += statements.length
     }
+    for (const plan of plans) await this.#exchangeBodies(connection, plan)
+    return journalIds
+  }
+
+  async #exchangeBodies(connection: Connection, { job: { content }, before }: Plan): Promise<void> {
     if (typeof content === 'object' && content.body !== undefined) {
       await this.#bodies.adopt(connection, content.body)
     }
     if (content !== undefined && before?.contentBody !== undefined) {
       await this.#bodies.abandon(connection, before.contentBody)
     }
-    return journaled && this.#journal.idOf(journaled)
   }
 
   /** Where others deleted rows, new ones begin above all versions of before. */
@@ -172,16 +201,12 @@ export class Writer {
     this.#floor = Math.max(this.#floor, numberOf(rows[0]?.['version'] ?? 0))
   }
 
-  /** Resolves to the instant before which the commit must be sent. */
-  async #callHook({ request, signal }: WriteJob, pending: PendingWrite, deadline: number): Promise<number> {
-    const { info, transaction } = request
-    if (transaction === undefined) return deadline
-    const terms = await untilAborted(hookWithin(transaction, pending, deadline), signal, info.key)
-    return Math.min(deadline, terms?.commitBefore ?? Infinity)
-  }
-
-  async #commit(connection: Connection, { request, signal }: WriteJob, before: number): Promise<void> {
-    const { key } = request.info
+  async #commit(
+    connection: Connection,
+    key: string | undefined,
+    signal: AbortSignal | undefined,
+    before: number,
+  ): Promise<void> {
     throwIfAborted(signal, key)
     // Not the other way round: a hook's NaN is no deadline that is never reached.
     if (!(performance.now() < before)) throw tooLate(key)
@@ -197,26 +222,6 @@ export class Writer {
   }
 }
 
-async function hookWithin(
-  hook: TransactionHook,
-  pending: PendingWrite,
-  deadline: number,
-): ReturnType<TransactionHook['beforeCommit']> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
-    const told = 'The hook outlived the time of its transaction. Does it wait for its own storage?'
-    timer = setTimeout(
-      () => reject(tooLate(pending.info.key, told)),
-      Math.max(0, deadline - performance.now()),
-    )
-  })
-  try {
-    return await Promise.race([hook.beforeCommit(pending), late])
-  } finally {
-    clearTimeout(timer)
-  }
-}
-
 function has(row: LockedRow | undefined, part: PartName): boolean {
   return row?.versions[part] !== undefined
 }
@@ -226,8 +231,21 @@ function nameOf({ info }: WriteRequest): string {
   return info.resource
 }
 
-function tooLate(key: string, told = 'The transaction outlived the time it was given'): StorageError {
-  return new StorageError('E_TIMEOUT', told, { key })
+function callOf({ job, pending }: Plan): HookCall {
+  return { hook: job.request.transaction, pending }
+}
+
+/** What errors name. */
+function keyOf(jobs: readonly TakenWrite[]): string | undefined {
+  return jobs[0]?.request.info.key
+}
+
+/** By their names, which all writers know. */
+function compareWrites(a: TakenWrite, b: TakenWrite): number {
+  const [one, other] = [a.request.info, b.request.info]
+  return (
+    compareNames(one.collection, other.collection) || compareNames(one.resource ?? '', other.resource ?? '')
+  )
 }
 
 /** What removing nothing resolves to. */

@@ -24,6 +24,18 @@ export async function namesOf(storage: Storage, collection: string, ext?: string
   return [...(await storage.ls(collection, ext)).keys()]
 }
 
+/** That the collection has these members and no others, with these contents. */
+export async function assertContents(
+  storage: Storage,
+  collection: string,
+  contents: Readonly<Record<string, string>>,
+): Promise<void> {
+  assert.deepEqual(await namesOf(storage, collection), Object.keys(contents).sort())
+  for (const [name, text] of Object.entries(contents)) {
+    assert.equal(await contentOf(storage, storage.info(collection, name)), text)
+  }
+}
+
 export async function assertCode(
   answer: Promise<unknown>,
   ...codes: readonly StorageErrorCode[]

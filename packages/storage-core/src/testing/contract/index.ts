@@ -8,6 +8,8 @@ import { type ContractGroup, type ContractOptions, runGroup } from './harness.js
 import { histories } from './histories.js'
 import { journal } from './journal.js'
 import { listings } from './listings.js'
+import { manyWrites } from './many-writes.js'
+import { manyWritesAtOnce } from './many-writes-at-once.js'
 import { names } from './names.js'
 import { ownership } from './ownership.js'
 import { pages } from './pages.js'
@@ -37,6 +39,8 @@ export const storageContractGroups: readonly ContractGroup[] = Object.freeze([
   ownership,
   transactions,
   journal,
+  manyWrites,
+  manyWritesAtOnce,
   handles,
   histories,
   shutdown,

@@ -13,6 +13,8 @@ export interface WriteOperation extends Span {
   readonly value: string | undefined
   /** Undefined where the answer never came. */
   readonly version: number | undefined
+  /** The same for all writes of one `writeMany`. */
+  readonly unit?: number | undefined
 }
 
 /** A read of a history. */
@@ -50,9 +52,10 @@ export type CollectionOperation = MembershipOperation | ListingOperation
 /**
  * `stale`: shows what was overwritten before the read began. `back`: shows something older than an earlier read
  * showed. `unwritten`: shows what nobody had written yet. `torn`: shows other bytes than were written under that
- * version. `order`: a write has a version that is not above those seen before it began.
+ * version. `order`: a write has a version that is not above those seen before it began. `split`: of what was written
+ * together it shows less than an earlier read of another resource.
  */
-export type ViolationKind = 'stale' | 'back' | 'unwritten' | 'torn' | 'order'
+export type ViolationKind = 'stale' | 'back' | 'unwritten' | 'torn' | 'order' | 'split'
 
 /** What a history has that it must not have. */
 export interface Violation {

@@ -1,8 +1,9 @@
 import { isStorageError, type StorageErrorCode } from '../../errors.js'
 import type { ResourceInfo, StoredPart } from '../../resource.js'
-import type { Storage, WriteOptions, WriteResult } from '../../storage.js'
+import type { Preconditions, Storage, WriteOptions, WriteResult } from '../../storage.js'
 import { checkListings } from './check-listings.js'
 import { checkRegisters } from './check-registers.js'
+import { checkTogether } from './check-together.js'
 import type { CollectionOperation, RegisterOperation, Violation } from './operations.js'
 
 /** Rejections that say for sure that nothing was written. */
@@ -26,6 +27,7 @@ export class HistoryRecorder {
   readonly registers: RegisterOperation[] = []
   readonly collections: CollectionOperation[] = []
   readonly #now: () => number
+  #units = 0
 
   /** `now` must be one clock for all histories that are judged together. Default: a counter of this recorder's. */
   constructor(now?: () => number) {
@@ -46,6 +48,20 @@ export class HistoryRecorder {
     return this.#write(info, undefined, () => storage.removeContent(info, options))
   }
 
+  /** Puts texts, or removes where there is none, in one step. */
+  async writeMany(
+    storage: Storage,
+    writes: readonly (Preconditions & { readonly info: ResourceInfo; readonly text: string | undefined })[],
+  ): Promise<WriteResult[]> {
+    const unit = ++this.#units
+    const given = writes.map(({ text, ...write }) => ({ ...write, content: text ?? null }))
+    const record = (start: number, end: number | undefined, results: readonly WriteResult[] = []) => {
+      for (const [i, { info, text }] of writes.entries())
+        this.#record(info, text, start, end, results[i], unit)
+    }
+    return this.#recorded(() => storage.writeMany(given), record)
+  }
+
   async get(storage: Storage, info: ResourceInfo): Promise<StoredPart | undefined> {
     const start = this.#now()
     const part = await storage.getContent(info).catch(ifMissing)
@@ -63,22 +79,34 @@ export class HistoryRecorder {
 
   /** Everything that is wrong with what was recorded. */
   violations(): readonly Violation[] {
-    return [...checkRegisters(this.registers), ...checkListings(this.collections)]
+    return [
+      ...checkRegisters(this.registers),
+      ...checkTogether(this.registers),
+      ...checkListings(this.collections),
+    ]
   }
 
-  async #write(
+  #write(
     info: ResourceInfo,
     value: string | undefined,
     work: () => Promise<WriteResult>,
   ): Promise<WriteResult> {
+    return this.#recorded(work, (start, end, result) => this.#record(info, value, start, end, result))
+  }
+
+  /** `record` is given no end and no result where it is not known whether the write happened. */
+  async #recorded<T>(
+    work: () => Promise<T>,
+    record: (start: number, end: number | undefined, result: T | undefined) => void,
+  ): Promise<T> {
     const start = this.#now()
     try {
       const result = await work()
-      this.#record(info, value, start, this.#now(), result)
+      record(start, this.#now(), result)
       return result
     } catch (error) {
       const happened = !(error instanceof TypeError || error instanceof RangeError || isHarmless(error))
-      if (happened) this.#record(info, value, start, undefined, undefined)
+      if (happened) record(start, undefined, undefined)
       throw error
     }
   }
@@ -89,6 +117,7 @@ export class HistoryRecorder {
     start: number,
     end: number | undefined,
     result: WriteResult | undefined,
+    unit?: number,
   ): void {
     const key = nameOf(info)
     if (end !== undefined && result?.changed === false) {
@@ -96,7 +125,8 @@ export class HistoryRecorder {
       return
     }
     const version = result?.version
-    this.registers.push({ kind: 'write', key, start, end, value, version })
+    const write = { kind: 'write', key, start, end, value, version } as const
+    this.registers.push(unit === undefined ? write : { ...write, unit })
     const { collection, resource = '' } = info
     const kind = value === undefined ? 'remove' : 'add'
     this.collections.push({ kind, collection, name: resource, start, end, version })

@@ -1,0 +1,188 @@
+import {
+  CacheUnavailableError,
+  type CommitTerms,
+  isStorageError,
+  type KeyGenerator,
+  PART_NAMES,
+  type PartName,
+  type PendingWrite,
+  type Storage,
+  type TransactionHook,
+  type WriteRequest,
+  type WriteResult,
+} from '@larder/storage-core'
+import type { StorageCounters } from './counters.js'
+import type { Environment } from '../environment.js'
+import type { MemberSet } from './member-set.js'
+import type { PartCache } from './part-cache.js'
+import type { PartReader } from './part-reader.js'
+import { settleAll, settleBoth } from './promises.js'
+import { changedKeys, headKey, NEWEST, partKey } from './proxy-keys.js'
+import { journalKeys } from './relay.js'
+import type { Settings } from './settings.js'
+import type { Settler } from './settler.js'
+import { Recorder } from './stream-recorder.js'
+import { WriteGuard } from './write-guard.js'
+
+export interface WriterParts {
+  readonly storage: Storage
+  readonly cache: PartCache
+  readonly reader: PartReader
+  readonly members: MemberSet
+  readonly settler: Settler
+  readonly settings: Settings
+  readonly env: Environment
+  readonly counters: StorageCounters
+  readonly keyOf: KeyGenerator
+  readonly namespace: string
+}
+
+/** Runs work when it is its turn, so that not all of many writes ask the cache at once. */
+export type InTurn = <T>(work: () => Promise<T>) => Promise<T>
+
+/** What was seen of the listing, and of other writers of the resource, while the write held its lock. */
+interface ListingView {
+  readonly generation: string | undefined
+  readonly isContested: boolean
+}
+
+const UNSEEN: ListingView = Object.freeze({ generation: undefined, isContested: true })
+
+/** The write of one resource with what the cache is told of it, from the lock to the acknowledgement. */
+export class GuardedWrite {
+  readonly request: WriteRequest
+  /** Keeps what passes by on its way to the storage. */
+  readonly recorder: Recorder
+  readonly #it: WriterParts
+  readonly #guard: WriteGuard
+  readonly #head: string
+  #listing: ListingView = UNSEEN
+
+  constructor(request: WriteRequest, parts: WriterParts) {
+    const { cache, settings, env, counters } = parts
+    this.request = request
+    this.recorder = new Recorder(request.changes, settings.maxCachedBytes)
+    this.#it = parts
+    this.#guard = new WriteGuard(cache, settings, env, counters)
+    this.#head = headKey(parts.keyOf, request.info.collection)
+  }
+
+  /** Sets the marks inside of the storage's transaction, with its row lock held. */
+  hook(inTurn: InTurn = (work) => work()): TransactionHook {
+    const { info, transaction } = this.request
+    const beforeCommit = async (pending: PendingWrite): Promise<CommitTerms> => {
+      const outer = await transaction?.beforeCommit({ ...pending, info })
+      const commitBefore = await inTurn(() => this.#mark(pending))
+      return { commitBefore: Math.min(commitBefore, outer?.commitBefore ?? Infinity) }
+    }
+    if (!this.#it.storage.supports.journal) return { beforeCommit }
+    const own = [...changedKeys(this.request), this.#head]
+    return { journal: journalKeys(this.#it.namespace, own, transaction?.journal), beforeCommit }
+  }
+
+  /** Resolves to the instant by which the commit must have been sent. */
+  async #mark({ written, removed, created, emptied }: PendingWrite): Promise<number> {
+    const keys = [...written, ...removed].map((part) => partKey(this.request.info, part))
+    // Commands to one server are executed in this order: the look comes before the mark.
+    const viewing = this.#viewListing(PART_NAMES, created || emptied)
+    const isContested = viewing.then((seen) => seen.isContested)
+    const [seen, commitBefore] = await settleBoth(viewing, this.#guard.mark(keys, isContested))
+    this.#listing = seen
+    return commitBefore
+  }
+
+  /** Sets the marks as the lock of a storage without transactions; they stay until the write is over. */
+  async lock(signal: AbortSignal | undefined): Promise<void> {
+    const unlocked = PART_NAMES.filter((part) => this.request.changes[part] === undefined)
+    try {
+      await this.#guard.lock(changedKeys(this.request), signal)
+      this.#listing = await this.#viewListing(unlocked, true)
+    } catch (error) {
+      await this.#guard.rollBack(error)
+      throw error
+    }
+  }
+
+  /** After a write that did not happen, or of which that is unknown. */
+  async giveUp(error: unknown): Promise<void> {
+    await this.#guard.rollBack(error)
+    const { info, conditions } = this.request
+    if (isStorageError(error, 'E_PRECONDITION_FAILED')) {
+      // The caller will read anew, and must not be given what has just been refused.
+      const parts = PART_NAMES.filter((part) => conditions[part] !== undefined)
+      await Promise.all(parts.map((part) => this.#it.reader.help(partKey(info, part), NEWEST)))
+    } else if (isStorageError(error, 'E_OUTCOME_UNKNOWN') && !this.#it.storage.supports.journal) {
+      await this.#it.members.drop(this.#head).catch(() => undefined)
+    }
+  }
+
+  /** After the commit: makes the cache right, and resolves to what the caller is told. */
+  async acknowledge(result: WriteResult): Promise<WriteResult> {
+    if (!result.changed) {
+      await this.#foundNothing()
+      return result
+    }
+    const confirmed = await this.#confirm(result)
+    this.#it.counters.writes++
+    if (!confirmed) this.#it.counters.unconfirmedWrites++
+    const { journalId, ...written } = result
+    if (journalId === undefined) return result
+    // A row that stays for the relay is not told to the caller, who might settle it.
+    if (this.request.transaction?.journal !== undefined) return confirmed ? result : written
+    if (confirmed) this.#it.settler.add(journalId)
+    return written
+  }
+
+  /** A removal of nothing tells of an absence, as a read past the cache does. */
+  async #foundNothing(): Promise<void> {
+    await this.#guard.rollBack(undefined)
+    const { info } = this.request
+    if (await this.#guard.isContested(PART_NAMES.map((part) => partKey(info, part)))) {
+      // Whoever removed it may not have told the listing yet.
+      await this.#it.members.drop(this.#head).catch(() => undefined)
+    }
+    await Promise.all(changedKeys(this.request).map((key) => this.#it.reader.help(key, undefined)))
+  }
+
+  /** Whether the cache is known to be right. */
+  async #confirm(result: WriteResult): Promise<boolean> {
+    const { info, changes } = this.request
+    const { version, created, emptied } = result
+    let listed = true
+    if (created || emptied || this.#listing.isContested) {
+      const change = { name: info.resource ?? '', version, present: !emptied }
+      // Before the marks go: while one stands, the next writer knows that the listing may not have heard.
+      listed = await this.#guard.confirm(this.#head, () =>
+        this.#it.members.record(this.#head, this.#listing.generation, change, () =>
+          this.#it.storage.exists(info.inner ?? info),
+        ),
+      )
+    }
+    const installs = PART_NAMES.filter((part) => changes[part] !== undefined).map((part) => {
+      const key = partKey(info, part)
+      const content = this.recorder.contentOf(part, result)
+      return this.#it.storage.supports.transactions
+        ? this.#guard.install(key, version, content)
+        : this.#guard.installOrDrop(key, content)
+    })
+    return (await settleAll(installs)).every(Boolean) && listed
+  }
+
+  /** What stands of the listing, and of other writers of these parts, while this write holds its lock. */
+  async #viewListing(parts: readonly PartName[], isNeeded: boolean): Promise<ListingView> {
+    const { info } = this.request
+    const [generation, isContested] = await settleBoth(
+      this.#it.members.generation(this.#head).catch((cause: unknown) => {
+        this.#it.counters.cacheErrors++
+        if (isNeeded && this.#it.settings.whenCacheFails === 'reject') {
+          const told = 'The listing could not be told of the write; nothing was written'
+          throw new CacheUnavailableError(told, { key: this.#head, cause })
+        }
+        // A set that is found later is then not trusted.
+        return undefined
+      }),
+      this.#guard.isContested(parts.map((part) => partKey(info, part))),
+    )
+    return { generation, isContested }
+  }
+}
