@@ -1,10 +1,20 @@
 import { checkSource } from './bytes.js'
+import { conditionsOf } from './preconditions.js'
 import { PART_NAMES, type PartName, type ResourceInfo } from './resource.js'
-import type { ByteSource, CallOptions, Match, Storage, WriteOptions, WriteResult } from './storage.js'
+import type { CallOptions, Storage, WriteOptions } from './storage.js'
+import {
+  apply,
+  applyAll,
+  nameOf,
+  ORDER,
+  type Queued,
+  rankOf,
+  type UnitSource,
+  type UnitStep,
+} from './unit-steps.js'
 import { checkWriteNames } from './write-calls.js'
 
-/** Bytes or text, or a function that gives them, or a stream of them, anew at every attempt. */
-export type UnitSource = Uint8Array | string | (() => ByteSource)
+export type { UnitSource, UnitStep }
 
 /** What `UnitOfWork.put` queues. */
 export interface UnitParts {
@@ -15,39 +25,12 @@ export interface UnitParts {
 /** Preconditions and a hook, as of the write that is queued. */
 export type UnitWriteOptions = Omit<WriteOptions, 'signal'>
 
-/** A write that a commit has made. */
-export interface UnitStep {
-  readonly storage: Storage
-  readonly info: ResourceInfo
-  readonly kind: 'put' | 'remove'
-  readonly parts: readonly PartName[]
-  readonly result: WriteResult
-}
-
-interface Queued {
-  readonly storage: Storage
-  readonly info: ResourceInfo
-  readonly kind: 'put' | 'remove'
-  /** What is left to do. What is removed has no source. */
-  readonly sources: Map<PartName, UnitSource | undefined>
-  readonly options: UnitWriteOptions
-  readonly done: UnitStep[]
-}
-
-/** In which order a commit goes: what is described last is described by what is stored first. */
-const ORDER: readonly (readonly [Queued['kind'], PartName])[] = Object.freeze([
-  ['remove', 'metadata'],
-  ['remove', 'content'],
-  ['put', 'metadata'],
-  ['put', 'content'],
-])
-
 /**
  * Queues writes of one or more storages until `commit()`. Nothing is sent before.
  *
- * No storage commits several resources in one transaction: each resource is a transaction of its own, with both parts
- * in it where the storage has `atomicParts` and one call named them both. What a failed commit has written stays; the
- * next `commit()` goes on with what is missing.
+ * What one storage with `supports.atomicMany` is to write happens in one transaction: all of it or nothing. Of other
+ * storages each resource is a transaction of its own, with both parts in it where the storage has `atomicParts` and one
+ * call named them both. What a failed commit has written stays; the next `commit()` goes on with what is missing.
  */
 export class UnitOfWork {
   #queue: Queued[] = []
@@ -67,7 +50,7 @@ export class UnitOfWork {
       if (source !== undefined) sources.set(part, checkUnitSource(source))
     }
     if (sources.size === 0) throw new TypeError('put needs content, metadata or both')
-    this.#add({ storage, info, kind: 'put', sources, options, done: [] })
+    this.#add({ storage, info, kind: 'put', sources }, options)
   }
 
   /** Queues the removal of both parts, or of those that are named. */
@@ -81,7 +64,7 @@ export class UnitOfWork {
       throw new TypeError(`parts must name some of ${PART_NAMES.join(', ')}`)
     checkWriteNames('remove', {}, rest)
     const sources = new Map<PartName, undefined>(parts.map((part) => [part, undefined]))
-    this.#add({ storage, info, kind: 'remove', sources, options: rest, done: [] })
+    this.#add({ storage, info, kind: 'remove', sources }, rest)
   }
 
   /** Forgets what is queued. */
@@ -95,6 +78,9 @@ export class UnitOfWork {
    * each storage with all that was touched. Resolves to the writes in their order, and the queue is empty. Rejects with
    * the first error, and the queue stays: another `commit()` makes the writes that are missing, not those that were
    * made. A write that rejected with `E_OUTCOME_UNKNOWN` counts as missing.
+   *
+   * A transaction of several resources comes where the first of its writes would; what several calls ask of a resource
+   * in it must hold before it, and the hooks of all are called.
    */
   async commit(message?: string, options: CallOptions = {}): Promise<readonly UnitStep[]> {
     this.#checkIdle()
@@ -102,7 +88,11 @@ export class UnitOfWork {
     try {
       for (const [kind, part] of ORDER) {
         for (const queued of this.#queue) {
-          if (queued.kind === kind && queued.sources.has(part)) await apply(queued, part, options)
+          if (queued.kind !== kind || !queued.sources.has(part)) continue
+          const isAlone = this.#queue.every((other) => other === queued || other.storage !== queued.storage)
+          if (queued.storage.supports.atomicMany && !isAlone)
+            await applyAll(this.#queue, queued.storage, options)
+          else await apply(queued, part, options)
         }
       }
       const steps = inOrder(this.#queue)
@@ -114,17 +104,21 @@ export class UnitOfWork {
     }
   }
 
-  #add(given: Queued): void {
+  #add(
+    given: Pick<Queued, 'storage' | 'info' | 'kind' | 'sources'>,
+    { transaction, ...preconditions }: UnitWriteOptions,
+  ): void {
     this.#checkIdle()
     const { storage, info, sources } = given
+    const conditions = conditionsOf(preconditions, [...sources.keys()])
     if (info.resource === undefined) throw new TypeError('An info of a resource is needed')
     const own = storage.info(info.collection, info.resource)
     for (const earlier of this.#queue) {
-      if (earlier.storage !== storage || earlier.info.key !== own.key) continue
+      if (earlier.storage !== storage || nameOf(earlier.info) !== nameOf(own)) continue
       for (const part of sources.keys()) earlier.sources.delete(part)
     }
     this.#queue = this.#queue.filter(({ sources: left, done }) => left.size > 0 || done.length > 0)
-    this.#queue.push({ ...given, info: own })
+    this.#queue.push({ ...given, info: own, conditions, transaction, done: [] })
   }
 
   #checkIdle(): void {
@@ -142,46 +136,16 @@ function checkUnitSource(source: UnitSource): UnitSource {
   throw new TypeError('A unit of work takes bytes, a string, or a function that gives a stream')
 }
 
-/** Writes this part, and the other one with it where that is one step. */
-async function apply(queued: Queued, part: PartName, { signal }: CallOptions): Promise<void> {
-  const { storage, info, kind, sources } = queued
-  const both = sources.size > 1 && storage.supports.atomicParts
-  const parts = both ? PART_NAMES : [part]
-  const options = { ...queued.options, ifMatch: matchOf(queued.options.ifMatch, parts), signal }
-  let result: WriteResult
-  if (kind === 'put') {
-    const given = parts.map((each) => [each, sourceOf(sources.get(each))] as const)
-    result = await storage.put(info, Object.fromEntries(given), options)
-  } else if (both) result = await storage.remove(info, options)
-  else if (part === 'content') result = await storage.removeContent(info, options)
-  else result = await storage.removeMetaData(info, options)
-  for (const each of parts) sources.delete(each)
-  queued.done.push({ storage, info, kind, parts, result })
-}
-
-function sourceOf(source: UnitSource | undefined): ByteSource | undefined {
-  return typeof source === 'function' ? source() : source
-}
-
-/** Conditions on parts that this step does not write belong to another one. */
-function matchOf(match: Match | undefined, parts: readonly PartName[]): Match | undefined {
-  if (match === undefined || typeof match === 'string') return match
-  const own = parts.flatMap((part) => (match[part] === undefined ? [] : [[part, match[part]] as const]))
-  return own.length === 0 ? undefined : Object.fromEntries(own)
-}
-
 function inOrder(queue: readonly Queued[]): UnitStep[] {
   const steps = queue.flatMap(({ done }) => done)
-  const rank = ({ kind, parts }: UnitStep): number =>
-    ORDER.findIndex(([eachKind, part]) => eachKind === kind && parts.includes(part))
-  return steps.sort((a, b) => rank(a) - rank(b))
+  return steps.sort((a, b) => rankOf(a.kind, a.parts) - rankOf(b.kind, b.parts))
 }
 
 function touched(queue: readonly Queued[]): Map<Storage, ResourceInfo[]> {
   const infos = new Map<Storage, Map<string, ResourceInfo>>()
   for (const { storage, info } of queue) {
     const own = infos.get(storage) ?? new Map<string, ResourceInfo>()
-    infos.set(storage, own.set(info.key, info))
+    infos.set(storage, own.set(nameOf(info), info))
   }
   return new Map([...infos].map(([storage, own]) => [storage, [...own.values()]]))
 }

@@ -58,9 +58,7 @@ export class WriteCalls {
     options: WriteOptions = {},
   ): Promise<WriteResult> {
     try {
-      // A condition must not get lost with its name.
-      checkOptionNames(operation, sources, PARTS)
-      checkOptionNames(operation, options, WRITE_NAMES)
+      checkWriteNames(operation, sources, options)
       const own = this.#ownResource(info)
       const checked = this.#checked(own, sources, options, options.transaction)
       return await this.#gate.run(
@@ -135,6 +133,12 @@ export class WriteCalls {
   #require(feature: keyof StorageFeatures, complaint: string): void {
     if (!this.#driver.supports[feature]) throw new StorageError('E_UNSUPPORTED', `This storage ${complaint}`)
   }
+}
+
+/** Throws `TypeError` for a part or an option that there is not: a condition must not get lost with its name. */
+export function checkWriteNames(operation: string, parts: object, options: object): void {
+  checkOptionNames(operation, parts, PARTS)
+  checkOptionNames(operation, options, WRITE_NAMES)
 }
 
 function sourcesOfWrite(write: Partial<ResourceWrite> | null | undefined): PartSources {

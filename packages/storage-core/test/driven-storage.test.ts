@@ -13,7 +13,7 @@ import { describe, test } from 'vitest'
 /** A driver that does nothing, and notes what it is asked. */
 class IdleDriver implements StorageDriver {
   supports = {
-    ...{ durable: false, atomicParts: true, transactions: true, journal: true },
+    ...{ durable: false, atomicParts: true, atomicMany: false, transactions: true, journal: true },
     ...{ streams: true, orderByModified: false },
   }
   readonly writes: WriteRequest[] = []

@@ -1,4 +1,11 @@
-import { assertConditions, conditionsOf, MemoryStorage, type PartName } from '@larder/storage-core'
+import {
+  assertConditions,
+  conditionsOf,
+  MemoryStorage,
+  type PartName,
+  type Preconditions,
+  preconditionsOf,
+} from '@larder/storage-core'
 import assert from 'node:assert/strict'
 import { describe, test } from 'vitest'
 
@@ -16,6 +23,25 @@ describe('conditionsOf', () => {
   test('ifNoneMatch is meant for all written parts', () => {
     assert.deepEqual(conditionsOf({ ifNoneMatch: '*' }, both), { content: 'none', metadata: 'none' })
     assert.deepEqual(conditionsOf({ ifNoneMatch: '*' }, ['metadata']), { metadata: 'none' })
+  })
+
+  test('by part it goes with a tag of the other one', () => {
+    const options = { ifNoneMatch: { metadata: '*' }, ifMatch: { content: '"2"' } } as const
+    const conditions = conditionsOf(options, both)
+    assert.deepEqual(conditions, { metadata: 'none', content: { etag: '"2"' } })
+    assert.deepEqual(preconditionsOf(conditions), options)
+    assert.deepEqual(preconditionsOf({ content: '*' }), { ifMatch: { content: '*' } })
+    assert.deepEqual(preconditionsOf({}), {})
+    const refused = [
+      { ifNoneMatch: '*', ifMatch: { content: '*' } },
+      { ifNoneMatch: {} },
+      { ifNoneMatch: { body: '*' } },
+      { ifNoneMatch: { content: '"2"' } },
+      { ifNoneMatch: '"2"' },
+      { ifNoneMatch: null },
+    ]
+    for (const bad of refused)
+      assert.throws(() => conditionsOf(bad as unknown as Preconditions, both), TypeError, JSON.stringify(bad))
   })
 
   test('tags by part may name a part that is not written', () => {

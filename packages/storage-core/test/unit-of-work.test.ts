@@ -17,6 +17,11 @@ class Persisting extends ForwardingStorage {
   }
 }
 
+/** A storage that writes one resource at a time. */
+function oneByOne(storage: Storage = new MemoryStorage()): Storage {
+  return new LimitedStorage(storage, ['atomicMany'])
+}
+
 async function textOf(storage: Storage, name: string) {
   return (await storage.getContent(storage.info('c', name))).bytes.toString()
 }
@@ -29,7 +34,7 @@ function said(storage: FaultyStorage) {
 
 describe('a unit of work', () => {
   test('sends nothing before its commit, and then all in order, and persists once a storage', async () => {
-    const persisting = [new Persisting(new MemoryStorage()), new Persisting(new MemoryStorage())] as const
+    const persisting = [new Persisting(oneByOne()), new Persisting(oneByOne())] as const
     const [one, two] = persisting.map((each) => new FaultyStorage(each)) as [FaultyStorage, FaultyStorage]
     for (const name of ['old', 'older']) {
       await one.put(one.info('c', name), { content: 'x', metadata: 'x' })
@@ -87,7 +92,7 @@ describe('a unit of work', () => {
   })
 
   test('a commit that failed can be tried again, and repeats nothing', async () => {
-    const storage = new FaultyStorage(new MemoryStorage())
+    const storage = new FaultyStorage(oneByOne())
     const unit = new UnitOfWork()
     let opened = 0
     unit.put(storage, storage.info('c', 'a'), { content: 'a' }, { ifNoneMatch: '*' })
@@ -137,7 +142,7 @@ describe('a unit of work', () => {
   })
 
   test('of several calls about one part the last one counts', async () => {
-    const storage = new FaultyStorage(new MemoryStorage())
+    const storage = new FaultyStorage(oneByOne())
     const info = storage.info('c', 'r')
     const unit = new UnitOfWork()
     unit.put(storage, info, { content: 'first', metadata: 'kept' })
@@ -186,5 +191,154 @@ describe('a unit of work', () => {
     await assert.rejects(unit.commit(), TypeError)
     gate.open()
     await committing
+  })
+})
+
+describe('a unit of work on a storage that writes several at once', () => {
+  test('is one transaction, in amplee’s order, and persists once', async () => {
+    const persisting = new Persisting(new MemoryStorage())
+    const storage = new FaultyStorage(persisting)
+    await storage.put(storage.info('c', 'old'), { content: 'x', metadata: 'x' })
+    storage.forgetCalls()
+    const unit = new UnitOfWork()
+    unit.put(storage, storage.info('c', 'content'), { content: 'a' })
+    unit.put(storage, storage.info('c', 'metadata'), { metadata: 'b' })
+    unit.remove(storage, storage.info('c', 'old'))
+    const steps = await unit.commit('a message')
+    assert.deepEqual(said(storage), ['writeMany old metadata content', 'persist content metadata old'])
+    assert.deepEqual(persisting.persisted, [[['content', 'metadata', 'old'], 'a message']])
+    assert.deepEqual(
+      steps.map(({ kind, info, result }) => [kind, info.resource, result.created, result.emptied]),
+      [
+        ['remove', 'old', false, true],
+        ['put', 'metadata', true, false],
+        ['put', 'content', true, false],
+      ],
+    )
+    assert.equal(unit.size, 0)
+  })
+
+  test('a commit that fails leaves nothing, and can be tried again', async () => {
+    const storage = new FaultyStorage(new MemoryStorage())
+    const unit = new UnitOfWork()
+    let opened = 0
+    const closed: string[] = []
+    const stream = (text: string) =>
+      async function* () {
+        opened++
+        try {
+          yield Buffer.from(text)
+        } finally {
+          closed.push(text)
+        }
+      }
+    unit.put(storage, storage.info('c', 'a'), { content: 'a' }, { ifNoneMatch: '*' })
+    unit.put(storage, storage.info('c', 'b'), { content: stream('b') })
+    unit.remove(storage, storage.info('c', 'd'))
+    const failure = new Error('the disk is full')
+    storage.failNextWrites(1, failure, { at: 'commit' })
+    await assert.rejects(unit.commit(), failure)
+    assert.deepEqual([...(await storage.ls('c')).keys()], [])
+    assert.equal(unit.size, 3)
+    const steps = await unit.commit()
+    assert.deepEqual(
+      steps.map(({ info, result }) => [info.resource, result.changed]),
+      [
+        ['d', false],
+        ['a', true],
+        ['b', true],
+      ],
+    )
+    assert.deepEqual([opened, closed], [2, ['b', 'b']])
+  })
+
+  test('one refusal takes all with it', async () => {
+    const storage = new MemoryStorage()
+    await storage.putContent(storage.info('c', 'taken'), 'x')
+    const unit = new UnitOfWork()
+    unit.put(storage, storage.info('c', 'a'), { content: 'a' })
+    unit.put(storage, storage.info('c', 'taken'), { content: 'y' }, { ifNoneMatch: '*' })
+    await assert.rejects(unit.commit(), (error) => isStorageError(error, 'E_PRECONDITION_FAILED'))
+    assert.deepEqual([...(await storage.ls('c')).keys()], ['taken'])
+    assert.equal(await textOf(storage, 'taken'), 'x')
+  })
+
+  test('several calls about one resource are one write, with the conditions and hooks of all', async () => {
+    const storage = new FaultyStorage(new MemoryStorage())
+    const info = storage.info('c', 'r')
+    const { etag } = await storage.putMetaData(info, 'old')
+    storage.forgetCalls()
+    const told: string[] = []
+    const hook = (name: string) => ({
+      transaction: {
+        journal: [name],
+        async beforeCommit() {
+          told.push(name)
+        },
+      },
+    })
+    const unit = new UnitOfWork()
+    unit.remove(storage, info, { parts: ['metadata'], ifMatch: etag, ...hook('removal') })
+    unit.put(storage, info, { content: 'new' }, { ifNoneMatch: '*', ...hook('put') })
+    const steps = await unit.commit()
+    assert.deepEqual(said(storage), ['writeMany r', 'persist r'])
+    assert.deepEqual(told, ['removal', 'put'])
+    assert.deepEqual(
+      steps.map(({ kind, parts, result }) => [kind, parts, result.version]),
+      [
+        ['remove', ['metadata'], steps[0]?.result.version],
+        ['put', ['content'], steps[0]?.result.version],
+      ],
+    )
+    assert.equal(await storage.exists(info, { part: 'metadata' }), false)
+    const keys: (readonly string[])[] = []
+    await storage.unsettled({ olderThanMs: 0 }, async (rows) => {
+      keys.push(...rows.map((row) => row.keys))
+      return []
+    })
+    assert.deepEqual(keys, [['removal', 'put']])
+    // Both conditions were asked for: neither holds any more.
+    unit.remove(storage, info, { parts: ['metadata'] })
+    unit.put(storage, info, { content: 'newer' }, { ifMatch: { metadata: '*' } })
+    await assert.rejects(unit.commit(), (error) => isStorageError(error, 'E_PRECONDITION_FAILED'))
+  })
+
+  test('conditions that exclude each other are told from each other before anything is sent', async () => {
+    const storage = new FaultyStorage(new MemoryStorage())
+    const info = storage.info('c', 'r')
+    const attempt = async (one: string, other: string) => {
+      const unit = new UnitOfWork()
+      unit.remove(storage, info, { parts: ['content'], ifMatch: { metadata: one } })
+      unit.put(storage, info, { metadata: 'x' }, { ifMatch: other })
+      await unit.commit()
+    }
+    await assert.rejects(attempt('"1"', '"2"'), TypeError)
+    assert.deepEqual(said(storage), [])
+    const { etag } = await storage.putMetaData(info, 'x')
+    await attempt('*', etag)
+    await assert.rejects(attempt(etag, '*'), (error) => isStorageError(error, 'E_PRECONDITION_FAILED'))
+    const { etag: second } = await storage.getMetaData(info)
+    await attempt(second, second)
+  })
+
+  test('the earliest instant of all hooks of a resource counts', async () => {
+    const storage = new MemoryStorage()
+    const info = storage.info('c', 'r')
+    const until = (commitBefore: number) => ({
+      transaction: { beforeCommit: async () => ({ commitBefore }) },
+    })
+    const unit = new UnitOfWork()
+    unit.put(storage, info, { content: 'x' }, until(performance.now() - 1))
+    unit.put(storage, info, { metadata: 'x' }, until(Infinity))
+    await assert.rejects(unit.commit(), (error) => isStorageError(error, 'E_TIMEOUT'))
+    assert.equal(await storage.exists(info), false)
+  })
+
+  test('resources of the same key stay apart', async () => {
+    const storage = new MemoryStorage({ keyGenerator: () => 'one for all' })
+    const unit = new UnitOfWork()
+    for (const name of ['a', 'b']) unit.put(storage, storage.info('c', name), { content: name })
+    await unit.commit()
+    assert.deepEqual([await textOf(storage, 'a'), await textOf(storage, 'b')], ['a', 'b'])
   })
 })

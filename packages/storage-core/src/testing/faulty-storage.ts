@@ -171,7 +171,10 @@ export class FaultyStorage extends ForwardingStorage {
   }
 
   override async writeMany(writes: readonly ResourceWrite[], options?: CallOptions): Promise<WriteResult[]> {
-    const infos = writes.map(({ info }) => info)
+    // What is no write is for the storage behind to refuse.
+    const infos = Array.isArray(writes)
+      ? writes.flatMap((write: Partial<ResourceWrite> | null) => write?.info ?? [])
+      : []
     return this.#gatedWrite('writeMany', infos, options, (faults) => {
       if (!faults.has('locked', 'commit')) return super.writeMany(writes, options)
       const gated = writes.map((write) => ({

@@ -1,3 +1,4 @@
+import { closeUnread } from '../bytes.js'
 import { StorageError } from '../errors.js'
 import type { ResourceInfo } from '../resource.js'
 import type {
@@ -52,7 +53,7 @@ export class LimitedStorage extends ForwardingStorage {
   }
 
   override async put(info: ResourceInfo, parts: Parts, options?: WriteOptions): Promise<WriteResult> {
-    if (parts.content !== undefined && parts.metadata !== undefined) this.#refuse('atomicParts')
+    this.#refuseParts(parts)
     return super.put(info, parts, this.#allowed(options))
   }
 
@@ -70,12 +71,17 @@ export class LimitedStorage extends ForwardingStorage {
   }
 
   override async writeMany(writes: readonly ResourceWrite[], options?: CallOptions): Promise<WriteResult[]> {
-    this.#refuse('atomicMany')
-    if (writes.some(({ content, metadata }) => content !== undefined && metadata !== undefined)) {
-      this.#refuse('atomicParts')
+    try {
+      this.#refuse('atomicMany')
+      for (const write of writes) this.#refuseParts(write)
+      const allowed = writes.map((write) => ({ ...write, ...this.#hook(write.transaction) }))
+      return await super.writeMany(allowed, options)
+    } finally {
+      for (const write of Array.isArray(writes) ? (writes as readonly (ResourceWrite | undefined)[]) : []) {
+        closeUnread(write?.content)
+        closeUnread(write?.metadata)
+      }
     }
-    const allowed = writes.map((write) => ({ ...write, ...this.#hook(write.transaction) }))
-    return super.writeMany(allowed, options)
   }
 
   override async page(collection: string, options?: PageOptions): Promise<ListPage> {
@@ -96,6 +102,10 @@ export class LimitedStorage extends ForwardingStorage {
     this.#refuse('transactions')
     if (!this.#without.has('journal')) return { transaction }
     return { transaction: { beforeCommit: (pending) => transaction.beforeCommit(pending) } }
+  }
+
+  #refuseParts({ content, metadata }: { readonly content?: unknown; readonly metadata?: unknown }): void {
+    if (content !== undefined && metadata !== undefined) this.#refuse('atomicParts')
   }
 
   #refuse(feature: Refusable): void {

@@ -161,7 +161,7 @@ export const manyWritesAtOnce = group('writeMany in a transaction', (test) => {
     assert.deepEqual(await contents(), ['new', undefined, 'new'])
   })
 
-  atomic('writers of the same resources do not stand in each other’s way', async (fixture) => {
+  atomic('writers of the same resources let each other through', async (fixture) => {
     const { storage, reopen, info } = fixture
     const handles = [storage, (await reopen?.()) ?? storage]
     const names = ['a', 'b', 'c']
