@@ -191,8 +191,8 @@ describe('the page on guarantees', () => {
   /** Of a test, or of a play that tests run. A title may be made of parts, which the page leaves out. */
   const titled = (source: string, title: string) => {
     const lines = source.replaceAll(/\n\s+/g, '\n').replaceAll(/\$\{[^}]*\}|%s/g, '…')
-    return ['test(', 'test(\n', 'async ', 'test.each(SERVER_NAMES)('].some((before) =>
-      [`'`, `"`, '`'].some((quote) => lines.includes(`${before}${quote}${title}${quote}`)),
+    return ['test(', 'test(\n', 'atomic(', 'transactional(', 'async ', 'test.each(SERVER_NAMES)('].some(
+      (before) => [`'`, `"`, '`'].some((quote) => lines.includes(`${before}${quote}${title}${quote}`)),
     )
   }
 

@@ -1,5 +1,4 @@
 import { Address } from './address.js'
-import { closeUnread } from './bytes.js'
 import { checkArray, checkPart, unsettledCall } from './call-arguments.js'
 import { CallGate, toldOf, toldOfMany } from './call-gate.js'
 import type { StorageDriver } from './driver.js'

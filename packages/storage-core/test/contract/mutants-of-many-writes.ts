@@ -81,12 +81,12 @@ abstract class Hooked extends Defective {
 class CallsHooksOneByOne extends Hooked {
   #before: Promise<CommitTerms | void> = Promise.resolve()
 
-  wrap({ journal, beforeCommit }: TransactionHook) {
+  wrap(hook: TransactionHook) {
     const next = (pending: PendingWrite) => {
-      this.#before = this.#before.then(() => beforeCommit(pending))
+      this.#before = this.#before.then(() => hook.beforeCommit(pending))
       return this.#before
     }
-    return { journal, beforeCommit: next }
+    return { journal: hook.journal, beforeCommit: next }
   }
 }
 
@@ -97,28 +97,28 @@ class CallsOnlyTheFirstHook extends Hooked {
 }
 
 class LeavesHooksBehind extends Hooked {
-  wrap({ journal, beforeCommit }: TransactionHook) {
+  wrap(hook: TransactionHook) {
     const left = async (pending: PendingWrite) => {
-      const first = await Promise.race([beforeCommit(pending), 'still there' as const])
+      const first = await Promise.race([hook.beforeCommit(pending), Promise.resolve('still there' as const)])
       return first === 'still there' ? undefined : first
     }
-    return { journal, beforeCommit: left }
+    return { journal: hook.journal, beforeCommit: left }
   }
 }
 
 class HearsTheTermsOfTheLast extends Hooked {
-  wrap({ journal, beforeCommit }: TransactionHook, index: number) {
+  wrap(hook: TransactionHook, index: number) {
     const first = async (pending: PendingWrite) => {
-      const terms = await beforeCommit(pending)
+      const terms = await hook.beforeCommit(pending)
       return index === 0 ? undefined : terms
     }
-    return { journal, beforeCommit: first }
+    return { journal: hook.journal, beforeCommit: first }
   }
 }
 
 class JournalsTheFirst extends Hooked {
-  wrap({ journal, beforeCommit }: TransactionHook, index: number) {
-    return { journal: index === 0 ? journal : undefined, beforeCommit }
+  wrap(hook: TransactionHook, index: number) {
+    return index === 0 ? hook : { ...hook, journal: undefined }
   }
 }
 

@@ -34,10 +34,7 @@ describe('checkTogether', () => {
     assert.deepEqual(kinds([...both, read('a', 9, 10), read('b', 4, 20)]), [['split', 'b']])
     assert.deepEqual(kinds([...both, read('a', 4, 10), read('b', 4, 20)]), [])
     // The reads overlap: nobody knows which came first.
-    assert.deepEqual(
-      kinds([...both, { ...read('a', 5, 10), end: 30 } as RegisterOperation, read('b', 4, 20)]),
-      [],
-    )
+    assert.deepEqual(kinds([...both, { ...read('a', 5, 10), end: 30 }, read('b', 4, 20)]), [])
   })
 
   test('nothing is older than something, unless it was removed since', () => {

@@ -97,7 +97,6 @@ export class SimStorage extends ForwardingStorage {
   }
 
   override async writeMany(writes: readonly ResourceWrite[], options?: CallOptions): Promise<WriteResult[]> {
-    const { scheduler } = this.#scene
     await this.#step('begin')
     const done = new Map<string, Pending>()
     const gated = writes.map((write) => {
@@ -196,8 +195,9 @@ export class SimStorage extends ForwardingStorage {
   }
 
   async #answer<T>(written: T): Promise<T> {
+    const { scheduler } = this.#scene
     this.lastStep = 'database: commit'
-    if (this.#scene.scheduler.chance(this.#options.lostCommits)) {
+    if (scheduler.chance(this.#options.lostCommits)) {
       await this.#step('commit without an answer')
       throw new OutcomeUnknownError('No answer came to the commit')
     }
