@@ -30,5 +30,4 @@ async function main(args: readonly string[]): Promise<number> {
   return 1
 }
 
-// All is stopped and written. Left to itself, Node 20 may take down what minutes of cut connections left, for ever.
-process.exit(await main(process.argv.slice(process.argv[2] === '--' ? 3 : 2)))
+process.exitCode = await main(process.argv.slice(process.argv[2] === '--' ? 3 : 2))

@@ -123,7 +123,7 @@ export function resolveSettings(options: ProtocolOptions): Settings {
   for (const name of PROTOCOL_OPTIONS) {
     const given = options[name]
     if (given === undefined) continue
-    if (typeof DEFAULTS[name] === 'number') checkNumber(name, given)
+    if (typeof DEFAULTS[name] === 'number') checkNumber(name, given, ZERO_ALLOWED)
     settings[name] = given
   }
   const resolved = settings as Settings
@@ -149,9 +149,10 @@ function shelfMsOf({ ttlMs, graceMs, absentTtlMs, listTtlMs, leaseTtlMs, markTtl
   return Math.max(ttlMs + graceMs, absentTtlMs + graceMs, listTtlMs) + leaseTtlMs + markTtlMs + CLOCKS_MS
 }
 
-function checkNumber(name: string, value: unknown): void {
+/** Throws a `RangeError` unless the value is a number from 0 on, or above it. */
+export function checkNumber(name: string, value: unknown, zeroAllowed: ReadonlySet<string>): void {
   if (typeof value !== 'number' || !Number.isFinite(value) || value < 0) {
     throw new RangeError(`${name} must be a number, 0 or more`)
   }
-  if (value === 0 && !ZERO_ALLOWED.has(name)) throw new RangeError(`${name} must be more than 0`)
+  if (value === 0 && !zeroAllowed.has(name)) throw new RangeError(`${name} must be more than 0`)
 }

@@ -1,4 +1,5 @@
 import type { NamesOf } from '@larder/storage-core'
+import { checkNumber } from '../proxy/settings.js'
 
 /** What a call may say of an entry; what it leaves out, the cache's own options say. */
 export interface EntryOptions {
@@ -96,9 +97,9 @@ export function entrySettings(defaults: QuerySettings, options: EntryOptions): E
 /** Throws as `resolveQueryOptions` does. Every hit pays for this, and for nothing else of its options. */
 export function checkEntryOptions(defaults: QuerySettings, options: EntryOptions): void {
   const { ttlMs, graceMs, softTimeoutMs, whenLoaderFails } = options
-  if (ttlMs !== undefined) checkNumber('ttlMs', ttlMs)
-  if (graceMs !== undefined) checkNumber('graceMs', graceMs)
-  if (softTimeoutMs !== undefined) checkNumber('softTimeoutMs', softTimeoutMs)
+  if (ttlMs !== undefined) checkNumber('ttlMs', ttlMs, ZERO_ALLOWED)
+  if (graceMs !== undefined) checkNumber('graceMs', graceMs, ZERO_ALLOWED)
+  if (softTimeoutMs !== undefined) checkNumber('softTimeoutMs', softTimeoutMs, ZERO_ALLOWED)
   if (softTimeoutMs !== undefined || whenLoaderFails !== undefined)
     checkGrace(entrySettings(defaults, options))
 }
@@ -111,17 +112,10 @@ function withDefaults(
   for (const name of Object.keys(DEFAULT_QUERY_OPTIONS)) {
     const given = options[name]
     if (given === undefined) continue
-    if (typeof settings[name] === 'number') checkNumber(name, given)
+    if (typeof settings[name] === 'number') checkNumber(name, given, ZERO_ALLOWED)
     settings[name] = given
   }
   return settings as unknown as QuerySettings
-}
-
-function checkNumber(name: string, value: unknown): void {
-  if (typeof value !== 'number' || !Number.isFinite(value) || value < 0) {
-    throw new RangeError(`${name} must be a number, 0 or more`)
-  }
-  if (value === 0 && !ZERO_ALLOWED.has(name)) throw new RangeError(`${name} must be more than 0`)
 }
 
 function checkGrace({ graceMs, softTimeoutMs, whenLoaderFails }: EntrySettings): void {
