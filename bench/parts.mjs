@@ -41,5 +41,10 @@ export const PARTS = {
     quick: { env: { ROUNDS: '3', COUNTS: '100,1000,10000' } },
     full: {},
   },
+  watching: {
+    script: 'watching/run.mjs',
+    quick: { args: ['--rounds', '3', '--round-ms', '250'] },
+    full: {},
+  },
   install: { script: 'install/run.mjs', quick: { env: { ROUNDS: '5' } }, full: {} },
 }
