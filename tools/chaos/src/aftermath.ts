@@ -1,12 +1,13 @@
 import { checkRegisters, type Violation } from '@larder/storage-core/testing'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { clockUs } from './messages.js'
+import { clockUs, type Seen } from './messages.js'
 import { isWrite, keyOf, type Operation, registersOf } from './history.js'
 import { journalSize } from './journal-size.js'
-import { COUNTERS } from './lane.js'
+import { COUNTERS, PAIR } from './lane.js'
 import type { Place, Probe } from './probe.js'
 
 const PAUSE_MS = 100
+const RAISED: ReadonlySet<string> = new Set([COUNTERS.collection, PAIR.collection])
 
 export interface Aftermath {
   /** From the last fault's end until the journal was empty and every key agreed, in milliseconds. */
@@ -53,8 +54,10 @@ async function lostWrites(
     for (const { name, version, value } of await probe.stored(place)) {
       const key = keyOf(place.collection, name)
       reads.push({ kind: 'read' as const, key, start, end: start + 1, version, value })
-      if (place.collection === COUNTERS.collection) violations.push(...miscounted(operations, name, value))
+      if (RAISED.has(place.collection))
+        violations.push(...miscounted(operations, place.collection, name, value))
     }
+    if (place.collection === PAIR.collection) violations.push(...parted(await probe.stored(place)))
   }
   const judged = checkRegisters([...writes, ...reads]).filter(({ kind }) => kind !== 'order')
   return [
@@ -64,10 +67,14 @@ async function lostWrites(
 }
 
 /** A number that is raised by one at a time is as large as it was raised often. */
-function miscounted(operations: readonly Operation[], name: string, value: string | undefined): Violation[] {
+function miscounted(
+  operations: readonly Operation[],
+  collection: string,
+  name: string,
+  value: string | undefined,
+): Violation[] {
   const mine = operations.filter(
-    (operation) =>
-      isWrite(operation) && operation.collection === COUNTERS.collection && operation.name === name,
+    (operation) => isWrite(operation) && operation.collection === collection && operation.name === name,
   )
   const raised = mine.filter(({ ended }) => ended?.written?.changed === true).length
   const perhaps = mine.filter(({ ended, failed }) => {
@@ -76,7 +83,15 @@ function miscounted(operations: readonly Operation[], name: string, value: strin
   const count = value === undefined ? 0 : Number.parseInt(value, 10)
   if (count >= raised && count <= raised + perhaps) return []
   const message = `lost: ${name} was raised ${raised} times, perhaps ${perhaps} times more, and is ${count}`
-  return [{ kind: 'stale', key: keyOf(COUNTERS.collection, name), message }]
+  return [{ kind: 'stale', key: keyOf(collection, name), message }]
+}
+
+/** What is only ever written together is the same. */
+function parted(stored: readonly Seen[]): Violation[] {
+  const values = new Set(stored.map(({ value }) => value))
+  if (values.size < 2) return []
+  const message = `parted: ${stored.map(({ name, value }) => `${name} is ${value}`).join(', ')}`
+  return [{ kind: 'split', key: PAIR.collection, message }]
 }
 
 export function placesIn(operations: readonly Operation[]): Place[] {

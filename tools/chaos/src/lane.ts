@@ -1,4 +1,4 @@
-import { isStorageError, type Storage, type WriteResult } from '@larder/storage-core'
+import { isStorageError, type Storage, type StoredPart, type WriteResult } from '@larder/storage-core'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Chance } from './chance.js'
 import { type Begun, clockUs, type Ended, type Line, type Seen } from './messages.js'
@@ -9,6 +9,8 @@ const EPOCH_US = 8_000_000
 const NAMES = ['a', 'b', 'c', 'd', 'e'] as const
 /** Resources whose value is a number that is only ever raised by one, on the condition that nobody else has. */
 export const COUNTERS = { collection: 'counters', names: ['x', 'y'] } as const
+/** Two such numbers, which are only ever raised together. */
+export const PAIR = { collection: 'pair', names: ['left', 'right'] } as const
 const LONGEST_PAUSE_MS = 4
 
 export interface LaneWorld {
@@ -56,20 +58,21 @@ export class Lane {
     else if (dice < 0.78) await this.#write(collection, name)
     else if (dice < 0.84) await this.#remove(collection, name)
     else if (dice < 0.92) await this.#list(collection)
-    else await this.#raise(this.#world.chance.pick(COUNTERS.names))
+    else if (dice < 0.97) await this.#raise(COUNTERS.collection, [this.#world.chance.pick(COUNTERS.names)])
+    else await this.#raise(PAIR.collection, PAIR.names)
   }
 
   #readOne(collection: string, name: string): Promise<void> {
-    return this.#doing({ kind: 'read', collection, name }, async () => ({
-      reads: [await this.#get(collection, name)],
-    }))
+    return this.#doing([{ kind: 'read', collection, name }], async () => [
+      { reads: [await this.#get(collection, name)] },
+    ])
   }
 
   #readAll(collection: string): Promise<void> {
     const { storage } = this.#world
-    return this.#doing({ kind: 'read', collection }, async () => {
+    return this.#doing([{ kind: 'read', collection }], async () => {
       const parts = await storage.getMany(NAMES.map((name) => storage.info(collection, name)))
-      return { reads: NAMES.map((name, i) => seen(name, parts[i])) }
+      return [{ reads: NAMES.map((name, i) => seen(name, parts[i])) }]
     })
   }
 
@@ -78,54 +81,74 @@ export class Lane {
     const value = this.#nextId()
     const content = longValue(value, this.#length())
     // Both ways to write a content: alone, and with what may be beside it.
-    const put = (): Promise<WriteResult> =>
+    const put = async (): Promise<WriteResult[]> => [
       chance.next() < 0.5
-        ? storage.putContent(storage.info(collection, name), content)
-        : storage.put(storage.info(collection, name), { content })
-    return this.#doing({ kind: 'write', collection, name, value }, () => this.#written(put))
+        ? await storage.putContent(storage.info(collection, name), content)
+        : await storage.put(storage.info(collection, name), { content }),
+    ]
+    return this.#doing([{ kind: 'write', collection, name, value }], () => this.#written(put))
   }
 
   #remove(collection: string, name: string): Promise<void> {
     const { storage } = this.#world
-    const remove = (): Promise<WriteResult> => storage.remove(storage.info(collection, name))
-    return this.#doing({ kind: 'remove', collection, name }, () => this.#written(remove))
+    const remove = async (): Promise<WriteResult[]> => [await storage.remove(storage.info(collection, name))]
+    return this.#doing([{ kind: 'remove', collection, name }], () => this.#written(remove))
   }
 
   #list(collection: string): Promise<void> {
     const { storage } = this.#world
-    return this.#doing({ kind: 'list', collection }, async () => ({
-      names: [...(await storage.ls(collection)).keys()],
-    }))
+    return this.#doing([{ kind: 'list', collection }], async () => [
+      { names: [...(await storage.ls(collection)).keys()] },
+    ])
   }
 
-  /** Reads a number, and writes the next one on the condition that it has not changed. */
-  async #raise(name: string): Promise<void> {
+  /** Reads numbers, and writes the next ones together on the condition that none has changed. */
+  async #raise(collection: string, names: readonly string[]): Promise<void> {
     const { storage } = this.#world
-    const { collection } = COUNTERS
-    const info = storage.info(collection, name)
-    let etag: string | undefined
-    let count: number | undefined
-    await this.#doing({ kind: 'read', collection, name }, async () => {
-      const [part] = await storage.getMany([info])
-      etag = part?.etag
-      count = part === undefined ? 0 : Number.parseInt(part.bytes.toString(), 10)
-      return { reads: [seen(name, part)] }
+    const infos = names.map((name) => storage.info(collection, name))
+    let found: readonly (StoredPart | undefined)[] | undefined
+    await this.#doing([{ kind: 'read', collection }], async () => {
+      const parts = await storage.getMany(infos)
+      found = parts
+      return [{ reads: names.map((name, i) => seen(name, parts[i])) }]
     })
-    if (count === undefined) return
-    const value = `${count + 1} by ${this.#nextId()}`
-    const condition = etag === undefined ? { ifNoneMatch: '*' as const } : { ifMatch: etag }
-    const put = (): Promise<WriteResult> => storage.putContent(info, longValue(value, 8), condition)
-    await this.#doing({ kind: 'write', collection, name, value }, async () => ({
-      ...(await this.#written(put)),
-      raised: name,
+    if (found === undefined) return
+    const id = this.#nextId()
+    const writes = infos.map((info, i) => {
+      const part = found?.[i]
+      const count = part === undefined ? 0 : Number.parseInt(part.bytes.toString(), 10)
+      const condition = part === undefined ? { ifNoneMatch: '*' as const } : { ifMatch: part.etag }
+      return { info, value: `${count + 1} by ${id}`, condition }
+    })
+    const raise = async (): Promise<readonly WriteResult[]> => {
+      const given = writes.map(({ info, value, condition }) => ({
+        info,
+        content: longValue(value, 8),
+        ...condition,
+      }))
+      const [only, ...others] = given
+      if (only === undefined || others.length > 0) return storage.writeMany(given)
+      return [await storage.putContent(only.info, only.content, writes[0]?.condition)]
+    }
+    const doing = names.map((name, i) => ({
+      kind: 'write' as const,
+      collection,
+      name,
+      value: writes[i]?.value,
     }))
+    await this.#doing(doing, async () => {
+      const done = await this.#written(raise)
+      return done.map((each, i) => ({ ...each, raised: names[i] }))
+    })
   }
 
-  async #written(write: () => Promise<WriteResult>): Promise<Done> {
+  async #written(write: () => Promise<readonly WriteResult[]>): Promise<Done[]> {
     const before = this.#world.unconfirmedWrites()
-    const { version, changed, created } = await write()
+    const results = await write()
     const unconfirmed = this.#world.unconfirmedWrites() > before
-    return { written: { version, changed, created, unconfirmed } }
+    return results.map(({ version, changed, created }) => ({
+      written: { version, changed, created, unconfirmed },
+    }))
   }
 
   async #get(collection: string, name: string): Promise<Seen> {
@@ -138,20 +161,23 @@ export class Lane {
     }
   }
 
-  async #doing(what: Doing, act: () => Promise<Done>): Promise<void> {
+  /** One call, which may be several operations at once. */
+  async #doing(what: readonly Doing[], act: () => Promise<readonly Done[]>): Promise<void> {
     const { say, isTroubledSince } = this.#world
-    const id = this.#nextId()
     const startedAt = performance.now()
-    say({ say: 'begun', id, ...what, start: clockUs() })
+    const ids = what.map(() => this.#nextId())
+    for (const [i, each] of what.entries()) say({ say: 'begun', id: ids[i] ?? '', ...each, start: clockUs() })
     try {
       const done = await act()
-      say({ say: 'ended', id, end: clockUs(), ...done, troubled: isTroubledSince(startedAt) })
+      const end = clockUs()
+      const troubled = isTroubledSince(startedAt)
+      for (const [i, id] of ids.entries()) say({ say: 'ended', id, end, ...done[i], troubled })
     } catch (error) {
       const { code, message, stack } = error as Error & { code?: string }
       const told = isStorageError(error)
         ? { code: code ?? '', message }
         : { code: 'UNEXPECTED', message: stack ?? message }
-      say({ say: 'failed', id, end: clockUs(), ...told })
+      for (const id of ids) say({ say: 'failed', id, end: clockUs(), ...told })
     }
   }
 

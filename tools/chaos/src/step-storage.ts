@@ -1,8 +1,10 @@
 import type {
   ByteSource,
+  CallOptions,
   JournalRow,
   Parts,
   ResourceInfo,
+  ResourceWrite,
   Storage,
   UnsettledOptions,
   WriteOptions,
@@ -34,6 +36,16 @@ export class StepStorage extends ForwardingStorage {
 
   override removeContent(info: ResourceInfo, options?: WriteOptions): Promise<WriteResult> {
     return this.#write(options, (own) => super.removeContent(info, own))
+  }
+
+  override async writeMany(writes: readonly ResourceWrite[], options?: CallOptions): Promise<WriteResult[]> {
+    this.#at('before the transaction')
+    const results = await super.writeMany(
+      writes.map((write) => ({ ...write, ...this.#watching({ transaction: write.transaction }) })),
+      options,
+    )
+    this.#at('after the commit')
+    return results
   }
 
   override async settle(journalIds: readonly string[]): Promise<void> {

@@ -166,7 +166,8 @@ export const manyWritesAtOnce = group('writeMany in a transaction', (test) => {
     const handles = [storage, (await reopen?.()) ?? storage]
     const names = ['a', 'b', 'c']
     const work = async (worker: number) => {
-      const own = worker % 2 === 0 ? names : [...names].reverse()
+      // Through each handle in both orders.
+      const own = worker < handles.length ? names : [...names].reverse()
       for (let round = 0; round < ROUNDS; round++) {
         const content = `worker ${worker}, round ${round}`
         await orConflict(
