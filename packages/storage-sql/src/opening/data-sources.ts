@@ -60,8 +60,9 @@ export async function ownDataSource(
 ): Promise<DataSource> {
   const family = familyOf(options.type)
   const type = options.type as DatabaseType
+  const driver = await driverOf(family, options)
   const common = {
-    driver: await driverOf(family, options),
+    driver,
     entities: larderEntities(type, { tablePrefix: prefix }),
     migrations: larderMigrations(type, { tablePrefix: prefix }),
     migrationsTableName: `${prefix}migration`,
@@ -73,8 +74,30 @@ export async function ownDataSource(
     dropSchema: false,
     cache: false,
   }
-  const merged: object = { ...tuning(family, settings), ...options, ...common }
-  return new DataSource(merged as DataSourceOptions)
+  const merged: { readonly extra?: object } = { ...tuning(family, settings), ...options, ...common }
+  const guarded = family === 'postgres' ? { ...merged, extra: guardedPool(driver, merged.extra) } : merged
+  return new DataSource(guarded as DataSourceOptions)
+}
+
+/** The little of `pg` that is used. */
+interface Postgres {
+  readonly Client?: new (options: unknown) => { on(event: 'error', listener: () => void): unknown }
+}
+
+/**
+ * Between two listeners, the pool's and TypeORM's, a connection that the server ends has none, and the error would
+ * end the process. Whoever uses the connection next is told of it.
+ */
+function guardedPool(driver: unknown, extra: object | undefined): object | undefined {
+  const Client = (extra as Postgres | undefined)?.Client ?? (driver as Postgres).Client
+  if (Client === undefined) return extra
+  class GuardedClient extends Client {
+    constructor(options: unknown) {
+      super(options)
+      this.on('error', () => undefined)
+    }
+  }
+  return { ...extra, Client: GuardedClient }
 }
 
 /** What the data source's own options may override. */
