@@ -1,7 +1,8 @@
-import { serve } from '@hono/node-server'
+import { getRequestListener } from '@hono/node-server'
 import { once } from 'node:events'
-import type { IncomingMessage, Server, ServerResponse } from 'node:http'
-import type { AddressInfo, Socket } from 'node:net'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { inTurn, watchConnections } from './connections.js'
 import { createApp, type AppOptions } from './http/app.js'
 
 /** How long requests may still take once the server is closed. */
@@ -15,16 +16,11 @@ export interface AtomServer extends AsyncDisposable {
 
 /** Listens. Rejects where the port is taken. Its disposal waits for requests that it has begun to answer. */
 export async function startServer(options: AppOptions, host: string, port: number): Promise<AtomServer> {
-  const app = createApp(options)
-  const server = serve({
-    fetch: app.fetch,
-    hostname: host,
-    port,
-    serverOptions: { requestTimeout: BODY_WITHIN_MS },
-  }) as Server
+  const listener = getRequestListener(createApp(options).fetch, { hostname: host })
+  const server = createServer({ requestTimeout: BODY_WITHIN_MS }, inTurn(listener))
   const closeIdle = watchConnections(server)
-  // `once` rejects with the error of a port that is taken.
-  if (!server.listening) await once(server, 'listening')
+  server.listen(port, host)
+  await once(server, 'listening')
   const { port: bound } = server.address() as AddressInfo
   const name = host.includes(':') ? `[${host}]` : host
   return {
@@ -37,29 +33,5 @@ export async function startServer(options: AppOptions, host: string, port: numbe
       await closed
       clearTimeout(timer)
     },
-  }
-}
-
-/**
- * Returns a function that ends all connections without a request, the others behind their answers. Node itself waits for
- * those on which nothing was ever asked, as browsers open them, and for those that were busy when it was told to close.
- */
-function watchConnections(server: Server): () => void {
-  const idle = new Set<Socket>()
-  let isClosing = false
-  server.on('connection', (socket: Socket) => {
-    idle.add(socket)
-    socket.once('close', () => idle.delete(socket))
-  })
-  server.on('request', ({ socket }: IncomingMessage, response: ServerResponse) => {
-    idle.delete(socket)
-    response.once('close', () => {
-      if (isClosing) socket.end()
-      else if (!socket.destroyed) idle.add(socket)
-    })
-  })
-  return () => {
-    isClosing = true
-    for (const socket of idle) socket.destroy()
   }
 }

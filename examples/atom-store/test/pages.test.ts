@@ -58,6 +58,15 @@ test('what a form does not show stays in an entry: foreign markup, other categor
   expect(stored).not.toContain('term="note"')
 })
 
+test('a text keeps the line break that it begins with', async () => {
+  const [url = ''] = await servePages()
+  const edit = `${url}/pages/journal/things-to-mend/edit`
+  const fields = { etag: tagIn(await pageAt(edit)), title: 'x', type: 'text', text: '\r\nSecond line' }
+  expect((await fetch(edit, form(fields))).status).toBe(303)
+  // A browser drops the first line break, whatever is behind it.
+  expect(await pageAt(edit)).toContain('<textarea name="text">\n\nSecond line</textarea>')
+})
+
 test('an edit of what somebody else has changed keeps what was written, and asks', async () => {
   const [url = ''] = await servePages()
   const edit = `${url}/pages/journal/things-to-mend/edit`

@@ -4,7 +4,9 @@ import { AtomStore, checkConfig, startServer } from 'atom-store'
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
+import { entryXml } from './support/documents.js'
 
+const ATOM = 'application/atom+xml;type=entry'
 const CONFIG = checkConfig({ workspaces: [{ title: 'W', collections: [{ name: 'notes', title: 'Notes' }] }] })
 
 /** Resolves to all that is answered until the connection ends, however it does. */
@@ -20,6 +22,24 @@ async function ask(url: string, text: string): Promise<{ readonly answer: Promis
   socket.write(text)
   return { answer }
 }
+
+test('requests in one go are answered in their order', async () => {
+  const store = new AtomStore(new MemoryStorage(), CONFIG)
+  await using server = await startServer({ store, config: CONFIG }, '127.0.0.1', 0)
+  const post = (slug: string, type: string, body: string): string =>
+    `POST /notes HTTP/1.1\r\nHost: x\r\nSlug: ${slug}\r\nContent-Type: ${type}\r\nContent-Length: ${body.length}\r\n\r\n${body}`
+  const requests = [
+    post('a', ATOM, entryXml('a')),
+    // Its body is not read.
+    post('b', 'image/png', 'x'.repeat(100_000)),
+    post('a', ATOM, entryXml('a')),
+    'GET /notes HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n',
+  ]
+  const { answer } = await ask(server.url, requests.join(''))
+  const statuses = Array.from((await answer).matchAll(/HTTP\/1\.1 (\d+) /g), ([, status]) => Number(status))
+  expect(statuses).toEqual([201, 415, 201, 200])
+  expect((await answer).match(/<entry/g)).toHaveLength(4)
+})
 
 test('a server that is closed answers what it was asked, and waits for nobody else', async () => {
   const storage = new FaultyStorage(new MemoryStorage())

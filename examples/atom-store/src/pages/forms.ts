@@ -35,8 +35,11 @@ export function entryForm({ collection, fields, etag, isMedia = false, problem }
       ? html`<p class="quiet">
           The content of this entry is nothing that a form can show. It stays as it is.
         </p>`
-      : html`<label>${isMedia ? 'Summary' : 'Text'}<textarea name="text">${text}</textarea></label>
-          ${choices}`
+      : html`<label>${isMedia ? 'Summary' : 'Text'}<textarea name="text">${`\n${text}`}</textarea></label>
+          <fieldset>
+            <legend>Written in</legend>
+            ${choices}
+          </fieldset>`
   return html`${problemOf(problem)}
     <form method="post">
       ${etag === undefined ? '' : html`<input type="hidden" name="etag" value="${etag}" />`}
@@ -84,7 +87,9 @@ function categoryFields(collection: Collection, { categories }: Fields): Html[] 
     return terms.length === 0
       ? html``
       : html`<fieldset>
-          <legend>Categories</legend>
+          <legend>
+            Categories${scheme === undefined ? '' : html` <span class="quiet">${scheme}</span>`}
+          </legend>
           ${boxes}
         </fieldset>`
   })

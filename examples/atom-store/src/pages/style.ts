@@ -37,5 +37,6 @@ article img, article video, figure img { max-width: 100%; height: auto; border-r
 figure { margin: 1rem 0; } pre { overflow-x: auto; }
 .scroll { overflow-x: auto; } table { border-collapse: collapse; width: 100%; }
 th, td { text-align: left; padding: .35rem .6rem; border-bottom: 1px solid var(--line); } td.number { text-align: right;
+  white-space: nowrap;
   font-variant-numeric: tabular-nums; }
 `
