@@ -450,6 +450,29 @@ describe('a slow write', () => {
     await first.storage.putContent(info, 'next')
     expect(await textOf(first.storage, info)).toBe('next')
   })
+
+  test('is waited for no longer than its caller wants', async () => {
+    const limited = new LimitedStorage(new MemoryStorage(), ['transactions', 'journal'])
+    const clock = new Clock()
+    const { durable, first, second, info } = setUp({}, limited, clock.environment)
+    const gate = durable.pauseNextWrite()
+    const slow = first.storage.putContent(info, 'slow')
+    await gate.reached
+    const controller = new AbortController()
+    const looked = second.cache.pauseNext('get')
+    const waiting = second.storage.putContent(info, 'never', { signal: controller.signal })
+    await looked.reached
+    looked.open()
+    await clock.pass(0)
+    const refused = expect(waiting).rejects.toMatchObject({ code: 'E_ABORTED' })
+    controller.abort()
+    await clock.pass(1_000)
+    await refused
+    // Nor is it looked for again.
+    expect(second.cache.count('get')).toBe(1)
+    gate.open()
+    await slow
+  })
 })
 
 /** Takes its time with streams before it begins a transaction, as a database does with large contents. */

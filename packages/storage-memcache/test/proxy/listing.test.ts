@@ -287,6 +287,20 @@ describe('late changes', () => {
     expect(await namesOf(reader)).toEqual(['a', 'b'])
   })
 
+  test('a writer that cannot see whether there is a creator tells the listing itself', async () => {
+    const { server, durable, reader, writer, writerCache } = await cachedListing('a')
+    const thirdCache = server.client()
+    const third = new MemcacheStorage({ storage: durable, cache: thirdCache })
+    const late = writerCache.pauseNext('append', { key: isPiece })
+    const create = writer.putContent(film(writer, 'b'), 'x')
+    await late.reached
+    thirdCache.failNext('get', 1, { key: (key) => key.endsWith(':c') })
+    await third.putContent(film(third, 'b'), 'y')
+    expect(await namesOf(reader)).toEqual(['a', 'b'])
+    late.open()
+    await create
+  })
+
   test('an entry without an answer takes the listing away', async () => {
     for (const at of ['before', 'after'] as const) {
       const { reader, writer, writerCache } = await cachedListing('a')
