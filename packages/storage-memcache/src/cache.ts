@@ -97,6 +97,11 @@ export interface Cache extends AsyncDisposable {
   get(key: string, options?: ReadOptions): Promise<CacheItem | undefined>
   /** Never rejects because of a server: see `CacheBatch.failed`. */
   getMulti(keys: readonly string[], options?: ReadOptions): Promise<CacheBatch>
+  /**
+   * The flags of an item, without its bytes; `undefined`: a miss. A cache that cannot tell them by themselves may leave
+   * this out, and is asked by `get`.
+   */
+  flagsOf?(key: string, options?: CallOptions): Promise<number | undefined>
   set(key: string, value: Uint8Array, options?: ItemOptions & CallOptions): Promise<CasToken>
   /** Answers with the keys that were not stored, each with its reason. */
   setMulti(entries: readonly CacheEntry[], options?: CallOptions): Promise<ReadonlyMap<string, Error>>

@@ -62,6 +62,12 @@ export class RemoteCache extends ServerCommands implements CommandCache {
     )
   }
 
+  flagsOf(key: string, options?: CallOptions): Promise<number | undefined> {
+    return this.serverSet.on('get', key, options?.routeBy, (server, wireKey) =>
+      server.flagsOf(wireKey, options?.signal),
+    )
+  }
+
   getAndTouch(key: string, ttlMs: number | undefined, options?: CallOptions): Promise<CacheItem | undefined> {
     return this.serverSet.on('getAndTouch', key, options?.routeBy, (server, wireKey) =>
       server.getAndTouch(wireKey, exptimeOf(ttlMs), options?.signal),

@@ -86,6 +86,10 @@ export class EmbeddedCache implements CommandCache {
     return item && as(item)
   }
 
+  async flagsOf(key: string, options?: CallOptions): Promise<number | undefined> {
+    return (await this.get(key, options))?.flags
+  }
+
   async getMulti(keys: readonly string[], options?: CallOptions): Promise<CacheBatch> {
     for (const key of keys) this.#check(key, options)
     this.#checkCall(options)

@@ -35,7 +35,7 @@ export function valueFlags(kind: 'value' | 'split', freshUntil: number | undefin
   return flagsOf(kind) + (freshUntil === undefined ? 0 : STAMPED)
 }
 
-export function kindOf(item: CacheItem): EntryKind | 'foreign' {
+export function kindOf(item: Pick<CacheItem, 'flags'>): EntryKind | 'foreign' {
   return KINDS.get(item.flags) ?? 'foreign'
 }
 
@@ -58,8 +58,13 @@ export function overheadOf(freshUntil: number | undefined): number {
   return freshUntil === undefined ? HEADER_BYTES : STAMPED_BYTES
 }
 
-function bodyOffset({ flags }: CacheItem): number {
-  return (flags & STAMPED) === 0 ? HEADER_BYTES : STAMPED_BYTES
+/** Whether it is a value that says until when it is fresh. */
+export function isStamped({ flags }: Pick<CacheItem, 'flags'>): boolean {
+  return (flags & STAMPED) !== 0
+}
+
+function bodyOffset(item: CacheItem): number {
+  return isStamped(item) ? STAMPED_BYTES : HEADER_BYTES
 }
 
 export function encodeValue(part: StoredPart, freshUntil: number | undefined): Buffer {
@@ -78,8 +83,8 @@ export function decodeValue(item: CacheItem): StoredPart | undefined {
 
 /** Until when a value is fresh, by the wall clock; for ever where it does not say. */
 export function freshUntilOf(item: CacheItem): number {
-  const isStamped = (item.flags & STAMPED) !== 0 && item.value.length >= STAMPED_BYTES
-  return isStamped ? item.value.readDoubleBE(HEADER_BYTES) : Infinity
+  const says = isStamped(item) && item.value.length >= STAMPED_BYTES
+  return says ? item.value.readDoubleBE(HEADER_BYTES) : Infinity
 }
 
 export function encodeAbsent(version: number): Buffer {

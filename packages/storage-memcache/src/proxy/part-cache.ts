@@ -46,11 +46,25 @@ export class PartCache {
   /** What stands there, without the pieces of a split value. A value that may not be served any more is none. */
   async kindOf(key: string): Promise<entry.EntryKind | 'foreign' | 'none' | 'down'> {
     try {
+      const flags = await this.#flagsOf(key)
+      if (flags === undefined) return 'none'
+      if (!entry.isStamped({ flags })) return entry.kindOf({ flags })
       const item = await this.#cache.get(key)
       return item === undefined || this.#codec.ageOf(item) === 'over' ? 'none' : entry.kindOf(item)
     } catch {
       this.#counters.cacheErrors++
       return 'down'
+    }
+  }
+
+  /** Whether a mark stands there, which a cache that does not answer may hold. Never rejects. */
+  async mayBeMarked(key: string): Promise<boolean> {
+    try {
+      const flags = await this.#flagsOf(key)
+      return flags !== undefined && entry.kindOf({ flags }) === 'mark'
+    } catch {
+      this.#counters.cacheErrors++
+      return true
     }
   }
 
@@ -141,6 +155,12 @@ export class PartCache {
       const options = { flags: entry.flagsOf('mark'), ttlMs: this.#settings.markTtlMs }
       if ((await this.#cache.cas(key, entry.EMPTY, item.cas, options)).status === 'stored') return
     }
+  }
+
+  /** Without the bytes of the item, where the cache can tell them by themselves. */
+  async #flagsOf(key: string): Promise<number | undefined> {
+    const cache = this.#cache
+    return cache.flagsOf === undefined ? (await cache.get(key))?.flags : cache.flagsOf(key)
   }
 
   /** A promise only where it takes further calls. */

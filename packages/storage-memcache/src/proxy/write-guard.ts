@@ -24,7 +24,6 @@ export class WriteGuard {
   readonly #settings: Settings
   readonly #env: Environment
   readonly #counters: StorageCounters
-  readonly #id: Uint8Array
   readonly #marks = new Map<string, CasToken | undefined>()
   /** Marks on their way: one that arrives after the write was given up must still be taken away. */
   #marking: Promise<void> = Promise.resolve()
@@ -37,7 +36,6 @@ export class WriteGuard {
     this.#settings = settings
     this.#env = env
     this.#counters = counters
-    this.#id = Buffer.from(env.uniqueId())
   }
 
   /**
@@ -68,8 +66,8 @@ export class WriteGuard {
    * of it. So may one that the cache does not tell of.
    */
   async isContested(keys: readonly string[]): Promise<boolean> {
-    const kinds = await Promise.all(keys.map((key) => this.#cache.kindOf(key)))
-    return kinds.some((kind) => kind === 'mark' || kind === 'down')
+    const contested = await Promise.all(keys.map((key) => this.#cache.mayBeMarked(key)))
+    return contested.includes(true)
   }
 
   /**
@@ -78,17 +76,19 @@ export class WriteGuard {
    */
   async lock(keys: readonly string[], signal: AbortSignal | undefined): Promise<void> {
     const giveUpAt = this.#env.now() + this.#settings.lockTimeoutMs
-    for (const key of keys) this.#marks.set(key, await this.#lockOne(key, giveUpAt, signal))
+    const owner = Buffer.from(this.#env.uniqueId())
+    for (const key of keys) this.#marks.set(key, await this.#lockOne(key, owner, giveUpAt, signal))
   }
 
   async #lockOne(
     key: string,
+    owner: Uint8Array,
     giveUpAt: number,
     signal: AbortSignal | undefined,
   ): Promise<CasToken | undefined> {
     for (let pauseMs = 1; ; pauseMs = Math.min(pauseMs * 2, 50)) {
       throwIfAborted(signal, key)
-      const marking = this.#cache.markIfFree(key, this.#id).then((token) => token ?? ('taken' as const))
+      const marking = this.#cache.markIfFree(key, owner).then((token) => token ?? ('taken' as const))
       const token = await this.#attempt(key, marking)
       if (token !== 'taken') return token
       if (this.#env.now() >= giveUpAt) {

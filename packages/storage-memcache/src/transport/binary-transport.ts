@@ -44,6 +44,10 @@ export class BinaryTransport extends ChannelTransport<BinaryFrame> implements Tr
     return this.#command({ opcode: Opcode.get, key, idempotent: true, read }, signal)
   }
 
+  flagsOf(key: WireKey, signal?: AbortSignal): Promise<number | undefined> {
+    return this.getAs(key, ({ flags }) => flags, signal)
+  }
+
   getMulti(keys: readonly WireKey[], signal?: AbortSignal): Promise<CacheBatch> {
     return this.issue((resolve, reject) => new BinaryGetBatch(keys, resolve, reject), signal)
   }

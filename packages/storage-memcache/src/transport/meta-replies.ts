@@ -62,6 +62,13 @@ export function readItem(reply: MetaReply, from: object): CacheItem | undefined 
   throw unexpected(reply)
 }
 
+/** For a read without the value. */
+export function readFlags(reply: MetaReply): number | undefined {
+  if (reply.code === MetaCode.done) return reply.flags
+  if (reply.code === MetaCode.miss) return undefined
+  throw unexpected(reply)
+}
+
 export function readPeeked(reply: MetaReply, from: object): PeekedItem | undefined {
   const item = readItem(reply, from)
   if (item === undefined) return undefined

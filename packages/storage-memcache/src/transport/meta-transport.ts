@@ -45,6 +45,10 @@ export class MetaTransport extends ChannelTransport<MetaReply> implements Transp
     return this.issue((resolve, reject) => new MetaGet(key, as, resolve, reject), signal)
   }
 
+  flagsOf(key: WireKey, signal?: AbortSignal): Promise<number | undefined> {
+    return this.#command({ verb: 'mg', key, flags: ' f', idempotent: true, read: replies.readFlags }, signal)
+  }
+
   getAndTouch(key: WireKey, exptime: number, signal?: AbortSignal): Promise<CacheItem | undefined> {
     return this.#command(
       { verb: 'mg', key, flags: `${replies.READ_FLAGS} T${exptime}`, read: replies.readItem },

@@ -40,6 +40,10 @@ export class NegotiatedTransport implements Transport {
     return this.#ask((server, call) => server.getAs(key, as, call), signal)
   }
 
+  flagsOf(key: WireKey, signal?: AbortSignal): Promise<number | undefined> {
+    return this.#ask((server, call) => server.flagsOf(key, call), signal)
+  }
+
   getAndTouch(key: WireKey, exptime: number, signal?: AbortSignal): Promise<CacheItem | undefined> {
     return this.#ask((server, call) => server.getAndTouch(key, exptime, call), signal)
   }

@@ -29,6 +29,8 @@ export interface Transport {
   get(key: WireKey, signal?: AbortSignal): Promise<CacheItem | undefined>
   /** `get`, with what `as` makes of the item; where that throws, the promise rejects. */
   getAs<T>(key: WireKey, as: (item: CacheItem) => T, signal?: AbortSignal): Promise<T | undefined>
+  /** Of an item, without its bytes where the protocol can. */
+  flagsOf(key: WireKey, signal?: AbortSignal): Promise<number | undefined>
   /** One round trip for all keys. Rejects where the server did not answer. */
   getMulti(keys: readonly WireKey[], signal?: AbortSignal): Promise<CacheBatch>
   set(item: WireItem, signal?: AbortSignal): Promise<CasToken>

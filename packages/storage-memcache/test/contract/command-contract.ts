@@ -34,6 +34,18 @@ export function commandContract(name: string, fixture: CommandFixture): void {
       await expect(cache.getAs('', text)).rejects.toBeInstanceOf(RangeError)
     })
 
+    test('flags are told without the item', async () => {
+      const key = fresh()
+      expect(await cache.flagsOf?.(key)).toBeUndefined()
+      await cache.set(key, Buffer.from('abc'), { flags: 0xffff_fffe })
+      expect(await cache.flagsOf?.(key)).toBe(0xffff_fffe)
+      await cache.set(key, Buffer.alloc(0))
+      expect(await cache.flagsOf?.(key)).toBe(0)
+      const signal = AbortSignal.abort()
+      await expect(cache.flagsOf?.(key, { signal })).rejects.toMatchObject({ code: 'E_ABORTED' })
+      await expect(cache.flagsOf?.('')).rejects.toBeInstanceOf(RangeError)
+    })
+
     test('what a caller throws rejects its own read and no other', async () => {
       const key = fresh()
       await cache.set(key, Buffer.from('abc'))

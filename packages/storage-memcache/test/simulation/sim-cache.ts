@@ -71,6 +71,10 @@ export class SimCache implements Cache {
     return this.#call('look', [key], (store) => this.#item(store, store.get(key)))
   }
 
+  flagsOf(key: string): Promise<number | undefined> {
+    return this.#call('look', [key], (store) => this.#item(store, store.get(key))?.flags)
+  }
+
   async getMulti(keys: readonly string[]): Promise<CacheBatch> {
     const items = new Map<string, CacheItem>()
     const failed = new Map<string, Error>()
