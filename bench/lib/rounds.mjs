@@ -2,6 +2,7 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { performance } from 'node:perf_hooks'
+import { setTimeout as sleep } from 'node:timers/promises'
 
 /** The side of a contender: each message is a test, the answer what `workOf(test)` has done; null where it cannot. */
 export function serve(workOf) {
@@ -30,8 +31,12 @@ export async function during(ms, width, work) {
   return done
 }
 
-/** Starts a contender: a script that calls `serve`. */
-export async function startPeer(name, script, args, execPath = process.execPath) {
+/** Much longer than any round takes on a busy machine. */
+const PATIENCE_MS = 5 * 60_000
+const SILENT = Symbol('silent')
+
+/** Starts a contender: a script that calls `serve`. One that never answers is ended, and takes part no more. */
+export async function startPeer(name, script, args, execPath = process.execPath, patienceMs = PATIENCE_MS) {
   const child = fork(script, args, { execPath })
   const death = once(child, 'exit').then(([code]) => {
     throw new Error(`${name} ended with ${code}`)
@@ -40,11 +45,20 @@ export async function startPeer(name, script, args, execPath = process.execPath)
   death.catch(() => {})
   const answer = async () => (await Promise.race([once(child, 'message'), death]))[0]
   await answer()
+  let isSilent = false
   return {
     name,
     run: async (test) => {
+      if (isSilent) return undefined
       child.send(test)
-      return (await answer()) ?? undefined
+      const patience = new AbortController()
+      const late = sleep(patienceMs, SILENT, patience).catch(() => SILENT)
+      const result = await Promise.race([answer(), late]).finally(() => patience.abort())
+      if (result !== SILENT) return result ?? undefined
+      isSilent = true
+      child.kill('SIGKILL')
+      console.warn(`${name} has not answered for ${patienceMs / 1000} s, and takes part no more`)
+      return undefined
     },
     end: () => child.connected && child.disconnect(),
   }

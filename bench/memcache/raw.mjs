@@ -1,5 +1,5 @@
-// The limit of Node on the machine: requests prepared beforehand, the same that our client sends, one write for all
-// that may be sent, replies read into one buffer and counted by their length. Nothing is parsed, checked or copied.
+// The limit of Node on the machine: requests prepared beforehand, one write for all that may be sent, replies read
+// into one buffer and counted by their length. Nothing is parsed, checked or copied.
 import { Buffer } from 'node:buffer'
 import { once } from 'node:events'
 import { connect } from 'node:net'
