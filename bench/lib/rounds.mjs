@@ -2,7 +2,7 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { performance } from 'node:perf_hooks'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { clearTimeout, setTimeout } from 'node:timers'
 
 /** The side of a contender: each message is a test, the answer what `workOf(test)` has done; null where it cannot. */
 export function serve(workOf) {
@@ -51,9 +51,9 @@ export async function startPeer(name, script, args, execPath = process.execPath,
     run: async (test) => {
       if (isSilent) return undefined
       child.send(test)
-      const patience = new AbortController()
-      const late = sleep(patienceMs, SILENT, patience).catch(() => SILENT)
-      const result = await Promise.race([answer(), late]).finally(() => patience.abort())
+      let timer
+      const late = new Promise((resolve) => (timer = setTimeout(resolve, patienceMs, SILENT)))
+      const result = await Promise.race([answer(), late]).finally(() => clearTimeout(timer))
       if (result !== SILENT) return result ?? undefined
       isSilent = true
       child.kill('SIGKILL')
