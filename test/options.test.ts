@@ -37,6 +37,7 @@ const servers = '127.0.0.1:1'
 const cache = new EmbeddedCache()
 const queries = new QueryCache({ cache })
 const maps = new MemcacheMaps({ plugins: { default: { cache } } })
+const client = new MemcacheClient(cache)
 const memory = new MemoryStorage()
 const cached = new MemcacheStorage({ cache, storage: memory })
 const info = memory.info('pages', 'home')
@@ -100,6 +101,12 @@ const MISTAKES: readonly (readonly [
     'compression.algorithm, minBytes, level',
     (given) => new MemcacheClient(cache, given),
   ],
+  ['A store', 'expires', 'signal, routeBy, ttlMs', (given) => client.set('k', 'v', given)],
+  ['A store', 'ttl', 'ttlMs', (given) => client.setMulti([['k', 'v']], given)],
+  ['A counter', 'inital', 'initial', (given) => client.incr('n', 1, given)],
+  ['delete', 'lockMS2', 'lockMs', (given) => client.delete('k', given)],
+  ['A cached query', 'ttl', 'ttlMs', (given) => queries.cached('k', given, () => 1)],
+  ['A cached query', 'tag', 'tags', (given) => queries.cachedMany(['k'], given, () => new Map())],
   ['EmbeddedCache', 'maxbyte', 'maxBytes', (given) => new EmbeddedCache(given)],
   ['audit', 'maxPerSec', 'maxPerSecond', (given) => audit(cached, { collections: [], ...given })],
   ['MemcacheLock', 'waitTimeMs', 'waitMs', (given) => new MemcacheLock({ cache, ...given })],
@@ -176,7 +183,9 @@ test.each(MISTAKES)('%s has no option %s', async (subject, wrong, meant, call) =
   assert.equal(existsSync(file()), false)
 })
 
-test('options that are no object are told as well', () => {
+test('options that are no object are told as well', async () => {
+  // As python-memcached and pylibmc take a time.
+  await assert.rejects(client.set('k', 'v', 60 as unknown as object), /^TypeError: A store takes an object/)
   for (const given of [undefined, null, 'localhost:11211', 7]) {
     assert.throws(
       () => new MemcacheStorage(given as unknown as MemcacheStorageOptions),

@@ -13,10 +13,12 @@ import { checkValue } from '../protocol/limits.js'
 import { wireKeyText, type ClientKey } from './client-keys.js'
 import {
   CLIENT_NAMES,
+  COUNTER_NAMES,
   DEFAULT_CLIENT_OPTIONS,
   type CounterOptions,
   type MemcacheClientOptions,
   type PeekedValue,
+  STORE_NAMES,
   type StoreCallOptions,
   type VersionedValue,
 } from './client-options.js'
@@ -121,6 +123,7 @@ export class ClientCore {
 
   /** Refuses what would not fit, so that a batch with such a value fails before any of it is sent. */
   encode(value: unknown, options: StoreCallOptions | undefined): EncodedItem {
+    if (options !== undefined) checkOptionNames('A store', options, STORE_NAMES)
     const { bytes, flags } = this.#coder.encode(value)
     checkValue(bytes, this.cache.maxItemBytes)
     const ttlMs = options !== undefined && 'ttlMs' in options ? options.ttlMs : this.options.ttlMs
@@ -153,6 +156,7 @@ export class ClientCore {
 
   /** What is asked of a counter. Bad options are a `RangeError` or `TypeError`. */
   counterStep(delta: bigint, options: CounterOptions | undefined): CounterStep {
+    if (options !== undefined) checkOptionNames('A counter', options, COUNTER_NAMES)
     const { initial, ttlMs = this.options.ttlMs, signal, routeBy } = options ?? {}
     checkCounter(delta < 0n ? -delta : delta, 'A delta')
     exptimeOf(ttlMs)

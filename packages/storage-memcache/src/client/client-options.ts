@@ -47,6 +47,23 @@ export interface StoreCallOptions extends CallOptions {
   readonly ttlMs?: number | undefined
 }
 
+const CALL_NAMES: NamesOf<CallOptions> = Object.freeze({ signal: true, routeBy: true })
+export const STORE_NAMES: NamesOf<StoreCallOptions & BatchOptions> = Object.freeze({
+  ...CALL_NAMES,
+  ttlMs: true,
+  keyPrefix: true,
+})
+export const DELETE_NAMES: NamesOf<DeleteCallOptions & BatchOptions> = Object.freeze({
+  ...CALL_NAMES,
+  cas: true,
+  lockMs: true,
+  keyPrefix: true,
+})
+export const COUNTER_NAMES: NamesOf<CounterOptions & BatchOptions> = Object.freeze({
+  ...STORE_NAMES,
+  initial: true,
+})
+
 /** What a batch can be told. */
 export interface BatchOptions extends CallOptions {
   /** Goes between the client's prefix and each key; answers come under the caller's own keys. */

@@ -1,9 +1,9 @@
-import { isStorageError } from '@larder/storage-core'
+import { checkOptionNames, isStorageError } from '@larder/storage-core'
 import type { CacheItem, CallOptions, ItemOptions } from '../cache.js'
 import type { CommandCache } from '../command-cache.js'
 import { addToCounter } from '../protocol/counter.js'
 import { exptimeOf } from '../protocol/expiry.js'
-import type { DeleteCallOptions } from './client-options.js'
+import { DELETE_NAMES, type DeleteCallOptions } from './client-options.js'
 import { together } from './together.js'
 import { ValueFlag } from './value-flags.js'
 
@@ -64,6 +64,7 @@ export class LockableItems {
 
   /** With `lockMs`, leaves a lock behind. */
   delete(key: string, options: DeleteCallOptions): Promise<'deleted' | 'exists' | 'not-found'> {
+    checkOptionNames('delete', options, DELETE_NAMES)
     const { cas, lockMs, signal, routeBy } = options
     if (lockMs === undefined) return this.#cache.delete(key, options)
     exptimeOf(lockMs)

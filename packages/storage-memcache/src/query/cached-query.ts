@@ -30,6 +30,7 @@ const OPTION_NAMES: NamesOf<CachedQueryOptions<[], unknown>> = Object.freeze({
 export class CachedQuery<Args extends readonly unknown[], T> {
   readonly #queries: QueryCache
   readonly #options: CachedQueryOptions<Args, T>
+  readonly #entryOptions: EntryOptions
 
   /** Throws `TypeError` without a name or a loader, and for an option that there is not. */
   constructor(queries: QueryCache, options: CachedQueryOptions<Args, T>) {
@@ -39,6 +40,8 @@ export class CachedQuery<Args extends readonly unknown[], T> {
     if (typeof options.load !== 'function') throw new TypeError('load must be a function')
     this.#queries = queries
     this.#options = options
+    const { ttlMs, graceMs, softTimeoutMs, whenLoaderFails } = options
+    this.#entryOptions = { ttlMs, graceMs, softTimeoutMs, whenLoaderFails }
   }
 
   /** As `QueryCache.cached`. */
@@ -57,7 +60,7 @@ export class CachedQuery<Args extends readonly unknown[], T> {
       throw new TypeError('getMany cannot do with tags that depend on the arguments')
     const keys = list.map((args) => this.key(...args))
     const byKey = new Map(keys.map((key, i) => [key, list[i] as Args]))
-    const found = await this.#queries.cachedMany(keys, { ...this.#options, tags }, async (missing) => {
+    const found = await this.#queries.cachedMany(keys, { ...this.#entryOptions, tags }, async (missing) => {
       const asked = missing.map((key) => byKey.get(key) as Args)
       const results = await loadMany(asked)
       if (results.length !== asked.length) {
@@ -88,7 +91,7 @@ export class CachedQuery<Args extends readonly unknown[], T> {
 
   #entry(args: Args): EntryOptions & { readonly tags: readonly string[] | undefined } {
     const { tags } = this.#options
-    return { ...this.#options, tags: typeof tags === 'function' ? tags(...args) : tags }
+    return { ...this.#entryOptions, tags: typeof tags === 'function' ? tags(...args) : tags }
   }
 }
 

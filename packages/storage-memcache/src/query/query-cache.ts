@@ -19,6 +19,7 @@ import { newQueryCounters, type QueryCounters } from './query-counters.js'
 import { type InvalidationTarget, QueryKeys } from './query-keys.js'
 import {
   checkEntryOptions,
+  ENTRY_NAMES,
   type EntryOptions,
   type EntrySettings,
   entrySettings,
@@ -47,6 +48,7 @@ const OPTION_NAMES: NamesOf<QueryCacheOptions> = Object.freeze({
   environment: true,
 })
 
+/** What a call of `cached` can be told. */
 export interface CachedOptions extends EntryOptions {
   /**
    * What `invalidate({ tag })` voids this result by. All calls with the same key must name the same tags in the same
@@ -56,6 +58,8 @@ export interface CachedOptions extends EntryOptions {
   /** Settles the call with `E_ABORTED`; a loader that runs goes on, for those who share it. */
   readonly signal?: AbortSignal | undefined
 }
+
+const CACHED_NAMES: NamesOf<CachedOptions> = Object.freeze({ ...ENTRY_NAMES, tags: true, signal: true })
 
 /** How what is missing is loaded. */
 interface LoadCall {
@@ -271,5 +275,6 @@ export class QueryCache implements AsyncDisposable {
 function checkCall(options: unknown, loader: unknown): void {
   if (typeof options !== 'object' || options === null)
     throw new TypeError('Options are needed, as {} at least')
+  checkOptionNames('A cached query', options, CACHED_NAMES)
   if (typeof loader !== 'function') throw new TypeError('The loader must be a function')
 }
