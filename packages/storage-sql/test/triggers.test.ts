@@ -78,6 +78,23 @@ describe.each(DATABASE_NAMES)('a change past the library on %s', (name) => {
     assert.deepEqual(await world.seen(), [])
   })
 
+  test("is told from the library's own of several resources at once", async () => {
+    await using world = await setUp(name)
+    const transaction = { journal: ['k'], beforeCommit: async () => undefined }
+    const write = (resource: string, content: string, collection = 'c') => ({
+      info: world.info(resource, collection),
+      content,
+      transaction,
+    })
+    for (const content of ['one', 'two']) {
+      await world.storage.writeMany([write('r', content), write('s', content), write('r', content, 'd')])
+      assert.deepEqual(await world.seen(), [])
+    }
+    await world.sql.query(`UPDATE larder_resource SET content = 'three' ${where}`)
+    assert.deepEqual(await world.seen(), ['c/r', 'd/r'])
+    assert.deepEqual(await world.content('r'), { text: 'three', version: 3, size: 5 })
+  })
+
   test('of one part leaves the version of the other', async () => {
     await using world = await setUp(name)
     const info = world.info('r')
