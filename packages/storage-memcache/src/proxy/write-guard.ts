@@ -149,13 +149,8 @@ export class WriteGuard {
    */
   installOrDrop(key: string, content: Content): Promise<boolean> {
     const token = this.#marks.get(key)
-    let first = true
     return this.confirm(key, async () => {
-      if (first && token !== undefined) {
-        first = false
-        if (await this.#isReplaced(key, token, content)) return
-      }
-      await this.#cache.drop(key)
+      if (token === undefined || !(await this.#isReplaced(key, token, content))) await this.#cache.drop(key)
     })
   }
 
