@@ -2,7 +2,7 @@ import { RemoteCache, type RemoteCacheOptions } from '@larder/storage-memcache'
 import { isStorageError } from '@larder/storage-core'
 import { startProxy } from '@larder/dev-servers'
 import { afterEach, expect, test } from 'vitest'
-import { startMemcached } from './support/memcached.js'
+import { PATIENT, startMemcached } from './support/memcached.js'
 import { opaqueOf, TextServer, type TextScript } from './support/text-server.js'
 
 const cleanups: (() => unknown)[] = []
@@ -59,7 +59,7 @@ test.each([
   '%i reads of one tick share eight lines, of no less than eight and no more than a hundred keys',
   async (count, lines) => {
     const server = await text((line, socket) => void socket.write(answer(line)))
-    const cache = remote(server.address)
+    const cache = remote(server.address, PATIENT)
     const keys = names(count)
     expect(await read(cache, keys)).toEqual(keys.map(expected))
     const asked = server.lines.map((line) => (line.startsWith('gets ') ? keysOf(line) : [keysOf(line)[0]]))
@@ -73,7 +73,7 @@ test.each([
 
 test('reads before and behind another command are cut into lines by themselves', async () => {
   const server = await text((line, socket) => void socket.write(answer(line)))
-  const cache = remote(server.address)
+  const cache = remote(server.address, PATIENT)
   await cache.get('k1')
   const before = names(40).map((key) => cache.get(key))
   const set = cache.set('k1', Buffer.from('new'))
@@ -97,7 +97,7 @@ test('a line of reads that comes in pieces, cut at any byte', async () => {
 
 test('other commands keep their place among reads', async () => {
   const server = await text((line, socket) => void socket.write(answer(line)))
-  const cache = remote(server.address)
+  const cache = remote(server.address, PATIENT)
   const before = names(20).map((key) => cache.get(key))
   const set = cache.set('k1', Buffer.from('new'))
   const after = names(20).map((key) => cache.get(key))
@@ -173,7 +173,7 @@ test('a line of values, half of the next and a reset: what is missing is read on
     // What was not sent before the reset cannot have been read.
     else socket.write(reply.slice(0, reply.indexOf('value of k13')), () => socket.resetAndDestroy())
   })
-  const cache = remote(server.address)
+  const cache = remote(server.address, PATIENT)
   await cache.get('k1')
   expect(await read(cache, names(20))).toEqual(names(20).map(expected))
   expect(server.connections).toBe(2)
@@ -186,7 +186,7 @@ test('values of the second line come before those of the first: the connection i
     if (connection > 1 || line.startsWith('mg')) return void socket.write(answer(line))
     if (!line.includes(' k0 ')) socket.write(answer(line))
   })
-  const cache = remote(server.address)
+  const cache = remote(server.address, PATIENT)
   await cache.get('k1')
   expect(await read(cache, names(16))).toEqual(names(16).map(expected))
   expect(server.connections).toBe(2)
