@@ -28,6 +28,20 @@ test('a page is one listing and one batch of entries, wherever it is', async () 
   expect(storage.calls.map(({ method }) => method)).toEqual(['getMetaData'])
 })
 
+test('a search reads twice as many each time, and ends after ten', async () => {
+  const storage = new FaultyStorage(new MemoryStorage())
+  const instance = await newInstance({ storage, config: { pageSize: 1 } })
+  const blog = instance.store.collection('blog')!
+  for (let i = 0; i < 1_100; i++) await storage.putMetaData(blog.info(`n${i}`), '{}')
+  storage.forgetCalls()
+  const { entries, next } = await blog.page({}, { isRare: true, isShown: () => false })
+  expect(entries).toEqual([])
+  expect(storage.calls.filter(({ method }) => method === 'page')).toHaveLength(10)
+  // 1 + 2 + 4 ... + 512 of them were looked at.
+  const rest = await blog.page(next, { limit: 1_000 })
+  expect(rest.entries.map(({ name }) => name)).toEqual(Array.from({ length: 77 }, (_, i) => `n${76 - i}`))
+})
+
 test('media and its entry are written in one step', async () => {
   const storage = new FaultyStorage(new MemoryStorage())
   const instance = await newInstance({ storage })
