@@ -84,6 +84,12 @@ describe('a cached listing', () => {
     expect(durable.count('listing')).toBe(0)
   })
 
+  test('hears nothing of a change that neither creates nor removes', async () => {
+    const { writer, writerCache } = await cachedListing('a')
+    await writer.putContent(film(writer, 'a'), 'changed')
+    expect(writerCache.count('append')).toBe(0)
+  })
+
   for (const which of ['head', 'log', 'chunk'] as const) {
     for (const meanwhile of ['a write', 'nothing'] as const) {
       test(`is read anew when its ${which} is evicted and ${meanwhile} happens`, async () => {
@@ -252,9 +258,12 @@ describe('late changes', () => {
     await third.remove(film(third, 'b'))
     leased.open()
     expect(await listing).toEqual(['a'])
+    durable.forgetCalls()
     answer.open()
     await slow
     expect(await namesOf(reader)).toEqual(['a'])
+    // Neither of them has cost the set.
+    expect(durable.count('listing')).toBe(0)
   })
 
   test('a storage behind that does not tell whether a create still stands costs the set', async () => {
