@@ -1,3 +1,4 @@
+import type { ResourceInfo } from '@larder/storage-core'
 import { SqlStorage } from '@larder/storage-sql'
 import assert from 'node:assert/strict'
 import { fork } from 'node:child_process'
@@ -180,6 +181,41 @@ describe.each(DATABASE_NAMES)('large contents on %s', (name) => {
     assert.equal(await opened.count('chunk'), 0)
   })
 
+  test('of several written together none is left where one breaks', async () => {
+    await using opened = await openFresh(name, { ...SMALL, bodyGraceMs: 1 })
+    const { storage } = opened
+    const [a, b, c] = ['a', 'b', 'c'].map((each) => storage.info('c', each)) as [
+      ResourceInfo,
+      ResourceInfo,
+      ResourceInfo,
+    ]
+    const big = Buffer.alloc(10_000, 'x')
+    const broken = async function* () {
+      yield* noise(10_000)
+      throw new Error('the source broke')
+    }
+    const writes = [
+      { info: a, content: big },
+      { info: b, content: broken() },
+      { info: c, content: big },
+    ]
+    await assert.rejects(storage.writeMany(writes), { message: 'the source broke' })
+    await eventually(async () => (await opened.count('body')) === 0, otherWrite(opened))
+    await storage.writeMany([a, c].map((info) => ({ info, content: big })))
+    assert.deepEqual(
+      (await storage.getMany([a, b, c])).map((part) => part?.size),
+      [10_000, undefined, 10_000],
+    )
+    // The old bodies go, those of the other resource stay.
+    await storage.writeMany([
+      { info: a, content: null },
+      { info: b, content: noise(10_000) },
+      { info: c, content: 'short' },
+    ])
+    await eventually(async () => (await opened.count('body')) === 1, otherWrite(opened))
+    assert.equal((await storage.getContent(b)).size, 10_000)
+  })
+
   test('a stream that pauses for too long is E_TIMEOUT', async () => {
     await using opened = await openFresh(name, { ...SMALL, streamPauseMs: 150, bodyGraceMs: 1 })
     const { storage } = opened
@@ -257,6 +293,12 @@ describe.concurrent.each(DATABASE_NAMES)('large contents on %s, in their own tim
     }
     await storage.putContent(storage.info('c', 'r'), slow())
     assert.equal((await storage.getContent(storage.info('c', 'r'))).size, 2_505)
+    // What came before it is kept as long.
+    await storage.writeMany([
+      { info: storage.info('c', 'before'), content: noise(10_000) },
+      { info: storage.info('c', 'r'), content: slow() },
+    ])
+    assert.equal((await storage.getContent(storage.info('c', 'before'))).size, 10_000)
   })
 })
 

@@ -1,0 +1,139 @@
+import {
+  MemoryStorage,
+  OutcomeUnknownError,
+  type ResourceInfo,
+  type Storage,
+  StorageError,
+} from '@larder/storage-core'
+import { MemcacheStorage, type ProtocolOptions } from '@larder/storage-memcache'
+import { describe, expect, test } from 'vitest'
+import { type Stage, stage, textOf } from '../support/races.js'
+
+type ProxyStage = Stage & { readonly reader: MemcacheStorage; readonly writer: MemcacheStorage }
+
+const NAMES = ['a', 'b', 'c'] as const
+
+function play(options: ProtocolOptions = {}): ProxyStage {
+  return stage(
+    (storage, cache) => new MemcacheStorage({ storage, cache, fillWaitMs: 20, ...options }),
+    new MemoryStorage(),
+  ) as ProxyStage
+}
+
+const infosOf = (storage: Storage): ResourceInfo[] => NAMES.map((name) => storage.info('c', name))
+const write = (storage: Storage, content: string) =>
+  storage.writeMany(infosOf(storage).map((info) => ({ info, content })))
+const textsOf = (storage: Storage) => Promise.all(infosOf(storage).map((info) => textOf(storage, info)))
+const contentKey = ({ key }: ResourceInfo) => `${key}:c`
+
+describe('several resources written together', () => {
+  test('are left in the cache for readers of every process', async () => {
+    const { durable, reader, writer } = play()
+    await write(writer, 'old')
+    durable.forgetCalls()
+    expect(await textsOf(reader)).toEqual(['old', 'old', 'old'])
+    expect(durable.count('read')).toBe(0)
+    expect(writer.counters()).toMatchObject({ writes: 3, unconfirmedWrites: 0 })
+  })
+
+  test('are seen together, by readers and in listings, though the answer to the commit is on its way', async () => {
+    const { durable, reader, writer } = play()
+    await writer.putContent(writer.info('c', 'a'), 'old')
+    await textsOf(reader)
+    await reader.ls('c')
+    const answer = durable.pauseNextWrite({ at: 'after' })
+    const writing = write(writer, 'new')
+    await answer.reached
+    expect(await textsOf(reader)).toEqual(['new', 'new', 'new'])
+    answer.open()
+    await writing
+    expect(await textsOf(reader)).toEqual(['new', 'new', 'new'])
+    expect([...(await reader.ls('c')).keys()]).toEqual([...NAMES])
+  })
+
+  test('keep nothing out of the cache where they are rolled back', async () => {
+    const { server, durable, reader, writer } = play()
+    await write(durable, 'old')
+    durable.failNextWrites(1, new StorageError('E_CONFLICT', 'Deadlock'), { at: 'commit' })
+    await expect(write(writer, 'new')).rejects.toMatchObject({ code: 'E_CONFLICT' })
+    for (const info of infosOf(reader)) expect(await server.cache.get(contentKey(info))).toBeUndefined()
+    expect(await textsOf(reader)).toEqual(['old', 'old', 'old'])
+  })
+
+  test('stay marked where it is not known whether they were committed', async () => {
+    const { durable, reader, writer } = play()
+    await write(durable, 'old')
+    await textsOf(reader)
+    durable.failNextWrites(1, new OutcomeUnknownError('No answer to the commit'), { at: 'after' })
+    await expect(write(writer, 'new')).rejects.toMatchObject({ code: 'E_OUTCOME_UNKNOWN' })
+    expect(await textsOf(reader)).toEqual(['new', 'new', 'new'])
+    expect(reader.counters().bypasses).toBe(3)
+  })
+
+  test('one that was refused is read anew', async () => {
+    const { durable, reader, writer } = play()
+    await write(durable, 'old')
+    const [a, b] = infosOf(reader) as [ResourceInfo, ResourceInfo]
+    const { etag } = await reader.getContent(a)
+    // Past the cache, which does not hear of it.
+    await durable.putContent(durable.info('c', 'a'), 'newer')
+    const writes = [
+      { info: b, content: 'new' },
+      { info: a, content: 'new', ifMatch: etag },
+    ]
+    await expect(writer.writeMany(writes)).rejects.toMatchObject({ code: 'E_PRECONDITION_FAILED' })
+    expect(await textsOf(reader)).toEqual(['newer', 'old', 'old'])
+  })
+
+  test("'reject': where the cache does not answer nothing is written", async () => {
+    const { durable, writer, writerCache } = play({ whenCacheFails: 'reject' })
+    await write(durable, 'old')
+    // One of the marks has no answer.
+    writerCache.failNext('set', 1)
+    await expect(write(writer, 'new')).rejects.toMatchObject({ code: 'E_CACHE_UNAVAILABLE' })
+    expect(await textsOf(durable)).toEqual(['old', 'old', 'old'])
+  })
+
+  test('each has a row in the journal, which goes when the cache is right', async () => {
+    const { durable, writer } = play()
+    const results = await write(writer, 'new')
+    expect(results.map(({ journalId }) => journalId)).toEqual([undefined, undefined, undefined])
+    await writer.shutdown()
+    expect(await durable.unsettled({ olderThanMs: 0 }, async () => [])).toBe(0)
+  })
+
+  test('an unconfirmed one leaves its row to the relay', async () => {
+    const { durable, writer, writerCache } = play()
+    const answer = durable.pauseNextWrite({ at: 'after' })
+    const writing = write(writer, 'new')
+    await answer.reached
+    writerCache.isDown = true
+    answer.open()
+    await writing
+    expect(writer.counters().unconfirmedWrites).toBe(3)
+    const keys: string[] = []
+    await durable.unsettled({ olderThanMs: 0 }, async (rows) => {
+      for (const row of rows) keys.push(...row.keys)
+      return []
+    })
+    for (const info of infosOf(writer))
+      expect(keys.filter((key) => key.endsWith(contentKey(info)))).toHaveLength(1)
+  })
+
+  test('writers of one process, whatever their order, enter one after the other', async () => {
+    const { durable, writer } = play()
+    const gate = durable.pauseNextWrite({ at: 'locked' })
+    const first = write(writer, 'first')
+    await gate.reached
+    const reversed = infosOf(writer).reverse()
+    const second = writer.writeMany(reversed.map((info) => ({ info, content: 'second' })))
+    const third = writer.putContent(writer.info('c', 'b'), 'third')
+    expect(durable.count('write')).toBe(1)
+    gate.open()
+    await Promise.all([first, second, third])
+    expect(durable.count('write')).toBe(3)
+    const [a, , c] = await textsOf(writer)
+    expect([a, c]).toEqual(['second', 'second'])
+    expect(await textsOf(writer)).toEqual(await textsOf(durable))
+  })
+})
