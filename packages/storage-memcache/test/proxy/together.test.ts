@@ -128,6 +128,7 @@ describe('several resources written together', () => {
     const reversed = infosOf(writer).reverse()
     const second = writer.writeMany(reversed.map((info) => ({ info, content: 'second' })))
     const third = writer.putContent(writer.info('c', 'b'), 'third')
+    for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setImmediate(resolve))
     expect(durable.count('write')).toBe(1)
     gate.open()
     await Promise.all([first, second, third])
