@@ -8,6 +8,8 @@ import { countText, type Output } from './output.js'
 import type { Settings } from './settings.js'
 
 const SQLITE = 'sqlite:'
+/** Who types a command would rather wait for a busy server than go past it. */
+const PATIENT = Object.freeze({ timeoutMs: 10_000, connectTimeoutMs: 10_000 })
 
 /** What a command works with. What it opens is closed at its end, and what it does not need is not even loaded. */
 export class Context {
@@ -56,7 +58,13 @@ export class Context {
     const { namespace, credentials } = this.settings
     const storage = await this.database()
     const { MemcacheStorage } = await import('@larder/storage-memcache')
-    const cached = new MemcacheStorage({ servers, storage, namespace, client: { credentials }, ...options })
+    const cached = new MemcacheStorage({
+      servers,
+      storage,
+      namespace,
+      client: { ...PATIENT, credentials },
+      ...options,
+    })
     this.#opened.unshift({ [Symbol.asyncDispose]: () => this.#tellUnconfirmed(cached) })
     return this.#keep(cached)
   }
@@ -64,7 +72,7 @@ export class Context {
   /** A client of the servers. */
   async cache(): Promise<RemoteCache> {
     const { RemoteCache } = await import('@larder/storage-memcache')
-    const cache = new RemoteCache(this.servers(), { credentials: this.settings.credentials })
+    const cache = new RemoteCache(this.servers(), { ...PATIENT, credentials: this.settings.credentials })
     this.#opened.unshift({ [Symbol.asyncDispose]: () => cache.close() })
     return cache
   }

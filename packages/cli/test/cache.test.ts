@@ -36,6 +36,9 @@ test('fills the cache, tells of the servers, and finds what does not tell the tr
   assert.match(stats.out, /memcached \d.*items.*evicted/)
   place.env['MEMCACHE_SERVERS'] = '127.0.0.1:1'
   assert.equal((await place.run(['stats'])).code, 1)
+  const cold = await place.run(['warm', 'pages'])
+  assert.equal(cold.code, 1)
+  assert.match(cold.err, /calls? to the cache failed/)
 })
 
 test('the relay runs until it is stopped, and tells what it has set right', async () => {

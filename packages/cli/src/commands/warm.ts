@@ -3,6 +3,7 @@ import type { Command } from 'commander'
 import type { Act } from '../act.js'
 import type { Context } from '../context.js'
 import { eachLimit } from '../each-limit.js'
+import { ExitCode } from '../exit-code.js'
 import { countText } from '../output.js'
 import { PARTS } from '../parts.js'
 
@@ -24,7 +25,7 @@ async function warm(
   context: Context,
   collections: readonly string[],
   { ext }: { readonly ext?: string },
-): Promise<void> {
+): Promise<ExitCode> {
   const { output, signal } = context
   const storage = await context.cached()
   for (const collection of collections) {
@@ -48,6 +49,10 @@ async function warm(
     const text = `${collection}: ${countText(resources, 'resource')}, ${fromDatabase} of ${2 * resources} parts read from the database`
     await output.result({ collection, resources, bytes, fromDatabase }, text)
   }
+  const { cacheErrors } = storage.counters()
+  if (cacheErrors === 0) return ExitCode.done
+  output.warn(`${countText(cacheErrors, 'call')} to the cache failed: not all that was read is there now`)
+  return ExitCode.failed
 }
 
 async function* batches(storage: Storage, collection: string, ext: string | undefined, signal: AbortSignal) {
