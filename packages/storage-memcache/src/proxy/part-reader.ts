@@ -170,7 +170,8 @@ export class PartReader {
       token = await this.#cache.lease(key)
     } catch {
       this.#counters.cacheErrors++
-      return this.#readBehind(address, ++this.#clock)
+      flight.readAt = ++this.#clock
+      return this.#readBehind(address, flight.readAt)
     }
     if (token === undefined) return 'taken'
     flight.token = token
@@ -196,7 +197,8 @@ export class PartReader {
     }
     return this.#bypasses.fly(key, async (flight) => {
       flight.readAt = ++this.#clock
-      const part = await this.#readBehind(address, startedAt)
+      // Who shares this flight came before now, but may have come behind a read that is under way already.
+      const part = await this.#readBehind(address, flight.readAt)
       await this.help(key, part)
       return part
     })

@@ -2,7 +2,7 @@ import { LimitedStorage } from '@larder/storage-core/testing'
 import { MemcacheStorage } from '@larder/storage-memcache'
 import { describe, expect, test } from 'vitest'
 import { naiveStorage, type NaiveWay } from '../support/naive-storages.js'
-import { type MakeProxy, races } from '../support/races.js'
+import { FILM, type MakeProxy, races, stage } from '../support/races.js'
 
 const proxy: MakeProxy = (storage, cache) => new MemcacheStorage({ storage, cache, fillWaitMs: 20 })
 const naive =
@@ -48,4 +48,53 @@ describe('the same races are lost by', () => {
 
 test('the plays can be won: a storage without any cache wins all of them', async () => {
   for (const play of Object.values(races)) await play((storage) => storage)
+})
+
+test('a read past the cache is shared with those who came before what it reads, and not before itself', async () => {
+  const { durable, reader, readerCache, writer } = stage(proxy)
+  const info = reader.info(...FILM)
+  await durable.putContent(durable.info(...FILM), 'old')
+  const earlyLook = readerCache.pauseNext('get')
+  const early = reader.getContent(info)
+  await earlyLook.reached
+  // The cache does not answer: what this one reads is held up, and soon outdated.
+  readerCache.failNext('get')
+  const held = durable.pauseNextRead()
+  const outdated = reader.getContent(info)
+  await held.reached
+  await writer.putContent(info, 'new')
+  // The mark of the next writer sends both of the others past the cache.
+  const commit = durable.pauseNextWrite({ at: 'commit' })
+  const next = writer.putContent(info, 'newest')
+  await commit.reached
+  const lateLook = readerCache.pauseNext('get')
+  const late = reader.getContent(info)
+  await lateLook.reached
+  earlyLook.open()
+  lateLook.open()
+  const bypasses = () => (reader instanceof MemcacheStorage ? reader.counters().bypasses : undefined)
+  await expect.poll(bypasses).toBe(3)
+  held.open()
+  await Promise.all([outdated, early])
+  expect((await late).bytes.toString()).toBe('new')
+  commit.open()
+  await next
+})
+
+test('a read whose lease was not granted in time is not shared with those who come behind it', async () => {
+  const { server, durable, reader, readerCache, writer } = stage(proxy)
+  const info = reader.info(...FILM)
+  await durable.putContent(durable.info(...FILM), 'old')
+  readerCache.failNext('add')
+  const held = durable.pauseNextRead()
+  const outdated = reader.getContent(info)
+  await held.reached
+  await writer.putContent(info, 'new')
+  await server.cache.flushAll()
+  const late = reader.getContent(info)
+  const misses = () => (reader instanceof MemcacheStorage ? reader.counters().misses : undefined)
+  await expect.poll(misses).toBe(2)
+  held.open()
+  await outdated
+  expect((await late).bytes.toString()).toBe('new')
 })
