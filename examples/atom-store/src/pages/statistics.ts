@@ -28,6 +28,7 @@ export async function statisticsPage(source: StatisticsSource, isRefreshed: bool
     ['Listings from the database', now.durableListings],
     ['Writes', now.writes],
     ['Calls to the cache that failed', now.cacheErrors],
+    ['Writes that the cache did not confirm', now.unconfirmedWrites],
   ]
   const servers = [
     ...Array.from(answers, ([name, stats]) => serverRow(name, stats)),
