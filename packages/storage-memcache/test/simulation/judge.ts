@@ -34,9 +34,12 @@ export function judge(history: HistoryRecorder, scene: Scene, options: WorldOpti
   if (losesMarks(scene, options)) forget(collections, scene.later)
   forget(collections, scene.unconfirmed)
   forget(registers, scene.unconfirmed)
-  const isPromised = ({ kind, key }: Violation) =>
-    (kind !== 'back' && kind !== 'split') ||
-    (scene.unanswered === 0 && !scene.outsiders.areActive && !key.startsWith('c/'))
+  const isPromised = ({ kind, key }: Violation) => {
+    if (kind !== 'back' && kind !== 'split') return true
+    // A mark that is gone before the commit lets a reader store what was before, until the write is confirmed.
+    if (kind === 'split' && losesMarks(scene, options)) return false
+    return scene.unanswered === 0 && !scene.outsiders.areActive && !key.startsWith('c/')
+  }
   return [...scene.findings, ...history.violations().filter(isPromised)]
 }
 

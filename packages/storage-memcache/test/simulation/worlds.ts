@@ -75,7 +75,8 @@ export const worlds: Readonly<Record<string, WorldOptions>> = {
     ...{ processes: 4, servers: 2, evictions: 0.15, restarts: 0.03, crashes: 0.03, stops: 0.05 },
     ...{ outages: 0.05, losses: 0.03, slowTransactions: 0.1, lostCommits: 0.05 },
   },
-  'several are written together': { ...CALM, ...TOGETHER, evictions: 0.2 },
+  'several are written together': { ...CALM, ...TOGETHER, crashes: 0.02, lostCommits: 0.05 },
+  'several are written together, and items are evicted': { ...CALM, ...TOGETHER, evictions: 0.2 },
   'several are written together, over connections': { ...WIRE, ...TOGETHER, evictions: 0.1, losses: 0.05 },
   'several are written together, and everything fails': {
     ...HOURS,
