@@ -96,6 +96,11 @@ class Link {
     if (!to.destroyed) to.write(chunk)
   }
 
+  /** A reader in this process that had no time yet reads before the next immediate. */
+  #cutWhenRead(): void {
+    setImmediate(() => this.cut())
+  }
+
   #truncate(chunk: Buffer, mode: Mode & { readonly kind: 'truncate' }, to: Socket): void {
     if (this.#repliedUnder !== mode) {
       this.#repliedUnder = mode
@@ -104,7 +109,7 @@ class Link {
     const left = Math.max(mode.bytes - this.#replied, 0)
     this.#replied += chunk.length
     if (chunk.length < left) to.write(chunk)
-    else to.write(chunk.subarray(0, left), () => setTimeout(() => this.cut(), READING_MS))
+    else to.write(chunk.subarray(0, left), () => setTimeout(() => this.#cutWhenRead(), READING_MS))
   }
 }
 
