@@ -48,6 +48,11 @@ export const worlds: Readonly<Record<string, WorldOptions>> = {
     ...{ processes: 2, clients: 4, operations: 8, resources: 1, evictions: 0.5 },
     mix: { read: 0.7, write: 0.25, remove: 0.05 },
   },
+  'clients share their processes, answers are lost and items evicted': {
+    ...CALM,
+    ...{ processes: 2, clients: 4, operations: 8, resources: 1, conditions: 0, losses: 0.15, evictions: 0.5 },
+    mix: { read: 0.75, write: 0.2, remove: 0.05 },
+  },
   'time passes': { ...HOURS, ...SMALL_ITEMS, evictions: 0.1 },
   'transactions are slow': { ...HOURS, waits: 0.1, slowTransactions: 0.3, evictions: 0.1 },
   'processes stand still': { ...HOURS, waits: 0.1, stops: 0.15, evictions: 0.1 },
