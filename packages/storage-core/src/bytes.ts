@@ -12,7 +12,10 @@ export type CheckedSource = { readonly bytes: Uint8Array } | { readonly stream: 
 export function checkSource(source: ByteSource): CheckedSource {
   if (typeof source === 'string') return { bytes: utf8(source) }
   if (source instanceof Uint8Array) return { bytes: source }
-  if (isAsyncIterable(source)) return { stream: chunksOf(source) }
+  if (isAsyncIterable(source)) {
+    hearErrors(source)
+    return { stream: chunksOf(source) }
+  }
   throw new TypeError(
     'Content must be a string, a Uint8Array, an async iterable of bytes or a ReadableStream',
   )
@@ -20,6 +23,13 @@ export function checkSource(source: ByteSource): CheckedSource {
 
 function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
   return typeof value === 'object' && value !== null && Symbol.asyncIterator in value
+}
+
+/** A Node stream that fails while it waits for its turn would end the process. Who reads it is told all the same. */
+function hearErrors(source: object): void {
+  const { on } = source as Record<string, unknown>
+  if (isFunction(on))
+    (on as (event: string, listener: () => void) => void).call(source, 'error', () => undefined)
 }
 
 /** Sources that somebody has begun to read, who also ends them. */

@@ -34,11 +34,13 @@ export type UnitWriteOptions = Omit<WriteOptions, 'signal'>
  */
 export class UnitOfWork {
   #queue: Queued[] = []
+  /** What is in the queue, by storage and resource. */
+  #earlier = new Map<Storage, Map<string, Queued[]>>()
   #committing = false
 
   /** How many resources have something queued, done or not. */
   get size(): number {
-    return [...touched(this.#queue).values()].reduce((sum, infos) => sum + infos.length, 0)
+    return [...touched(this.#left()).values()].reduce((sum, infos) => sum + infos.length, 0)
   }
 
   /** Queues parts to be written. Of several calls about one part, the last one counts. */
@@ -70,7 +72,7 @@ export class UnitOfWork {
   /** Forgets what is queued. */
   clear(): void {
     this.#checkIdle()
-    this.#queue = []
+    this.#forget()
   }
 
   /**
@@ -85,19 +87,20 @@ export class UnitOfWork {
   async commit(message?: string, options: CallOptions = {}): Promise<readonly UnitStep[]> {
     this.#checkIdle()
     this.#committing = true
+    this.#queue = this.#left()
     try {
       for (const [kind, part] of ORDER) {
         for (const queued of this.#queue) {
           if (queued.kind !== kind || !queued.sources.has(part)) continue
           const isAlone = this.#queue.every((other) => other === queued || other.storage !== queued.storage)
-          if (queued.storage.supports.atomicMany && !isAlone)
-            await applyAll(this.#queue, queued.storage, options)
+          const { atomicMany, atomicParts } = queued.storage.supports
+          if (atomicMany && atomicParts && !isAlone) await applyAll(this.#queue, queued.storage, options)
           else await apply(queued, part, options)
         }
       }
       const steps = inOrder(this.#queue)
       for (const [storage, infos] of touched(this.#queue)) await storage.persist(infos, message, options)
-      this.#queue = []
+      this.#forget()
       return steps
     } finally {
       this.#committing = false
@@ -110,20 +113,42 @@ export class UnitOfWork {
   ): void {
     this.#checkIdle()
     const { storage, info, sources } = given
-    const conditions = conditionsOf(preconditions, [...sources.keys()])
+    if ('signal' in preconditions) throw new TypeError('It is commit() that takes a signal')
+    const asked = conditionsOf(preconditions, [...sources.keys()])
+    const conditions = new Map(PART_NAMES.flatMap((part) => (asked[part] ? [[part, asked[part]]] : [])))
     if (info.resource === undefined) throw new TypeError('An info of a resource is needed')
     const own = storage.info(info.collection, info.resource)
-    for (const earlier of this.#queue) {
-      if (earlier.storage !== storage || nameOf(earlier.info) !== nameOf(own)) continue
-      for (const part of sources.keys()) earlier.sources.delete(part)
-    }
-    this.#queue = this.#queue.filter(({ sources: left, done }) => left.size > 0 || done.length > 0)
-    this.#queue.push({ ...given, info: own, conditions, transaction, done: [] })
+    const queued = { ...given, info: own, conditions, transaction, done: [] }
+    const names = this.#earlier.get(storage) ?? new Map<string, Queued[]>()
+    const name = nameOf(own)
+    const earlier = names.get(name) ?? []
+    for (const each of earlier) for (const part of sources.keys()) overtake(each, part)
+    this.#earlier.set(storage, names.set(name, [...earlier.filter((each) => !isOvertaken(each)), queued]))
+    this.#queue.push(queued)
+  }
+
+  /** Without what later calls have overtaken. */
+  #left(): Queued[] {
+    return this.#queue.filter((queued) => !isOvertaken(queued))
+  }
+
+  #forget(): void {
+    this.#queue = []
+    this.#earlier.clear()
   }
 
   #checkIdle(): void {
     if (this.#committing) throw new TypeError('This unit of work is being committed')
   }
+}
+
+/** What was asked of a part goes with what was to become of it. */
+function overtake({ sources, conditions }: Queued, part: PartName): void {
+  if (sources.delete(part)) conditions.delete(part)
+}
+
+function isOvertaken({ sources, done }: Queued): boolean {
+  return sources.size === 0 && done.length === 0
 }
 
 function checkUnitSource(source: UnitSource): UnitSource {

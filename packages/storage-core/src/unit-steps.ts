@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
-import { closeUnread } from './bytes.js'
-import type { PartCondition, WriteRequest } from './driver.js'
+import { checkSource, closeUnread } from './bytes.js'
+import type { PartCondition } from './driver.js'
 import { preconditionsOf } from './preconditions.js'
 import { PART_NAMES, type PartName, type ResourceInfo } from './resource.js'
 import type {
@@ -33,7 +33,8 @@ export interface Queued {
   readonly kind: 'put' | 'remove'
   /** What is left to do. What is removed has no source. */
   readonly sources: Map<PartName, UnitSource | undefined>
-  readonly conditions: WriteRequest['conditions']
+  /** Of these parts and of others, as they must be before the commit. */
+  readonly conditions: Map<PartName, PartCondition>
   readonly transaction: TransactionHook | undefined
   readonly done: UnitStep[]
 }
@@ -48,11 +49,15 @@ export const ORDER: readonly (readonly [Queued['kind'], PartName])[] = Object.fr
 
 /** Writes this part, and the other one with it where that is one step. */
 export async function apply(queued: Queued, part: PartName, { signal }: CallOptions): Promise<void> {
-  const { storage, info, kind, sources, conditions, transaction } = queued
+  const { storage, info, kind, sources, conditions, transaction, done } = queued
   const both = sources.size > 1 && storage.supports.atomicParts
   const parts = both ? PART_NAMES : [part]
-  // Conditions on parts that this step does not write belong to another one.
-  const own = Object.fromEntries(parts.map((each) => [each, conditions[each]]))
+  // Conditions on parts that another step of this call writes belong to that one.
+  const isElsewhere = (each: PartName) =>
+    !parts.includes(each) && (sources.has(each) || done.some((step) => step.parts.includes(each)))
+  const own = Object.fromEntries(
+    PART_NAMES.filter((each) => !isElsewhere(each)).map((each) => [each, conditions.get(each)]),
+  )
   const options = { ...preconditionsOf(own), transaction, signal }
   let result: WriteResult
   if (kind === 'put') {
@@ -97,12 +102,13 @@ function resourceWrite(pieces: readonly Queued[], opened: ByteSource[]): Resourc
   const conditions: { [part in PartName]?: PartCondition } = {}
   for (const { sources, conditions: own } of pieces) {
     for (const [part, unopened] of sources) {
-      const source = sourceOf(unopened)
+      // Opened when it is its turn: each may hold a file.
+      const source = typeof unopened === 'function' ? openedLate(unopened) : unopened
       if (source !== undefined) opened.push(source)
       parts[part] = source ?? null
     }
     for (const part of PART_NAMES) {
-      const both = bothOf(conditions[part], own[part])
+      const both = bothOf(conditions[part], own.get(part))
       if (both !== undefined) conditions[part] = both
     }
   }
@@ -144,6 +150,12 @@ function finish(
 
 function sourceOf(source: UnitSource | undefined): ByteSource | undefined {
   return typeof source === 'function' ? source() : source
+}
+
+async function* openedLate(open: () => ByteSource): AsyncGenerator<Uint8Array, void, undefined> {
+  const source = checkSource(open())
+  if ('bytes' in source) yield source.bytes
+  else yield* source.stream
 }
 
 /** In the order of a commit. */

@@ -23,6 +23,7 @@ const REMOVE = Symbol('remove')
 const PARTS: NamesOf<Parts> = Object.freeze({ content: true, metadata: true })
 const HOOKED = { ifMatch: true, ifNoneMatch: true, transaction: true } as const
 const WRITE_NAMES: NamesOf<WriteOptions> = Object.freeze({ ...HOOKED, signal: true })
+const CALL_NAMES: NamesOf<CallOptions> = Object.freeze({ signal: true })
 const MANY_NAMES: NamesOf<ResourceWrite> = Object.freeze({ info: true, ...PARTS, ...HOOKED })
 
 /** What parts are to become. Those that are not there stay as they are. */
@@ -74,6 +75,7 @@ export class WriteCalls {
   async writeMany(writes: readonly ResourceWrite[], options?: CallOptions): Promise<WriteResult[]> {
     const given = checkArray(writes, 'writes').map(sourcesOfWrite)
     try {
+      checkOptionNames('writeMany', options ?? {}, CALL_NAMES)
       const checked = writes.map((write, i) => {
         if (typeof write !== 'object' || write === null)
           throw new TypeError('A write is an object with an info')

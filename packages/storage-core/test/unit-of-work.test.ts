@@ -341,4 +341,84 @@ describe('a unit of work on a storage that writes several at once', () => {
     await unit.commit()
     assert.deepEqual([await textOf(storage, 'a'), await textOf(storage, 'b')], ['a', 'b'])
   })
+
+  test('a source is opened when it is its turn, and one that gives nothing is refused', async () => {
+    const storage = new MemoryStorage()
+    const unit = new UnitOfWork()
+    let open = 0
+    let most = 0
+    for (let i = 0; i < 20; i++) {
+      const content = async function* () {
+        most = Math.max(most, ++open)
+        yield Buffer.from('x')
+        open--
+      }
+      unit.put(storage, storage.info('c', `r${i}`), { content })
+    }
+    await unit.commit()
+    assert.equal(most, 1)
+    for (const name of ['r0', 'r1']) {
+      unit.put(storage, storage.info('c', name), { content: (() => undefined) as never })
+    }
+    await assert.rejects(unit.commit(), TypeError)
+    assert.equal(await textOf(storage, 'r0'), 'x')
+  })
+
+  test('thousands are queued in no time', async () => {
+    const storage = new MemoryStorage()
+    const unit = new UnitOfWork()
+    const infos = Array.from({ length: 20_000 }, (_, i) => storage.info('c', `r${i}`))
+    const begun = performance.now()
+    for (const info of infos) unit.put(storage, info, { content: 'first' })
+    for (const info of infos) unit.put(storage, info, { content: 'x' })
+    assert.equal(unit.size, 20_000)
+    // It took minutes when each call looked at all that was queued before.
+    assert.ok(performance.now() - begun < 60_000)
+    assert.equal((await unit.commit()).length, 20_000)
+  })
+
+  test('works on a storage that writes several resources, but one part at a time', async () => {
+    const storage = new LimitedStorage(new MemoryStorage(), ['atomicParts'])
+    const unit = new UnitOfWork()
+    unit.put(storage, storage.info('c', 'a'), { content: 'a', metadata: 'a' })
+    unit.put(storage, storage.info('c', 'b'), { content: 'b' })
+    await unit.commit()
+    assert.deepEqual([await textOf(storage, 'a'), await textOf(storage, 'b')], ['a', 'b'])
+  })
+})
+
+describe('conditions of a unit of work', () => {
+  test('on a part that is not written are kept, alone and beside others', async () => {
+    for (const others of [0, 1]) {
+      for (const storage of [new MemoryStorage(), oneByOne()]) {
+        const info = storage.info('c', 'r')
+        await storage.put(info, { content: 'x', metadata: 'x' })
+        const unit = new UnitOfWork()
+        unit.put(storage, info, { metadata: 'y' }, { ifMatch: { content: '"stale"' } })
+        for (let i = 0; i < others; i++) unit.put(storage, storage.info('c', 'other'), { content: 'y' })
+        await assert.rejects(unit.commit(), (error) => isStorageError(error, 'E_PRECONDITION_FAILED'))
+        assert.equal((await storage.getMetaData(info)).bytes.toString(), 'x')
+      }
+    }
+  })
+
+  test('go with what was asked of the part when a later call takes its place', async () => {
+    const storage = new MemoryStorage()
+    const info = storage.info('c', 'r')
+    await storage.putContent(info, 'x')
+    const unit = new UnitOfWork()
+    unit.put(storage, info, { content: 'y', metadata: 'y' }, { ifNoneMatch: '*' })
+    unit.put(storage, info, { content: 'z' }, { ifMatch: '*' })
+    await unit.commit()
+    assert.equal(await textOf(storage, 'r'), 'z')
+  })
+
+  test('a signal is for the commit', () => {
+    const storage = new MemoryStorage()
+    const options = { signal: AbortSignal.timeout(1_000) } as object
+    assert.throws(
+      () => new UnitOfWork().put(storage, storage.info('c', 'r'), { content: 'x' }, options),
+      TypeError,
+    )
+  })
 })

@@ -44,8 +44,9 @@ export class Journal {
     change: Statement,
     pending: PendingWrite,
     keys: readonly string[] | undefined,
+    wasJournaled: boolean,
   ): { readonly statements: readonly Statement[]; readonly changed: number; readonly journaled: number } {
-    const first = this.#source.dialect.journaling.before(keys !== undefined)
+    const first = this.#source.dialect.journaling.before(keys !== undefined, wasJournaled)
     const next = first.length
     if (keys === undefined) return { statements: [...first, change], changed: next, journaled: -1 }
     return {

@@ -90,9 +90,15 @@ describe.each(DATABASE_NAMES)('a change past the library on %s', (name) => {
       await world.storage.writeMany([write('r', content), write('s', content), write('r', content, 'd')])
       assert.deepEqual(await world.seen(), [])
     }
-    await world.sql.query(`UPDATE larder_resource SET content = 'three' ${where}`)
+    // One that no journal tells of, between two that are journaled.
+    for (const content of ['three', 'four']) {
+      const alone = { info: world.info('rs'), content }
+      await world.storage.writeMany([write('s', content), alone, write('r', content)])
+      assert.deepEqual(await world.seen(), [content === 'three' ? 'c/rs*' : 'c/rs'])
+    }
+    await world.sql.query(`UPDATE larder_resource SET content = 'five' ${where}`)
     assert.deepEqual(await world.seen(), ['c/r', 'd/r'])
-    assert.deepEqual(await world.content('r'), { text: 'three', version: 3, size: 5 })
+    assert.deepEqual(await world.content('r'), { text: 'five', version: 5, size: 4 })
   })
 
   test('of one part leaves the version of the other', async () => {

@@ -21,7 +21,7 @@ import { changedKeys, headKey, NEWEST, partKey } from './proxy-keys.js'
 import { journalKeys } from './relay.js'
 import type { Settings } from './settings.js'
 import type { Settler } from './settler.js'
-import { Recorder } from './stream-recorder.js'
+import { Recorder, type Room } from './stream-recorder.js'
 import { WriteGuard } from './write-guard.js'
 
 export interface WriterParts {
@@ -57,11 +57,12 @@ export class GuardedWrite {
   readonly #guard: WriteGuard
   readonly #head: string
   #listing: ListingView = UNSEEN
+  #isOver = false
 
-  constructor(request: WriteRequest, parts: WriterParts) {
+  constructor(request: WriteRequest, parts: WriterParts, room?: Room) {
     const { cache, settings, env, counters } = parts
     this.request = request
-    this.recorder = new Recorder(request.changes, settings.maxCachedBytes)
+    this.recorder = new Recorder(request.changes, settings.maxCachedBytes, room)
     this.#it = parts
     this.#guard = new WriteGuard(cache, settings, env, counters)
     this.#head = headKey(parts.keyOf, request.info.collection)
@@ -82,6 +83,8 @@ export class GuardedWrite {
 
   /** Resolves to the instant by which the commit must have been sent. */
   async #mark({ written, removed, created, emptied }: PendingWrite): Promise<number> {
+    // A hook may outlive its transaction: nobody would take these marks away.
+    if (this.#isOver) return -Infinity
     const keys = [...written, ...removed].map((part) => partKey(this.request.info, part))
     // Commands to one server are executed in this order: the look comes before the mark.
     const viewing = this.#viewListing(PART_NAMES, created || emptied)
@@ -103,8 +106,14 @@ export class GuardedWrite {
     }
   }
 
+  /** Sets no further marks. */
+  end(): void {
+    this.#isOver = true
+  }
+
   /** After a write that did not happen, or of which that is unknown. */
   async giveUp(error: unknown): Promise<void> {
+    this.end()
     await this.#guard.rollBack(error)
     const { info, conditions } = this.request
     if (isStorageError(error, 'E_PRECONDITION_FAILED')) {
@@ -117,7 +126,8 @@ export class GuardedWrite {
   }
 
   /** After the commit: makes the cache right, and resolves to what the caller is told. */
-  async acknowledge(result: WriteResult): Promise<WriteResult> {
+  async acknowledge(result: WriteResult, confirmBy?: number): Promise<WriteResult> {
+    this.#guard.confirmBy = confirmBy
     if (!result.changed) {
       await this.#foundNothing()
       return result

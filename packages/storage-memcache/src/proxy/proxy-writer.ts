@@ -34,22 +34,28 @@ export class ProxyWriter {
   async writeMany(requests: readonly WriteRequest[], call: DriverCall): Promise<WriteResult[]> {
     const { storage } = this.#parts
     const lanes = new KeyedMutex()
+    const room = { left: this.#parts.settings.maxCachedBytes }
     const writes = requests.map((request, i) => {
       const inTurn: InTurn = (work) => lanes.run(String(i % LANES), work)
-      return { inTurn, write: new GuardedWrite(request, this.#parts) }
+      return { inTurn, write: new GuardedWrite(request, this.#parts, room) }
     })
     let results: WriteResult[]
     try {
       const forwarded = writes.map(({ inTurn, write }) => resourceWrite(write, write.hook(inTurn)))
       results = await storage.writeMany(forwarded, call)
     } catch (error) {
-      await settleAll(writes.map(({ inTurn, write }) => inTurn(() => write.giveUp(error))))
+      for (const { write } of writes) write.end()
+      // In lanes of their own: marks that are on their way take care of themselves.
+      const after = new KeyedMutex()
+      await settleAll(writes.map(({ write }, i) => after.run(String(i % LANES), () => write.giveUp(error))))
       throw error
     }
+    const { env, settings } = this.#parts
+    const confirmBy = env.now() + settings.confirmTimeoutMs
     const acknowledged = writes.map(async ({ inTurn, write }, i) => {
       const result = results[i]
       if (result === undefined) throw new TypeError('The storage behind did not answer every write')
-      return inTurn(() => write.acknowledge(result))
+      return inTurn(() => write.acknowledge(result, confirmBy))
     })
     return settleAll(acknowledged)
   }

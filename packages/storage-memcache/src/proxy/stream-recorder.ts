@@ -2,13 +2,20 @@ import { type PartChange, type PartName, type WriteRequest, type WriteResult } f
 import { storedPart } from './entry.js'
 import type { Content } from './part-codec.js'
 
+/** What all streams of one call may still keep, in bytes. */
+export interface Room {
+  left: number
+}
+
 /** Keeps what a write stores, as it passes by, for the cache; streams up to a limit. */
 export class Recorder {
   readonly #changes: WriteRequest['changes']
   readonly #maxBytes: number
+  readonly #room: Room
   readonly #recorded = new Map<PartName, Uint8Array[] | 'too large'>()
 
-  constructor(changes: WriteRequest['changes'], maxBytes: number) {
+  constructor(changes: WriteRequest['changes'], maxBytes: number, room: Room = { left: Infinity }) {
+    this.#room = room
     this.#changes = changes
     this.#maxBytes = maxBytes
   }
@@ -37,7 +44,11 @@ export class Recorder {
     this.#recorded.delete(part)
     for await (const chunk of stream) {
       size += chunk.length
-      if (size > this.#maxBytes) chunks = undefined
+      this.#room.left -= chunks === undefined ? 0 : chunk.length
+      if (chunks !== undefined && (size > this.#maxBytes || this.#room.left < 0)) {
+        chunks = undefined
+        this.#room.left += size
+      }
       // The source may use the chunk's memory again.
       chunks?.push(Uint8Array.from(chunk))
       yield chunk

@@ -20,6 +20,8 @@ const BYPASS_ATTEMPTS = 2
 
 /** The marks of one write, from before its commit until the cache is known to be right. */
 export class WriteGuard {
+  /** Until when to try to learn that the cache is right. Default: as long as the settings say, for each step. */
+  confirmBy: number | undefined
   readonly #cache: PartCache
   readonly #settings: Settings
   readonly #env: Environment
@@ -162,7 +164,7 @@ export class WriteGuard {
   /** Repeats `step` until the cache answers it, or until the settings let go; resolves and rejects as `install`. */
   async confirm(key: string, step: () => Promise<void>): Promise<boolean> {
     const { whenCacheFails, confirmTimeoutMs } = this.#settings
-    const giveUpAt = this.#env.now() + confirmTimeoutMs
+    const giveUpAt = this.confirmBy ?? this.#env.now() + confirmTimeoutMs
     for (let attempt = 1; ; attempt++) {
       try {
         await step()

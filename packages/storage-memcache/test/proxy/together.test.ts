@@ -5,6 +5,7 @@ import {
   type Storage,
   StorageError,
 } from '@larder/storage-core'
+import { FaultyStorage, ForwardingStorage } from '@larder/storage-core/testing'
 import { MemcacheStorage, type ProtocolOptions } from '@larder/storage-memcache'
 import { describe, expect, test } from 'vitest'
 import { type Stage, stage, textOf } from '../support/races.js'
@@ -25,6 +26,13 @@ const write = (storage: Storage, content: string) =>
   storage.writeMany(infosOf(storage).map((info) => ({ info, content })))
 const textsOf = (storage: Storage) => Promise.all(infosOf(storage).map((info) => textOf(storage, info)))
 const contentKey = ({ key }: ResourceInfo) => `${key}:c`
+
+/** Hands streams on. */
+class Streaming extends ForwardingStorage {
+  override get supports() {
+    return { ...this.inner.supports, streams: true }
+  }
+}
 
 describe('several resources written together', () => {
   test('are left in the cache for readers of every process', async () => {
@@ -92,6 +100,60 @@ describe('several resources written together', () => {
     writerCache.failNext('set', 1)
     await expect(write(writer, 'new')).rejects.toMatchObject({ code: 'E_CACHE_UNAVAILABLE' })
     expect(await textsOf(durable)).toEqual(['old', 'old', 'old'])
+  })
+
+  test('are not marked behind the back of an abort', async () => {
+    const { server, durable, reader, writer } = play()
+    await write(durable, 'old')
+    const abort = new AbortController()
+    let go: () => void = () => undefined
+    const held = new Promise<void>((resolve) => (go = resolve))
+    const transaction = {
+      async beforeCommit() {
+        abort.abort()
+        await held
+      },
+    }
+    const writes = infosOf(writer).map((info) => ({ info, content: 'new', transaction }))
+    const writing = writer.writeMany(writes, { signal: abort.signal })
+    const alone = writer.putContent(writer.info('c', 'd'), 'new', { transaction, signal: abort.signal })
+    go()
+    await expect(writing).rejects.toMatchObject({ code: 'E_ABORTED' })
+    await expect(alone).rejects.toMatchObject({ code: 'E_ABORTED' })
+    for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setImmediate(resolve))
+    for (const info of [...infosOf(reader), reader.info('c', 'd')])
+      expect(await server.cache.get(contentKey(info))).toBeUndefined()
+    expect(await textsOf(reader)).toEqual(['old', 'old', 'old'])
+  })
+
+  test('keep no more of streams than one of them may', async () => {
+    const { server } = play()
+    const durable = new FaultyStorage(new Streaming(new MemoryStorage()))
+    const [writer, reader] = [1, 2].map(
+      () => new MemcacheStorage({ storage: durable, cache: server.cache, maxCachedBytes: 1_000 }),
+    ) as [MemcacheStorage, MemcacheStorage]
+    const stream = async function* () {
+      for (let i = 0; i < 6; i++) yield Buffer.alloc(100, 'x')
+    }
+    await writer.writeMany(infosOf(writer).map((info) => ({ info, content: stream() })))
+    durable.forgetCalls()
+    expect((await textsOf(reader)).map((text) => text?.length)).toEqual([600, 600, 600])
+    expect(durable.calls.flatMap(({ infos }) => infos)).toHaveLength(2)
+  })
+
+  test('have one time for all in which to learn that the cache is right', async () => {
+    const { durable, writer, writerCache } = play({ whenCacheFails: 'reject', confirmTimeoutMs: 50 })
+    const answer = durable.pauseNextWrite({ at: 'after' })
+    const infos = Array.from({ length: 2_000 }, (_, i) => writer.info('c', `r${i}`))
+    const writing = writer.writeMany(infos.map((info) => ({ info, content: 'new' })))
+    await answer.reached
+    writerCache.isDown = true
+    const begun = performance.now()
+    answer.open()
+    await expect(writing).rejects.toMatchObject({ code: 'E_OUTCOME_UNKNOWN' })
+    // Twenty in a lane, each with a time of its own, take more than the waits of all together.
+    expect(writer.counters().cacheErrors).toBeLessThan(2 * infos.length + 500)
+    expect(performance.now() - begun).toBeLessThan(60_000)
   })
 
   test('each has a row in the journal, which goes when the cache is right', async () => {

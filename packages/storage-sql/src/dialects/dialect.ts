@@ -14,7 +14,8 @@ export interface Limits {
 /** How triggers for other programs tell a change that is journaled already, and leave it alone. */
 export interface Journaling {
   /** Comes before the change of a row, in its transaction. */
-  readonly before: (journaled: boolean) => readonly Statement[]
+  /** `wasJournaled`: the change before it in the same transaction was. */
+  readonly before: (journaled: boolean, wasJournaled: boolean) => readonly Statement[]
   /** What the new row of the journal, which comes before the change, has as `claimed_until_ms`, in SQL: 0 always. */
   readonly claimedUntilMs: number | string
 }

@@ -1,5 +1,5 @@
 import type { QueryRunner } from 'typeorm'
-import { type Dialect, runOneByOne } from './dialect.js'
+import type { Dialect } from './dialect.js'
 import {
   asBuffer,
   joinSql,
@@ -32,7 +32,8 @@ export const postgres: Dialect = Object.freeze({
   returningId: 'RETURNING id',
   forUpdate: 'FOR UPDATE',
   journaling: {
-    before: () => [],
+    before: (journaled, wasJournaled) =>
+      wasJournaled && !journaled ? [statement("SELECT set_config('larder.journaled', '', true)")] : [],
     // In the same statement as the row: one more would cost about as much as the row does.
     claimedUntilMs: "length(set_config('larder.journaled', 'on', true)) - 2",
   },
@@ -58,10 +59,13 @@ export const postgres: Dialect = Object.freeze({
     return { rows: (records as Row[] | undefined) ?? [], affected: affected ?? 0, insertId: undefined }
   },
   runAll: async (runner, statements) => {
-    if (statements.length < 2 || !areSmall(statements)) {
-      return runOneByOne((each) => postgres.run(runner, each), statements)
+    const outcomes: Outcome[] = []
+    for (const group of smallGroups(statements)) {
+      const [first] = group
+      if (first !== undefined && group.length === 1) outcomes.push(await postgres.run(runner, first))
+      else outcomes.push(...(await runJoined(runner, group)))
     }
-    return runJoined(runner, statements)
+    return outcomes
   },
   discard: async (runner) => {
     const client = (await runner.connect()) as PostgresClient
@@ -109,10 +113,23 @@ function literal(value: Value): string {
   return `ARRAY[${value.map(literal).join(', ')}]::text[]`
 }
 
-function areSmall(statements: readonly Statement[]): boolean {
-  let bytes = 0
-  for (const value of statements.flatMap(({ values }) => values)) {
-    bytes += typeof value === 'object' || typeof value === 'string' ? (value?.length ?? 0) : 0
+/** Those that travel together; one that is large goes alone. */
+function smallGroups(statements: readonly Statement[]): Statement[][] {
+  const groups: Statement[][] = []
+  let left = 0
+  for (const each of statements) {
+    const bytes = sizeOf(each)
+    const last = groups.at(-1)
+    if (last === undefined || bytes > left) groups.push([each])
+    else last.push(each)
+    left = (last === undefined || bytes > left ? MAX_JOINED_BYTES : left) - bytes
   }
-  return bytes <= MAX_JOINED_BYTES
+  return groups
+}
+
+function sizeOf({ values }: Statement): number {
+  return values.reduce<number>(
+    (sum, value) => sum + (typeof value === 'object' || typeof value === 'string' ? (value?.length ?? 0) : 0),
+    0,
+  )
 }

@@ -23,10 +23,11 @@ export async function takeWrites(
   signal: AbortSignal | undefined,
 ): Promise<TakenWrite[]> {
   const taken: TakenWrite[] = []
+  const kept: Kept = { at: 0 }
   try {
     for (const request of requests) {
       const { content, metadata } = request.changes
-      const stored = content && (await takeContent(content, bodies, settings, signal, bodiesOf(taken)))
+      const stored = content && (await takeContent(content, bodies, settings, signal, bodiesOf(taken), kept))
       taken.push({ request, content: stored, metadata: undefined })
       if (metadata === undefined) continue
       const described = await takeMetadata(metadata, settings, signal)
@@ -60,13 +61,14 @@ async function takeContent(
   settings: Settings,
   signal: AbortSignal | undefined,
   earlier: readonly number[],
+  kept: Kept,
 ): Promise<TakenContent> {
   if (change === 'remove') return change
   if ('bytes' in change && change.bytes.length <= settings.inlineMaxBytes) {
     // A transaction that is repeated must not write what the caller has changed since.
     return { bytes: Buffer.from(change.bytes), size: change.bytes.length }
   }
-  const upload = new Upload(bodies, earlier, settings, signal)
+  const upload = new Upload(bodies, earlier, kept, settings, signal)
   const pieces = piecesOf(change, settings, () => upload.keep(), signal)
   try {
     return await takePieces(pieces, upload, settings)
@@ -86,7 +88,8 @@ async function takePieces(
   const first = await pieces.next()
   if (first.done === true) return { bytes: new Uint8Array(), size: 0 }
   const second = first.value.length <= settings.inlineMaxBytes ? await pieces.next() : undefined
-  if (second?.done === true) return { bytes: first.value, size: first.value.length }
+  // A copy: what comes in is as large as a chunk, whatever is in it.
+  if (second?.done === true) return { bytes: Buffer.from(first.value), size: first.value.length }
   await upload.store(first.value)
   if (second !== undefined) await upload.store(second.value)
   for await (const piece of pieces) await upload.store(piece)
@@ -114,6 +117,11 @@ async function takeMetadata(
   return Buffer.concat(chunks)
 }
 
+/** When the bodies of a call were last kept, or the first of them begun. */
+interface Kept {
+  at: number
+}
+
 /** A body that is being stored; there is none before the first piece. */
 class Upload {
   readonly #bodies: Bodies
@@ -123,23 +131,25 @@ class Upload {
   #body: number | undefined
   #seq = 0
   #size = 0
-  #keptAt = 0
+  readonly #kept: Kept
 
   constructor(
     bodies: Bodies,
     earlier: readonly number[],
+    kept: Kept,
     { streamPauseMs }: Settings,
     signal: AbortSignal | undefined,
   ) {
     this.#bodies = bodies
     this.#earlier = earlier
+    this.#kept = kept
     this.#keepEveryMs = streamPauseMs * KEPT_AFTER
     this.#signal = signal
   }
 
   async store(piece: Uint8Array): Promise<void> {
     if (this.#body === undefined) {
-      if (this.#earlier.length === 0) this.#keptAt = performance.now()
+      if (this.#earlier.length === 0) this.#kept.at = performance.now()
       this.#body = await this.#bodies.begin(this.#signal)
     }
     await this.#bodies.append(this.#body, this.#seq++, piece, this.#signal)
@@ -151,9 +161,9 @@ class Upload {
   async keep(): Promise<void> {
     const kept = this.#body === undefined ? this.#earlier : [...this.#earlier, this.#body]
     const now = performance.now()
-    if (kept.length === 0 || now - this.#keptAt < this.#keepEveryMs) return
+    if (kept.length === 0 || now - this.#kept.at < this.#keepEveryMs) return
     for (const body of kept) await this.#bodies.keep(body, this.#signal)
-    this.#keptAt = now
+    this.#kept.at = now
   }
 
   taken(): TakenContent {

@@ -71,7 +71,7 @@ export class Writer {
       const rows = await this.#lock(connection, jobs)
       for (const [i, { request }] of jobs.entries())
         assertConditions(request.info, request.conditions, (part) => rows[i]?.versions[part])
-      const plans = jobs.map((job, i) => this.#plan(connection, job, rows[i]))
+      const plans = this.#plans(connection, jobs, rows)
       const changing = plans.filter((plan) => plan !== undefined)
       if (changing.length === 0) {
         await connection.rollback()
@@ -113,7 +113,26 @@ export class Writer {
     }
   }
 
-  #plan(connection: Connection, job: TakenWrite, before: LockedRow | undefined): Plan | undefined {
+  /** Undefined where nothing would change. Times have the order of the jobs. */
+  #plans(
+    connection: Connection,
+    jobs: readonly TakenWrite[],
+    rows: readonly (LockedRow | undefined)[],
+  ): (Plan | undefined)[] {
+    let lastUs = 0
+    return jobs.map((job, i) => {
+      const plan = this.#plan(connection, job, rows[i], lastUs)
+      lastUs = plan?.modifiedUs ?? lastUs
+      return plan
+    })
+  }
+
+  #plan(
+    connection: Connection,
+    job: TakenWrite,
+    before: LockedRow | undefined,
+    lastUs: number,
+  ): Plan | undefined {
     const { info, changes } = job.request
     const written = PART_NAMES.filter((part) => changes[part] !== undefined && changes[part] !== 'remove')
     const removed = PART_NAMES.filter((part) => changes[part] === 'remove' && has(before, part))
@@ -124,7 +143,7 @@ export class Writer {
     )
     const wasLive = PART_NAMES.some((part) => has(before, part))
     // The clock of another writer, or of another day, may have been ahead.
-    const modifiedUs = Math.max(this.#clock(), (before?.modifiedUs ?? 0) + 1)
+    const modifiedUs = Math.max(this.#clock(), (before?.modifiedUs ?? 0) + 1, lastUs + 1)
     const columns = this.#columns(job, version, modifiedUs, before?.live, live ? 1 : 0)
     const change =
       before === undefined
@@ -164,9 +183,12 @@ export class Writer {
     plans: readonly Plan[],
   ): Promise<ReadonlyMap<Plan, string | undefined>> {
     const sorted = [...plans].sort((a, b) => compareWrites(a.job, b.job))
+    let wasJournaled = false
     const changes = sorted.map((plan) => {
       const keys = plan.job.request.transaction?.journal
-      return { plan, ...this.#journal.around(plan.change, plan.pending, keys) }
+      const around = this.#journal.around(plan.change, plan.pending, keys, wasJournaled)
+      wasJournaled = keys !== undefined
+      return { plan, ...around }
     })
     const outcomes = await connection.runAll(changes.flatMap(({ statements }) => statements))
     const journalIds = new Map<Plan, string | undefined>()

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
+import { Readable } from 'node:stream'
 import type { ResourceWrite, Storage } from '../../storage.js'
-import { assertCode, assertContents, assertRefused, contentOf, metadataOf, namesOf } from './assertions.js'
+import { assertCode, assertContents, assertRefused, contentOf, metadataOf, namesOf, soon } from './assertions.js'
 import { type ContractTest, group } from './harness.js'
 
 export const manyWrites = group('writeMany', (test) => {
@@ -131,6 +132,32 @@ export const manyWrites = group('writeMany', (test) => {
     await assertContents(storage, collection, { b: 'old' })
   })
 
+  atomic('a Node stream that fails before its turn is a rejection', async (fixture) => {
+    const { storage, collection, info } = fixture
+    const boom = new Error('there is no such file')
+    let go: () => void = () => undefined
+    const failed = new Readable({ read: () => go() })
+    const begun = new Promise<void>((resolve) => (go = resolve))
+    const first = async function* () {
+      go()
+      await new Promise((resolve) => failed.once('close', resolve))
+      yield Buffer.from('x')
+    }
+    const writing = storage.writeMany([
+      { info: info('a'), content: first() },
+      { info: info('b'), content: failed },
+    ])
+    let isHeard = false
+    void begun.then(() => {
+      // Without a listener the error would end the process.
+      isHeard = failed.listenerCount('error') > 0
+      failed.on('error', () => undefined).destroy(boom)
+    })
+    await assert.rejects(soon(writing, 'a write whose stream fails'), boom)
+    assert.ok(isHeard, 'nobody listens to a stream that waits')
+    await assertContents(storage, collection, {})
+  })
+
   atomic('takes hundreds at once', async ({ storage, collection, info }) => {
     const names = Array.from({ length: 300 }, (_, i) => `r${1_000 + i}`)
     const results = await storage.writeMany(names.map((name) => ({ info: info(name), content: name })))
@@ -159,6 +186,8 @@ export const manyWrites = group('writeMany', (test) => {
       await assertRefused(() => storage.writeMany(given as ResourceWrite[]), what)
       assert.equal(ended, Array.isArray(writes) ? 1 : 0, `${what}: the stream beside it`)
     }
+    const typo = { sgnal: AbortSignal.timeout(1_000) } as object
+    await assertRefused(() => storage.writeMany([write(storage, collection)], typo), 'an option with a typo')
     await assertContents(storage, collection, {})
   })
 })
