@@ -78,6 +78,20 @@ describe.each(DATABASE_NAMES)('writes on %s', (name) => {
     assert.equal((await opened.storage.ls('c')).size, 40)
   })
 
+  test('times of several written together have their order, whatever the clock of before said', async () => {
+    await using opened = await openFresh(name, { now: () => 2_000_000_000_000 })
+    await opened.storage.putContent(opened.storage.info('c', 'ahead'), 'x')
+    const storage = await opened.another({ now: () => 1_000_000_000_000 })
+    const infos = ['first', 'ahead', 'last'].map((each) => storage.info('c', each))
+    const results = await storage.writeMany(infos.map((info) => ({ info, content: 'y' })))
+    const { entries } = await storage.page('c', { order: 'oldest' })
+    assert.deepEqual(
+      entries.map(({ info }) => info.resource),
+      ['first', 'ahead', 'last'],
+    )
+    assert.ok((results[2]?.modifiedAt.getTime() ?? 0) >= 2_000_000_000_000)
+  })
+
   test('a version goes on after removals, of which a small row stays', async () => {
     await using opened = await openFresh(name)
     const { storage } = opened
