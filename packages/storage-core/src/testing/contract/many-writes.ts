@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict'
 import { Readable } from 'node:stream'
 import type { ResourceWrite, Storage } from '../../storage.js'
-import { assertCode, assertContents, assertRefused, contentOf, metadataOf, namesOf, soon } from './assertions.js'
+import {
+  assertCode,
+  assertContents,
+  assertRefused,
+  contentOf,
+  metadataOf,
+  namesOf,
+  soon,
+} from './assertions.js'
 import { type ContractTest, group } from './harness.js'
 
 export const manyWrites = group('writeMany', (test) => {
