@@ -27,7 +27,10 @@ export interface SqlOptions extends TableOptions {
   readonly transactionTimeoutMs?: number | undefined
   /** Contents up to this size are stored in the resource's row, larger ones in chunks. Default: 262,144. */
   readonly inlineMaxBytes?: number | undefined
-  /** The size of a chunk; it must fit in the server's largest packet twice. Default: 524,288. */
+  /**
+   * The size of a chunk. On MySQL and MariaDB it is cut to what the server's `max_allowed_packet` takes, about half of
+   * it, and so are `inlineMaxBytes` and the largest metadata. Default: 524,288.
+   */
   readonly chunkBytes?: number | undefined
   /** The largest metadata. Default: 4,194,304. */
   readonly metadataMaxBytes?: number | undefined
@@ -68,12 +71,14 @@ export interface Settings extends Limits {
   readonly inlineMaxBytes: number
   readonly chunkBytes: number
   readonly metadataMaxBytes: number
+  /** The content and metadata that one statement can carry, together. */
+  readonly rowMaxBytes: number
   readonly bodyGraceMs: number
   readonly streamPauseMs: number
   readonly attempts: number
 }
 
-const DEFAULTS: Settings = Object.freeze({
+const DEFAULTS = Object.freeze({
   poolSize: 10,
   queueTimeoutMs: 30_000,
   connectTimeoutMs: 5_000,
@@ -123,8 +128,8 @@ const LARGEST_NUMBER = 2_147_483_647
 /** Throws a `RangeError` for a number that makes no sense, and a `TypeError` for an option that there is not. */
 export function settingsOf(options: Partial<SqlStorageOptions>): Settings {
   checkOptionNames('SqlStorage.open()', options, NAMES)
-  const settings: { -readonly [name in keyof Settings]: number } = { ...DEFAULTS }
-  for (const name of Object.keys(DEFAULTS) as (keyof Settings)[]) {
+  const settings: { -readonly [name in keyof Settings]: number } = { ...DEFAULTS, rowMaxBytes: Infinity }
+  for (const name of Object.keys(DEFAULTS) as (keyof typeof DEFAULTS)[]) {
     const value = options[name]
     if (value === undefined) continue
     const largest = LARGEST[name] ?? LARGEST_NUMBER

@@ -1,5 +1,6 @@
 import type { QueryRunner } from 'typeorm'
 import { type Dialect, type Limits, runOneByOne } from './dialect.js'
+import { packetGroups } from './packets.js'
 import {
   asBuffer,
   joinSql,
@@ -26,6 +27,8 @@ interface Session {
   readonly idleVariable: 'idle_transaction_timeout' | 'wait_timeout'
   readonly lockWaitAsFound: number
   readonly idleAsFound: number
+  /** The largest statement, or group of them, that the server takes. */
+  readonly packetBytes: number
 }
 
 const sessions = new WeakMap<object, Session>()
@@ -68,15 +71,19 @@ export function mysqlDialect(shared: boolean): Dialect {
       if (!shared) await dialect.runAll(runner, [isolation('SET SESSION'), ...settings(limits, runner)])
     },
     restoreSession: (runner) => (shared ? restoring(runner) : []),
-    run: async (runner, { sql, values }) => outcomeOf(await runner.query(sql, values.map(dialect.bind))),
+    run: async (runner, each) => {
+      packetGroups([each], packetBytesOf(runner))
+      return send(dialect, runner, each)
+    },
     runAll: async (runner, statements) => {
       const client = (await runner.connect()) as MysqlClient
-      if (statements.length < 2 || client.config.multipleStatements !== true) {
-        return runOneByOne((each) => dialect.run(runner, each), statements)
+      const groups = packetGroups(statements, packetBytesOf(runner))
+      if (client.config.multipleStatements !== true) {
+        return runOneByOne((each) => send(dialect, runner, each), statements)
       }
-      const { sql, values } = joinSql(statements, '; ')
-      const results: unknown = await runner.query(sql, values.map(dialect.bind))
-      return (results as unknown[]).map(outcomeOf)
+      const outcomes: Outcome[] = []
+      for (const group of groups) outcomes.push(...(await sendTogether(dialect, runner, group)))
+      return outcomes
     },
     discard: async (runner) => {
       const client = (await runner.connect()) as MysqlClient
@@ -84,6 +91,22 @@ export function mysqlDialect(shared: boolean): Dialect {
     },
   }
   return Object.freeze(dialect)
+}
+
+async function send(dialect: Dialect, runner: QueryRunner, { sql, values }: Statement): Promise<Outcome> {
+  return outcomeOf(await runner.query(sql, values.map(dialect.bind)))
+}
+
+async function sendTogether(
+  dialect: Dialect,
+  runner: QueryRunner,
+  group: readonly Statement[],
+): Promise<readonly Outcome[]> {
+  const [first] = group
+  if (first !== undefined && group.length === 1) return [await send(dialect, runner, first)]
+  const { sql, values } = joinSql(group, '; ')
+  const results: unknown = await runner.query(sql, values.map(dialect.bind))
+  return (results as unknown[]).map(outcomeOf)
 }
 
 function bytesOrSame(value: Value): unknown {
@@ -100,7 +123,7 @@ async function readSession(dialect: Dialect, runner: QueryRunner): Promise<Sessi
     runner,
     statement(
       `SHOW VARIABLES WHERE variable_name IN ('innodb_lock_wait_timeout', 'idle_transaction_timeout', ` +
-        `'wait_timeout')`,
+        `'wait_timeout', 'max_allowed_packet')`,
     ),
   )
   const variables = new Map(found.rows.map((row) => [String(row['Variable_name']), String(row['Value'])]))
@@ -109,6 +132,7 @@ async function readSession(dialect: Dialect, runner: QueryRunner): Promise<Sessi
     idleVariable,
     lockWaitAsFound: Number(variables.get('innodb_lock_wait_timeout')),
     idleAsFound: Number(variables.get(idleVariable)),
+    packetBytes: Number(variables.get('max_allowed_packet')),
   }
 }
 
@@ -133,10 +157,18 @@ function restoring(runner: QueryRunner): Statement[] {
 }
 
 function sessionOf(runner: QueryRunner): Session {
-  const client = (runner as unknown as { readonly databaseConnection?: object }).databaseConnection
-  const session = client && sessions.get(client)
+  const session = preparedSession(runner)
   if (session === undefined) throw new Error('The session was not prepared')
   return session
+}
+
+function preparedSession(runner: QueryRunner): Session | undefined {
+  const client = (runner as unknown as { readonly databaseConnection?: object }).databaseConnection
+  return client && sessions.get(client)
+}
+
+function packetBytesOf(runner: QueryRunner): number {
+  return preparedSession(runner)?.packetBytes ?? Infinity
 }
 
 function seconds(ms: number): number {

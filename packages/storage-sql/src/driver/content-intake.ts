@@ -32,6 +32,9 @@ export async function takeWrites(
       if (metadata === undefined) continue
       const described = await takeMetadata(metadata, settings, signal)
       taken.splice(-1, 1, { request, content: stored, metadata: described })
+      if (!needsChunks(stored, described, settings)) continue
+      const chunked = await storeInChunks(stored.bytes, bodies, settings, signal, bodiesOf(taken), kept)
+      taken.splice(-1, 1, { request, content: chunked, metadata: described })
     }
     return taken
   } catch (error) {
@@ -80,6 +83,37 @@ async function takeContent(
   }
 }
 
+type InlineContent = TakenContent & { readonly bytes: Uint8Array }
+
+/** Content that fits a row, but not together with this metadata in one statement. */
+function needsChunks(
+  content: TakenContent | undefined,
+  metadata: 'remove' | Uint8Array,
+  { rowMaxBytes }: Settings,
+): content is InlineContent {
+  if (typeof content !== 'object' || content.bytes === undefined) return false
+  return content.size + metadata.length > rowMaxBytes
+}
+
+async function storeInChunks(
+  bytes: Uint8Array,
+  bodies: Bodies,
+  settings: Settings,
+  signal: AbortSignal | undefined,
+  earlier: readonly number[],
+  kept: Kept,
+): Promise<TakenContent> {
+  const upload = new Upload(bodies, earlier, kept, settings, signal)
+  try {
+    for (let at = 0; at < bytes.length; at += settings.chunkBytes)
+      await upload.store(bytes.subarray(at, at + settings.chunkBytes))
+    return upload.taken()
+  } catch (error) {
+    await upload.discard()
+    throw error
+  }
+}
+
 async function takePieces(
   pieces: AsyncGenerator<Uint8Array, void, undefined>,
   upload: Upload,
@@ -99,19 +133,19 @@ async function takePieces(
 /** All of the metadata, which is stored in the row whatever its size. */
 async function takeMetadata(
   change: PartChange,
-  { metadataMaxBytes }: Settings,
+  settings: Settings,
   signal: AbortSignal | undefined,
 ): Promise<'remove' | Uint8Array> {
   if (change === 'remove') return change
   if ('bytes' in change) {
-    if (change.bytes.length > metadataMaxBytes) throw tooLarge(metadataMaxBytes)
+    checkMetadataSize(change.bytes.length, settings)
     return Buffer.from(change.bytes)
   }
   const chunks: Uint8Array[] = []
   let size = 0
   for await (const chunk of abortable(change.stream, signal)) {
     size += chunk.length
-    if (size > metadataMaxBytes) throw tooLarge(metadataMaxBytes)
+    checkMetadataSize(size, settings)
     chunks.push(new Uint8Array(chunk))
   }
   return Buffer.concat(chunks)
@@ -207,6 +241,11 @@ async function* piecesOf(
   if (filled > 0) yield piece.subarray(0, filled)
 }
 
-function tooLarge(limit: number): StorageError {
-  return new StorageError('E_TOO_LARGE', `The metadata is larger than ${limit} bytes`)
+function checkMetadataSize(bytes: number, { metadataMaxBytes, rowMaxBytes }: Settings): void {
+  if (bytes > metadataMaxBytes)
+    throw new StorageError('E_TOO_LARGE', `The metadata is larger than ${metadataMaxBytes} bytes`)
+  if (bytes > rowMaxBytes) {
+    const message = `The metadata is larger than ${rowMaxBytes} bytes, which is what the server's max_allowed_packet takes`
+    throw new StorageError('E_TOO_LARGE', message)
+  }
 }

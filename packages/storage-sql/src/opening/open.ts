@@ -12,6 +12,7 @@ import { Opened } from './opened.js'
 import { type Settings, settingsOf, type SqlStorageOptions } from '../options.js'
 import { SqlDriver } from '../driver/sql-driver.js'
 import { databasePath, listenerOf, openingMs, openSource } from './sources.js'
+import { fittedToPackets } from './packets.js'
 import { toStorageError } from '../sql-errors.js'
 import { type TablePaths, tablePathsOf } from '../tables.js'
 
@@ -34,9 +35,10 @@ export async function openDriver(
     const source = new ClosableSource(
       await openSource(dataSource, given !== undefined, prefix, settings, opened),
     )
+    const fitted = await fittedToPackets(settings, source)
     const listener = options.listen === false ? undefined : listenerOf(dataSource, prefix)
     const database = { dataSource, prefix, settings, source, listener }
-    return { driver: new SqlDriver(source, tables, settings, listener, options), database }
+    return { driver: new SqlDriver(source, tables, fitted, listener, options), database }
   } catch (error) {
     await opened.abandon()
     if (error instanceof TypeError || error instanceof RangeError) throw error
