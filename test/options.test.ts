@@ -1,15 +1,13 @@
 import { checkOptionNames, compressedCodec, jsonCodec, MemoryStorage, UnitOfWork } from '@larder/storage-core'
+import { EmbeddedCache, MemcacheClient, RemoteCache } from '@larder/memcached'
 import {
   audit,
   CachedQuery,
-  EmbeddedCache,
-  MemcacheClient,
   MemcacheLock,
   MemcacheMaps,
   MemcacheStorage,
   type MemcacheStorageOptions,
   QueryCache,
-  RemoteCache,
 } from '@larder/storage-memcache'
 import { KeyvMemcache } from '@larder/storage-memcache/keyv'
 import { instrument } from '@larder/storage-memcache/opentelemetry'

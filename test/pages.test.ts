@@ -102,13 +102,13 @@ describe('the pages are complete', () => {
   test.each([
     ['packages/storage-memcache/src/proxy/settings.ts', 'README.md'],
     ['packages/storage-memcache/src/memcache-storage.ts', 'README.md'],
-    ['packages/storage-memcache/src/client/cache-choice.ts', 'README.md'],
+    ['packages/storage-memcache/src/cache-choice.ts', 'README.md'],
     ['packages/storage-memcache/src/memcache-lock.ts', 'README.md'],
-    ['packages/storage-memcache/src/client/remote-options.ts', 'README.md'],
+    ['packages/memcached/src/client/remote-options.ts', 'README.md'],
     ['packages/storage-sql/src/options.ts', 'README.md'],
-    ['packages/storage-memcache/src/client/client-options.ts', 'docs/client.md'],
-    ['packages/storage-memcache/src/transport/udp-options.ts', 'docs/client.md'],
-    ['packages/storage-memcache/src/client/cache-choice.ts', 'docs/queries.md'],
+    ['packages/memcached/src/client/client-options.ts', 'docs/client.md'],
+    ['packages/memcached/src/transport/udp-options.ts', 'docs/client.md'],
+    ['packages/storage-memcache/src/cache-choice.ts', 'docs/queries.md'],
     ['packages/storage-memcache/src/query/query-options.ts', 'docs/queries.md'],
     ['packages/storage-memcache/src/query/query-cache.ts', 'docs/queries.md'],
     ['packages/storage-memcache/src/typeorm/query-result-cache.ts', 'docs/queries.md'],
@@ -160,8 +160,8 @@ describe('the page on errors', () => {
 
   test('has codes that somebody rejects with', () => {
     const classOf = new Map(rows)
-    const sources = ['core', 'memcache', 'sql'].flatMap((name) =>
-      sourcesBelow(`packages/storage-${name}/src`),
+    const sources = ['memcached', 'storage-core', 'storage-memcache', 'storage-sql'].flatMap((name) =>
+      sourcesBelow(`packages/${name}/src`),
     )
     const unused = codes.filter((code) => {
       const made = [`StorageError('${code}'`, `code: '${code}'`, `new ${classOf.get(code) ?? code}(`]
@@ -175,6 +175,7 @@ describe('the page on guarantees', () => {
   const page = sourceOf('docs/guarantees.md')
   const folders: Readonly<Record<string, string>> = {
     contract: 'packages/storage-core/src/testing/contract',
+    client: 'packages/memcached/test',
     memcache: 'packages/storage-memcache/test',
     proxy: 'packages/storage-memcache/test/proxy',
     sql: 'packages/storage-sql/test',

@@ -11,7 +11,8 @@ const ROUNDS = Number(process.env.ROUNDS ?? 9)
 /** What a program installs, with what that loads. The drivers of databases are the user's choice and not in it. */
 const INSTALLS = {
   '@larder/storage-core': ['storage-core'],
-  '@larder/storage-memcache': ['storage-core', 'storage-memcache'],
+  '@larder/memcached': ['storage-core', 'memcached'],
+  '@larder/storage-memcache': ['storage-core', 'memcached', 'storage-memcache'],
   '@larder/storage-sql': ['storage-core', 'storage-sql'],
 }
 /** For comparison. */

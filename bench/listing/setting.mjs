@@ -1,6 +1,7 @@
 // What all parts of the bench share: servers, rows without going through the library, and numbers.
 import { createPostgresDatabase, startMemcached, startPostgres } from '@larder/dev-servers'
-import { MemcacheStorage, RemoteCache } from '@larder/storage-memcache'
+import { RemoteCache } from '@larder/memcached'
+import { MemcacheStorage } from '@larder/storage-memcache'
 import { SqlStorage } from '@larder/storage-sql'
 import { createConnection } from 'node:net'
 import { performance } from 'node:perf_hooks'

@@ -22,7 +22,7 @@ export const CLIENTS = {
 }
 
 async function typedClient(address, transport) {
-  const { MemcacheClient, RemoteCache } = await import('@larder/storage-memcache')
+  const { MemcacheClient, RemoteCache } = await import('@larder/memcached')
   const client = new MemcacheClient(new RemoteCache(address, { transport, timeoutMs: PATIENCE_MS }))
   return {
     get: (key) => client.get(key),
@@ -33,7 +33,7 @@ async function typedClient(address, transport) {
 }
 
 async function bytesCache(address, transport) {
-  const { RemoteCache } = await import('@larder/storage-memcache')
+  const { RemoteCache } = await import('@larder/memcached')
   const cache = new RemoteCache(address, { transport, timeoutMs: PATIENCE_MS })
   return {
     get: (key) => cache.get(key),

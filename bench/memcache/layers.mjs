@@ -2,7 +2,7 @@
 // for an operation, 64 at once on three servers: `MemcacheClient` with a namespace against the transports alone, which
 // get keys that were checked and routed beforehand. Rounds are interleaved. Writes results/memcache-layers.md.
 import { startMemcached } from '@larder/dev-servers'
-import { MemcacheClient, RemoteCache } from '@larder/storage-memcache'
+import { MemcacheClient, RemoteCache } from '@larder/memcached'
 import { Buffer } from 'node:buffer'
 // Inside of the package, past its front door: there is no other way to them.
 import { MetaTransport } from '../../packages/storage-memcache/dist/transport/meta-transport.js'

@@ -2,7 +2,7 @@
 // memcache:soak`. OPERATIONS says another number. Writes results/memcache-soak.md; fails where an answer was wrong or
 // memory grew.
 import { startMemcached } from '@larder/dev-servers'
-import { MemcacheClient, RemoteCache } from '@larder/storage-memcache'
+import { MemcacheClient, RemoteCache } from '@larder/memcached'
 import assert from 'node:assert/strict'
 import { performance } from 'node:perf_hooks'
 import { machineText, write, writePart } from '../lib/results.mjs'

@@ -1,6 +1,7 @@
 // One function for each contender: `open` resolves to a function that answers the query for one of its keys.
 import { KeyvMemcache as PublishedKeyvMemcache } from '@keyv/memcache'
-import { MemcacheClient, QueryCache, RemoteCache } from '@larder/storage-memcache'
+import { MemcacheClient, RemoteCache } from '@larder/memcached'
+import { QueryCache } from '@larder/storage-memcache'
 import { KeyvMemcache } from '@larder/storage-memcache/keyv'
 import { BentoCache, bentostore } from 'bentocache'
 import { redisDriver } from 'bentocache/drivers/redis'

@@ -1,6 +1,7 @@
 // The same few functions for the bare client, the database and the cache in front of it. Addresses are made by
 // `at(name)` beforehand, as a program would keep them.
-import { MemcacheStorage, RemoteCache } from '@larder/storage-memcache'
+import { RemoteCache } from '@larder/memcached'
+import { MemcacheStorage } from '@larder/storage-memcache'
 import { SqlStorage } from '@larder/storage-sql'
 
 /** Nobody may fail because the machine is busy. */

@@ -1,5 +1,5 @@
 // Run by `node --test`, of each version of Node that the packages are for; see test/system/node-versions.test.ts.
-import { MemcacheClient, RemoteCache } from '@larder/storage-memcache'
+import { MemcacheClient, RemoteCache } from '@larder/memcached'
 import assert from 'node:assert/strict'
 import { Buffer } from 'node:buffer'
 import { randomUUID } from 'node:crypto'

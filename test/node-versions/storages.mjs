@@ -1,7 +1,8 @@
 // Run by `node --test`, of each version of Node that the packages are for; see test/system/node-versions.test.ts.
 import { MemoryStorage } from '@larder/storage-core'
 import { storageContract } from '@larder/storage-core/testing'
-import { EmbeddedCache, MemcacheStorage, RemoteCache } from '@larder/storage-memcache'
+import { EmbeddedCache, RemoteCache } from '@larder/memcached'
+import { MemcacheStorage } from '@larder/storage-memcache'
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { createRequire } from 'node:module'
@@ -32,7 +33,12 @@ for (const [name, create] of Object.entries(caches)) {
 
 test('the packages can be required', async () => {
   const require = createRequire(import.meta.url)
-  for (const name of ['@larder/storage-core', '@larder/storage-memcache', '@larder/storage-sql']) {
+  for (const name of [
+    '@larder/storage-core',
+    '@larder/memcached',
+    '@larder/storage-memcache',
+    '@larder/storage-sql',
+  ]) {
     assert.equal(require(name), await import(name))
   }
 })

@@ -1,10 +1,11 @@
 import { servers } from '@larder/dev-servers/vitest'
 import { storageContract } from '@larder/storage-core/testing'
-import { type Cache, EmbeddedCache, MemcacheStorage, RemoteCache } from '@larder/storage-memcache'
+import { type Cache, EmbeddedCache, RemoteCache } from '@larder/memcached'
+import { MemcacheStorage } from '@larder/storage-memcache'
 import { SqlStorage } from '@larder/storage-sql'
 import { afterAll, beforeAll, describe, test } from 'vitest'
 import { DATABASES, type Place } from './databases.js'
-import { PATIENT } from './patient.js'
+import { PATIENT } from '@larder/dev-servers/vitest'
 
 /** The caches of two processes. */
 interface Clients {

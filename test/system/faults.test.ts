@@ -1,6 +1,7 @@
 import { startMemcached, startProxy } from '@larder/dev-servers'
 import { isStorageError } from '@larder/storage-core'
-import { MemcacheStorage, type MemcacheStorageOptions, RemoteCache } from '@larder/storage-memcache'
+import { RemoteCache } from '@larder/memcached'
+import { MemcacheStorage, type MemcacheStorageOptions } from '@larder/storage-memcache'
 import { SqlStorage } from '@larder/storage-sql'
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
@@ -8,7 +9,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { describe, test } from 'vitest'
 import { DATABASES } from './databases.js'
-import { PATIENT } from './patient.js'
+import { PATIENT } from '@larder/dev-servers/vitest'
 
 const TIMEOUT_MS = 200
 /** Far more than what a read takes when the cache says nothing: its time-out once or twice, and the query. */

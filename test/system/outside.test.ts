@@ -1,4 +1,5 @@
-import { type Environment, EmbeddedCache, MemcacheStorage, systemEnvironment } from '@larder/storage-memcache'
+import { type Environment, EmbeddedCache, systemEnvironment } from '@larder/memcached'
+import { MemcacheStorage } from '@larder/storage-memcache'
 import { installTriggers, SqlStorage } from '@larder/storage-sql'
 import assert from 'node:assert/strict'
 import { describe, test } from 'vitest'

@@ -1,9 +1,9 @@
-import { EmbeddedCache, systemEnvironment } from '@larder/storage-memcache'
+import { EmbeddedCache, systemEnvironment } from '@larder/memcached'
 import { MemcacheQueryResultCache, type QueryResultCacheOptions } from '@larder/storage-memcache/typeorm'
 import { servers } from '@larder/dev-servers/vitest'
 import { DataSource, EntitySchema, EntitySchemaOptions } from 'typeorm'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { PATIENT } from './patient.js'
+import { PATIENT } from '@larder/dev-servers/vitest'
 
 interface Film {
   id: number

@@ -1,5 +1,5 @@
 import { type CacheHome, chooseCache, Client, type Database, openDatabase } from '@larder/example-environment'
-import { RemoteCache } from '@larder/storage-memcache'
+import { RemoteCache } from '@larder/memcached'
 import { once } from 'node:events'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { alone } from './alone.js'

@@ -1,4 +1,4 @@
-import { type CommandCache, EmbeddedCache, RemoteCache } from '@larder/storage-memcache'
+import { type CommandCache, EmbeddedCache, RemoteCache } from '@larder/memcached'
 import { startMemcached } from './private-memcached.js'
 import { UsageError } from './usage-error.js'
 

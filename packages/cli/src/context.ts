@@ -1,5 +1,6 @@
 import type { Storage } from '@larder/storage-core'
-import type { MemcacheStorage, ProtocolOptions, RemoteCache } from '@larder/storage-memcache'
+import type { RemoteCache } from '@larder/memcached'
+import type { MemcacheStorage, ProtocolOptions } from '@larder/storage-memcache'
 import type { SqlStorage } from '@larder/storage-sql'
 import { existsSync } from 'node:fs'
 import type { Readable } from 'node:stream'
@@ -71,7 +72,7 @@ export class Context {
 
   /** A client of the servers. */
   async cache(): Promise<RemoteCache> {
-    const { RemoteCache } = await import('@larder/storage-memcache')
+    const { RemoteCache } = await import('@larder/memcached')
     const cache = new RemoteCache(this.servers(), { ...PATIENT, credentials: this.settings.credentials })
     this.#opened.unshift({ [Symbol.asyncDispose]: () => cache.close() })
     return cache

@@ -7,7 +7,7 @@ import {
   type Storage,
   VersionFence,
 } from '@larder/storage-core'
-import { CACHE_CHOICE_NAMES, type CacheChoice, chooseCache } from './client/cache-choice.js'
+import { CACHE_CHOICE_NAMES, type CacheChoice, chooseCache } from './cache-choice.js'
 import { checkNamespace } from './proxy/cache-key.js'
 import { MarkLockDriver } from './proxy/mark-lock-driver.js'
 

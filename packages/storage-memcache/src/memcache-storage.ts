@@ -1,3 +1,4 @@
+import { type Environment, systemEnvironment } from '@larder/memcached'
 import {
   checkOptionNames,
   defaultKeyGenerator,
@@ -8,15 +9,13 @@ import {
   watchedCounters,
 } from '@larder/storage-core'
 import type { Auditable } from './audit/auditable.js'
-import { CACHE_CHOICE_NAMES, type CacheChoice, chooseCache } from './client/cache-choice.js'
-import type { Environment } from './environment.js'
+import { CACHE_CHOICE_NAMES, type CacheChoice, chooseCache } from './cache-choice.js'
 import { checkNamespace } from './proxy/cache-key.js'
 import { newCounters, type StorageCounters } from './proxy/counters.js'
 import { ProxyDriver } from './proxy/proxy-driver.js'
 import { headKey } from './proxy/proxy-keys.js'
 import { PROTOCOL_NAMES, PROTOCOL_OPTIONS, type ProtocolOptions, resolveSettings } from './proxy/settings.js'
 import { StandaloneDriver } from './proxy/standalone-driver.js'
-import { systemEnvironment } from './system-environment.js'
 
 export interface MemcacheStorageOptions extends ProtocolOptions, CacheChoice {
   /**

@@ -1,21 +1,18 @@
 import { MemoryStorage, type PendingWrite, type Storage, StorageError } from '@larder/storage-core'
 import { FaultyStorage, ForwardingStorage } from '@larder/storage-core/testing'
 import { servers } from '@larder/dev-servers/vitest'
+import { type Cache, EmbeddedCache, RemoteCache, systemEnvironment } from '@larder/memcached'
 import {
   audit,
   type AuditOptions,
   type AuditProgress,
   type AuditReport,
-  type Cache,
-  EmbeddedCache,
   MemcacheStorage,
   type MemcacheStorageOptions,
-  RemoteCache,
-  systemEnvironment,
 } from '@larder/storage-memcache'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { CacheServer } from './support/faulty-cache.js'
-import { PATIENT } from './support/memcached.js'
+import { PATIENT } from '@larder/dev-servers/vitest'
 import { FILM, textOf } from './support/races.js'
 
 /** No relay runs, and no wait takes its time. */

@@ -1,9 +1,10 @@
 import { MemoryStorage, type Storage } from '@larder/storage-core'
 import { LimitedStorage, storageContract } from '@larder/storage-core/testing'
 import { servers } from '@larder/dev-servers/vitest'
-import { type Cache, EmbeddedCache, MemcacheStorage, RemoteCache } from '@larder/storage-memcache'
+import { type Cache, EmbeddedCache, RemoteCache } from '@larder/memcached'
+import { MemcacheStorage } from '@larder/storage-memcache'
 import { describe, test } from 'vitest'
-import { PATIENT } from './support/memcached.js'
+import { PATIENT } from '@larder/dev-servers/vitest'
 
 /** How the storage behind is made; undefined: there is none. */
 const behind: Readonly<Record<string, () => Storage | undefined>> = {

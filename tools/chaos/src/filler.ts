@@ -1,4 +1,4 @@
-import { RemoteCache } from '@larder/storage-memcache'
+import { RemoteCache } from '@larder/memcached'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 const BATCH = 150

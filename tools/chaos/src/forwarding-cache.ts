@@ -7,7 +7,7 @@ import type {
   CasResult,
   CasToken,
   ItemOptions,
-} from '@larder/storage-memcache'
+} from '@larder/memcached'
 
 /** Hands every call on to another cache; for wrappers that change a few of them. */
 export class ForwardingCache implements Cache {

@@ -1,4 +1,5 @@
-import { MemcacheStorage, RemoteCache, type StorageCounters } from '@larder/storage-memcache'
+import { RemoteCache } from '@larder/memcached'
+import { MemcacheStorage, type StorageCounters } from '@larder/storage-memcache'
 import { SqlStorage } from '@larder/storage-sql'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Storage, StoredPart } from '@larder/storage-core'

@@ -1,4 +1,5 @@
-import type { ProtocolOptions, RemoteCacheOptions } from '@larder/storage-memcache'
+import type { RemoteCacheOptions } from '@larder/memcached'
+import type { ProtocolOptions } from '@larder/storage-memcache'
 import type { SqlOptions } from '@larder/storage-sql'
 
 /** Short, so that a minute sees many of them pass. */

@@ -6,7 +6,7 @@ import type {
   CasToken,
   Cache,
   ItemOptions,
-} from '@larder/storage-memcache'
+} from '@larder/memcached'
 import { ForwardingCache } from './forwarding-cache.js'
 import { ItemFlags } from './item-flags.js'
 import type { AtStep, Step } from './steps.js'

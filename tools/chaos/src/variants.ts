@@ -1,4 +1,4 @@
-import type { Cache, CallOptions, CasResult, CasToken, ItemOptions } from '@larder/storage-memcache'
+import type { Cache, CallOptions, CasResult, CasToken, ItemOptions } from '@larder/memcached'
 import { ForwardingCache } from './forwarding-cache.js'
 import { ItemFlags } from './item-flags.js'
 

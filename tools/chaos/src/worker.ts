@@ -3,7 +3,8 @@
  * began and what came of it, so that what a kill interrupts is on record as well. It dies or stands still where told.
  */
 import { isStorageError } from '@larder/storage-core'
-import { MemcacheStorage, RemoteCache } from '@larder/storage-memcache'
+import { RemoteCache } from '@larder/memcached'
+import { MemcacheStorage } from '@larder/storage-memcache'
 import { SqlStorage } from '@larder/storage-sql'
 import { writeSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'

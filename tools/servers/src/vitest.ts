@@ -46,3 +46,6 @@ export const servers = {
     },
   },
 } as const
+
+/** Options of a client whose servers are healthy, on a machine that may be slow: late replies are not failures. */
+export const PATIENT = Object.freeze({ timeoutMs: 60_000, connectTimeoutMs: 60_000 })

@@ -1,4 +1,5 @@
-import type { CommandCache, StorageCounters } from '@larder/storage-memcache'
+import type { CommandCache } from '@larder/memcached'
+import type { StorageCounters } from '@larder/storage-memcache'
 import { html } from 'hono/html'
 import type { Html, Page } from './layout.js'
 

@@ -1,5 +1,6 @@
 import { MemoryStorage } from '@larder/storage-core'
-import { EmbeddedCache, MemcacheStorage } from '@larder/storage-memcache'
+import { EmbeddedCache } from '@larder/memcached'
+import { MemcacheStorage } from '@larder/storage-memcache'
 import { AtomStore, checkConfig, createPages, seed, startServer } from 'atom-store'
 import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'

@@ -1,6 +1,5 @@
+import type { Cache, Environment } from '@larder/memcached'
 import type { ResourceInfo, Storage } from '@larder/storage-core'
-import type { Cache } from '../cache.js'
-import type { Environment } from '../environment.js'
 import type { Settings } from '../proxy/settings.js'
 
 /** What an audit needs to know of a proxy. */

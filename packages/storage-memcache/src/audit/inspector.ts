@@ -1,6 +1,6 @@
+import type { Cache, CacheItem, CasToken, CallOptions } from '@larder/memcached'
 import { isStorageError, type StoredPart } from '@larder/storage-core'
 import { createHash } from 'node:crypto'
-import type { Cache, CacheItem, CasToken, CallOptions } from '../cache.js'
 import type { PartCodec } from '../proxy/part-codec.js'
 
 /** What an audit sees under a key. */

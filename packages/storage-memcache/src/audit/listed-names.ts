@@ -1,5 +1,5 @@
+import type { CacheItem } from '@larder/memcached'
 import { isStorageError } from '@larder/storage-core'
-import type { CacheItem } from '../cache.js'
 import type { Inspector } from './inspector.js'
 import type { Pace } from './pace.js'
 import { kindOf } from '../proxy/entry.js'

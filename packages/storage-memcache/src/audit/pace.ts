@@ -1,5 +1,5 @@
+import type { Environment } from '@larder/memcached'
 import { StorageError, throwIfAborted, untilAborted } from '@larder/storage-core'
-import type { Environment } from '../environment.js'
 
 /** Keeps an audit slow, and ends it when it is told to. */
 export class Pace {

@@ -1,5 +1,5 @@
+import type { Cache, CacheItem } from '@larder/memcached'
 import { isStorageError } from '@larder/storage-core'
-import type { Cache, CacheItem } from '../cache.js'
 import { bucketOf, decodeEntries, encodeEntries, entryBytes, type MemberEntry } from '../proxy/member-log.js'
 
 const BUCKETS = 16

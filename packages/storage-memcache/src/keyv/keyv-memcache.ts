@@ -1,13 +1,12 @@
-import { EventEmitter } from 'node:events'
+import { type Cache, systemEnvironment } from '@larder/memcached'
 import { checkOptionNames, type NamesOf, StorageError } from '@larder/storage-core'
-import type { Cache } from '../cache.js'
-import { CACHE_CHOICE_NAMES, type CacheChoice, chooseCache } from '../client/cache-choice.js'
+import { EventEmitter } from 'node:events'
+import { CACHE_CHOICE_NAMES, type CacheChoice, chooseCache } from '../cache-choice.js'
 import { checkNamespace } from '../proxy/cache-key.js'
 import { inWaves } from '../proxy/promises.js'
 import { FencedEntries, type QueryLook } from '../query/fenced-entries.js'
 import { QueryKeys } from '../query/query-keys.js'
 import { Stamps } from '../query/stamps.js'
-import { systemEnvironment } from '../system-environment.js'
 import { KeyList } from './key-list.js'
 
 export interface KeyvMemcacheOptions extends CacheChoice {

@@ -1,6 +1,5 @@
+import type { MemcacheClient, PlainValue } from '@larder/memcached'
 import { NotFoundError, StorageError } from '@larder/storage-core'
-import type { MemcacheClient } from '../client/memcache-client.js'
-import type { PlainValue } from '../client/values.js'
 import { inWaves } from '../proxy/promises.js'
 
 /** What a commit could not write, under the caller's own keys. */

@@ -1,12 +1,14 @@
+import {
+  type CommandCache,
+  MemcacheClient,
+  type MemcacheClientOptions,
+  type PlainValue,
+  RemoteCache,
+  type RemoteCacheOptions,
+} from '@larder/memcached'
+import { COMPRESSION_NAMES } from '@larder/memcached/driver'
 import { checkOptionNames, type NamesOf } from '@larder/storage-core'
-import { CACHE_CHOICE_NAMES } from '../client/cache-choice.js'
-import type { MemcacheClientOptions } from '../client/client-options.js'
-import { COMPRESSION_NAMES } from '../client/compression.js'
-import { MemcacheClient } from '../client/memcache-client.js'
-import { RemoteCache } from '../client/remote-cache.js'
-import type { RemoteCacheOptions } from '../client/remote-options.js'
-import type { PlainValue } from '../client/values.js'
-import type { CommandCache } from '../command-cache.js'
+import { CACHE_CHOICE_NAMES } from '../cache-choice.js'
 import { type FlushFailures, MemcacheMap } from './memcache-map.js'
 
 /** Where maps are kept, and how: a named configuration. */

@@ -1,4 +1,4 @@
-import type { Cache } from '../cache.js'
+import type { Cache } from '@larder/memcached'
 import { settleAll } from './promises.js'
 
 /** Where the pieces of a body over the item limit lie: keys that are written once and never used again. */

@@ -1,3 +1,4 @@
+import type { Environment } from '@larder/memcached'
 import {
   isStorageError,
   type PartName,
@@ -6,7 +7,6 @@ import {
   type StoredPart,
 } from '@larder/storage-core'
 import type { StorageCounters } from './counters.js'
-import type { Environment } from '../environment.js'
 
 /** Reads one part of many resources from the storage behind; the infos are that storage's. */
 export type ReadDurable = (

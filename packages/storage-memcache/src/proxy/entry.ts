@@ -1,5 +1,5 @@
+import type { CacheItem } from '@larder/memcached'
 import { etagOf, type StoredPart } from '@larder/storage-core'
-import type { CacheItem } from '../cache.js'
 import type { SplitBody } from './chunks.js'
 
 /**

@@ -1,5 +1,5 @@
+import type { CasToken } from '@larder/memcached'
 import type { StoredPart } from '@larder/storage-core'
-import type { CasToken } from '../cache.js'
 import type { StorageCounters } from './counters.js'
 import type { PartCache } from './part-cache.js'
 

@@ -1,4 +1,4 @@
-import type { CasToken } from '../cache.js'
+import type { CasToken } from '@larder/memcached'
 
 /** A read of what is behind the cache, shared by those callers of this process that may see its result. */
 export interface Flight<T> {

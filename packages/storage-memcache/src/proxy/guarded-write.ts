@@ -1,3 +1,4 @@
+import type { Environment } from '@larder/memcached'
 import {
   CacheUnavailableError,
   type CommitTerms,
@@ -12,7 +13,6 @@ import {
   type WriteResult,
 } from '@larder/storage-core'
 import type { StorageCounters } from './counters.js'
-import type { Environment } from '../environment.js'
 import type { MemberSet } from './member-set.js'
 import type { PartCache } from './part-cache.js'
 import type { PartReader } from './part-reader.js'

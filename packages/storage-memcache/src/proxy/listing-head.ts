@@ -1,4 +1,4 @@
-import type { CacheItem } from '../cache.js'
+import type { CacheItem } from '@larder/memcached'
 import { kindOf } from './entry.js'
 
 /** The root of a cached listing. What else belongs to it stands under keys of its generation. */

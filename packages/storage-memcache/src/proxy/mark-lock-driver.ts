@@ -1,5 +1,5 @@
+import type { Cache } from '@larder/memcached'
 import type { LockDriver, LockGrant, LockRequest, VersionFence } from '@larder/storage-core'
-import type { Cache } from '../cache.js'
 import { cacheKey } from './cache-key.js'
 import { OwnedMarks } from './owned-marks.js'
 

@@ -1,4 +1,4 @@
-import type { Cache } from '../cache.js'
+import type { Cache } from '@larder/memcached'
 import { decodeHead, type Head, logKey } from './listing-head.js'
 import { bucketOf, encodeEntries, type MemberEntry } from './member-log.js'
 

@@ -1,5 +1,5 @@
+import type { Cache, CacheItem } from '@larder/memcached'
 import { isStorageError } from '@larder/storage-core'
-import type { Cache, CacheItem } from '../cache.js'
 import { EMPTY, flagsOf } from './entry.js'
 import { bucketOf, decodeEntries, encodeEntries, entryBytes, type MemberEntry } from './member-log.js'
 

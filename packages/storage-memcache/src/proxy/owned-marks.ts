@@ -1,4 +1,4 @@
-import type { Cache, CasToken } from '../cache.js'
+import type { Cache, CasToken } from '@larder/memcached'
 import { flagsOf, kindOf } from './entry.js'
 
 /** How often an own mark is looked at again that changed, as it seems, in the moment between. */

@@ -1,7 +1,6 @@
-import type { Cache, CacheBatch, CacheItem, CasToken } from '../cache.js'
+import type { Cache, CacheBatch, CacheItem, CasToken, Environment } from '@larder/memcached'
 import type { StorageCounters } from './counters.js'
 import * as entry from './entry.js'
-import type { Environment } from '../environment.js'
 import { OwnedMarks } from './owned-marks.js'
 import { type Content, type Look, NONE, PartCodec } from './part-codec.js'
 import { gather } from './promises.js'

@@ -1,8 +1,7 @@
+import type { Cache, CacheItem, CasToken, Environment } from '@larder/memcached'
 import type { StoredPart } from '@larder/storage-core'
-import type { Cache, CacheItem, CasToken } from '../cache.js'
 import { loadChunks, storeChunks } from './chunks.js'
 import * as entry from './entry.js'
-import type { Environment } from '../environment.js'
 import type { Settings } from './settings.js'
 
 /** What a look at a part's key can find. */

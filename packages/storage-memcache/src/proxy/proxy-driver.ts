@@ -1,3 +1,4 @@
+import type { Cache, Environment } from '@larder/memcached'
 import {
   closeUnread,
   type DriverCall,
@@ -21,10 +22,8 @@ import {
   type WriteResult,
 } from '@larder/storage-core'
 import { cacheKey } from './cache-key.js'
-import type { Cache } from '../cache.js'
 import type { StorageCounters } from './counters.js'
 import type { PartAddress } from './durable-reads.js'
-import type { Environment } from '../environment.js'
 import { Listing } from './listing.js'
 import { MemberSet } from './member-set.js'
 import { PartCache } from './part-cache.js'

@@ -1,3 +1,4 @@
+import type { Cache, CacheItem, CasToken, Environment } from '@larder/memcached'
 import {
   isStorageError,
   OutcomeUnknownError,
@@ -6,8 +7,6 @@ import {
   StorageError,
   type StoredPart,
 } from '@larder/storage-core'
-import type { Cache, CacheItem, CasToken } from '../cache.js'
-import type { Environment } from '../environment.js'
 import { dropChunks, hasChunks, loadChunks, type SplitBody, storeChunks } from './chunks.js'
 import { flagsOf, kindOf, storedPart } from './entry.js'
 import { decodeRecord, encodeRecord, isEmpty, type RecordPart, type ResourceRecord } from './record.js'

@@ -1,5 +1,5 @@
+import type { Environment } from '@larder/memcached'
 import type { JournalRow, OutsideChange, Storage } from '@larder/storage-core'
-import type { Environment } from '../environment.js'
 import { inBackground } from './background.js'
 import type { StorageCounters } from './counters.js'
 import { NEWEST } from './proxy-keys.js'

@@ -1,6 +1,5 @@
-import type { Cache, CasToken } from '../cache.js'
+import type { Cache, CasToken, Environment } from '@larder/memcached'
 import { EMPTY, flagsOf } from './entry.js'
-import type { Environment } from '../environment.js'
 import { chunkKey, encodeHead, type Head, logKey } from './listing-head.js'
 import { encodeChunks } from './member-chunk.js'
 import type { NamedVersion } from './member-log.js'

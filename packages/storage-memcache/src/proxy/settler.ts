@@ -1,4 +1,4 @@
-import type { Environment } from '../environment.js'
+import type { Environment } from '@larder/memcached'
 import { inBackground } from './background.js'
 
 /** How long a journal row of a finished write may wait for others to go with it, in milliseconds. */

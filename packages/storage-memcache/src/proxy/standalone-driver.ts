@@ -1,3 +1,4 @@
+import type { Cache, Environment } from '@larder/memcached'
 import {
   assertConditions,
   compareNames,
@@ -21,8 +22,6 @@ import {
   type WriteRequest,
   type WriteResult,
 } from '@larder/storage-core'
-import type { Cache } from '../cache.js'
-import type { Environment } from '../environment.js'
 import { cacheKey } from './cache-key.js'
 import { NameSet } from './name-set.js'
 import { settleAll } from './promises.js'

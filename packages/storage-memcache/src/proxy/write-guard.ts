@@ -1,3 +1,4 @@
+import type { CasToken, Environment } from '@larder/memcached'
 import {
   CacheUnavailableError,
   isStorageError,
@@ -5,9 +6,7 @@ import {
   OutcomeUnknownError,
   throwIfAborted,
 } from '@larder/storage-core'
-import type { CasToken } from '../cache.js'
 import type { StorageCounters } from './counters.js'
-import type { Environment } from '../environment.js'
 import type { PartCache } from './part-cache.js'
 import type { Content } from './part-codec.js'
 import { settleAll } from './promises.js'

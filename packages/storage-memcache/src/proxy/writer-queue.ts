@@ -1,5 +1,5 @@
+import type { Environment } from '@larder/memcached'
 import { KeyedMutex, LockTimeoutError } from '@larder/storage-core'
-import type { Environment } from '../environment.js'
 
 /** Writers of one resource queue here rather than at the database's row lock, where each holds a connection. */
 export class WriterQueue {

@@ -1,6 +1,5 @@
+import type { Cache, CacheItem, CasToken, Environment } from '@larder/memcached'
 import { type Encoded, StorageError } from '@larder/storage-core'
-import type { Cache, CacheItem, CasToken } from '../cache.js'
-import type { Environment } from '../environment.js'
 import { loadChunks, storeChunks } from '../proxy/chunks.js'
 import { settleBoth } from '../proxy/promises.js'
 import { decodeEntry, encodeEntry, LEASE_FLAGS, VALUE_FLAGS } from './query-entry.js'

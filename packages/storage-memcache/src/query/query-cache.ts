@@ -1,3 +1,4 @@
+import { type Cache, type Environment, systemEnvironment } from '@larder/memcached'
 import {
   checkOptionNames,
   type Codec,
@@ -7,12 +8,9 @@ import {
   untilAborted,
   watchedCounters,
 } from '@larder/storage-core'
-import type { Cache } from '../cache.js'
-import { CACHE_CHOICE_NAMES, type CacheChoice, chooseCache } from '../client/cache-choice.js'
-import type { Environment } from '../environment.js'
+import { CACHE_CHOICE_NAMES, type CacheChoice, chooseCache } from '../cache-choice.js'
 import { checkNamespace } from '../proxy/cache-key.js'
 import { inWaves, settleAll } from '../proxy/promises.js'
-import { systemEnvironment } from '../system-environment.js'
 import { FencedEntries, type QueryLook, type StoredResult } from './fenced-entries.js'
 import { LoaderBatch, type LoadMany } from './loader-batch.js'
 import { newQueryCounters, type QueryCounters } from './query-counters.js'

@@ -1,4 +1,4 @@
-import type { CacheItem } from '../cache.js'
+import type { CacheItem } from '@larder/memcached'
 import type { SplitBody } from '../proxy/chunks.js'
 
 /**

@@ -1,5 +1,4 @@
-import type { CasToken } from '../cache.js'
-import type { Environment } from '../environment.js'
+import type { CasToken, Environment } from '@larder/memcached'
 import type { EntryAddress, Fence, FencedEntries, QueryLook, StoredResult } from './fenced-entries.js'
 import { type Flight, Flights } from '../proxy/flights.js'
 import type { LoaderBatch } from './loader-batch.js'

@@ -1,5 +1,4 @@
-import type { Cache } from '../cache.js'
-import type { Environment } from '../environment.js'
+import type { Cache, Environment } from '@larder/memcached'
 import { settleAll } from '../proxy/promises.js'
 
 /** What a group of entries stood under when it was asked, in the order of the groups. */

@@ -1,13 +1,11 @@
+import { type Cache, type Environment, systemEnvironment } from '@larder/memcached'
 import { checkOptionNames, type NamesOf } from '@larder/storage-core'
-import type { Cache } from '../cache.js'
-import { CACHE_CHOICE_NAMES, type CacheChoice, chooseCache } from '../client/cache-choice.js'
-import type { Environment } from '../environment.js'
+import { CACHE_CHOICE_NAMES, type CacheChoice, chooseCache } from '../cache-choice.js'
 import { checkNamespace } from '../proxy/cache-key.js'
 import { settleAll } from '../proxy/promises.js'
 import { type EntryAddress, type Fence, FencedEntries, type QueryLook } from '../query/fenced-entries.js'
 import { QueryKeys } from '../query/query-keys.js'
 import { Stamps } from '../query/stamps.js'
-import { systemEnvironment } from '../system-environment.js'
 
 /** What TypeORM says of a query and its result. */
 export interface CachedQueryResult {

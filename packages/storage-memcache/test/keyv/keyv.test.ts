@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events'
 import keyvTestSuite, { keyvIteratorTests } from '@keyv/test-suite'
-import { EmbeddedCache } from '@larder/storage-memcache'
+import { EmbeddedCache } from '@larder/memcached'
 import { KeyvMemcache, type KeyvMemcacheOptions } from '@larder/storage-memcache/keyv'
 import { servers } from '@larder/dev-servers/vitest'
 import { createCache } from 'cache-manager'

@@ -1,9 +1,10 @@
 import { servers } from '@larder/dev-servers/vitest'
 import { MemoryStorage } from '@larder/storage-core'
 import { lockContract } from '@larder/storage-core/testing'
-import { type Cache, EmbeddedCache, MemcacheLock, RemoteCache } from '@larder/storage-memcache'
+import { type Cache, EmbeddedCache, RemoteCache } from '@larder/memcached'
+import { MemcacheLock } from '@larder/storage-memcache'
 import { describe, test } from 'vitest'
-import { PATIENT } from '../support/memcached.js'
+import { PATIENT } from '@larder/dev-servers/vitest'
 import { forgetful, type ForgetfulCache } from './forgetful-cache.js'
 
 const caches: Readonly<Record<string, () => () => Cache>> = {

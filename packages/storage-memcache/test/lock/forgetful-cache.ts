@@ -1,4 +1,4 @@
-import type { Cache } from '@larder/storage-memcache'
+import type { Cache } from '@larder/memcached'
 
 /** A client of a cache that can take away all that was added through it, as the server may at any moment. */
 export interface ForgetfulCache {

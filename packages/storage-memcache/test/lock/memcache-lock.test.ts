@@ -1,15 +1,11 @@
 import { isStorageError, MemoryStorage, type StorageErrorCode } from '@larder/storage-core'
 import { FaultyStorage } from '@larder/storage-core/testing'
-import {
-  EmbeddedCache,
-  MemcacheLock,
-  type MemcacheLockOptions,
-  MemcacheStorage,
-} from '@larder/storage-memcache'
+import { EmbeddedCache } from '@larder/memcached'
+import { MemcacheLock, type MemcacheLockOptions, MemcacheStorage } from '@larder/storage-memcache'
 import assert from 'node:assert/strict'
 import { describe, test } from 'vitest'
 import { CacheServer } from '../support/faulty-cache.js'
-import { startMemcached } from '../support/memcached.js'
+import { startMemcached } from '@larder/dev-servers'
 
 const KEY = 'larder:#lock:job'
 

@@ -1,7 +1,8 @@
-import { EmbeddedCache, MemcacheMaps, RemoteCache } from '@larder/storage-memcache'
+import { EmbeddedCache, RemoteCache } from '@larder/memcached'
+import { MemcacheMaps } from '@larder/storage-memcache'
 import { servers } from '@larder/dev-servers/vitest'
 import { afterAll, describe, expect, test, vi } from 'vitest'
-import { PATIENT } from '../support/memcached.js'
+import { PATIENT } from '@larder/dev-servers/vitest'
 
 const remote = new RemoteCache(servers.memcached.servers, PATIENT)
 const maps = new MemcacheMaps({

@@ -1,12 +1,7 @@
 import { MemoryStorage } from '@larder/storage-core'
 import { FaultyStorage } from '@larder/storage-core/testing'
-import {
-  EmbeddedCache,
-  MemcacheClient,
-  MemcacheStorage,
-  QueryCache,
-  RemoteCache,
-} from '@larder/storage-memcache'
+import { EmbeddedCache, MemcacheClient, RemoteCache } from '@larder/memcached'
+import { MemcacheStorage, QueryCache } from '@larder/storage-memcache'
 import { instrument, type InstrumentOptions } from '@larder/storage-memcache/opentelemetry'
 import { context, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks'
@@ -18,7 +13,7 @@ import {
   SimpleSpanProcessor,
 } from '@opentelemetry/sdk-trace-base'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
-import { startMemcached } from '../support/memcached.js'
+import { startMemcached } from '@larder/dev-servers'
 
 class Reader extends MetricReader {
   protected override onForceFlush(): Promise<void> {

@@ -9,12 +9,8 @@ import {
   type WriteOptions,
 } from '@larder/storage-core'
 import { FaultyStorage, ForwardingStorage, LimitedStorage } from '@larder/storage-core/testing'
-import {
-  type Environment,
-  MemcacheStorage,
-  type ProtocolOptions,
-  systemEnvironment,
-} from '@larder/storage-memcache'
+import { type Environment, systemEnvironment } from '@larder/memcached'
+import { MemcacheStorage, type ProtocolOptions } from '@larder/storage-memcache'
 import { Readable } from 'node:stream'
 import { describe, expect, test } from 'vitest'
 import { Clock } from '../support/clock.js'

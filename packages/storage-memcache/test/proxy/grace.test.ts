@@ -1,11 +1,7 @@
 import { MemoryStorage, StorageError } from '@larder/storage-core'
 import { FaultyStorage } from '@larder/storage-core/testing'
-import {
-  type Environment,
-  MemcacheStorage,
-  type MemcacheStorageOptions,
-  systemEnvironment,
-} from '@larder/storage-memcache'
+import { type Environment, systemEnvironment } from '@larder/memcached'
+import { MemcacheStorage, type MemcacheStorageOptions } from '@larder/storage-memcache'
 import { describe, expect, test } from 'vitest'
 import { CacheServer } from '../support/faulty-cache.js'
 import { FILM, textOf } from '../support/races.js'

@@ -6,11 +6,12 @@ import {
   StorageError,
 } from '@larder/storage-core'
 import { FaultyStorage, ForwardingStorage } from '@larder/storage-core/testing'
-import { type Environment, MemcacheStorage, RemoteCache } from '@larder/storage-memcache'
+import { type Environment, RemoteCache } from '@larder/memcached'
+import { MemcacheStorage } from '@larder/storage-memcache'
 import { randomUUID } from 'node:crypto'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { CacheServer } from '../support/faulty-cache.js'
-import { startMemcached } from '../support/memcached.js'
+import { startMemcached } from '@larder/dev-servers'
 
 const MEMBERS = 20_000
 const nameOf = (i: number) => `entries/${String(i).padStart(6, '0')}.${i % 10 === 0 ? 'xhtml' : 'atom'}`

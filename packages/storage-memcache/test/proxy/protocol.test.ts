@@ -1,6 +1,7 @@
 import { MemoryStorage, OutcomeUnknownError, type Storage, StorageError } from '@larder/storage-core'
 import { FaultyStorage, LimitedStorage } from '@larder/storage-core/testing'
-import { EmbeddedCache, MemcacheStorage, type ProtocolOptions } from '@larder/storage-memcache'
+import { EmbeddedCache } from '@larder/memcached'
+import { MemcacheStorage, type ProtocolOptions } from '@larder/storage-memcache'
 import { describe, expect, test } from 'vitest'
 import { CacheServer, type FaultyCache } from '../support/faulty-cache.js'
 import { FILM, type Stage, stage, textOf } from '../support/races.js'

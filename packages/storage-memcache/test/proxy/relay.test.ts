@@ -1,11 +1,7 @@
 import { type JournalRow, MemoryStorage, type Storage } from '@larder/storage-core'
 import { FaultyStorage } from '@larder/storage-core/testing'
-import {
-  type Environment,
-  MemcacheStorage,
-  type ProtocolOptions,
-  systemEnvironment,
-} from '@larder/storage-memcache'
+import { type Environment, systemEnvironment } from '@larder/memcached'
+import { MemcacheStorage, type ProtocolOptions } from '@larder/storage-memcache'
 import { describe, expect, test } from 'vitest'
 import { CacheServer, type FaultyCache } from '../support/faulty-cache.js'
 import { FILM, textOf } from '../support/races.js'

@@ -1,7 +1,9 @@
 import { MemoryStorage } from '@larder/storage-core'
-import { MemcacheStorage, RemoteCache } from '@larder/storage-memcache'
+import { RemoteCache } from '@larder/memcached'
+import { MemcacheStorage } from '@larder/storage-memcache'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { addressOf, PATIENT, startMemcached } from '../support/memcached.js'
+import { startMemcached } from '@larder/dev-servers'
+import { PATIENT } from '@larder/dev-servers/vitest'
 
 const BYTES = 200_000
 
@@ -10,7 +12,7 @@ describe('what is asked of an item is not paid for with its bytes', () => {
   let cache: RemoteCache
   beforeAll(async () => {
     server = await startMemcached()
-    cache = new RemoteCache(addressOf(server), { ...PATIENT, transport: 'meta' })
+    cache = new RemoteCache(server.address, { ...PATIENT, transport: 'meta' })
   })
   afterAll(async () => {
     await cache.close()

@@ -1,4 +1,5 @@
-import { CachedQuery, EmbeddedCache, QueryCache } from '@larder/storage-memcache'
+import { EmbeddedCache } from '@larder/memcached'
+import { CachedQuery, QueryCache } from '@larder/storage-memcache'
 import { describe, expect, test } from 'vitest'
 import { CacheServer } from '../support/faulty-cache.js'
 

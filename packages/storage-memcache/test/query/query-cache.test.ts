@@ -1,5 +1,6 @@
 import { isStorageError, jsonCodec, textCodec } from '@larder/storage-core'
-import { DEFAULT_QUERY_OPTIONS, EmbeddedCache, QueryCache, systemEnvironment } from '@larder/storage-memcache'
+import { EmbeddedCache, systemEnvironment } from '@larder/memcached'
+import { DEFAULT_QUERY_OPTIONS, QueryCache } from '@larder/storage-memcache'
 import { servers } from '@larder/dev-servers/vitest'
 import { describe, expect, test, vi } from 'vitest'
 import { CacheServer, type FaultyCache } from '../support/faulty-cache.js'

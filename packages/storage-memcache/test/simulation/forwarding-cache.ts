@@ -1,4 +1,4 @@
-import type { Cache, CacheItem, CasResult, CasToken, ItemOptions } from '@larder/storage-memcache'
+import type { Cache, CacheItem, CasResult, CasToken, ItemOptions } from '@larder/memcached'
 
 /** A cache that forwards everything, to be wrong in one place. */
 export class ForwardingCache implements Cache {

@@ -1,7 +1,7 @@
 import { syncBuiltinESMExports } from 'node:module'
 import net from 'node:net'
 import { Duplex } from 'node:stream'
-import { RemoteCache } from '@larder/storage-memcache'
+import { RemoteCache } from '@larder/memcached'
 import type { ItemStore } from './item-store.js'
 import type { SimProcess } from './scheduler.js'
 import type { Scene, SimServer } from './sim-server.js'

@@ -10,7 +10,7 @@ import type {
   WriteResult,
 } from '@larder/storage-core'
 import { ForwardingStorage } from '@larder/storage-core/testing'
-import type { Cache, CasResult, CasToken, ItemOptions } from '@larder/storage-memcache'
+import type { Cache, CasResult, CasToken, ItemOptions } from '@larder/memcached'
 import { ForwardingCache } from './forwarding-cache.js'
 
 // Caches and storages that do all that they should but for one thing.

@@ -1,4 +1,4 @@
-import type { Environment } from '@larder/storage-memcache'
+import type { Environment } from '@larder/memcached'
 import { mulberry32 } from './random.js'
 
 interface Step {

@@ -7,7 +7,7 @@ import type {
   CasResult,
   CasToken,
   ItemOptions,
-} from '@larder/storage-memcache'
+} from '@larder/memcached'
 import { currentRole } from './coverage.js'
 import { type ItemStore, type StoredItem, type StoreRequest } from './item-store.js'
 import type { SimProcess } from './scheduler.js'

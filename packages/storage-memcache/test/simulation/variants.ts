@@ -1,5 +1,5 @@
 import type { Storage } from '@larder/storage-core'
-import type { Cache } from '@larder/storage-memcache'
+import type { Cache } from '@larder/memcached'
 import { naiveStorage } from '../support/naive-storages.js'
 import type { Finding } from './judge.js'
 import * as omissions from './omissions.js'

@@ -1,12 +1,7 @@
 import { MemoryStorage, type ResourceInfo, type Storage } from '@larder/storage-core'
 import { HistoryRecorder, LimitedStorage } from '@larder/storage-core/testing'
-import {
-  type Cache,
-  type Environment,
-  MemcacheStorage,
-  type ProtocolOptions,
-  type StorageCounters,
-} from '@larder/storage-memcache'
+import { type Cache, type Environment } from '@larder/memcached'
+import { MemcacheStorage, type ProtocolOptions, type StorageCounters } from '@larder/storage-memcache'
 import { Actor } from './actor.js'
 import { asRole, type Coverage, watchRoles } from './coverage.js'
 import { adversary, type Fate } from './faults.js'

@@ -1,4 +1,4 @@
-import { systemEnvironment } from '@larder/storage-memcache'
+import { systemEnvironment } from '@larder/memcached'
 
 /** Time that passes when the test says so. */
 export class Clock {

@@ -1,14 +1,14 @@
 import { StorageError } from '@larder/storage-core'
-import type {
-  Cache,
-  CacheBatch,
-  CacheEntry,
-  CacheItem,
-  CasResult,
-  CasToken,
-  ItemOptions,
-} from '@larder/storage-memcache'
-import { EmbeddedCache } from '@larder/storage-memcache'
+import {
+  type Cache,
+  type CacheBatch,
+  type CacheEntry,
+  type CacheItem,
+  type CasResult,
+  type CasToken,
+  EmbeddedCache,
+  type ItemOptions,
+} from '@larder/memcached'
 
 export type CacheOperation =
   | 'get'

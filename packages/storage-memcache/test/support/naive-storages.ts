@@ -8,7 +8,7 @@ import {
   type WriteRequest,
   type WriteResult,
 } from '@larder/storage-core'
-import type { Cache } from '@larder/storage-memcache'
+import type { Cache } from '@larder/memcached'
 
 /** What nearly every cache does: fill on a miss, and after a commit either store the new value or delete the old. */
 export type NaiveWay = 'set after commit' | 'delete after commit'

@@ -1,0 +1,106 @@
+import { checkOptionNames, type NamesOf } from '@larder/storage-core/base'
+import { channel } from 'node:diagnostics_channel'
+import type { ConnectionOptions } from 'node:tls'
+import { addressText, parseServers, type ServerAddress } from '../server-address.js'
+import { askCluster, type ClusterConfig } from '../transport/cluster-config.js'
+
+/** How often and how long a cluster's endpoint is asked. */
+export interface DiscoveryOptions {
+  /** How long after an answer the endpoint is asked again, in milliseconds. Default: 60,000. */
+  readonly intervalMs?: number
+  /** Within which the endpoint must answer, in milliseconds. Default: 2,000. */
+  readonly answerTimeoutMs?: number
+}
+
+const OPTION_NAMES: NamesOf<DiscoveryOptions> = Object.freeze({ intervalMs: true, answerTimeoutMs: true })
+
+/** What `RemoteCache.discover` does unless told otherwise. */
+export const DEFAULT_DISCOVERY_OPTIONS: Required<DiscoveryOptions> = Object.freeze({
+  intervalMs: 60_000,
+  answerTimeoutMs: 2000,
+})
+
+/** What is published each time that the endpoint was asked, where somebody listens. */
+export interface DiscoveryEvent {
+  readonly endpoint: string
+  /** Undefined where the endpoint did not answer; the servers stay what they were. */
+  readonly config: ClusterConfig | undefined
+  readonly error: unknown
+}
+
+/** The name of the `node:diagnostics_channel` on which a `DiscoveryEvent` is published. */
+export const DISCOVERY_CHANNEL = 'larder:memcache:discovery'
+const events = channel(DISCOVERY_CHANNEL)
+
+/** Asks a cluster's endpoint again and again, and tells of every configuration that is newer than the last. */
+export class ClusterWatch {
+  readonly #endpoint: ServerAddress
+  readonly #options: Required<DiscoveryOptions>
+  readonly #tls: ConnectionOptions | undefined
+  #version = -1
+  #timer: NodeJS.Timeout | undefined
+  #isStopped = false
+
+  /** No I/O. Bad arguments are a `RangeError` or `TypeError`. */
+  constructor(endpoint: string, options: DiscoveryOptions, tls: ConnectionOptions | undefined) {
+    checkOptionNames('discover', options, OPTION_NAMES)
+    const [address, ...more] = parseServers([endpoint])
+    if (address === undefined || more.length > 0) throw new RangeError('One endpoint is needed')
+    this.#endpoint = address
+    this.#options = { ...DEFAULT_DISCOVERY_OPTIONS, ...options }
+    for (const name of ['intervalMs', 'answerTimeoutMs'] as const) {
+      const value = this.#options[name]
+      // Timers hold 31 bits; more would fire at once.
+      if (!(value > 0) || value > 0x7fff_ffff)
+        throw new RangeError(`${name} must be more than 0, not ${String(value)}`)
+    }
+    this.#tls = tls
+  }
+
+  /** Asks once; rejects as `askCluster`. */
+  async first(): Promise<readonly string[]> {
+    const { version, servers } = await this.#ask()
+    this.#version = version
+    return servers
+  }
+
+  /** From now on; what `apply` throws counts as a failed question. Does not keep the process alive. */
+  start(apply: (servers: readonly string[]) => void): void {
+    this.#timer = setTimeout(() => void this.#again(apply), this.#options.intervalMs).unref()
+  }
+
+  /** Idempotent. An answer that is on its way is not told any more. */
+  stop(): void {
+    this.#isStopped = true
+    clearTimeout(this.#timer)
+  }
+
+  /** Another one of the same endpoint, which has told the same so far. */
+  clone(): ClusterWatch {
+    const watch = new ClusterWatch(addressText(this.#endpoint), this.#options, this.#tls)
+    watch.#version = this.#version
+    return watch
+  }
+
+  async #again(apply: (servers: readonly string[]) => void): Promise<void> {
+    let config: ClusterConfig | undefined
+    let error: unknown
+    try {
+      config = await this.#ask()
+      if (!this.#isStopped && config.version > this.#version) {
+        apply(config.servers)
+        this.#version = config.version
+      }
+    } catch (reason) {
+      error = reason
+    }
+    if (this.#isStopped) return
+    const event: DiscoveryEvent = { endpoint: addressText(this.#endpoint), config, error }
+    this.start(apply)
+    events.publish(event)
+  }
+
+  #ask(): Promise<ClusterConfig> {
+    return askCluster(this.#endpoint, this.#options.answerTimeoutMs, this.#tls)
+  }
+}

@@ -1,0 +1,252 @@
+import { StorageError } from '@larder/storage-core/base'
+import type {
+  CacheBatch,
+  CacheEntry,
+  CacheItem,
+  CallOptions,
+  CasResult,
+  CasToken,
+  ItemOptions,
+  PeekedItem,
+  ReadOptions,
+} from '../cache.js'
+import type { ArithmeticOptions, CommandCache } from '../command-cache.js'
+import { addToCounter, checkCounter } from '../protocol/counter.js'
+import { exptimeOf } from '../protocol/expiry.js'
+import {
+  checkFlags,
+  checkValue,
+  DEFAULT_SERVER_ITEM_LIMIT_BYTES,
+  maxItemBytesFor,
+} from '../protocol/limits.js'
+import type { DatagramReader } from '../transport/datagram-reader.js'
+import type { Transport, WireItem, WireKey } from '../transport/transport.js'
+import { ClusterWatch, type DiscoveryOptions } from './cluster-watch.js'
+import { resolveRemoteOptions, type RemoteCacheOptions, type Servers } from './remote-options.js'
+import { ServerCommands } from './server-commands.js'
+import { wireKeyOf } from './server-set.js'
+
+type StoreOptions = ItemOptions & CallOptions
+
+/**
+ * One or several memcached servers as one cache. A key lives on one server, chosen by consistent hashing; while
+ * that server is dead its keys fail at once with `E_CACHE_UNAVAILABLE` and never move to another one, where they
+ * would be found again in an old state.
+ */
+export class RemoteCache extends ServerCommands implements CommandCache {
+  readonly maxItemBytes: number
+  #watch: ClusterWatch | undefined
+
+  /**
+   * For what `servers` may be see `Servers`.
+   * Connects with the first command, and not before. Bad arguments are a `TypeError` or `RangeError`.
+   */
+  constructor(servers: Servers, options: RemoteCacheOptions = {}) {
+    super(servers, options)
+    this.maxItemBytes = maxItemBytesFor(options.serverItemLimitBytes ?? DEFAULT_SERVER_ITEM_LIMIT_BYTES)
+  }
+
+  get(key: string, options?: ReadOptions): Promise<CacheItem | undefined> {
+    return this.serverSet.on('get', key, options?.routeBy, (server, wireKey, datagrams) =>
+      datagrams === undefined || options?.withoutToken !== true
+        ? server.get(wireKey, options?.signal)
+        : datagrams.get(wireKey, server, options.signal),
+    )
+  }
+
+  getAs<T>(key: string, as: (item: CacheItem) => T, options?: ReadOptions): Promise<T | undefined> {
+    return this.serverSet.on('get', key, options?.routeBy, (server, wireKey, datagrams) =>
+      datagrams === undefined || options?.withoutToken !== true
+        ? server.getAs(wireKey, as, options?.signal)
+        : datagrams.get(wireKey, server, options.signal).then((item) => item && as(item)),
+    )
+  }
+
+  flagsOf(key: string, options?: CallOptions): Promise<number | undefined> {
+    return this.serverSet.on('get', key, options?.routeBy, (server, wireKey) =>
+      server.flagsOf(wireKey, options?.signal),
+    )
+  }
+
+  getAndTouch(key: string, ttlMs: number | undefined, options?: CallOptions): Promise<CacheItem | undefined> {
+    return this.serverSet.on('getAndTouch', key, options?.routeBy, (server, wireKey) =>
+      server.getAndTouch(wireKey, exptimeOf(ttlMs), options?.signal),
+    )
+  }
+
+  peek(key: string, options?: CallOptions): Promise<PeekedItem | undefined> {
+    return this.serverSet.on('peek', key, options?.routeBy, (server, wireKey) =>
+      server.peek(wireKey, options?.signal),
+    )
+  }
+
+  set(key: string, value: Uint8Array, options?: StoreOptions): Promise<CasToken> {
+    return this.#store('set', key, value, options, (server, item) => server.set(item, options?.signal))
+  }
+
+  put(key: string, value: Uint8Array, options?: StoreOptions): Promise<true> {
+    return this.#store('set', key, value, options, (server, item) => server.put(item, options?.signal))
+  }
+
+  add(key: string, value: Uint8Array, options?: StoreOptions): Promise<CasToken | undefined> {
+    return this.#store('add', key, value, options, (server, item) => server.add(item, options?.signal))
+  }
+
+  replace(key: string, value: Uint8Array, options?: StoreOptions): Promise<CasToken | undefined> {
+    return this.#store('replace', key, value, options, (server, item) =>
+      server.replace(item, options?.signal),
+    )
+  }
+
+  cas(key: string, value: Uint8Array, token: CasToken, options?: StoreOptions): Promise<CasResult> {
+    return this.#store('cas', key, value, options, (server, item) => server.cas(item, token, options?.signal))
+  }
+
+  append(key: string, value: Uint8Array, options?: CallOptions): Promise<boolean> {
+    return this.#join('append', key, value, options)
+  }
+
+  prepend(key: string, value: Uint8Array, options?: CallOptions): Promise<boolean> {
+    return this.#join('prepend', key, value, options)
+  }
+
+  delete(
+    key: string,
+    options?: CallOptions & { readonly cas?: CasToken },
+  ): Promise<'deleted' | 'exists' | 'not-found'> {
+    return this.serverSet.on('delete', key, options?.routeBy, (server, wireKey) =>
+      server.delete(wireKey, options?.cas, options?.signal),
+    )
+  }
+
+  touch(key: string, ttlMs: number | undefined, options?: CallOptions): Promise<boolean> {
+    return this.serverSet.on('touch', key, options?.routeBy, (server, wireKey) =>
+      server.touch(wireKey, exptimeOf(ttlMs), options?.signal),
+    )
+  }
+
+  arithmetic(key: string, delta: bigint, options: ArithmeticOptions = {}): Promise<bigint | undefined> {
+    return this.serverSet.on('arithmetic', key, options.routeBy, (server, wireKey) => {
+      checkCounter(delta < 0n ? -delta : delta, 'A delta')
+      const { initial, ttlMs, signal } = options
+      // The protocols store the initial value itself; here it is where the counting starts.
+      const created =
+        initial === undefined ? undefined : addToCounter(checkCounter(initial, 'initial'), delta)
+      return server.arithmetic(wireKey, { delta, initial: created, exptime: exptimeOf(ttlMs) }, signal)
+    })
+  }
+
+  async getMulti(keys: readonly string[], options?: ReadOptions): Promise<CacheBatch> {
+    this.checkOpen()
+    const items = new Map<string, CacheItem>()
+    const failed = new Map<string, Error>()
+    let whole: CacheBatch | undefined
+    const ask = async (
+      server: Transport,
+      group: readonly WireKey[],
+      datagrams: DatagramReader | undefined,
+    ) => {
+      const batch =
+        datagrams === undefined || options?.withoutToken !== true
+          ? await server.getMulti(group, options?.signal)
+          : await datagrams.getMulti(group, server, options.signal)
+      if (group.length === keys.length) whole = batch
+      else merge(batch)
+    }
+    const merge = (batch: CacheBatch) => {
+      for (const [key, item] of batch.items) items.set(key, item)
+      for (const [key, error] of batch.failed) failed.set(key, error)
+    }
+    await this.serverSet.each(
+      'getMulti',
+      keys.map(wireKeyOf),
+      (key) => key,
+      options?.routeBy,
+      ask,
+      (key, error) => failed.set(key.text, error),
+    )
+    return whole ?? { items, failed }
+  }
+
+  async setMulti(entries: readonly CacheEntry[], options?: CallOptions): Promise<ReadonlyMap<string, Error>> {
+    this.checkOpen()
+    const items = entries.map((entry) => this.#item(wireKeyOf(entry.key), entry.value, entry))
+    const failed = new Map<string, Error>()
+    const store = async (server: Transport, group: readonly WireItem[]) => {
+      for (const [key, error] of await server.setMulti(group, options?.signal)) failed.set(key, error)
+    }
+    await this.serverSet.each(
+      'setMulti',
+      items,
+      (item) => item.key,
+      options?.routeBy,
+      store,
+      (item, error) => failed.set(item.key.text, error),
+    )
+    return failed
+  }
+
+  /**
+   * A cache of the servers that a cluster's configuration endpoint names (`config get cluster`, as in Amazon
+   * ElastiCache), which it goes on asking until it is closed: servers come and go as by `setServers`, and stay what
+   * they are while the endpoint is silent. `options.tls` is for the endpoint as well. Rejects where the first question
+   * is not answered: `E_CACHE_UNAVAILABLE`, `E_TIMEOUT`, `E_SERVER`.
+   */
+  static async discover(
+    endpoint: string,
+    options: RemoteCacheOptions = {},
+    discovery: DiscoveryOptions = {},
+  ): Promise<RemoteCache> {
+    resolveRemoteOptions(endpoint, options)
+    const watch = new ClusterWatch(endpoint, discovery, options.tls)
+    return new RemoteCache(await watch.first(), options).#follow(watch)
+  }
+
+  clone(): RemoteCache {
+    const clone = new RemoteCache(this.list, this.options)
+    return this.#watch === undefined ? clone : clone.#follow(this.#watch.clone())
+  }
+
+  override async close(): Promise<void> {
+    this.#watch?.stop()
+    await super.close()
+  }
+
+  #follow(watch: ClusterWatch): this {
+    this.#watch = watch
+    watch.start((servers) => this.setServers(servers))
+    return this
+  }
+
+  #store<T>(
+    operation: string,
+    key: string,
+    value: Uint8Array,
+    options: StoreOptions | undefined,
+    run: (server: Transport, item: WireItem) => Promise<T>,
+  ): Promise<T> {
+    return this.serverSet.on(operation, key, options?.routeBy, (server, wireKey) =>
+      run(server, this.#item(wireKey, value, options)),
+    )
+  }
+
+  async #join(
+    how: 'append' | 'prepend',
+    key: string,
+    value: Uint8Array,
+    options: CallOptions | undefined,
+  ): Promise<boolean> {
+    checkValue(value, this.maxItemBytes)
+    const run = (server: Transport, wireKey: WireKey) => server[how](wireKey, value, options?.signal)
+    if (await this.serverSet.on(how, key, options?.routeBy, run)) return true
+    // memcached 1.6.18 answers "not stored" for an item that would grow too large, as for one that is not there.
+    const item = await this.get(key, options)
+    if (item === undefined || item.value.length + value.length <= this.maxItemBytes) return false
+    throw new StorageError('E_TOO_LARGE', `An item may have ${this.maxItemBytes} bytes`, { key })
+  }
+
+  #item(key: WireKey, value: Uint8Array, options: ItemOptions | undefined): WireItem {
+    checkValue(value, this.maxItemBytes)
+    return { key, value, flags: checkFlags(options?.flags), exptime: exptimeOf(options?.ttlMs) }
+  }
+}

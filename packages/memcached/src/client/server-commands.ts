@@ -1,0 +1,102 @@
+import { StorageError } from '@larder/storage-core/base'
+import type { CallOptions } from '../cache.js'
+import type { ServerAnswers } from '../command-cache.js'
+import {
+  createServers,
+  resolveRemoteOptions,
+  routerOf,
+  type RemoteCacheOptions,
+  type Servers,
+} from './remote-options.js'
+import { ServerSet } from './server-set.js'
+
+const MAX_FLUSH_DELAY_MS = 30 * 86_400_000
+
+/** The servers of a cache, and the commands to the servers themselves. */
+export abstract class ServerCommands implements AsyncDisposable {
+  readonly timeoutMs: number
+  protected readonly serverSet: ServerSet
+  /** As they were given. */
+  protected readonly options: RemoteCacheOptions
+  #list: Servers
+  #isClosed = false
+
+  protected constructor(servers: Servers, options: RemoteCacheOptions) {
+    const resolved = resolveRemoteOptions(servers, options)
+    this.options = options
+    this.timeoutMs = resolved.channel.timeoutMs
+    this.#list = servers
+    this.serverSet = new ServerSet(createServers(resolved, []), routerOf(servers, resolved))
+  }
+
+  /** The addresses, in the order of the list: `host:port`, or the path of a socket. */
+  get servers(): readonly string[] {
+    return this.serverSet.servers.map(({ name }) => name)
+  }
+
+  /**
+   * Goes over to another list of servers. Those in both keep their connections; those that leave answer what they
+   * were asked, and are closed then. Keys move as the distribution says, and a server that comes back still holds
+   * what it held: flush it first. Not for those of a memjs client (`E_UNSUPPORTED`). A bad list is a `TypeError` or `RangeError` and changes nothing.
+   */
+  setServers(servers: string | readonly string[]): void {
+    this.checkOpen()
+    if (typeof this.#list === 'object' && 'getServer' in this.#list) {
+      throw new StorageError('E_UNSUPPORTED', 'The servers of a memjs client stay what they are')
+    }
+    const resolved = resolveRemoteOptions(servers, this.options)
+    const router = routerOf(servers, resolved)
+    const { timeoutMs, connectTimeoutMs } = resolved.channel
+    this.serverSet.replace(
+      createServers(resolved, this.serverSet.servers),
+      router,
+      timeoutMs + connectTimeoutMs,
+    )
+    this.#list = servers
+  }
+
+  async flushAll(delayMs = 0, options?: CallOptions): Promise<ServerAnswers<true>> {
+    this.checkOpen()
+    // More would be read as a Unix time (protocol.txt, "flush_all").
+    if (!(delayMs >= 0 && delayMs <= MAX_FLUSH_DELAY_MS))
+      throw new RangeError(`delayMs must be within 0 and 30 days, not ${String(delayMs)}`)
+    return this.serverSet.all('flushAll', (server) =>
+      server.flushAll(Math.ceil(delayMs / 1000), options?.signal),
+    )
+  }
+
+  async stats(topic = '', options?: CallOptions): Promise<ServerAnswers<ReadonlyMap<string, string>>> {
+    this.checkOpen()
+    if (!/^[a-z_]{0,50}$/.test(topic)) throw new RangeError(`${JSON.stringify(topic)} is no topic`)
+    return this.serverSet.all('stats', (server) => server.stats(topic, options?.signal))
+  }
+
+  async version(options?: CallOptions): Promise<ServerAnswers<string>> {
+    this.checkOpen()
+    return this.serverSet.all('version', (server) => server.version(options?.signal))
+  }
+
+  disconnectAll(): void {
+    this.serverSet.disconnect()
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true
+    this.serverSet.close()
+    // The sockets let go of the event loop in its closing phase.
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  /** The list as it was given, with its weights. */
+  protected get list(): Servers {
+    return this.#list
+  }
+
+  protected checkOpen(): void {
+    if (this.#isClosed) throw new StorageError('E_CLOSED', 'The cache was closed')
+  }
+}

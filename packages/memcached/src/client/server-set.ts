@@ -1,0 +1,208 @@
+import { isStorageError, watchedRequests } from '@larder/storage-core/base'
+import type { ServerAnswers } from '../command-cache.js'
+import { keyBytes } from '../protocol/key.js'
+import type { Router } from '../routing/router.js'
+import type { DatagramReader } from '../transport/datagram-reader.js'
+import type { Transport, WireKey } from '../transport/transport.js'
+
+/** One server of several, with the name that reports call it by. */
+export interface NamedServer {
+  readonly name: string
+  /** One for each connection. A key always goes by the same one, and so do its tokens. */
+  readonly transports: readonly [Transport, ...Transport[]]
+  /** For reads, where the options ask for it. */
+  readonly datagrams: DatagramReader | undefined
+}
+
+/** What stands for the key where servers are chosen; undefined: itself. */
+export type RouteBy = string | number | undefined
+
+type Single<T> = (server: Transport, key: WireKey, datagrams: DatagramReader | undefined) => Promise<T>
+
+/** What is asked of one server for the members of a batch that are its own. */
+type Batch<T> = (
+  server: Transport,
+  group: readonly T[],
+  datagrams: DatagramReader | undefined,
+) => Promise<void>
+
+/** The members of a batch that go over one connection. */
+interface Group<T> {
+  readonly group: T[]
+  readonly server: NamedServer
+}
+
+/** The servers, and which key is whose. */
+export class ServerSet {
+  #servers: readonly NamedServer[]
+  #router: Router
+  readonly #leaving = new Map<NamedServer, NodeJS.Timeout>()
+
+  constructor(servers: readonly NamedServer[], router: Router) {
+    this.#servers = servers
+    this.#router = router
+  }
+
+  get servers(): readonly NamedServer[] {
+    return this.#servers
+  }
+
+  /** From the next command on. Servers that are not among the new ones have `graceMs` to answer what they were asked. */
+  replace(servers: readonly NamedServer[], router: Router, graceMs: number): void {
+    for (const server of this.#servers) if (!servers.includes(server)) this.#dismiss(server, graceMs)
+    this.#servers = servers
+    this.#router = router
+  }
+
+  /** Checks the key and asks its server. Bad arguments reject, although what runs here may throw. */
+  on<T>(operation: string, key: string, routeBy: RouteBy, run: Single<T>): Promise<T> {
+    try {
+      const wireKey = wireKeyOf(key)
+      const server = this.#serverOf(key, routeBy)
+      const transport = transportOf(server, key)
+      return watchedRequests.isWatched
+        ? watchedRun(operation, server, transport, wireKey, run)
+        : run(transport, wireKey, server.datagrams)
+    } catch (error) {
+      const reason = error as Error
+      return Promise.reject(reason)
+    }
+  }
+
+  /**
+   * Asks all servers of a batch at once. One that fails concerns its own members only, which are reported to
+   * `onFailed`; an abort concerns the whole call.
+   */
+  async each<T>(
+    operation: string,
+    members: readonly T[],
+    keyOf: (member: T) => WireKey,
+    routeBy: RouteBy,
+    run: Batch<T>,
+    onFailed: (member: T, error: Error) => void,
+  ): Promise<void> {
+    const groups = this.#group(members, keyOf, routeBy)
+    const runs = Array.from(groups, async ([transport, { group, server }]) => {
+      const ask = () => run(transport, group, server.datagrams)
+      try {
+        await (watchedRequests.isWatched ? watched(operation, group.length, server, ask) : ask())
+      } catch (error) {
+        if (isStorageError(error, 'E_ABORTED')) throw error
+        for (const member of group) onFailed(member, error as Error)
+      }
+    })
+    await Promise.all(runs)
+  }
+
+  /** Asks every server, and answers in their order. */
+  async all<T>(operation: string, run: (server: Transport) => Promise<T>): Promise<ServerAnswers<T>> {
+    const answers = new Map<string, T>()
+    const failed = new Map<string, Error>()
+    const servers = this.#servers
+    const ask = (server: NamedServer) => watched(operation, 0, server, () => run(server.transports[0]))
+    const settled = await Promise.allSettled(servers.map(ask))
+    for (const [i, { name }] of servers.entries()) {
+      const result = settled[i]
+      if (result?.status === 'fulfilled') answers.set(name, result.value)
+      else if (isStorageError(result?.reason, 'E_ABORTED')) throw result.reason
+      else failed.set(name, result?.reason as Error)
+    }
+    return { answers, failed }
+  }
+
+  disconnect(): void {
+    for (const { transports, datagrams } of this.#servers) {
+      for (const transport of transports) transport.disconnect()
+      datagrams?.disconnect()
+    }
+  }
+
+  close(): void {
+    for (const timer of this.#leaving.values()) clearTimeout(timer)
+    for (const server of [...this.#leaving.keys(), ...this.#servers]) closeAll(server)
+    this.#leaving.clear()
+  }
+
+  #dismiss(server: NamedServer, graceMs: number): void {
+    const timer = setTimeout(() => {
+      this.#leaving.delete(server)
+      closeAll(server)
+    }, graceMs)
+    this.#leaving.set(server, timer.unref())
+  }
+
+  #serverOf(key: string, routeBy: RouteBy): NamedServer {
+    const server = this.#servers[this.#indexOf(key, routeBy)]
+    if (server === undefined) throw new Error('The router named a server that is not there')
+    return server
+  }
+
+  #indexOf(key: string, routeBy: RouteBy): number {
+    if (routeBy === undefined) return this.#router.serverOf(key)
+    if (typeof routeBy === 'number') return this.#router.serverOfHash(routeBy)
+    keyBytes(routeBy)
+    return this.#router.serverOf(routeBy)
+  }
+
+  #group<T>(
+    members: readonly T[],
+    keyOf: (member: T) => WireKey,
+    routeBy: RouteBy,
+  ): ReadonlyMap<Transport, Group<T>> {
+    const groups = new Map<Transport, Group<T>>()
+    for (const member of members) {
+      const { text } = keyOf(member)
+      const server = this.#serverOf(text, routeBy)
+      const transport = transportOf(server, text)
+      const found = groups.get(transport)
+      if (found === undefined) groups.set(transport, { group: [member], server })
+      else found.group.push(member)
+    }
+    return groups
+  }
+}
+
+/** Tells whoever watches of a command to one server. */
+function watched<T>(
+  operation: string,
+  items: number,
+  { name }: NamedServer,
+  ask: () => Promise<T>,
+): Promise<T> {
+  if (!watchedRequests.isWatched) return ask()
+  return watchedRequests.run(
+    { system: 'memcached', operation, items, server: name, statement: undefined },
+    ask,
+  )
+}
+
+/** Apart from where it is called, so that nothing is captured there unless somebody watches. */
+function watchedRun<T>(
+  operation: string,
+  server: NamedServer,
+  transport: Transport,
+  key: WireKey,
+  run: Single<T>,
+): Promise<T> {
+  return watched(operation, 1, server, () => run(transport, key, server.datagrams))
+}
+
+function transportOf({ transports }: NamedServer, key: string): Transport {
+  return transports.length === 1 ? transports[0] : (transports[spread(key) % transports.length] as Transport)
+}
+
+export function wireKeyOf(key: string): WireKey {
+  return { text: key, bytes: keyBytes(key) }
+}
+
+function closeAll({ transports, datagrams }: NamedServer): void {
+  for (const transport of transports) transport.close()
+  datagrams?.close()
+}
+
+/** FNV-1a over the code units: other than what chose the server, since its keys have that in common. */
+function spread(key: string): number {
+  let hash = 0x811c_9dc5
+  for (let i = 0; i < key.length; i++) hash = Math.imul(hash ^ key.charCodeAt(i), 0x0100_0193)
+  return (hash ^ (hash >>> 16)) >>> 0
+}

@@ -1,0 +1,270 @@
+import { checkOptionNames, type NamesOf, StorageError } from '@larder/storage-core/base'
+import type {
+  CacheBatch,
+  CacheEntry,
+  CacheItem,
+  CallOptions,
+  CasResult,
+  CasToken,
+  ItemOptions,
+  PeekedItem,
+} from '../cache.js'
+import type { ArithmeticOptions, CommandCache, ServerAnswers } from '../command-cache.js'
+import { addToCounter, checkCounter } from '../protocol/counter.js'
+import { exptimeOf } from '../protocol/expiry.js'
+import { keyBytes } from '../protocol/key.js'
+import {
+  checkFlags,
+  checkValue,
+  DEFAULT_SERVER_ITEM_LIMIT_BYTES,
+  maxItemBytesFor,
+} from '../protocol/limits.js'
+import { EmbeddedItems, entrySize, numberIn } from './embedded-items.js'
+
+/** How large an `EmbeddedCache` may become. */
+export interface EmbeddedCacheOptions {
+  /** All items together, with their keys and an estimate of what holds them. Default: 64 MiB. */
+  readonly maxBytes?: number
+  /** The largest value. Default: what memcached takes, so that both behave alike. */
+  readonly maxItemBytes?: number
+  /** A clock in milliseconds, for times to live. Default: one that never steps back. */
+  readonly now?: () => number
+}
+
+/** What an `EmbeddedCache` does unless told otherwise. */
+export const DEFAULT_EMBEDDED_CACHE_OPTIONS: Required<EmbeddedCacheOptions> = Object.freeze({
+  maxBytes: 64 * 1024 * 1024,
+  maxItemBytes: maxItemBytesFor(DEFAULT_SERVER_ITEM_LIMIT_BYTES),
+  now: () => performance.now(),
+})
+
+const OPTION_NAMES: NamesOf<EmbeddedCacheOptions> = Object.freeze({
+  maxBytes: true,
+  maxItemBytes: true,
+  now: true,
+})
+
+/** What a cache and its clones have in common. */
+interface Shared {
+  readonly items: EmbeddedItems
+  users: number
+}
+
+type StoreOptions = ItemOptions & CallOptions
+
+/**
+ * The contract of memcached within this process: least recently used items go first. Bytes are copied in and
+ * out, so that a caller's change is never seen by another. Each instance is a cache of its own, but for clones.
+ */
+export class EmbeddedCache implements CommandCache {
+  readonly maxItemBytes: number
+  readonly timeoutMs = undefined
+  readonly #options: EmbeddedCacheOptions
+  #shared: Shared
+  #isClosed = false
+
+  /** Throws `TypeError` or `RangeError` for options that make no sense. */
+  constructor(options: EmbeddedCacheOptions = {}) {
+    checkOptionNames('EmbeddedCache', options, OPTION_NAMES)
+    const { maxBytes, maxItemBytes, now } = { ...DEFAULT_EMBEDDED_CACHE_OPTIONS, ...options }
+    if (!(maxBytes >= 1024)) throw new RangeError(`maxBytes must be at least 1024, not ${String(maxBytes)}`)
+    if (!(maxItemBytes >= 1))
+      throw new RangeError(`maxItemBytes must be at least 1, not ${String(maxItemBytes)}`)
+    // An item that is larger than the whole cache would be dropped without a word.
+    this.maxItemBytes = Math.min(maxItemBytes, maxBytes - entrySize('x'.repeat(250), 0))
+    this.#options = options
+    this.#shared = { items: new EmbeddedItems(maxBytes, now), users: 1 }
+  }
+
+  async get(key: string, options?: CallOptions): Promise<CacheItem | undefined> {
+    this.#check(key, options)
+    return this.#items.get(key)
+  }
+
+  async getAs<T>(key: string, as: (item: CacheItem) => T, options?: CallOptions): Promise<T | undefined> {
+    const item = await this.get(key, options)
+    return item && as(item)
+  }
+
+  async flagsOf(key: string, options?: CallOptions): Promise<number | undefined> {
+    return (await this.get(key, options))?.flags
+  }
+
+  async getMulti(keys: readonly string[], options?: CallOptions): Promise<CacheBatch> {
+    for (const key of keys) this.#check(key, options)
+    this.#checkCall(options)
+    const items = new Map<string, CacheItem>()
+    for (const key of keys) {
+      const item = this.#items.get(key)
+      if (item !== undefined) items.set(key, item)
+    }
+    return { items, failed: new Map() }
+  }
+
+  async set(key: string, value: Uint8Array, options?: StoreOptions): Promise<CasToken> {
+    this.#checkStore(key, value, options)
+    return this.#items.set(key, value, options)
+  }
+
+  async put(key: string, value: Uint8Array, options?: StoreOptions): Promise<true> {
+    await this.set(key, value, options)
+    return true
+  }
+
+  async setMulti(entries: readonly CacheEntry[], options?: CallOptions): Promise<ReadonlyMap<string, Error>> {
+    for (const entry of entries) this.#checkStore(entry.key, entry.value, { ...options, ...entry })
+    this.#checkCall(options)
+    for (const entry of entries) this.#items.set(entry.key, entry.value, entry)
+    return new Map()
+  }
+
+  async add(key: string, value: Uint8Array, options?: StoreOptions): Promise<CasToken | undefined> {
+    this.#checkStore(key, value, options)
+    return this.#items.has(key) ? undefined : this.#items.set(key, value, options)
+  }
+
+  async replace(key: string, value: Uint8Array, options?: StoreOptions): Promise<CasToken | undefined> {
+    this.#checkStore(key, value, options)
+    return this.#items.has(key) ? this.#items.set(key, value, options) : undefined
+  }
+
+  async cas(key: string, value: Uint8Array, token: CasToken, options?: StoreOptions): Promise<CasResult> {
+    this.#checkStore(key, value, options)
+    const conflict = this.#items.conflict(key, token)
+    if (conflict !== undefined) return { status: conflict }
+    return { status: 'stored', cas: this.#items.set(key, value, options) }
+  }
+
+  async append(key: string, value: Uint8Array, options?: CallOptions): Promise<boolean> {
+    this.#checkStore(key, value, options)
+    return this.#join(key, (old) => Buffer.concat([old, value]))
+  }
+
+  async prepend(key: string, value: Uint8Array, options?: CallOptions): Promise<boolean> {
+    this.#checkStore(key, value, options)
+    return this.#join(key, (old) => Buffer.concat([value, old]))
+  }
+
+  async delete(
+    key: string,
+    options?: CallOptions & { readonly cas?: CasToken },
+  ): Promise<'deleted' | 'exists' | 'not-found'> {
+    this.#check(key, options)
+    const token = options?.cas
+    const conflict = token === undefined ? undefined : this.#items.conflict(key, token)
+    if (conflict !== undefined) return conflict
+    if (!this.#items.has(key)) return 'not-found'
+    this.#items.delete(key)
+    return 'deleted'
+  }
+
+  async touch(key: string, ttlMs: number | undefined, options?: CallOptions): Promise<boolean> {
+    this.#check(key, options)
+    exptimeOf(ttlMs)
+    return this.#items.touch(key, ttlMs)
+  }
+
+  async peek(key: string, options?: CallOptions): Promise<PeekedItem | undefined> {
+    this.#check(key, options)
+    return this.#items.peek(key)
+  }
+
+  async getAndTouch(
+    key: string,
+    ttlMs: number | undefined,
+    options?: CallOptions,
+  ): Promise<CacheItem | undefined> {
+    return (await this.touch(key, ttlMs, options)) ? this.get(key, options) : undefined
+  }
+
+  async arithmetic(key: string, delta: bigint, options: ArithmeticOptions = {}): Promise<bigint | undefined> {
+    const { initial, ttlMs } = options
+    this.#check(key, options)
+    checkCounter(delta < 0n ? -delta : delta, 'A delta')
+    if (initial !== undefined) checkCounter(initial, 'initial')
+    exptimeOf(ttlMs)
+    let sum: bigint | undefined
+    const isCounted = this.#items.change(key, (value) => {
+      sum = addToCounter(numberIn(value, key), delta)
+      return Buffer.from(String(sum))
+    })
+    if (isCounted || initial === undefined) return sum
+    sum = addToCounter(initial, delta)
+    this.#items.set(key, Buffer.from(String(sum)), { ttlMs })
+    return sum
+  }
+
+  async flushAll(delayMs = 0, options?: CallOptions): Promise<ServerAnswers<true>> {
+    this.#checkCall(options)
+    if (delayMs !== 0) throw new StorageError('E_UNSUPPORTED', 'An embedded cache cannot be flushed later')
+    this.#items.clear()
+    return answer(true)
+  }
+
+  async stats(topic = '', options?: CallOptions): Promise<ServerAnswers<ReadonlyMap<string, string>>> {
+    this.#checkCall(options)
+    if (topic !== '') throw new StorageError('E_UNSUPPORTED', 'An embedded cache has no statistics by topic')
+    const lines = { curr_items: this.#items.count, bytes: this.#items.bytes }
+    return answer(new Map(Object.entries(lines).map(([name, value]) => [name, String(value)])))
+  }
+
+  async version(options?: CallOptions): Promise<ServerAnswers<string>> {
+    this.#checkCall(options)
+    return answer('embedded')
+  }
+
+  /** There are none to cut. */
+  disconnectAll(): void {}
+
+  /** The same items; they stay until the last of all clones is closed. */
+  clone(): EmbeddedCache {
+    const clone = new EmbeddedCache(this.#options)
+    clone.#shared = this.#shared
+    this.#shared.users++
+    return clone
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    if (--this.#shared.users === 0) this.#items.clear()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  get #items(): EmbeddedItems {
+    return this.#shared.items
+  }
+
+  #join(key: string, join: (old: Buffer) => Buffer): boolean {
+    return this.#items.change(key, (old) => {
+      const value = join(old)
+      if (value.length <= this.maxItemBytes) return value
+      throw new StorageError('E_TOO_LARGE', `An item may have ${this.maxItemBytes} bytes`, { key })
+    })
+  }
+
+  #check(key: string, options: CallOptions | undefined): void {
+    keyBytes(key)
+    this.#checkCall(options)
+  }
+
+  #checkStore(key: string, value: Uint8Array, options: StoreOptions | undefined): void {
+    this.#check(key, options)
+    checkValue(value, this.maxItemBytes)
+    checkFlags(options?.flags)
+    exptimeOf(options?.ttlMs)
+  }
+
+  #checkCall(options: CallOptions | undefined): void {
+    if (this.#isClosed) throw new StorageError('E_CLOSED', 'The cache was closed')
+    if (options?.signal?.aborted !== true) return
+    throw new StorageError('E_ABORTED', 'The command was aborted', { cause: options.signal.reason })
+  }
+}
+
+function answer<T>(value: T): ServerAnswers<T> {
+  return { answers: new Map([['embedded', value]]), failed: new Map() }
+}

@@ -1,0 +1,55 @@
+/**
+ * A memcached client: `MemcacheClient` for typed values, `RemoteCache` for bytes over all servers, `EmbeddedCache` with
+ * the same contract inside the process.
+ *
+ * @packageDocumentation
+ */
+
+export type {
+  Cache,
+  CacheBatch,
+  CacheEntry,
+  CacheItem,
+  CallOptions,
+  CasResult,
+  CasToken,
+  ItemOptions,
+  PeekedItem,
+  ReadOptions,
+} from './cache.js'
+export { COMMAND_CHANNEL } from './client/client-core.js'
+export type { CommandEvent } from './client/client-core.js'
+export type { ClientKey, UnfitKeys } from './client/client-keys.js'
+export { DEFAULT_CLIENT_OPTIONS } from './client/client-options.js'
+export type {
+  BatchAnswers,
+  BatchOptions,
+  CounterOptions,
+  DeleteCallOptions,
+  MemcacheClientOptions,
+  PeekedValue,
+  StoreCallOptions,
+  VersionedValue,
+} from './client/client-options.js'
+export { DEFAULT_DISCOVERY_OPTIONS, DISCOVERY_CHANNEL } from './client/cluster-watch.js'
+export type { DiscoveryEvent, DiscoveryOptions } from './client/cluster-watch.js'
+export { MemcacheClient } from './client/memcache-client.js'
+export { RemoteCache } from './client/remote-cache.js'
+export type { RemoteCacheOptions, Servers } from './client/remote-options.js'
+export type { CompressionAlgorithm, CompressionOptions } from './client/compression.js'
+export { ValueFlag } from './client/value-flags.js'
+export { plainSerializer, TREAT_AS_MISS } from './client/values.js'
+export type { JsonValue, PlainValue, SerializedValue, ValueSerializer } from './client/values.js'
+export type { ArithmeticOptions, CommandCache, ServerAnswers } from './command-cache.js'
+export { DEFAULT_EMBEDDED_CACHE_OPTIONS, EmbeddedCache } from './embedded/embedded-cache.js'
+export type { EmbeddedCacheOptions } from './embedded/embedded-cache.js'
+export type { Environment } from './environment.js'
+export type { KeyHash, KeyHashName } from './routing/hashes.js'
+export type { Distribution } from './routing/placement.js'
+export type { RoutingOptions } from './routing/router.js'
+export type { ClusterConfig } from './transport/cluster-config.js'
+export type { Credentials } from './transport/credentials.js'
+export type { MemjsClient, MemjsServer } from './transport/memjs-link.js'
+export { DEFAULT_UDP_OPTIONS } from './transport/udp-options.js'
+export type { UdpOptions } from './transport/udp-options.js'
+export { systemEnvironment } from './system-environment.js'

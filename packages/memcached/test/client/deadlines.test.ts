@@ -1,0 +1,135 @@
+import { isStorageError } from '@larder/storage-core'
+import { MemcacheClient, RemoteCache, type RemoteCacheOptions } from '@larder/memcached'
+import { afterEach, describe, expect, test } from 'vitest'
+import { opaqueOf, TextServer, type TextScript } from '../support/text-server.js'
+
+const cleanups: (() => unknown)[] = []
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup()
+})
+
+async function start(script: TextScript, answerToMn?: string): Promise<TextServer> {
+  const server = await TextServer.start(script, answerToMn)
+  cleanups.push(() => server.stop())
+  return server
+}
+
+function open(server: TextServer, options: RemoteCacheOptions): MemcacheClient {
+  const client = new MemcacheClient(new RemoteCache(server.address, { transport: 'meta', ...options }))
+  cleanups.push(() => client.close())
+  return client
+}
+
+const code = (error: unknown) => (isStorageError(error) ? error.code : error)
+const LOCK = 1 << 15
+
+/** What the server answers to each verb; the value of a read has the flags given. */
+function replies(line: string, flags = 0): string {
+  const opaque = opaqueOf(line)
+  if (line.startsWith('mg') && line.includes(' v ')) return `VA 1 f${flags} c1 ${opaque}\r\nx\r\n`
+  if (line.startsWith('ma')) return 'CLIENT_ERROR cannot increment or decrement non-numeric value\r\n'
+  return `HD c2 ${opaque}\r\n`
+}
+
+const calls: Readonly<Record<string, (client: MemcacheClient) => Promise<unknown>>> = {
+  replace: (client) => client.replace('k', 1),
+  append: (client) => client.append('k', 'x'),
+  prepend: (client) => client.prepend('k', 'x'),
+  touch: (client) => client.touch('k', 1000),
+  getAndTouch: (client) => client.getAndTouch('k', 1000),
+  'delete with a lock': (client) => client.delete('k', { lockMs: 1000 }),
+  'get in a namespace': (client) => client.namespace('n').get('k'),
+  'set in a namespace': (client) => client.namespace('n').set('k', 1),
+  'getMulti in a namespace': (client) => client.namespace('n').getMulti(['k', 'l']),
+}
+
+describe('a call of several round trips', () => {
+  test.each(Object.entries(calls))('has one time-out for all of them: %s', async (_, call) => {
+    const timeoutMs = 400
+    // Each answer is in time, two of them are not.
+    const server = await start((line, socket) => {
+      setTimeout(() => socket.write(replies(line)), 0.7 * timeoutMs)
+    })
+    expect(await call(open(server, { timeoutMs })).catch(code)).toBe('E_TIMEOUT')
+    expect(server.lines.length).toBeGreaterThanOrEqual(2)
+  })
+
+  test('has one time-out for all of them: a counter in the place of a lock', async () => {
+    const timeoutMs = 400
+    const server = await start((line, socket) => {
+      setTimeout(() => socket.write(replies(line, LOCK)), 0.4 * timeoutMs)
+    })
+    expect(await open(server, { timeoutMs }).incr('k', 1, { initial: 1 }).catch(code)).toBe('E_TIMEOUT')
+    expect(server.lines.length).toBeGreaterThanOrEqual(2)
+  })
+
+  const endless: Readonly<
+    Record<string, [(line: string) => string, (client: MemcacheClient) => Promise<unknown>]>
+  > = {
+    'a replace that is always overtaken': [
+      (line) => (line.startsWith('mg') ? replies(line) : `EX ${opaqueOf(line)}\r\n`),
+      (client) => client.replace('k', 1),
+    ],
+    'a counter that comes and goes': [
+      (line) => `${line.startsWith('ma') ? 'NF' : 'NS'} ${opaqueOf(line)}\r\n`,
+      (client) => client.incr('k', 1, { initial: 1 }),
+    ],
+    'a stamp that comes and goes': [
+      (line) => `${line.startsWith('mg') ? 'EN' : `NS ${opaqueOf(line)}`}\r\n`,
+      (client) => client.namespace('n').get('k'),
+    ],
+  }
+  test.each(Object.entries(endless))('ends, whatever the server answers: %s', async (_, [reply, call]) => {
+    const server = await start((line, socket) => void socket.write(reply(line)))
+    expect(await call(open(server, { timeoutMs: 150 })).catch(code)).toBe('E_TIMEOUT')
+    const asked = server.lines.length
+    expect(asked).toBeGreaterThan(2)
+    await server.silence(50)
+    // What was under way was the last.
+    expect(server.lines.length).toBeLessThanOrEqual(asked + 1)
+  })
+
+  test('is aborted at once, while it waits for the stamp of its namespace', async () => {
+    const server = await start(() => {})
+    const space = open(server, { timeoutMs: 60_000 }).namespace('n')
+    for (const ask of [
+      (signal: AbortSignal) => space.get('k', { signal }),
+      (signal: AbortSignal) => space.set('k', 1, { signal }),
+      (signal: AbortSignal) => space.getMulti(['k'], { signal }),
+    ]) {
+      const controller = new AbortController()
+      const asking = ask(controller.signal)
+      await expect.poll(() => server.lines.length).toBeGreaterThan(0)
+      controller.abort()
+      await expect(asking).rejects.toMatchObject({ code: 'E_ABORTED' })
+    }
+  })
+})
+
+describe('while it is not known which protocol a server speaks', () => {
+  test('commands past the limit are refused, and those within it are settled', async () => {
+    const server = await start(() => {}, '')
+    const client = open(server, { transport: 'auto', maxQueuedCommands: 10, timeoutMs: 200 })
+    const results = await Promise.all(Array.from({ length: 15 }, (_, i) => client.get(`k${i}`).catch(code)))
+    expect(results.slice(10)).toEqual(Array(5).fill('E_OVERLOADED'))
+    for (const result of results.slice(0, 10)) expect(result).not.toBe('E_OVERLOADED')
+  })
+
+  test('so are bytes', async () => {
+    const server = await start(() => {}, '')
+    const client = open(server, { transport: 'auto', maxQueuedBytes: 1000, timeoutMs: 200 })
+    const values = [2000, 10, 2000].map((size) => client.set('k', Buffer.alloc(size)).catch(code))
+    expect((await Promise.all(values)).slice(1)).toEqual(['E_OVERLOADED', 'E_OVERLOADED'])
+  })
+
+  test('what was settled makes room', async () => {
+    const server = await start(() => {}, '')
+    const client = open(server, { transport: 'auto', maxQueuedCommands: 1, timeoutMs: 50, deadTimeoutMs: 1 })
+    for (let i = 0; i < 3; i++) {
+      await expect.poll(() => client.get('k').catch(code)).not.toBe('E_OVERLOADED')
+      expect(await Promise.all([client.get('k').catch(code), client.get('k').catch(code)])).toContain(
+        'E_OVERLOADED',
+      )
+    }
+  })
+})

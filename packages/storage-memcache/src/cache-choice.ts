@@ -1,0 +1,35 @@
+import { type Cache, RemoteCache, type RemoteCacheOptions } from '@larder/memcached'
+import { REMOTE_NAMES } from '@larder/memcached/driver'
+import type { NamesOf } from '@larder/storage-core'
+
+/** Servers to connect to, or a cache that is there already: what everything built on a cache is given. */
+export interface CacheChoice {
+  /** memcached servers, as `RemoteCache` takes them. The connections belong to what is made with them. */
+  readonly servers?: string | readonly string[] | undefined
+  /** How to talk to `servers`: time-outs, credentials and the rest. */
+  readonly client?: RemoteCacheOptions | undefined
+  /** A cache of the caller's instead, which stays open. */
+  readonly cache?: Cache | undefined
+}
+
+export const CACHE_CHOICE_NAMES: NamesOf<CacheChoice> = Object.freeze({
+  servers: true,
+  client: REMOTE_NAMES,
+  cache: true,
+})
+
+/** The cache, and what of it is to be closed by `owner`. Throws `TypeError` for both or none. */
+export function chooseCache(
+  { cache, servers, client }: CacheChoice,
+  owner: string,
+): { cache: Cache; owned: readonly Cache[] } {
+  if (cache !== undefined && servers !== undefined) throw new TypeError('Give servers or a cache, not both')
+  if (client !== undefined && servers === undefined)
+    throw new TypeError('client says how to talk to servers, which are not given')
+  if (client?.udp !== undefined)
+    throw new TypeError(`UDP is of no use to a ${owner}, whose reads need tokens`)
+  if (cache !== undefined) return { cache, owned: [] }
+  if (servers === undefined) throw new TypeError(`${owner} needs servers or a cache`)
+  const own = new RemoteCache(servers, client)
+  return { cache: own, owned: [own] }
+}
