@@ -15,6 +15,7 @@ export interface CompressionOptions {
   readonly level?: number
 }
 
+/** The names of the options of compression, for `checkOptionNames`. */
 export const COMPRESSION_NAMES: NamesOf<CompressionOptions> = Object.freeze({
   algorithm: true,
   minBytes: true,

@@ -54,6 +54,7 @@ export interface RemoteCacheOptions extends Partial<ChannelOptions> {
 
 const CREDENTIAL_NAMES: NamesOf<Credentials> = Object.freeze({ username: true, password: true })
 
+/** The names of the options of a `RemoteCache`, for `checkOptionNames`. */
 export const REMOTE_NAMES: NamesOf<RemoteCacheOptions> = Object.freeze({
   ...CHANNEL_NAMES,
   routing: ROUTING_NAMES,
