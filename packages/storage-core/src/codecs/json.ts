@@ -1,24 +1,24 @@
 import type { Codec } from '../codec.js'
 import { StorageError } from '../errors.js'
+import { toJsonText } from '../json-text.js'
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /**
- * Anything that JSON can say, readable by other languages. What it cannot say as a whole (undefined, functions,
- * bigint, cycles) is a `TypeError`.
+ * JSON, readable by other languages. `encode` throws a `TypeError` with the path of the first thing that JSON cannot
+ * carry, at any depth: see `toJsonText`. `decode` throws `E_CORRUPT`, and no error repeats the content.
  */
 export function jsonCodec<T = unknown>(): Codec<T> {
   return {
     encode(value) {
-      const json = JSON.stringify(value) as string | undefined
-      if (json === undefined) throw new TypeError(`JSON has no form for a value of type ${typeof value}`)
-      return { bytes: Buffer.from(json), flags: 0 }
+      return { bytes: Buffer.from(toJsonText(value)), flags: 0 }
     },
     decode(bytes) {
       try {
         return JSON.parse(decoder.decode(bytes)) as T
-      } catch (cause) {
-        throw new StorageError('E_CORRUPT', 'The stored bytes are not JSON', { cause })
+      } catch {
+        // The cause would quote the content.
+        throw new StorageError('E_CORRUPT', 'The stored bytes are not JSON')
       }
     },
   }

@@ -1,0 +1,72 @@
+import { jsonCodec, toJsonText } from '@larder/storage-core'
+import fc from 'fast-check'
+import assert from 'node:assert/strict'
+import { describe, test } from 'vitest'
+
+const refused = (value: unknown, message: string) => {
+  assert.throws(() => toJsonText(value), { name: 'TypeError', message })
+  assert.throws(() => jsonCodec().encode(value), { name: 'TypeError', message })
+}
+
+describe('toJsonText', () => {
+  test('writes what JSON.stringify writes for every JSON value', () => {
+    fc.assert(fc.property(fc.jsonValue(), (value) => toJsonText(value) === JSON.stringify(value)))
+  })
+
+  test('accepts what JSON converts by its own rules', () => {
+    const shared = { a: 1 }
+    class Film {
+      title = 'Metropolis'
+    }
+    for (const value of [
+      new Date(0),
+      { at: new Date(0), url: new URL('https://example.org/') },
+      { left: undefined, out: [undefined] },
+      { first: shared, again: shared },
+      new Film(),
+      Object.assign(Object.create(null) as object, { a: 1 }),
+      '\ud800',
+    ])
+      assert.equal(toJsonText(value), JSON.stringify(value))
+  })
+
+  test.each([
+    [new Map(), 'of type Map'],
+    [new Set([1]), 'of type Set'],
+    [new Error('secret'), 'of type Error'],
+    [Promise.resolve(1), 'of type Promise'],
+    [/x/, 'of type RegExp'],
+    [Buffer.from('x'), 'of type Uint8Array'],
+    [new Float64Array(1), 'of type Float64Array'],
+    [new WeakMap(), 'of type WeakMap'],
+    [() => 1, 'of type function'],
+    [Symbol('s'), 'of type symbol'],
+    [1n, 'of type bigint'],
+    [NaN, 'NaN'],
+    [-Infinity, '-Infinity'],
+  ])('refuses %o at any depth and names its path', (value, what) => {
+    refused(value, `The value is ${what}, which JSON cannot carry`)
+    refused(
+      { rows: [{}, { 'two words': { seen: value } }] },
+      `The member .rows[1]["two words"].seen of the value is ${what}, which JSON cannot carry`,
+    )
+    refused(
+      [{ toJSON: () => ({ inner: value }) }],
+      `The member [0].inner of the value is ${what}, which JSON cannot carry`,
+    )
+  })
+
+  test('refuses undefined, and a toJSON that returns it', () => {
+    refused(undefined, 'The value is undefined, which JSON cannot carry')
+    refused({ toJSON: () => undefined }, 'The value is undefined, which JSON cannot carry')
+  })
+
+  test('refuses a cycle and names where it closes', () => {
+    const film: { cast: unknown[] } = { cast: [] }
+    film.cast.push({ in: film })
+    refused(
+      film,
+      'The member .cast[0].in of the value is a reference to an object that contains it, which JSON cannot carry',
+    )
+  })
+})
