@@ -69,10 +69,11 @@ export async function seed(url, collection, count) {
   await client.connect()
   await client.query('INSERT INTO larder_container (name) VALUES ($1) ON CONFLICT DO NOTHING', [collection])
   await client.query(
-    `INSERT INTO larder_resource (container_id, name, live, version, modified_us, content_version,
+    `INSERT INTO larder_resource (container_id, name, ext, live, version, modified_us, content_version,
        content_modified_us, content_size, content)
      SELECT (SELECT id FROM larder_container WHERE name = $1),
        'entries/2026/' || lpad(i::text, 8, '0') || CASE WHEN i % 10 = 0 THEN '.xhtml' ELSE '.atom' END,
+       CASE WHEN i % 10 = 0 THEN '.xhtml' ELSE '.atom' END,
        1, 1, 1790000000000000 + i, 1, 1790000000000000 + i, 2, 'ok'
      FROM generate_series(1, $2::int) AS i`,
     [collection, count],

@@ -48,6 +48,58 @@ describe.each(DATABASE_NAMES)('opening %s', (name) => {
     })
   })
 
+  test('tables that a data source has migrated are adopted by an opening, and the other way round', async () => {
+    await using place = await DATABASES[name]()
+    await usingDataSource(place, {}, async (dataSource) => {
+      await dataSource.runMigrations()
+      const first = await SqlStorage.open({ url: place.url })
+      await checkWriting(first)
+      await first.shutdown()
+    })
+    await using other = await DATABASES[name]()
+    await (await SqlStorage.open({ url: other.url })).shutdown()
+    await usingDataSource(other, {}, async (dataSource) => {
+      assert.equal((await dataSource.runMigrations()).length, 2)
+      await using storage = await SqlStorage.open({ dataSource })
+      await checkWriting(storage)
+    })
+  })
+
+  test('tables that synchronize has made are adopted, and get what it does not know', async () => {
+    await using place = await DATABASES[name]()
+    await usingDataSource(place, { synchronize: true }, async () => undefined)
+    await using storage = await SqlStorage.open({ url: place.url })
+    await checkWriting(storage)
+  })
+
+  test("another program's table of that name is refused by name, and stays as it is", async () => {
+    await using place = await DATABASES[name]()
+    await using raw = await rawDatabase(place)
+    await raw.query('CREATE TABLE larder_journal (id int, entry varchar(10))')
+    const error = await errorOf(SqlStorage.open({ url: place.url }))
+    assert.equal(error.code, 'E_UNSUPPORTED')
+    assert.match(error.message, /table larder_journal exists.*collection.*tablePrefix/)
+    await raw.query('SELECT id, entry FROM larder_journal')
+    await using storage = await SqlStorage.open({ url: place.url, tablePrefix: 'mine_' })
+    await checkWriting(storage)
+  })
+
+  test.each([true, false])(
+    'tables of a newer schema are refused by name, with migrate: %s',
+    async (migrate) => {
+      await using place = await DATABASES[name]()
+      await (await SqlStorage.open({ url: place.url })).shutdown()
+      await using raw = await rawDatabase(place)
+      await raw.query("UPDATE larder_schema SET version = 99, name = 'LarderPlans1999000000000'")
+      const error = await errorOf(SqlStorage.open({ url: place.url, migrate }))
+      assert.equal(error.code, 'E_UNSUPPORTED')
+      assert.match(error.message, /schema 99 \(LarderPlans1999000000000\).*update the package/)
+      await usingDataSource(place, {}, async (dataSource) => {
+        assert.equal((await errorOf(dataSource.runMigrations())).code, 'E_UNSUPPORTED')
+      })
+    },
+  )
+
   test("a user's data source stays open, and its migrations are the user's to run", async () => {
     await using place = await DATABASES[name]()
     await usingDataSource(place, {}, async (dataSource) => {

@@ -207,6 +207,23 @@ describe.each(DATABASE_NAMES)('a change past the library on %s', (name) => {
     assert.deepEqual(await world.seen(), ['c/r*'])
   })
 
+  test('that inserts or renames a row lets listings find it by its extension', async () => {
+    await using world = await setUp(name)
+    await world.journaled('other', 'x')
+    await world.sql.query(
+      'INSERT INTO larder_resource (container_id, name, live, version, modified_us, content) ' +
+        `VALUES (${inC}, 'r.tar.x', 0, 0, 0, 'hello')`,
+    )
+    const named = async (ext: string) => [...(await world.storage.ls('c', ext)).keys()]
+    assert.deepEqual(await named('x'), ['r.tar.x'])
+    assert.deepEqual(await named('tar.x'), ['r.tar.x'])
+    await world.sql.query("UPDATE larder_resource SET name = 'r.é' WHERE name = 'r.tar.x'")
+    assert.deepEqual(await named('x'), [])
+    assert.deepEqual(await named('é'), ['r.é'])
+    await world.sql.query("UPDATE larder_resource SET name = 'r' WHERE name = 'r.é'")
+    assert.deepEqual(await named('é'), [])
+  })
+
   test('that deletes rows lets new resources begin above them', async () => {
     await using world = await setUp(name)
     for (let i = 0; i < 5; i++) await world.journaled('r', `${i}`)

@@ -38,7 +38,8 @@ export const postgres: Dialect = Object.freeze({
     claimedUntilMs: "length(set_config('larder.journaled', 'on', true)) - 2",
   },
   // While a table has no statistics yet, it is taken for one of a few rows, which are quicker sorted than looked up.
-  alongIndex: [statement("SELECT set_config('enable_sort', 'off', true)")],
+  // A sort that cannot be avoided then looks so expensive that PostgreSQL would compile the query first.
+  alongIndex: [statement("SELECT set_config('enable_sort', 'off', true), set_config('jit', 'off', true)")],
   bind: (value) => (value instanceof Uint8Array ? asBuffer(value) : value),
   name: String,
   position: (column) => `strpos(${column}, ?)`,

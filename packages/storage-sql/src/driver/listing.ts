@@ -2,10 +2,12 @@ import type { ListRequest, ListRow, ListRows } from '@larder/storage-core'
 import type { ConnectionSource } from '../connections/source.js'
 import { type Containers, inCollection } from './containers.js'
 import { joinSql, numberOf, type Row, type Statement, statement } from '../dialects/statement.js'
-import { dateOf } from './resource-row.js'
+import { dateOf, extOf } from './resource-row.js'
 import type { TablePaths } from '../tables.js'
 
 const NAMES_IN_A_BATCH = 5_000
+/** So many are sorted for a page by time; where more end in `ext`, a walk by time finds them soon. */
+const FEW = 5_000
 
 /** Where a page ended. */
 interface Position {
@@ -14,6 +16,16 @@ interface Position {
 }
 
 type Signal = AbortSignal | undefined
+
+interface Select {
+  readonly columns: string
+  readonly collection: string
+  readonly ext: string | undefined
+  /** What keeps the rows of former pages out. */
+  readonly behind: Statement | undefined
+  readonly by: string
+  readonly limit: number
+}
 
 /** Lists the members of a collection. Pages follow each other by keys, along an index. */
 export class Listing {
@@ -35,15 +47,9 @@ export class Listing {
       after && (order === 'name' ? statement('AND name > ?', after.name) : behindTime(order, after))
     const direction = order === 'newest' ? 'DESC' : 'ASC'
     const by = order === 'name' ? 'name' : `modified_us ${direction}, name ${direction}`
-    const rows = await this.#select(
-      'name, version, modified_us',
-      collection,
-      ext,
-      behind,
-      by,
-      limit + 1,
-      signal,
-    )
+    const select = { columns: 'name, version, modified_us', collection, ext, behind, by, limit: limit + 1 }
+    const isSorted = order !== 'name' && ext !== undefined && (await this.#hasFew(collection, ext, signal))
+    const rows = await this.#rows(isSorted ? this.#sorted(select) : this.#ordered(select), signal)
     if (rows.length === 0) await this.#containers.makeAgain(collection, signal)
     const page = rows.slice(0, limit)
     const [first] = page
@@ -63,7 +69,8 @@ export class Listing {
     await this.#containers.make(collection, signal)
     let behind: Statement | undefined
     for (;;) {
-      const rows = await this.#select('name', collection, ext, behind, 'name', NAMES_IN_A_BATCH, signal)
+      const select = { columns: 'name', collection, ext, behind, by: 'name', limit: NAMES_IN_A_BATCH }
+      const rows = await this.#rows(this.#ordered(select), signal)
       if (rows.length === 0) await this.#containers.makeAgain(collection, signal)
       const names = rows.map((row) => this.#source.dialect.name(row['name']))
       if (names.length > 0) yield names
@@ -73,23 +80,60 @@ export class Listing {
     }
   }
 
-  async #select(
-    columns: string,
-    collection: string,
-    ext: string | undefined,
-    behind: Statement | undefined,
-    by: string,
-    limit: number,
-    signal: Signal,
-  ): Promise<readonly Row[]> {
-    const select = joinSql([
+  /** Along an index that has the order. */
+  #ordered({ columns, collection, ext, behind, by, limit }: Select): Statement {
+    return joinSql([
       statement(`SELECT ${columns} FROM ${this.#tables.resource} WHERE`),
-      inCollection(this.#tables, collection),
-      statement('AND live = 1'),
+      this.#members(collection, ext),
       behind,
-      ext === undefined ? undefined : joinSql([statement('AND'), this.#source.dialect.endsWith('name', ext)]),
       statement(`ORDER BY ${by} LIMIT ${limit}`),
     ])
+  }
+
+  /** Along the index of `ext`, where it finds few: the limit inside keeps a planner from another index. */
+  #sorted({ columns, collection, ext, behind, by, limit }: Select): Statement {
+    return joinSql([
+      statement(`SELECT ${columns} FROM (`),
+      this.#fewOf(columns, collection, ext),
+      statement(') few WHERE 1 = 1'),
+      behind,
+      statement(`ORDER BY ${by} LIMIT ${limit}`),
+    ])
+  }
+
+  async #hasFew(collection: string, ext: string, signal: Signal): Promise<boolean> {
+    const few = this.#fewOf('name', collection, ext)
+    const count = joinSql([statement('SELECT COUNT(*) AS found FROM ('), few, statement(') few')])
+    return numberOf((await this.#rows(count, signal))[0]?.['found']) < FEW
+  }
+
+  #fewOf(columns: string, collection: string, ext: string | undefined): Statement {
+    return joinSql([
+      statement(`SELECT ${columns} FROM ${this.#tables.resource} WHERE`),
+      this.#members(collection, ext),
+      statement(`ORDER BY name LIMIT ${FEW}`),
+    ])
+  }
+
+  #members(collection: string, ext: string | undefined): Statement {
+    return joinSql([
+      inCollection(this.#tables, collection),
+      statement('AND live = 1'),
+      ext === undefined ? undefined : this.#endingIn(ext),
+    ])
+  }
+
+  /** An index finds what comes after the last dot; where `ext` has several, the rest is compared. */
+  #endingIn(ext: string): Statement {
+    const last = extOf(ext) ?? ext
+    const { endsWith } = this.#source.dialect
+    return joinSql([
+      statement('AND ext = ?', last),
+      last === ext ? undefined : joinSql([statement('AND'), endsWith('name', ext)]),
+    ])
+  }
+
+  async #rows(select: Statement, signal: Signal): Promise<readonly Row[]> {
     const statements = [...this.#source.dialect.alongIndex, select]
     const outcomes = await this.#source.read((connection) => connection.runAll(statements), signal)
     return outcomes.at(-1)?.rows ?? []

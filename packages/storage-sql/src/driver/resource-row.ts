@@ -81,6 +81,12 @@ export function metadataColumns(
   ]
 }
 
+/** The end of a name from its last dot on, by which listings with `ext` find it. */
+export function extOf(name: string): string | null {
+  const dot = name.lastIndexOf('.')
+  return dot === -1 ? null : name.slice(dot)
+}
+
 /** Inserts nothing where the collection is not there, or where a version was used that is not lower. */
 export function insertRow(
   tables: TablePaths,
@@ -90,7 +96,7 @@ export function insertRow(
   version: number,
   changes: Changes,
 ): Statement {
-  const columns = ['container_id', 'name', ...changes.keys()]
+  const columns = ['container_id', 'name', 'ext', ...changes.keys()]
   const marks = columns
     .slice(1)
     .map(() => '?')
@@ -100,6 +106,7 @@ export function insertRow(
       `SELECT id, ${marks} FROM ${tables.container} WHERE name = ? ` +
       `AND COALESCE((SELECT MAX(version) FROM ${tables.floor}), 0) < ? ${orCollide}`,
     name,
+    extOf(name),
     ...changes.values(),
     collection,
     version,

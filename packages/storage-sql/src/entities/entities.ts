@@ -5,6 +5,7 @@ import { containerEntity, type EntityClass } from './container.js'
 import { type DatabaseType, type Family, familyOf } from './family.js'
 import { journalEntity } from './journal.js'
 import { resourceEntity } from './resource.js'
+import { schemaEntity } from './schema.js'
 import { type TableName, TABLE_OPTION_NAMES, type TableOptions, tablePrefixOf } from './tables.js'
 
 const known = new Map<string, Readonly<Record<TableName, EntityClass>>>()
@@ -24,6 +25,7 @@ export function entitiesOf(family: Family, prefix: string): Readonly<Record<Tabl
       journal: journalEntity(family, prefix),
       change: changeEntity(family, prefix),
       floor: floorEntity(family, prefix),
+      schema: schemaEntity(family, prefix),
     }
     known.set(id, entities)
   }

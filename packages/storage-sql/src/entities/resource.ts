@@ -10,9 +10,11 @@ import { COLUMN_TYPES, type Family } from './family.js'
 export function resourceEntity(family: Family, prefix: string, container: EntityClass): EntityClass {
   const types = COLUMN_TYPES[family]
   const nullable = { nullable: true }
+  // MySQL knows no index over a part of the rows.
+  const where = family === 'mysql' ? {} : { where: 'ext IS NOT NULL' }
 
   @Entity({ name: `${prefix}resource` })
-  @Index(`${prefix}resource_by_name`, ['containerId', 'live', 'name'])
+  @Index(`${prefix}resource_by_ext`, ['containerId', 'live', 'ext', 'name'], where)
   @Index(`${prefix}resource_by_time`, ['containerId', 'live', 'modifiedUs', 'name'])
   class LarderResource {
     @PrimaryColumn({
@@ -24,6 +26,10 @@ export function resourceEntity(family: Family, prefix: string, container: Entity
 
     @PrimaryColumn({ ...types.name(512), primaryKeyConstraintName: `${prefix}resource_pk` })
     name!: string
+
+    /** The end of the name from its last dot on; null where it has none. */
+    @Column({ ...types.name(512), ...nullable })
+    ext!: string | null
 
     /** 1 while the resource has a part. */
     @Column(types.flag)
@@ -68,5 +74,8 @@ export function resourceEntity(family: Family, prefix: string, container: Entity
     @JoinColumn({ name: 'container_id', foreignKeyConstraintName: `${prefix}resource_container_fk` })
     container!: object
   }
+  // PostgreSQL lists names along the primary key, which includes `live`.
+  if (family !== 'postgres')
+    Index(`${prefix}resource_by_name`, ['containerId', 'live', 'name'])(LarderResource)
   return LarderResource
 }

@@ -19,6 +19,7 @@ export const TABLES = Object.freeze([
   'journal',
   'change',
   'floor',
+  'schema',
 ] as const)
 
 export type TableName = (typeof TABLES)[number]
@@ -27,7 +28,7 @@ export type TableName = (typeof TABLES)[number]
 export const COLUMNS: Readonly<Record<TableName, readonly string[]>> = Object.freeze({
   container: ['id', 'name'],
   resource: [
-    ...['container_id', 'name', 'live', 'version', 'modified_us'],
+    ...['container_id', 'name', 'ext', 'live', 'version', 'modified_us'],
     ...['content_version', 'content_modified_us', 'content_size', 'content', 'content_body'],
     ...['metadata_version', 'metadata_modified_us', 'metadata'],
   ],
@@ -36,6 +37,7 @@ export const COLUMNS: Readonly<Record<TableName, readonly string[]>> = Object.fr
   journal: ['id', 'collection', 'resource', 'version', 'cache_keys', 'created_ms', 'claimed_until_ms'],
   change: ['subject', 'member', 'origin', 'touched', 'listed', 'created_ms', 'claimed_until_ms'],
   floor: ['id', 'version'],
+  schema: ['id', 'version', 'name'],
 })
 
 // PostgreSQL cuts names at 63 bytes, and the longest suffix here has 22.

@@ -4,20 +4,28 @@ import type { TableName } from '../entities/tables.js'
 type Paths = Readonly<Record<TableName, string>>
 
 /** In the order in which they can be dropped. */
-export const FIRST_TABLES = Object.freeze(['journal', 'chunk', 'body', 'resource', 'container'] as const)
+export const FIRST_TABLES = Object.freeze([
+  'schema',
+  'journal',
+  'chunk',
+  'body',
+  'resource',
+  'container',
+] as const)
 
-/** The statements of the first migration. */
+/** The statements of the first migration. They leave what is there as it is. */
 export const CREATE_TABLES: Readonly<Record<Family, (t: Paths, prefix: string) => readonly string[]>> =
   Object.freeze({
     postgres: (t, p) => [
-      `CREATE TABLE ${t.container} (
+      `CREATE TABLE IF NOT EXISTS ${t.container} (
         id SERIAL NOT NULL,
         name text COLLATE "C" NOT NULL,
         CONSTRAINT ${p}container_pk PRIMARY KEY (id))`,
-      `CREATE UNIQUE INDEX ${p}container_by_name ON ${t.container} (name)`,
-      `CREATE TABLE ${t.resource} (
+      `CREATE UNIQUE INDEX IF NOT EXISTS ${p}container_by_name ON ${t.container} (name)`,
+      `CREATE TABLE IF NOT EXISTS ${t.resource} (
         container_id integer NOT NULL,
         name text COLLATE "C" NOT NULL,
+        ext text COLLATE "C",
         live smallint NOT NULL,
         version bigint NOT NULL,
         modified_us bigint NOT NULL,
@@ -29,23 +37,24 @@ export const CREATE_TABLES: Readonly<Record<Family, (t: Paths, prefix: string) =
         metadata_version bigint,
         metadata_modified_us bigint,
         metadata bytea,
-        CONSTRAINT ${p}resource_pk PRIMARY KEY (container_id, name),
+        CONSTRAINT ${p}resource_pk PRIMARY KEY (container_id, name) INCLUDE (live),
         CONSTRAINT ${p}resource_container_fk FOREIGN KEY (container_id) REFERENCES ${t.container} (id))`,
-      `CREATE INDEX ${p}resource_by_name ON ${t.resource} (container_id, live, name)`,
-      `CREATE INDEX ${p}resource_by_time ON ${t.resource} (container_id, live, modified_us, name)`,
-      `CREATE TABLE ${t.body} (
+      `CREATE INDEX IF NOT EXISTS ${p}resource_by_ext ON ${t.resource} (container_id, live, ext, name)
+        WHERE ext IS NOT NULL`,
+      `CREATE INDEX IF NOT EXISTS ${p}resource_by_time ON ${t.resource} (container_id, live, modified_us, name)`,
+      `CREATE TABLE IF NOT EXISTS ${t.body} (
         id BIGSERIAL NOT NULL,
         doomed smallint NOT NULL,
         expires_ms bigint,
         CONSTRAINT ${p}body_pk PRIMARY KEY (id))`,
-      `CREATE INDEX ${p}body_by_expiry ON ${t.body} (expires_ms)`,
-      `CREATE TABLE ${t.chunk} (
+      `CREATE INDEX IF NOT EXISTS ${p}body_by_expiry ON ${t.body} (expires_ms)`,
+      `CREATE TABLE IF NOT EXISTS ${t.chunk} (
         body_id bigint NOT NULL,
         seq integer NOT NULL,
         data bytea NOT NULL,
         CONSTRAINT ${p}chunk_pk PRIMARY KEY (body_id, seq),
         CONSTRAINT ${p}chunk_body_fk FOREIGN KEY (body_id) REFERENCES ${t.body} (id) ON DELETE CASCADE)`,
-      `CREATE TABLE ${t.journal} (
+      `CREATE TABLE IF NOT EXISTS ${t.journal} (
         id BIGSERIAL NOT NULL,
         collection text COLLATE "C" NOT NULL,
         resource text COLLATE "C",
@@ -54,6 +63,11 @@ export const CREATE_TABLES: Readonly<Record<Family, (t: Paths, prefix: string) =
         created_ms bigint NOT NULL,
         claimed_until_ms bigint NOT NULL DEFAULT 0,
         CONSTRAINT ${p}journal_pk PRIMARY KEY (id))`,
+      `CREATE TABLE IF NOT EXISTS ${t.schema} (
+        id integer NOT NULL,
+        version integer NOT NULL,
+        name text COLLATE "C" NOT NULL,
+        CONSTRAINT ${p}schema_pk PRIMARY KEY (id))`,
     ],
     // MySQL commits each of these by itself: what a process that died has left undone is done by the next.
     mysql: (t, p) => [
@@ -65,6 +79,7 @@ export const CREATE_TABLES: Readonly<Record<Family, (t: Paths, prefix: string) =
       `CREATE TABLE IF NOT EXISTS ${t.resource} (
         container_id int NOT NULL,
         name varbinary(512) NOT NULL,
+        ext varbinary(512) NULL,
         live smallint NOT NULL,
         version bigint NOT NULL,
         modified_us bigint NOT NULL,
@@ -78,6 +93,7 @@ export const CREATE_TABLES: Readonly<Record<Family, (t: Paths, prefix: string) =
         metadata mediumblob NULL,
         PRIMARY KEY (container_id, name),
         INDEX ${p}resource_by_name (container_id, live, name),
+        INDEX ${p}resource_by_ext (container_id, live, ext, name),
         INDEX ${p}resource_by_time (container_id, live, modified_us, name),
         CONSTRAINT ${p}resource_container_fk FOREIGN KEY (container_id) REFERENCES ${t.container} (id)
           ON DELETE NO ACTION ON UPDATE NO ACTION)
@@ -105,13 +121,19 @@ export const CREATE_TABLES: Readonly<Record<Family, (t: Paths, prefix: string) =
         created_ms bigint NOT NULL,
         claimed_until_ms bigint NOT NULL DEFAULT 0,
         PRIMARY KEY (id)) ENGINE=InnoDB`,
+      `CREATE TABLE IF NOT EXISTS ${t.schema} (
+        id int NOT NULL,
+        version int NOT NULL,
+        name varbinary(255) NOT NULL,
+        PRIMARY KEY (id)) ENGINE=InnoDB`,
     ],
     sqlite: (t, p) => [
-      `CREATE TABLE ${t.container} ("id" integer PRIMARY KEY AUTOINCREMENT NOT NULL, "name" text NOT NULL)`,
-      `CREATE UNIQUE INDEX "${p}container_by_name" ON ${t.container} ("name")`,
-      `CREATE TABLE ${t.resource} (
+      `CREATE TABLE IF NOT EXISTS ${t.container} ("id" integer PRIMARY KEY AUTOINCREMENT NOT NULL, "name" text NOT NULL)`,
+      `CREATE UNIQUE INDEX IF NOT EXISTS "${p}container_by_name" ON ${t.container} ("name")`,
+      `CREATE TABLE IF NOT EXISTS ${t.resource} (
         "container_id" integer NOT NULL,
         "name" text NOT NULL,
+        "ext" text,
         "live" integer NOT NULL,
         "version" integer NOT NULL,
         "modified_us" integer NOT NULL,
@@ -125,20 +147,21 @@ export const CREATE_TABLES: Readonly<Record<Family, (t: Paths, prefix: string) =
         "metadata" blob,
         CONSTRAINT "${p}resource_container_fk" FOREIGN KEY ("container_id") REFERENCES ${t.container} ("id") ON DELETE NO ACTION ON UPDATE NO ACTION,
         CONSTRAINT "${p}resource_pk" PRIMARY KEY ("container_id", "name"))`,
-      `CREATE INDEX "${p}resource_by_name" ON ${t.resource} ("container_id", "live", "name")`,
-      `CREATE INDEX "${p}resource_by_time" ON ${t.resource} ("container_id", "live", "modified_us", "name")`,
-      `CREATE TABLE ${t.body} (
+      `CREATE INDEX IF NOT EXISTS "${p}resource_by_name" ON ${t.resource} ("container_id", "live", "name")`,
+      `CREATE INDEX IF NOT EXISTS "${p}resource_by_ext" ON ${t.resource} ("container_id", "live", "ext", "name") WHERE ext IS NOT NULL`,
+      `CREATE INDEX IF NOT EXISTS "${p}resource_by_time" ON ${t.resource} ("container_id", "live", "modified_us", "name")`,
+      `CREATE TABLE IF NOT EXISTS ${t.body} (
         "id" integer PRIMARY KEY AUTOINCREMENT NOT NULL,
         "doomed" integer NOT NULL,
         "expires_ms" integer)`,
-      `CREATE INDEX "${p}body_by_expiry" ON ${t.body} ("expires_ms")`,
-      `CREATE TABLE ${t.chunk} (
+      `CREATE INDEX IF NOT EXISTS "${p}body_by_expiry" ON ${t.body} ("expires_ms")`,
+      `CREATE TABLE IF NOT EXISTS ${t.chunk} (
         "body_id" integer NOT NULL,
         "seq" integer NOT NULL,
         "data" blob NOT NULL,
         CONSTRAINT "${p}chunk_body_fk" FOREIGN KEY ("body_id") REFERENCES ${t.body} ("id") ON DELETE CASCADE ON UPDATE NO ACTION,
         CONSTRAINT "${p}chunk_pk" PRIMARY KEY ("body_id", "seq"))`,
-      `CREATE TABLE ${t.journal} (
+      `CREATE TABLE IF NOT EXISTS ${t.journal} (
         "id" integer PRIMARY KEY AUTOINCREMENT NOT NULL,
         "collection" text NOT NULL,
         "resource" text,
@@ -146,5 +169,10 @@ export const CREATE_TABLES: Readonly<Record<Family, (t: Paths, prefix: string) =
         "cache_keys" text NOT NULL,
         "created_ms" integer NOT NULL,
         "claimed_until_ms" integer NOT NULL DEFAULT (0))`,
+      `CREATE TABLE IF NOT EXISTS ${t.schema} (
+        "id" integer NOT NULL,
+        "version" integer NOT NULL,
+        "name" text NOT NULL,
+        CONSTRAINT "${p}schema_pk" PRIMARY KEY ("id"))`,
     ],
   })

@@ -7,9 +7,11 @@ import {
   type TableOptions,
   tablePrefixOf,
 } from '../entities/tables.js'
+import { adoptOrMake } from './adopt.js'
 import { CHANGE_TABLES, createChanges } from './create-changes.js'
 import { CREATE_TABLES, FIRST_TABLES } from './create-tables.js'
 import { pathsFor } from './paths.js'
+import { raiseSchema, SCHEMA_VERSION } from './schema-version.js'
 
 /** A migration class, as TypeORM takes it. */
 export type MigrationClass = new () => MigrationInterface
@@ -30,8 +32,9 @@ function tables(family: Family, prefix: string): MigrationClass {
     readonly name = nameOf('LarderTables', prefix, 1764000000000)
 
     async up(runner: QueryRunner): Promise<void> {
-      for (const sql of CREATE_TABLES[family](pathsFor(runner.dataSource, prefix), prefix))
-        await runner.query(sql)
+      const paths = pathsFor(runner.dataSource, prefix)
+      await adoptOrMake({ runner, family, prefix, paths }, FIRST_TABLES, CREATE_TABLES[family](paths, prefix))
+      await raiseSchema(runner, family, paths.schema, { version: 1, name: this.name })
     }
 
     async down(runner: QueryRunner): Promise<void> {
@@ -47,8 +50,13 @@ function changes(family: Family, prefix: string): MigrationClass {
     readonly name = nameOf('LarderChanges', prefix, 1764100000000)
 
     async up(runner: QueryRunner): Promise<void> {
-      for (const sql of createChanges(family, pathsFor(runner.dataSource, prefix), prefix))
-        await runner.query(sql)
+      const paths = pathsFor(runner.dataSource, prefix)
+      await adoptOrMake(
+        { runner, family, prefix, paths },
+        CHANGE_TABLES,
+        createChanges(family, paths, prefix),
+      )
+      await raiseSchema(runner, family, paths.schema, { version: SCHEMA_VERSION, name: this.name })
     }
 
     async down(runner: QueryRunner): Promise<void> {

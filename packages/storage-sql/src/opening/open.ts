@@ -7,6 +7,7 @@ import { familyOf } from '../entities/family.js'
 import { COLUMNS, tablePrefixOf, TABLES } from '../entities/tables.js'
 import { look, withRunner } from './looks.js'
 import { LONGEST_MIGRATION_MS, migrate } from './migrate.js'
+import { checkSchema } from '../migrations/schema-version.js'
 import type { StorageDatabase } from './databases.js'
 import { Opened } from './opened.js'
 import { type Settings, settingsOf, type SqlStorageOptions } from '../options.js'
@@ -32,6 +33,7 @@ export async function openDriver(
     if (options.migrate ?? given === undefined)
       await migrate(dataSource, prefix, settings, given !== undefined)
     else await checkTables(dataSource, tables, settings)
+    await withRunner(dataSource, (runner) => look(checkSchema(runner, tables.schema), settings))
     const source = new ClosableSource(
       await openSource(dataSource, given !== undefined, prefix, settings, opened),
     )

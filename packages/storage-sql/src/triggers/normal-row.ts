@@ -67,6 +67,7 @@ export function normalRow(
   ]
   return [
     column('version', 'bigint', version),
+    column('ext', NAME[family], EXT[family]),
     column('live', 'smallint', `CASE WHEN ${hasContent} OR ${hasMetadata} THEN 1 ELSE 0 END`),
     column('modified_us', 'bigint', modified),
     ...part('content', hasContent, contentChanged),
@@ -80,6 +81,17 @@ export function normalRow(
     ...part('metadata', hasMetadata, metadataChanged),
     column('metadata', BYTES[family], `CASE WHEN ${hasMetadata} THEN ${bytes('NEW.metadata')} END`),
   ]
+}
+
+const NAME: Readonly<Record<Family, string>> = { postgres: 'text', mysql: 'varbinary(512)', sqlite: 'text' }
+
+/** The end of the name from its last dot on, or NULL. */
+const EXT: Readonly<Record<Family, string>> = {
+  postgres: `substring(NEW.name from '[.][^.]*$')`,
+  mysql: `CASE WHEN LOCATE('.', NEW.name) > 0 THEN CONCAT('.', SUBSTRING_INDEX(NEW.name, '.', -1)) END`,
+  sqlite:
+    `CASE WHEN instr(NEW.name, '.') > 0 THEN ` +
+    `'.' || substr(NEW.name, length(rtrim(NEW.name, replace(NEW.name, '.', ''))) + 1) END`,
 }
 
 const BYTES: Readonly<Record<Family, string>> = { postgres: 'bytea', mysql: 'mediumblob', sqlite: 'blob' }

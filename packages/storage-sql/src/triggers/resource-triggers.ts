@@ -7,7 +7,7 @@ import { record, WORDS } from './words.js'
 type Tables = Readonly<Record<TableName, string>>
 
 /** Raised whenever what the triggers do changes: those of before are then replaced. */
-const VERSION = 3
+const VERSION = 4
 
 /** True for statements of a write that the library journals: they are left alone. */
 const JOURNALED: Readonly<Record<Family, (tables: Tables, event: TriggerEvent | 'rename') => string>> = {
