@@ -1,4 +1,4 @@
-import { startMariadb, startPostgres, startProxy } from '@larder/dev-servers'
+import { startMariadb, startMiddleman, startPgpool, startPostgres, startProxy } from '@larder/dev-servers'
 import { servers } from '@larder/dev-servers/vitest'
 import { OutcomeUnknownError } from '@larder/storage-core'
 import { RemoteCache } from '@larder/memcached'
@@ -101,6 +101,24 @@ async function setUpProxied(name: string) {
   }
 }
 
+/** The same with a middleman on that way, who knows the protocol. */
+async function setUpBehindMiddleman(name: string) {
+  const place = await DATABASES[name]?.()
+  assert.ok(place)
+  const middleman = await startMiddleman(place.url)
+  const urls = { direct: place.url, writer: middleman.urlFor(place.url), timeoutMs: 2_000 }
+  const world = await setUp(urls)
+  return {
+    ...world,
+    middleman,
+    [Symbol.asyncDispose]: async () => {
+      await world[Symbol.asyncDispose]()
+      await middleman.stop()
+      await place.drop()
+    },
+  }
+}
+
 function assertUnknown(error: unknown): void {
   assert.ok(error instanceof OutcomeUnknownError, String(error))
   assert.equal(error.code, 'E_OUTCOME_UNKNOWN')
@@ -154,6 +172,48 @@ describe.each(['PostgreSQL', 'MariaDB'])('a commit to %s of which nobody knows',
     while ((await world.read()) === 'old') await sleep(20)
     assert.equal(await world.read(), 'new')
     await world.relay()
+    assert.equal(await world.read(), 'new')
+  })
+})
+
+// What pgpool-II, ProxySQL and MySQL Router answer where they lose the server after it has committed.
+const OWN_ERRORS = [
+  { name: 'PostgreSQL', code: 'XX000', message: 'unable to read data from DB node 0' },
+  { name: 'MariaDB', code: 2013, message: 'Lost connection to server during query' },
+  { name: 'MariaDB', code: 1105, message: 'Unknown error' },
+]
+
+describe.each(OWN_ERRORS)(
+  'a commit that a middleman answers with $code of its own',
+  ({ name, ...answer }) => {
+    test('is an unknown outcome, and the marks of its writer stay in the cache', async () => {
+      await using world = await setUpBehindMiddleman(name)
+      const { middleman } = world
+      for (const film of [OLD_FILM, NEW_FILM]) {
+        const meddling = { on: /^COMMIT$/, answer }
+        assertUnknown(await world.write(film, () => void middleman.meddle(meddling)))
+        assert.equal(await world.cached(film), '')
+        assert.equal(await world.read(film), 'new')
+        assert.equal(await world.cached(film), '')
+      }
+      await world.relay()
+      assert.deepEqual(await world.names(), [OLD_FILM, NEW_FILM])
+      assert.equal(await world.read(), 'new')
+    })
+  },
+)
+
+describe('pgpool-II, which loses the server', () => {
+  test('after it has committed: the outcome is unknown, and the marks of the writer stay', async () => {
+    await using server = await startPostgres()
+    await using network = await startProxy({ port: server.port })
+    await using pooler = await startPgpool(network)
+    const urls = { direct: server.url, writer: pooler.urlFor(server.url), timeoutMs: 2_000 }
+    await using world = await setUp(urls)
+    const error = await world.write(OLD_FILM, () => network.truncate(0))
+    assertUnknown(error)
+    assert.match(String(error), /unable to read data from DB node 0/)
+    assert.equal(await world.cached(), '')
     assert.equal(await world.read(), 'new')
   })
 })

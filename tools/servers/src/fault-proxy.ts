@@ -128,7 +128,7 @@ async function inPieces(chunk: Buffer, bytes: number, to: Socket): Promise<void>
 export class FaultProxy implements AsyncDisposable {
   readonly host = LOOPBACK
   readonly port: number
-  readonly #target: ProxyTarget
+  #target: ProxyTarget
   readonly #links = new Set<Link>()
   #server: Server | undefined
   #mode: Mode = { kind: 'pass' }
@@ -195,6 +195,11 @@ export class FaultProxy implements AsyncDisposable {
   /** Lets so many bytes of reply through on each connection, counted from now, and then resets it. */
   truncate(bytes: number): void {
     this.#set({ kind: 'truncate', bytes })
+  }
+
+  /** Sends new connections to another server. Open ones stay where they are. */
+  redirect(target: ProxyTarget): void {
+    this.#target = target
   }
 
   /** Resets the open connections, once. The mode stays as it is. */

@@ -6,4 +6,13 @@ export { browserProgram, ensureServers, findProgram, type ServerKind } from './i
 export { startMariadb, type MariadbOptions, type MariadbServer } from './mariadb.js'
 export { startMemcached, type MemcachedOptions, type MemcachedServer } from './memcached.js'
 export { startPostgres, type PostgresOptions, type PostgresServer } from './postgres.js'
+export { startMiddleman, type Meddling, type Middleman } from './middleman/middleman.js'
+export {
+  startHaproxy,
+  startPgbouncer,
+  startPgpool,
+  type Backend,
+  type FrontServer,
+  type PoolMode,
+} from './fronts.js'
 export { nodeOf } from './node-of.js'

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { accessSync, constants, readdirSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 
-export type ServerKind = 'memcached' | 'postgres' | 'mariadb'
+export type ServerKind = 'memcached' | 'postgres' | 'mariadb' | 'pgbouncer' | 'pgpool' | 'haproxy'
 /** What can be installed. */
 type ProgramKind = ServerKind | 'chromium'
 
@@ -28,6 +28,9 @@ const PACKAGES: Readonly<Record<ProgramKind, Packages>> = {
     fedora: 'mariadb-server',
     homebrew: 'mariadb',
   },
+  pgbouncer: { programs: ['pgbouncer'], debian: 'pgbouncer', fedora: 'pgbouncer', homebrew: 'pgbouncer' },
+  pgpool: { programs: ['pgpool'], debian: 'pgpool2', fedora: 'postgresql-pgpool-II', homebrew: 'pgpool-ii' },
+  haproxy: { programs: ['haproxy'], debian: 'haproxy', fedora: 'haproxy', homebrew: 'haproxy' },
   chromium: { programs: ['chromium'], debian: 'chromium', fedora: 'chromium', homebrew: 'chromium' },
 }
 const BROWSERS = ['chromium', 'chromium-browser', 'google-chrome']

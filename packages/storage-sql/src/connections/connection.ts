@@ -2,7 +2,7 @@ import { isStorageError, StorageError, throwIfAborted, untilAborted } from '@lar
 import type { QueryRunner } from 'typeorm'
 import type { Dialect, Limits } from '../dialects/dialect.js'
 import { type Outcome, statement, type Statement } from '../dialects/statement.js'
-import { isConnectionLost, isInDoubt, toStorageError } from '../sql-errors.js'
+import { closedConnection, commitError, isConnectionLost, isInDoubt, toStorageError } from '../sql-errors.js'
 import { watched } from './watched.js'
 import { within } from './within.js'
 
@@ -20,12 +20,15 @@ export interface Connection {
   /** Of a transaction that has not been committed, also if the connection is in doubt. Never rejects. */
   rollback(): Promise<void>
   begin(lock: Statement): Promise<readonly Outcome[]>
+  /** Rejects with `E_OUTCOME_UNKNOWN` unless the error says that the transaction was rolled back. */
   commit(): Promise<void>
 }
 
 /** A connection from a pool. One that did not answer in time, or whose caller left, is closed instead of reused. */
 export class PooledConnection implements Connection {
   readonly dialect: Dialect
+  /** The driver's own, which many pieces of work have one after the other. */
+  readonly client: object
   readonly #runner: QueryRunner
   readonly #limits: Limits
   readonly #signal: AbortSignal | undefined
@@ -34,11 +37,13 @@ export class PooledConnection implements Connection {
 
   private constructor(
     dialect: Dialect,
+    client: object,
     runner: QueryRunner,
     limits: Limits,
     signal: AbortSignal | undefined,
   ) {
     this.dialect = dialect
+    this.client = client
     this.#runner = runner
     this.#limits = limits
     this.#signal = signal
@@ -50,10 +55,12 @@ export class PooledConnection implements Connection {
     limits: Limits,
     signal: AbortSignal | undefined,
   ): Promise<PooledConnection> {
-    const connected = runner.connect() as Promise<unknown>
+    const connected = runner.connect() as Promise<object>
     try {
-      await untilAborted(within(connected, limits.connectTimeoutMs, 'No connection to the database'), signal)
+      const connecting = within(connected, limits.connectTimeoutMs, 'No connection to the database')
+      const client = await untilAborted(connecting, signal)
       await within(dialect.prepareSession(limits, runner), limits.connectTimeoutMs, 'The new connection')
+      return new PooledConnection(dialect, client, runner, limits, signal)
     } catch (error) {
       // It may still come, and nobody wants it any more.
       connected.then(() => dialect.discard(runner)).catch(() => undefined)
@@ -61,7 +68,6 @@ export class PooledConnection implements Connection {
       const { message } = toStorageError(error)
       throw new StorageError('E_STORAGE_UNAVAILABLE', message, { cause: error })
     }
-    return new PooledConnection(dialect, runner, limits, signal)
   }
 
   run(statement: Statement): Promise<Outcome> {
@@ -82,15 +88,24 @@ export class PooledConnection implements Connection {
 
   // Once sent it cannot be taken back, so no signal is heard any more.
   async commit(): Promise<void> {
-    await this.#finish(COMMIT)
+    try {
+      await watched(this.dialect, [COMMIT], () =>
+        this.#bounded(() => this.dialect.commit(this.#runner), undefined),
+      )
+    } catch (cause) {
+      const error = commitError(cause)
+      if (isStorageError(error, 'E_OUTCOME_UNKNOWN')) await this.discard()
+      throw error
+    }
   }
 
   async rollback(): Promise<void> {
     if (this.#discarded) return
     try {
-      await this.#finish(ROLLBACK)
+      const run = () => this.dialect.run(this.#runner, ROLLBACK)
+      await watched(this.dialect, [ROLLBACK], () => this.#bounded(run, undefined))
     } catch {
-      await this.#discard()
+      await this.discard()
     }
   }
 
@@ -106,18 +121,13 @@ export class PooledConnection implements Connection {
       }
       await this.#runner.release()
     } catch {
-      await this.#discard()
+      await this.discard()
     }
-  }
-
-  #finish(how: Statement): Promise<Outcome> {
-    const run = () => this.dialect.run(this.#runner, how)
-    return watched(this.dialect, [how], () => this.#bounded(run, undefined))
   }
 
   async #bounded<T>(work: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
     throwIfAborted(signal)
-    if (this.#discarded) throw new StorageError('E_STORAGE_UNAVAILABLE', 'The connection was closed')
+    if (this.#discarded) throw closedConnection()
     try {
       const limitMs = this.#limits.statementTimeoutMs + SERVER_ANSWERS_WITHIN_MS
       return await untilAborted(within(work(), limitMs, 'The statement'), signal)
@@ -125,12 +135,13 @@ export class PooledConnection implements Connection {
       const error = toStorageError(cause)
       // An answer that is still to come would be taken for the next statement's.
       if (isConnectionLost(error) || isInDoubt(error) || isStorageError(error, 'E_ABORTED'))
-        await this.#discard()
+        await this.discard()
       throw error
     }
   }
 
-  async #discard(): Promise<void> {
+  /** Closes it instead of giving it back. Never rejects. */
+  async discard(): Promise<void> {
     if (this.#discarded) return
     this.#discarded = true
     await this.dialect.discard(this.#runner).catch(() => undefined)

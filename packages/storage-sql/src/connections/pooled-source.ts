@@ -1,6 +1,6 @@
 import type { DataSource } from 'typeorm'
 import type { Dialect, Limits } from '../dialects/dialect.js'
-import { isConnectionLost, isStale } from '../sql-errors.js'
+import { isConnectionLost, isDemoted, isStale } from '../sql-errors.js'
 import { type Connection, PooledConnection } from './connection.js'
 import { Slots } from './slots.js'
 import type { ConnectionSource } from './source.js'
@@ -15,6 +15,9 @@ export class PooledSource implements ConnectionSource {
   readonly #close: () => Promise<void>
   readonly #size: number
   readonly #slots: Slots
+  /** How often a server turned out to be no primary, and how often it had when a connection was first used. */
+  #demotions = 0
+  readonly #births = new WeakMap<object, number>()
 
   /** `size`: how many connections the pool has. `close`: what is to be closed with the source. */
   constructor(
@@ -64,12 +67,27 @@ export class PooledSource implements ConnectionSource {
   }
 
   async #connected<T>(work: Work<T>, signal: AbortSignal | undefined): Promise<T> {
-    const runner = this.#dataSource.createQueryRunner('master')
-    const connection = await PooledConnection.take(this.dialect, runner, this.#limits, signal)
+    const connection = await this.#take(signal)
     try {
       return await work(connection)
+    } catch (error) {
+      if (isDemoted(error)) this.#demotions++
+      throw error
     } finally {
       await connection.release()
+    }
+  }
+
+  /** One that may lead to a server which is no primary any more is closed: its reads would be of the past. */
+  async #take(signal: AbortSignal | undefined): Promise<PooledConnection> {
+    for (;;) {
+      const runner = this.#dataSource.createQueryRunner('master')
+      const connection = await PooledConnection.take(this.dialect, runner, this.#limits, signal)
+      const { client } = connection
+      const birth = this.#births.get(client) ?? this.#demotions
+      this.#births.set(client, birth)
+      if (birth === this.#demotions) return connection
+      await connection.discard()
     }
   }
 }

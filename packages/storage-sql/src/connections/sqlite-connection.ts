@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { QueryRunner } from 'typeorm'
 import type { Dialect, Limits } from '../dialects/dialect.js'
 import { type Outcome, type Statement, statement } from '../dialects/statement.js'
-import { isBusy, toStorageError } from '../sql-errors.js'
+import { commitError, isBusy, toStorageError } from '../sql-errors.js'
 import type { Connection } from './connection.js'
 import { watched } from './watched.js'
 
@@ -46,7 +46,11 @@ export class SqliteConnection implements Connection {
   }
 
   async commit(): Promise<void> {
-    await this.#run(statement('COMMIT'), undefined)
+    try {
+      await this.#run(statement('COMMIT'), undefined)
+    } catch (error) {
+      throw commitError(error)
+    }
     this.#inTransaction = false
   }
 

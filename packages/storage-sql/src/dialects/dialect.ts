@@ -51,6 +51,8 @@ export interface Dialect {
   /** What must be undone before others use the connection. */
   restoreSession(runner: QueryRunner): readonly Statement[]
   run(runner: QueryRunner, statement: Statement): Promise<Outcome>
+  /** Rejects where the server has rolled back instead. */
+  commit(runner: QueryRunner): Promise<void>
   /** In as few round trips as the driver allows; ends at the first that fails. */
   runAll(runner: QueryRunner, statements: readonly Statement[]): Promise<readonly Outcome[]>
   /** Closes a connection that cannot be trusted any more, without waiting for it. */

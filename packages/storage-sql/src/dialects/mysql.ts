@@ -75,6 +75,9 @@ export function mysqlDialect(shared: boolean): Dialect {
       packetGroups([each], packetBytesOf(runner))
       return send(dialect, runner, each)
     },
+    commit: async (runner) => {
+      await runner.query('COMMIT')
+    },
     runAll: async (runner, statements) => {
       const client = (await runner.connect()) as MysqlClient
       const groups = packetGroups(statements, packetBytesOf(runner))

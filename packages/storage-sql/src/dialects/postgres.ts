@@ -1,4 +1,5 @@
 import type { QueryRunner } from 'typeorm'
+import { rolledBack } from '../sql-errors.js'
 import type { Dialect } from './dialect.js'
 import {
   asBuffer,
@@ -11,6 +12,7 @@ import {
 } from './statement.js'
 
 interface PostgresResult {
+  readonly command: string
   readonly rows: readonly Row[]
   readonly rowCount: number | null
 }
@@ -58,6 +60,13 @@ export const postgres: Dialect = Object.freeze({
     const bound = values.map((value) => postgres.bind(value))
     const { records, affected } = await runner.query(numbered(sql), bound, true)
     return { rows: (records as Row[] | undefined) ?? [], affected: affected ?? 0, insertId: undefined }
+  },
+  commit: async (runner) => {
+    const client = (await runner.connect()) as PostgresClient
+    runner.dataSource.logger.logQuery('COMMIT', [], runner)
+    const result = (await client.query('COMMIT')) as PostgresResult
+    // The answer where a statement of the transaction has failed: no error, and nothing is committed.
+    if (result.command === 'ROLLBACK') throw rolledBack()
   },
   runAll: async (runner, statements) => {
     const outcomes: Outcome[] = []

@@ -26,6 +26,9 @@ export const sqlite: Dialect = Object.freeze({
     const { records, affected } = await runner.query(sql, bound, true)
     return { rows: (records as Row[] | undefined) ?? [], affected: affected ?? 0, insertId: undefined }
   },
+  commit: async (runner) => {
+    await runner.query('COMMIT')
+  },
   runAll: (runner, statements) => runOneByOne((each) => sqlite.run(runner, each), statements),
   discard: async () => undefined,
 } satisfies Dialect)

@@ -28,7 +28,7 @@ import {
   selectForWrite,
   updateRow,
 } from './resource-row.js'
-import { collision, isConnectionLost, isInDoubt, staleConnection } from '../sql-errors.js'
+import { collision, isConnectionLost, staleConnection } from '../sql-errors.js'
 import type { TablePaths } from '../tables.js'
 
 interface Plan {
@@ -235,11 +235,8 @@ export class Writer {
     try {
       await connection.commit()
     } catch (error) {
-      if (!isInDoubt(error)) throw error
-      throw new OutcomeUnknownError('Whether the write was committed is unknown: no answer came', {
-        key,
-        cause: error,
-      })
+      if (!isStorageError(error, 'E_OUTCOME_UNKNOWN')) throw error
+      throw new OutcomeUnknownError(error.message, { key, cause: error.cause })
     }
   }
 }

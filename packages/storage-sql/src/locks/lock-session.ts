@@ -8,7 +8,7 @@ import { ownDataSource } from '../opening/data-sources.js'
 import type { StorageDatabase } from '../opening/databases.js'
 import { Opened } from '../opening/opened.js'
 import { openingMs } from '../opening/sources.js'
-import { isConnectionLost, isInDoubt, toStorageError } from '../sql-errors.js'
+import { isConnectionLost, isInDoubt, isUnknown, toStorageError } from '../sql-errors.js'
 import type { AdvisoryDialect } from './advisory.js'
 
 /** The little of a driver's connection that is used. */
@@ -108,7 +108,8 @@ export class LockSession {
       return (await within(running, this.#limitMs, 'A question about a lock')).rows
     } catch (cause) {
       const error = toStorageError(cause)
-      if (isConnectionLost(error) || isInDoubt(error)) this.#end()
+      // Otherwise the server might hold a lock that nobody here knows of.
+      if (isConnectionLost(error) || isInDoubt(error) || isUnknown(error)) this.#end()
       throw error
     }
   }

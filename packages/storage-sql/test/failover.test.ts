@@ -1,0 +1,171 @@
+import {
+  type MariadbServer,
+  type PostgresServer,
+  startMariadb,
+  startPostgres,
+  startProxy,
+} from '@larder/dev-servers'
+import { SqlStorage } from '@larder/storage-sql'
+import assert from 'node:assert/strict'
+import { DataSource } from 'typeorm'
+import { afterAll, beforeAll, describe, test } from 'vitest'
+import { errorOf } from './databases.js'
+
+/** A program's user, whom a server that is read-only refuses. */
+const APP = 'app'
+
+/** Two servers with the tables in both, of which one is primary and the other one read-only. */
+interface Pair extends AsyncDisposable {
+  readonly urls: readonly [string, string]
+  readonly ports: readonly [number, number]
+  /** The `index`th is the primary from now on. */
+  promote(index: 0 | 1): Promise<void>
+}
+
+async function postgresPair(): Promise<Pair> {
+  const servers = await Promise.all([startPostgres(), startPostgres()])
+  return pairOf(
+    servers,
+    ({ url }) => url,
+    (url) => new DataSource({ type: 'postgres', url }),
+    (readOnly) => [
+      `ALTER SYSTEM SET default_transaction_read_only = ${readOnly ? 'on' : 'off'}`,
+      'SELECT pg_reload_conf()',
+    ],
+  )
+}
+
+async function mariadbPair(): Promise<Pair> {
+  const servers = await Promise.all([startMariadb(), startMariadb()])
+  for (const { url } of servers) {
+    const root = await new DataSource({ type: 'mariadb', url }).initialize()
+    await root.query(`CREATE USER ${APP}@'%'`)
+    await root.query(`GRANT ALL PRIVILEGES ON larder.* TO ${APP}@'%'`)
+    await root.destroy()
+  }
+  return pairOf(
+    servers,
+    ({ address }) => `mariadb://${APP}@${address}/larder`,
+    (url) => new DataSource({ type: 'mariadb', url }),
+    (readOnly) => [`SET GLOBAL read_only = ${readOnly ? 1 : 0}`],
+  )
+}
+
+type Server = PostgresServer | MariadbServer
+
+async function pairOf<S extends Server>(
+  servers: readonly S[],
+  urlOf: (server: S) => string,
+  adminOf: (url: string) => DataSource,
+  setReadOnly: (readOnly: boolean) => readonly string[],
+): Promise<Pair> {
+  const [first, second] = servers
+  assert.ok(first && second)
+  const admins = await Promise.all(servers.map(({ url }) => adminOf(url).initialize()))
+  for (const server of servers) await (await SqlStorage.open({ url: urlOf(server) })).shutdown()
+  return {
+    urls: [urlOf(first), urlOf(second)],
+    ports: [first.port, second.port],
+    promote: async (index) => {
+      for (const [i, admin] of admins.entries()) {
+        for (const sql of setReadOnly(i !== index)) await admin.query(sql)
+      }
+    },
+    [Symbol.asyncDispose]: async () => {
+      for (const admin of admins) await admin.destroy()
+      for (const server of servers) await server.stop()
+    },
+  }
+}
+
+const PAIRS = [
+  { name: 'PostgreSQL', start: postgresPair },
+  { name: 'MariaDB', start: mariadbPair },
+]
+
+/** A storage whose address leads to the first server, which is the primary. */
+async function openSwitched(pair: Pair) {
+  await pair.promote(0)
+  const proxy = await startProxy({ port: pair.ports[0] })
+  const url = new URL(pair.urls[0])
+  url.host = proxy.address
+  const storage = await SqlStorage.open({ url: url.href, poolSize: 4 })
+  return {
+    proxy,
+    storage,
+    [Symbol.asyncDispose]: async () => {
+      await storage.shutdown()
+      await proxy.stop()
+    },
+  }
+}
+
+describe.each(PAIRS)('$name behind an address that moves to another server', ({ name, start }) => {
+  let pair: Pair
+  beforeAll(async () => {
+    pair = await start()
+  })
+  afterAll(() => pair[Symbol.asyncDispose]())
+
+  test('every write goes to the new primary, though all connections lead to the old one', async () => {
+    await using switched = await openSwitched(pair)
+    const { proxy, storage } = switched
+    const write = (i: number) => storage.putContent(storage.info('c', `${i}`), 'x')
+    await Promise.all(Array.from({ length: 8 }, (_, i) => write(i)))
+    await pair.promote(1)
+    proxy.redirect({ port: pair.ports[1] })
+    await Promise.all(Array.from({ length: 40 }, (_, i) => write(i)))
+    for (let i = 0; i < 10; i++) await storage.putContent(storage.info('c', 'one'), `${i}`)
+    assert.equal((await storage.ls('c')).size, 41)
+    assert.equal((await storage.getContent(storage.info('c', 'one'))).version, 10)
+    await storage.remove(storage.info('c', 'one'))
+  })
+
+  test('where there is no primary a write is E_STORAGE_UNAVAILABLE, and reads go on', async () => {
+    await using switched = await openSwitched(pair)
+    const { storage } = switched
+    const info = storage.info('d', 'r')
+    await storage.putContent(info, 'x')
+    await pair.promote(1)
+    const error = await errorOf(storage.putContent(info, 'y'))
+    assert.equal(error.code, 'E_STORAGE_UNAVAILABLE')
+    assert.match(error.message, /read[- ]only/)
+    assert.equal((await storage.getContent(info)).bytes.toString(), 'x')
+    await pair.promote(0)
+    assert.equal((await storage.putContent(info, 'y')).version, 2)
+  })
+
+  test('once a write has found that out, no read is answered by the old primary', async () => {
+    await using switched = await openSwitched(pair)
+    const { proxy, storage } = switched
+    const info = storage.info('f', 'r')
+    const read = () => storage.getContent(info).then(({ bytes }) => bytes.toString())
+    await storage.putContent(info, 'old')
+    await Promise.all(Array.from({ length: 8 }, read))
+    await pair.promote(1)
+    proxy.redirect({ port: pair.ports[1] })
+    await storage.putContent(info, 'new')
+    assert.deepEqual([...new Set(await Promise.all(Array.from({ length: 40 }, read)))], ['new'])
+  })
+  // PostgreSQL lets transactions end that have begun.
+  if (name === 'MariaDB') {
+    test('a commit that a server refuses since it has become read-only goes to the new primary', async () => {
+      await using switched = await openSwitched(pair)
+      const { proxy, storage } = switched
+      const info = storage.info('e', 'r')
+      await storage.createContainer('e')
+      const demoted: string[] = []
+      const transaction = {
+        beforeCommit: async () => {
+          demoted.push('called')
+          if (demoted.length > 1) return
+          await pair.promote(1)
+          proxy.redirect({ port: pair.ports[1] })
+        },
+      }
+      const { version } = await storage.putContent(info, 'x', { transaction })
+      assert.equal(version, 1)
+      assert.equal((await storage.getContent(info)).bytes.toString(), 'x')
+    })
+  }
+})
