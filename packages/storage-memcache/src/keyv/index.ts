@@ -1,5 +1,5 @@
 /**
- * A store for Keyv 5, and for what is built on it.
+ * A store for Keyv 5 and 6, and for what is built on them.
  *
  * @packageDocumentation
  */

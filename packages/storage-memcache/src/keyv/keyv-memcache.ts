@@ -5,8 +5,8 @@ import { CACHE_CHOICE_NAMES, type CacheChoice, chooseCache } from '../cache-choi
 import { checkNamespace } from '../proxy/cache-key.js'
 import { inWaves } from '../proxy/promises.js'
 import { FencedEntries, type QueryLook } from '../query/fenced-entries.js'
-import { QueryKeys } from '../query/query-keys.js'
 import { Stamps } from '../query/stamps.js'
+import { Keyv5Contract, Keyv6Contract, type KeyvContract } from './contracts.js'
 import { KeyList } from './key-list.js'
 
 export interface KeyvMemcacheOptions extends CacheChoice {
@@ -29,48 +29,66 @@ const OPTION_NAMES: NamesOf<KeyvMemcacheOptions> = Object.freeze({
 export interface KeyvEntry {
   readonly key: string
   readonly value: unknown
-  /** In milliseconds. */
+  /** From Keyv 5: the time to live in milliseconds. */
   readonly ttl?: number | undefined
+  /** From Keyv 6: when the value expires, in milliseconds since 1970. */
+  readonly expires?: number | undefined
 }
 
+/** memcached counts whole seconds. The exact end is part of the entry, which may stay this much longer. */
+const ROUNDING_MS = 1_000
+
 /**
- * A storage adapter for Keyv 5, and with it for cacheable and cache-manager: `new Keyv({ store: new KeyvMemcache({
- * servers }) })`. Batches go out together, `clear()` voids one namespace by one store and never flushes a server,
- * keys may have any length and times to live may pass 30 days.
+ * A storage adapter for Keyv 5 and 6, and with it for cacheable and cache-manager: `new Keyv({ store: new
+ * KeyvMemcache({ servers }) })`. Batches leave together. `clear()` voids one namespace by one store and never flushes a
+ * server. Keys may have any length, and times to live may exceed 30 days.
+ *
+ * Called directly, it follows the contract of Keyv 6: keys without the namespace, and `expires` in place of `ttl`. A
+ * Keyv 5 that takes it as its store switches it to the contract of Keyv 5.
  */
 export class KeyvMemcache extends EventEmitter {
-  /** For Keyv, which puts its own in here, and up to version 5 iterates only over dialects that it has heard of. */
-  readonly opts: Record<string, unknown>
-  /** Set by Keyv, whose keys begin with it and a colon. */
+  /** Tells Keyv 6 that `set` takes `expires`. */
+  readonly capabilities: { readonly expires: true } = Object.freeze({ expires: true })
+  /** Set by Keyv. */
   namespace: string | undefined
   readonly #owned: readonly Cache[]
-  readonly #keys: QueryKeys
   readonly #stamps: Stamps
   readonly #entries: FencedEntries
   readonly #list: KeyList | undefined
   readonly #prefix: string
+  readonly #opts: Record<string, unknown>
+  #contract: KeyvContract
 
   /** Connects to nothing yet. Throws `TypeError` or `RangeError` for options that make no sense. */
   constructor(options: KeyvMemcacheOptions) {
     super()
     checkOptionNames('KeyvMemcache', options, OPTION_NAMES)
     const { keyPrefix = 'keyv:', iterable = true } = options
-    this.opts = { dialect: iterable ? 'redis' : 'memcache', url: '' }
+    this.#opts = { dialect: iterable ? 'redis' : 'memcache', url: '' }
     this.#prefix = checkNamespace(keyPrefix)
+    this.#contract = new Keyv6Contract(keyPrefix)
     const { cache, owned } = chooseCache(options, 'KeyvMemcache')
     this.#owned = owned
-    this.#keys = new QueryKeys(keyPrefix, ':', true)
     this.#stamps = new Stamps(cache, systemEnvironment)
     this.#entries = new FencedEntries(cache, this.#stamps, systemEnvironment, 1)
-    this.#list = iterable ? new KeyList(cache, (keys) => this.getMany(keys)) : undefined
+    this.#list = iterable ? new KeyList(cache, (keys) => this.#values(keys)) : undefined
+  }
+
+  /**
+   * Keyv 5 reads these options when it takes the adapter as its store, and iterates only over dialects that it knows;
+   * Keyv 6 never reads them. So a read tells which contract applies.
+   */
+  get opts(): Record<string, unknown> {
+    if (!(this.#contract instanceof Keyv5Contract)) this.#contract = new Keyv5Contract(this.#prefix)
+    return this.#opts
   }
 
   async get(key: string): Promise<string | undefined> {
-    return valueOf(await this.#entries.look(this.#keys.address(key)))
+    return this.#value(this.#fullKey(key))
   }
 
   async getMany(keys: readonly string[]): Promise<(string | undefined)[]> {
-    return inWaves(keys, (key) => this.get(key))
+    return this.#values(keys.map((key) => this.#fullKey(key)))
   }
 
   async has(key: string): Promise<boolean> {
@@ -81,23 +99,33 @@ export class KeyvMemcache extends EventEmitter {
     return inWaves(keys, (key) => this.has(key))
   }
 
-  /** `ttl` in milliseconds. A value must be text, as Keyv makes it. */
-  async set(key: string, value: unknown, ttl?: number): Promise<boolean> {
+  /**
+   * `lifetime` is `expires` for Keyv 6 and `ttl` for Keyv 5, both in milliseconds. A value whose time is over removes
+   * the key. A value must be text, as Keyv makes it.
+   */
+  async set(key: string, value: unknown, lifetime?: number): Promise<boolean> {
     if (typeof value !== 'string') throw new TypeError('A value must be a string: leave serializing to Keyv')
-    const { key: entryKey, stampKeys } = this.#keys.address(key)
-    const ttlMs = ttl === undefined || ttl === 0 ? Infinity : ttl
+    const fullKey = this.#fullKey(key)
+    const { key: entryKey, stampKeys } = this.#contract.address(fullKey)
+    const ttlMs = this.#contract.ttlMs(lifetime)
+    if (Number.isNaN(ttlMs)) throw new RangeError('The time to live must be a number of milliseconds')
+    if (ttlMs <= 0) {
+      await this.#entries.drop(entryKey)
+      return true
+    }
     // Listed first: a key without a value is passed over when iterating, a value without a key would stay unseen.
     const [stamps, listKey] = await Promise.all([this.#stamps.read(stampKeys), this.#listKey()])
-    await this.#list?.add(listKey, key)
-    await this.#entries.put(entryKey, stamps, { bytes: Buffer.from(value), flags: 0 }, { ttlMs, graceMs: 0 })
+    await this.#list?.add(listKey, fullKey)
+    const freshness = { ttlMs, graceMs: Number.isFinite(ttlMs) ? ROUNDING_MS : 0 }
+    await this.#entries.put(entryKey, stamps, { bytes: Buffer.from(value), flags: 0 }, freshness)
     return true
   }
 
   /** Rejects with the first failure, once all are done. */
   async setMany(entries: readonly KeyvEntry[]): Promise<boolean[]> {
     let failed: { readonly reason: unknown } | undefined
-    const set = ({ key, value, ttl }: KeyvEntry) =>
-      this.set(key, value, ttl).catch((reason: unknown) => {
+    const set = ({ key, value, expires, ttl }: KeyvEntry) =>
+      this.set(key, value, expires ?? ttl).catch((reason: unknown) => {
         failed ??= { reason }
         return false
       })
@@ -109,31 +137,28 @@ export class KeyvMemcache extends EventEmitter {
   /** Whether there was a value. */
   async delete(key: string): Promise<boolean> {
     const existed = await this.has(key)
-    await this.#entries.drop(this.#keys.address(key).key)
+    await this.#entries.drop(this.#contract.address(this.#fullKey(key)).key)
     return existed
   }
 
-  /** Whether all were there. */
-  async deleteMany(keys: readonly string[]): Promise<boolean> {
-    return (await inWaves(keys, (key) => this.delete(key))).every(Boolean)
+  /** Whether there were values: one answer a key for Keyv 6, one for all of them for Keyv 5. */
+  async deleteMany(keys: readonly string[]): Promise<boolean | boolean[]> {
+    const existed = await inWaves(keys, (key) => this.delete(key))
+    return this.#contract instanceof Keyv5Contract ? existed.every(Boolean) : existed
   }
 
   /** Voids the keys of `namespace`, or all of this adapter where there is none; nothing else on the servers. */
   async clear(): Promise<void> {
-    const { namespace } = this
-    const key =
-      namespace === undefined || namespace === ''
-        ? this.#keys.clearKey()
-        : this.#keys.target({ prefix: `${namespace}:` }).key
-    await this.#stamps.renew(key)
+    await this.#stamps.renew(this.#contract.clearKey(this.namespace))
   }
 
   /** Keys and values, as far as the list of keys has not been evicted. Throws `TypeError` with `iterable: false`. */
   async *iterator(namespace = this.namespace): AsyncGenerator<[string, string], void> {
     const list = this.#list
     if (list === undefined) throw new TypeError('Without iterable: true, keys are not listed')
-    const begins = namespace === undefined || namespace === '' ? '' : `${namespace}:`
-    yield* list.entries(await this.#listKey(), begins)
+    const contract = this.#contract
+    const found = list.entries(await this.#listKey(), contract.beginning(namespace))
+    for await (const [key, value] of found) yield [contract.listedKey(key, namespace), value]
   }
 
   /** Closes the connections that were opened here. Idempotent. */
@@ -141,9 +166,21 @@ export class KeyvMemcache extends EventEmitter {
     await Promise.all(this.#owned.map((cache) => cache.close()))
   }
 
+  #fullKey(key: string): string {
+    return this.#contract.fullKey(key, this.namespace)
+  }
+
+  async #value(fullKey: string): Promise<string | undefined> {
+    return valueOf(await this.#entries.look(this.#contract.address(fullKey)))
+  }
+
+  #values(fullKeys: readonly string[]): Promise<(string | undefined)[]> {
+    return inWaves(fullKeys, (fullKey) => this.#value(fullKey))
+  }
+
   /** A list of its own for each time that everything was cleared. */
   async #listKey(): Promise<string> {
-    const [stamp = ''] = await this.#stamps.read([this.#keys.clearKey()])
+    const [stamp = ''] = await this.#stamps.read([this.#contract.clearKey(undefined)])
     return `${this.#prefix}#keys:${stamp}`
   }
 }
