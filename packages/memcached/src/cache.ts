@@ -51,6 +51,9 @@ export interface CacheItem {
   readonly cas: CasToken
 }
 
+/** An item without its bytes. */
+export type ItemState = Omit<CacheItem, 'value'>
+
 /** An item, and what its cache knows of it. */
 export interface PeekedItem extends CacheItem {
   /** What is left of its time to live, in milliseconds; a server counts whole seconds. Undefined: it stays. */
@@ -98,10 +101,10 @@ export interface Cache extends AsyncDisposable {
   /** Never rejects because of a server: see `CacheBatch.failed`. */
   getMulti(keys: readonly string[], options?: ReadOptions): Promise<CacheBatch>
   /**
-   * The flags of an item, without its bytes; `undefined`: a miss. A cache that cannot tell them by themselves may leave
-   * this out, and is asked by `get`.
+   * The flags and the token of an item; `undefined`: a miss. A cache that cannot answer without reading the bytes may
+   * omit this method; callers then use `get`.
    */
-  flagsOf?(key: string, options?: CallOptions): Promise<number | undefined>
+  stateOf?(key: string, options?: CallOptions): Promise<ItemState | undefined>
   set(key: string, value: Uint8Array, options?: ItemOptions & CallOptions): Promise<CasToken>
   /** Answers with the keys that were not stored, each with its reason. */
   setMulti(entries: readonly CacheEntry[], options?: CallOptions): Promise<ReadonlyMap<string, Error>>

@@ -14,6 +14,7 @@ export type {
   CasResult,
   CasToken,
   ItemOptions,
+  ItemState,
   PeekedItem,
   ReadOptions,
 } from './cache.js'

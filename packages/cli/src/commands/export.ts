@@ -85,7 +85,7 @@ function reasonToSkip(name: string, suffix: string): string | undefined {
 
 /** Resolves to the bytes written. What was removed meanwhile is no failure. */
 async function exportOne(
-  { signal }: Context,
+  { signal }: Pick<Context, 'signal'>,
   storage: Storage,
   info: ResourceInfo,
   path: string,
@@ -93,6 +93,9 @@ async function exportOne(
 ): Promise<number> {
   const metadata = await ifThere(storage.getMetaData(info, { signal }))
   const content = await ifThere(storage.openContent(info, { signal }))
+  if (metadata === undefined && content === undefined && (await storage.exists(info, { signal })))
+    // The two reads are of two moments, between which one part came and the other went.
+    return exportOne({ signal }, storage, info, path, suffix)
   if (metadata !== undefined) await writeBelow(path + suffix, [metadata.bytes], signal)
   if (content !== undefined) await writeBelow(path, content.stream, signal)
   return (metadata?.size ?? 0) + (content?.size ?? 0)

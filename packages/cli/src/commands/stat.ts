@@ -18,10 +18,7 @@ async function stat(context: Context, collection: string, name: string): Promise
   const { output, signal } = context
   const storage = await context.reading()
   const info = storage.info(collection, name)
-  const parts = {
-    content: await ifThere(() => contentOf(storage, info, signal)),
-    metadata: await ifThere(async () => told(await storage.getMetaData(info, { signal }))),
-  }
+  const parts = await partsOf(storage, info, signal)
   if (parts.content === undefined && parts.metadata === undefined) {
     await output.result({ name }, `There is no ${nameText(name)} in ${nameText(collection)}`)
     return ExitCode.notFound
@@ -29,6 +26,18 @@ async function stat(context: Context, collection: string, name: string): Promise
   const lines = Object.entries(parts).map(([part, found]) => `${part.padEnd(8)}  ${lineOf(found)}`)
   await output.result({ name, ...parts }, lines.join('\n'))
   return ExitCode.done
+}
+
+async function partsOf(storage: Storage, info: ResourceInfo, signal: AbortSignal) {
+  for (;;) {
+    const parts = {
+      content: await ifThere(() => contentOf(storage, info, signal)),
+      metadata: await ifThere(async () => told(await storage.getMetaData(info, { signal }))),
+    }
+    const isFound = parts.content !== undefined || parts.metadata !== undefined
+    // The two reads are of two moments, between which one part may come and the other go.
+    if (isFound || !(await storage.exists(info, { signal }))) return parts
+  }
 }
 
 /** Nothing of the stream is read but its beginning. */

@@ -7,6 +7,7 @@ import type {
   CasResult,
   CasToken,
   ItemOptions,
+  ItemState,
   PeekedItem,
   ReadOptions,
 } from '../cache.js'
@@ -62,9 +63,9 @@ export class RemoteCache extends ServerCommands implements CommandCache {
     )
   }
 
-  flagsOf(key: string, options?: CallOptions): Promise<number | undefined> {
+  stateOf(key: string, options?: CallOptions): Promise<ItemState | undefined> {
     return this.serverSet.on('get', key, options?.routeBy, (server, wireKey) =>
-      server.flagsOf(wireKey, options?.signal),
+      server.stateOf(wireKey, options?.signal),
     )
   }
 

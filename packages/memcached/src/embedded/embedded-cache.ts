@@ -7,6 +7,7 @@ import type {
   CasResult,
   CasToken,
   ItemOptions,
+  ItemState,
   PeekedItem,
 } from '../cache.js'
 import type { ArithmeticOptions, CommandCache, ServerAnswers } from '../command-cache.js'
@@ -86,8 +87,9 @@ export class EmbeddedCache implements CommandCache {
     return item && as(item)
   }
 
-  async flagsOf(key: string, options?: CallOptions): Promise<number | undefined> {
-    return (await this.get(key, options))?.flags
+  async stateOf(key: string, options?: CallOptions): Promise<ItemState | undefined> {
+    const item = await this.get(key, options)
+    return item && { flags: item.flags, cas: item.cas }
   }
 
   async getMulti(keys: readonly string[], options?: CallOptions): Promise<CacheBatch> {

@@ -1,5 +1,5 @@
 import { StorageError } from '@larder/storage-core/base'
-import type { CacheBatch, CacheItem, CasResult, CasToken, PeekedItem } from '../cache.js'
+import type { CacheBatch, CacheItem, CasResult, CasToken, ItemState, PeekedItem } from '../cache.js'
 import { Opcode } from '../protocol/binary/codes.js'
 import { NO_KEY } from '../protocol/binary/encode.js'
 import type { BinaryFrame } from '../protocol/binary/frame.js'
@@ -44,8 +44,8 @@ export class BinaryTransport extends ChannelTransport<BinaryFrame> implements Tr
     return this.#command({ opcode: Opcode.get, key, idempotent: true, read }, signal)
   }
 
-  flagsOf(key: WireKey, signal?: AbortSignal): Promise<number | undefined> {
-    return this.getAs(key, ({ flags }) => flags, signal)
+  stateOf(key: WireKey, signal?: AbortSignal): Promise<ItemState | undefined> {
+    return this.getAs(key, ({ flags, cas }) => ({ flags, cas }), signal)
   }
 
   getMulti(keys: readonly WireKey[], signal?: AbortSignal): Promise<CacheBatch> {

@@ -1,5 +1,5 @@
 import { StorageError } from '@larder/storage-core/base'
-import type { CacheItem, CasResult, CasToken, PeekedItem } from '../cache.js'
+import type { CacheItem, CasResult, CasToken, ItemState, PeekedItem } from '../cache.js'
 import { MetaCode, type MetaReply } from '../protocol/meta/reply.js'
 import { CasId } from './cas-id.js'
 import { misplacedReply, type Exchange } from './exchange.js'
@@ -63,8 +63,8 @@ export function readItem(reply: MetaReply, from: object): CacheItem | undefined 
 }
 
 /** For a read without the value. */
-export function readFlags(reply: MetaReply): number | undefined {
-  if (reply.code === MetaCode.done) return reply.flags
+export function readState(reply: MetaReply, from: object): ItemState | undefined {
+  if (reply.code === MetaCode.done) return { flags: reply.flags, cas: casOf(reply, from) }
   if (reply.code === MetaCode.miss) return undefined
   throw unexpected(reply)
 }

@@ -1,4 +1,4 @@
-import type { CacheBatch, CacheItem, CasResult, CasToken, PeekedItem } from '../cache.js'
+import type { CacheBatch, CacheItem, CasResult, CasToken, ItemState, PeekedItem } from '../cache.js'
 import { casText } from '../protocol/meta/encode.js'
 import { MetaReceiver } from '../protocol/meta/receiver.js'
 import type { MetaReply } from '../protocol/meta/reply.js'
@@ -45,8 +45,11 @@ export class MetaTransport extends ChannelTransport<MetaReply> implements Transp
     return this.issue((resolve, reject) => new MetaGet(key, as, resolve, reject), signal)
   }
 
-  flagsOf(key: WireKey, signal?: AbortSignal): Promise<number | undefined> {
-    return this.#command({ verb: 'mg', key, flags: ' f', idempotent: true, read: replies.readFlags }, signal)
+  stateOf(key: WireKey, signal?: AbortSignal): Promise<ItemState | undefined> {
+    return this.#command(
+      { verb: 'mg', key, flags: ' f c', idempotent: true, read: replies.readState },
+      signal,
+    )
   }
 
   getAndTouch(key: WireKey, exptime: number, signal?: AbortSignal): Promise<CacheItem | undefined> {

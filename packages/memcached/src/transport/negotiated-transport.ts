@@ -1,5 +1,5 @@
 import { StorageError } from '@larder/storage-core/base'
-import type { CacheBatch, CacheItem, CasResult, CasToken, PeekedItem } from '../cache.js'
+import type { CacheBatch, CacheItem, CasResult, CasToken, ItemState, PeekedItem } from '../cache.js'
 import { bytesOfItems, bytesOfKeys } from './batch-results.js'
 import { OVERHEAD_BYTES } from './command.js'
 import type { ChannelOptions } from './options.js'
@@ -40,8 +40,8 @@ export class NegotiatedTransport implements Transport {
     return this.#ask((server, call) => server.getAs(key, as, call), signal)
   }
 
-  flagsOf(key: WireKey, signal?: AbortSignal): Promise<number | undefined> {
-    return this.#ask((server, call) => server.flagsOf(key, call), signal)
+  stateOf(key: WireKey, signal?: AbortSignal): Promise<ItemState | undefined> {
+    return this.#ask((server, call) => server.stateOf(key, call), signal)
   }
 
   getAndTouch(key: WireKey, exptime: number, signal?: AbortSignal): Promise<CacheItem | undefined> {

@@ -1,4 +1,4 @@
-import type { CacheBatch, CacheItem, CasResult, CasToken, PeekedItem } from '../cache.js'
+import type { CacheBatch, CacheItem, CasResult, CasToken, ItemState, PeekedItem } from '../cache.js'
 
 /** A key that was checked: its text, and its length in bytes of UTF-8. */
 export interface WireKey {
@@ -29,8 +29,8 @@ export interface Transport {
   get(key: WireKey, signal?: AbortSignal): Promise<CacheItem | undefined>
   /** `get`, with what `as` makes of the item; where that throws, the promise rejects. */
   getAs<T>(key: WireKey, as: (item: CacheItem) => T, signal?: AbortSignal): Promise<T | undefined>
-  /** Of an item, without its bytes where the protocol can. */
-  flagsOf(key: WireKey, signal?: AbortSignal): Promise<number | undefined>
+  /** Flags and token of an item, without its bytes where the protocol can. */
+  stateOf(key: WireKey, signal?: AbortSignal): Promise<ItemState | undefined>
   /** One round trip for all keys. Rejects where the server did not answer. */
   getMulti(keys: readonly WireKey[], signal?: AbortSignal): Promise<CacheBatch>
   set(item: WireItem, signal?: AbortSignal): Promise<CasToken>

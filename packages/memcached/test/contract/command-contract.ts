@@ -34,16 +34,19 @@ export function commandContract(name: string, fixture: CommandFixture): void {
       await expect(cache.getAs('', text)).rejects.toBeInstanceOf(RangeError)
     })
 
-    test('flags are told without the item', async () => {
+    test('stateOf returns the flags and the token of an item without its bytes', async () => {
       const key = fresh()
-      expect(await cache.flagsOf?.(key)).toBeUndefined()
-      await cache.set(key, Buffer.from('abc'), { flags: 0xffff_fffe })
-      expect(await cache.flagsOf?.(key)).toBe(0xffff_fffe)
+      expect(await cache.stateOf?.(key)).toBeUndefined()
+      const token = await cache.set(key, Buffer.from('abc'), { flags: 0xffff_fffe })
+      const state = await cache.stateOf?.(key)
+      expect(state).toMatchObject({ flags: 0xffff_fffe })
+      expect(state).not.toHaveProperty('value')
+      expect(state?.cas.equals(token)).toBe(true)
       await cache.set(key, Buffer.alloc(0))
-      expect(await cache.flagsOf?.(key)).toBe(0)
+      expect(await cache.stateOf?.(key)).toMatchObject({ flags: 0 })
       const signal = AbortSignal.abort()
-      await expect(cache.flagsOf?.(key, { signal })).rejects.toMatchObject({ code: 'E_ABORTED' })
-      await expect(cache.flagsOf?.('')).rejects.toBeInstanceOf(RangeError)
+      await expect(cache.stateOf?.(key, { signal })).rejects.toMatchObject({ code: 'E_ABORTED' })
+      await expect(cache.stateOf?.('')).rejects.toBeInstanceOf(RangeError)
     })
 
     test('what a caller throws rejects its own read and no other', async () => {

@@ -1,4 +1,4 @@
-import type { Cache, CacheBatch, CacheItem, CasToken, Environment } from '@larder/memcached'
+import type { Cache, CacheBatch, CacheItem, CasToken, Environment, ItemState } from '@larder/memcached'
 import type { StorageCounters } from './counters.js'
 import * as entry from './entry.js'
 import { OwnedMarks } from './owned-marks.js'
@@ -6,7 +6,13 @@ import { type Content, type Look, NONE, PartCodec } from './part-codec.js'
 import { gather } from './promises.js'
 import type { Settings } from './settings.js'
 
+/** Whether a part exists as far as the cache knows; `token`: of the item that says that it is missing. */
+export type Peeked =
+  { readonly presence: 'exists' | 'unknown' } | { readonly presence: 'missing'; readonly token: CasToken }
+
 const DOWN: Look = Object.freeze({ kind: 'down' })
+const EXISTS: Peeked = Object.freeze({ presence: 'exists' })
+const UNKNOWN: Peeked = Object.freeze({ presence: 'unknown' })
 
 /** The item states of the consistency protocol, one key at a time. */
 export class PartCache {
@@ -42,25 +48,25 @@ export class PartCache {
     )
   }
 
-  /** What stands there, without the pieces of a split value. A value that may not be served any more is none. */
-  async kindOf(key: string): Promise<entry.EntryKind | 'foreign' | 'none' | 'down'> {
+  /** Looks up whether a key has a value, without reading it. A value past its `graceMs` counts as unknown. Never rejects. */
+  async peek(key: string): Promise<Peeked> {
     try {
-      const flags = await this.#flagsOf(key)
-      if (flags === undefined) return 'none'
-      if (!entry.isStamped({ flags })) return entry.kindOf({ flags })
+      const state = await this.#stateOf(key)
+      if (state === undefined) return UNKNOWN
+      if (!entry.isStamped(state)) return presenceOf(state)
       const item = await this.#cache.get(key)
-      return item === undefined || this.#codec.ageOf(item) === 'over' ? 'none' : entry.kindOf(item)
+      return item === undefined || this.#codec.ageOf(item) === 'over' ? UNKNOWN : presenceOf(item)
     } catch {
       this.#counters.cacheErrors++
-      return 'down'
+      return UNKNOWN
     }
   }
 
   /** Whether a mark stands there, which a cache that does not answer may hold. Never rejects. */
   async mayBeMarked(key: string): Promise<boolean> {
     try {
-      const flags = await this.#flagsOf(key)
-      return flags !== undefined && entry.kindOf({ flags }) === 'mark'
+      const state = await this.#stateOf(key)
+      return state !== undefined && entry.kindOf(state) === 'mark'
     } catch {
       this.#counters.cacheErrors++
       return true
@@ -156,10 +162,9 @@ export class PartCache {
     }
   }
 
-  /** Without the bytes of the item, where the cache can tell them by themselves. */
-  async #flagsOf(key: string): Promise<number | undefined> {
+  async #stateOf(key: string): Promise<ItemState | undefined> {
     const cache = this.#cache
-    return cache.flagsOf === undefined ? (await cache.get(key))?.flags : cache.flagsOf(key)
+    return cache.stateOf === undefined ? cache.get(key) : cache.stateOf(key)
   }
 
   /** A promise only where it takes further calls. */
@@ -180,6 +185,12 @@ export class PartCache {
     this.#counters.cacheErrors++
     return DOWN
   }
+}
+
+function presenceOf(state: ItemState): Peeked {
+  const kind = entry.kindOf(state)
+  if (kind === 'value' || kind === 'split') return EXISTS
+  return kind === 'absent' ? { presence: 'missing', token: state.cas } : UNKNOWN
 }
 
 /** Beside the part: chunks have a further `/` in their keys. */

@@ -91,12 +91,6 @@ export class PartReader {
     return this.#miss(address, look, startedAt)
   }
 
-  /** What the cache knows of a part, without its bytes and without asking the storage behind. */
-  async peek(key: string): Promise<'exists' | 'missing' | 'unknown'> {
-    const kind = await this.#cache.kindOf(key)
-    return kind === 'value' || kind === 'split' ? 'exists' : kind === 'absent' ? 'missing' : 'unknown'
-  }
-
   /** The part if the cache has it, without asking the storage behind for another. */
   async cached(address: PartAddress): Promise<StoredPart | 'missing' | 'unknown'> {
     const look = await this.#cache.look(address.key)

@@ -28,6 +28,7 @@ import { Listing } from './listing.js'
 import { MemberSet } from './member-set.js'
 import { PartCache } from './part-cache.js'
 import { PartReader } from './part-reader.js'
+import { Presence } from './presence.js'
 import { headKey, isHeadKey, NEWEST, outsideKeys, partKey, partKeyOf } from './proxy-keys.js'
 import { ProxyWriter } from './proxy-writer.js'
 import type { Settings } from './settings.js'
@@ -56,6 +57,7 @@ export class ProxyDriver implements StorageDriver {
   readonly #settings: Settings
   readonly #counters: StorageCounters
   readonly #reader: PartReader
+  readonly #presence: Presence
   readonly #writer: ProxyWriter
   readonly #listing: Listing
   readonly #settler: Settler
@@ -77,6 +79,7 @@ export class ProxyDriver implements StorageDriver {
     const parts = new PartCache(cache, settings, env, counters)
     const readDurable = (infos: readonly ResourceInfo[], part: PartName) => storage.getMany(infos, { part })
     this.#reader = new PartReader(parts, readDurable, settings, env, counters)
+    this.#presence = new Presence(parts)
     const members = new MemberSet(cache)
     this.#listing = new Listing({ storage, cache, settings, env, counters })
     const repair = (key: string, version: number) =>
@@ -150,14 +153,12 @@ export class ProxyDriver implements StorageDriver {
     this.#relay.start()
     const asked = part === undefined ? PART_NAMES : [part]
     const keys = asked.map((name) => partKey(info, name))
-    const known = await untilAborted(Promise.all(keys.map((key) => this.#reader.peek(key))), call.signal)
-    if (known.includes('exists')) return true
-    if (!known.includes('unknown')) return false
+    const known = await untilAborted(this.#presence.lookUp(keys), call.signal)
+    if (known !== 'unknown') return known === 'exists'
     const exists = await this.#storage.exists(info.inner ?? info, { ...call, part })
-    // As behind any read past the cache: what stands there must not say otherwise to the next reader.
-    const unknown = keys.filter((_, i) => known[i] === 'unknown')
+    // As after any read past the cache: no item may contradict this answer to the next reader.
     await untilAborted(
-      Promise.all(unknown.map((key) => this.#reader.help(key, exists ? NEWEST : undefined))),
+      Promise.all(keys.map((key) => this.#reader.help(key, exists ? NEWEST : undefined))),
       call.signal,
     )
     return exists

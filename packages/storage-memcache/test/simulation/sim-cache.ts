@@ -7,6 +7,7 @@ import type {
   CasResult,
   CasToken,
   ItemOptions,
+  ItemState,
 } from '@larder/memcached'
 import { currentRole } from './coverage.js'
 import { type ItemStore, type StoredItem, type StoreRequest } from './item-store.js'
@@ -71,8 +72,8 @@ export class SimCache implements Cache {
     return this.#call('look', [key], (store) => this.#item(store, store.get(key)))
   }
 
-  flagsOf(key: string): Promise<number | undefined> {
-    return this.#call('look', [key], (store) => this.#item(store, store.get(key))?.flags)
+  stateOf(key: string): Promise<ItemState | undefined> {
+    return this.#call('look', [key], (store) => this.#item(store, store.get(key)))
   }
 
   async getMulti(keys: readonly string[]): Promise<CacheBatch> {

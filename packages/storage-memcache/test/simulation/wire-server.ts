@@ -74,7 +74,8 @@ export class WireSession {
       return store.get(key)
     })
     if (item === undefined) return Buffer.from(`EN${CRLF}`)
-    if (!flags.has('v')) return Buffer.from(`HD${opaqueOf(flags)}${CRLF}`)
+    if (!flags.has('v'))
+      return Buffer.from(`HD${flags.has('c') ? ` f${item.flags} c${item.cas}` : ''}${opaqueOf(flags)}${CRLF}`)
     const line = `VA ${item.value.length} f${item.flags} c${item.cas}${opaqueOf(flags)}${CRLF}`
     return Buffer.concat([Buffer.from(line), item.value, Buffer.from(CRLF)])
   }
