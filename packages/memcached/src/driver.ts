@@ -4,5 +4,10 @@
  * @packageDocumentation
  */
 
+import { namesIn } from '@larder/storage-core/base'
+import { REMOTE_OPTIONS } from './client/remote-options.js'
+
 export { COMPRESSION_NAMES } from './client/compression.js'
-export { REMOTE_NAMES } from './client/remote-options.js'
+
+/** The names of the options of a `RemoteCache`, for `checkOptionNames`. */
+export const REMOTE_NAMES = namesIn(REMOTE_OPTIONS)

@@ -1,5 +1,5 @@
 /**
- * What every package of Larder shares and what knows nothing of storages: errors and their codes, checks of option names,
+ * What every package of Larder shares and what knows nothing of storages: errors and their codes, declarations of options,
  * JSON,
  * abort signals, diagnostics channels. A program that uses the memcached client alone loads this and not the contract.
  *
@@ -9,5 +9,7 @@
 export * from './abort.js'
 export * from './errors.js'
 export * from './json-text.js'
-export * from './option-names.js'
+export * from './options/option-kinds.js'
+export * from './options/option-names.js'
+export * from './options/option-table.js'
 export * from './watch.js'

@@ -3,7 +3,7 @@ import type { CallGate, Told } from './call-gate.js'
 import { decodeCursor, encodeCursor } from './cursor.js'
 import type { DriverCall, ListRows, StorageDriver } from './driver.js'
 import { checkCollectionName, normalizeExt } from './names.js'
-import { checkOptionNames, type NamesOf } from './option-names.js'
+import { checkOptionNames, type NamesOf } from './options/option-names.js'
 import type { CallOptions, ListOptions, ListOrder, ListPage, PageOptions } from './storage.js'
 
 const ORDERS = ['name', 'oldest', 'newest'] as const

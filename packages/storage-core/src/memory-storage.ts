@@ -7,7 +7,7 @@ import { KeyedMutex } from './keyed-mutex.js'
 import { MemoryJournal } from './memory-journal.js'
 import { pageOfRows } from './memory-listing.js'
 import { compareNames } from './names.js'
-import { checkOptionNames, type NamesOf } from './option-names.js'
+import { checkOptionNames, type NamesOf } from './options/option-names.js'
 import { assertConditions } from './preconditions.js'
 import {
   etagOf,

@@ -3,7 +3,7 @@ import { checkArray } from './call-arguments.js'
 import { type CallGate, toldOf, toldOfMany } from './call-gate.js'
 import type { DriverCall, PartChange, StorageDriver, WriteRequest } from './driver.js'
 import { StorageError } from './errors.js'
-import { checkOptionNames, type NamesOf } from './option-names.js'
+import { checkOptionNames, type NamesOf } from './options/option-names.js'
 import { conditionsOf } from './preconditions.js'
 import { PART_NAMES, type PartName, type ResourceInfo } from './resource.js'
 import type {

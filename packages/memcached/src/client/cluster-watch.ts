@@ -1,24 +1,24 @@
-import { checkOptionNames, type NamesOf } from '@larder/storage-core/base'
+import {
+  durationOption,
+  optionTable,
+  resolveOptions,
+  type OptionsOf,
+  type ResolvedOptions,
+} from '@larder/storage-core/base'
 import { channel } from 'node:diagnostics_channel'
 import type { ConnectionOptions } from 'node:tls'
 import { addressText, parseServers, type ServerAddress } from '../server-address.js'
 import { askCluster, type ClusterConfig } from '../transport/cluster-config.js'
 
 /** How often and how long a cluster's endpoint is asked. */
-export interface DiscoveryOptions {
+const DISCOVERY_OPTIONS = optionTable({
   /** How long after an answer the endpoint is asked again, in milliseconds. Default: 60,000. */
-  readonly intervalMs?: number
+  intervalMs: durationOption(60_000),
   /** Within which the endpoint must answer, in milliseconds. Default: 2,000. */
-  readonly answerTimeoutMs?: number
-}
-
-const OPTION_NAMES: NamesOf<DiscoveryOptions> = Object.freeze({ intervalMs: true, answerTimeoutMs: true })
-
-/** What `RemoteCache.discover` does unless told otherwise. */
-export const DEFAULT_DISCOVERY_OPTIONS: Required<DiscoveryOptions> = Object.freeze({
-  intervalMs: 60_000,
-  answerTimeoutMs: 2000,
+  answerTimeoutMs: durationOption(2000),
 })
+
+export type DiscoveryOptions = OptionsOf<typeof DISCOVERY_OPTIONS>
 
 /** What is published each time that the endpoint was asked, where somebody listens. */
 export interface DiscoveryEvent {
@@ -35,7 +35,7 @@ const events = channel(DISCOVERY_CHANNEL)
 /** Asks a cluster's endpoint again and again, and tells of every configuration that is newer than the last. */
 export class ClusterWatch {
   readonly #endpoint: ServerAddress
-  readonly #options: Required<DiscoveryOptions>
+  readonly #options: ResolvedOptions<typeof DISCOVERY_OPTIONS>
   readonly #tls: ConnectionOptions | undefined
   #version = -1
   #timer: NodeJS.Timeout | undefined
@@ -43,17 +43,9 @@ export class ClusterWatch {
 
   /** No I/O. Bad arguments are a `RangeError` or `TypeError`. */
   constructor(endpoint: string, options: DiscoveryOptions, tls: ConnectionOptions | undefined) {
-    checkOptionNames('discover', options, OPTION_NAMES)
-    const [address, ...more] = parseServers([endpoint])
-    if (address === undefined || more.length > 0) throw new RangeError('One endpoint is needed')
-    this.#endpoint = address
-    this.#options = { ...DEFAULT_DISCOVERY_OPTIONS, ...options }
-    for (const name of ['intervalMs', 'answerTimeoutMs'] as const) {
-      const value = this.#options[name]
-      // Timers hold 31 bits; more would fire at once.
-      if (!(value > 0) || value > 0x7fff_ffff)
-        throw new RangeError(`${name} must be more than 0, not ${String(value)}`)
-    }
+    const [address] = parseServers([endpoint])
+    this.#endpoint = address as ServerAddress
+    this.#options = resolveOptions('discover', DISCOVERY_OPTIONS, options)
     this.#tls = tls
   }
 

@@ -23,9 +23,10 @@ import {
 import type { DatagramReader } from '../transport/datagram-reader.js'
 import type { Transport, WireItem, WireKey } from '../transport/transport.js'
 import { ClusterWatch, type DiscoveryOptions } from './cluster-watch.js'
-import { resolveRemoteOptions, type RemoteCacheOptions, type Servers } from './remote-options.js'
+import { resolveRemoteOptions, type RemoteCacheOptions } from './remote-options.js'
 import { ServerCommands } from './server-commands.js'
 import { wireKeyOf } from './server-set.js'
+import type { Servers } from './servers.js'
 
 type StoreOptions = ItemOptions & CallOptions
 

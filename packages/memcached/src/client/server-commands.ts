@@ -1,14 +1,9 @@
 import { StorageError } from '@larder/storage-core/base'
 import type { CallOptions } from '../cache.js'
 import type { ServerAnswers } from '../command-cache.js'
-import {
-  createServers,
-  resolveRemoteOptions,
-  routerOf,
-  type RemoteCacheOptions,
-  type Servers,
-} from './remote-options.js'
+import { createServers, resolveRemoteOptions, routerOf, type RemoteCacheOptions } from './remote-options.js'
 import { ServerSet } from './server-set.js'
+import { isMemjsClient, type Servers } from './servers.js'
 
 const MAX_FLUSH_DELAY_MS = 30 * 86_400_000
 
@@ -41,7 +36,7 @@ export abstract class ServerCommands implements AsyncDisposable {
    */
   setServers(servers: string | readonly string[]): void {
     this.checkOpen()
-    if (typeof this.#list === 'object' && 'getServer' in this.#list) {
+    if (isMemjsClient(this.#list)) {
       throw new StorageError('E_UNSUPPORTED', 'The servers of a memjs client stay what they are')
     }
     const resolved = resolveRemoteOptions(servers, this.options)

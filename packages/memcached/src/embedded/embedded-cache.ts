@@ -1,4 +1,11 @@
-import { checkOptionNames, type NamesOf, StorageError } from '@larder/storage-core/base'
+import {
+  functionOption,
+  numberOption,
+  optionTable,
+  resolveOptions,
+  StorageError,
+  type OptionsOf,
+} from '@larder/storage-core/base'
 import type {
   CacheBatch,
   CacheEntry,
@@ -23,27 +30,19 @@ import {
 import { EmbeddedItems, entrySize, numberIn } from './embedded-items.js'
 
 /** How large an `EmbeddedCache` may become. */
-export interface EmbeddedCacheOptions {
-  /** All items together, with their keys and an estimate of what holds them. Default: 64 MiB. */
-  readonly maxBytes?: number
-  /** The largest value. Default: what memcached takes, so that both behave alike. */
-  readonly maxItemBytes?: number
+const EMBEDDED_OPTIONS = optionTable({
+  /** All items together, with their keys and an estimate of what holds them, in bytes. Default: 64 MiB. */
+  maxBytes: numberOption({ min: 1024, max: Number.MAX_SAFE_INTEGER, isInteger: true }, 64 * 1024 * 1024),
+  /** The largest value, in bytes. Default: what memcached takes, so that both behave alike. */
+  maxItemBytes: numberOption(
+    { min: 1, max: Number.MAX_SAFE_INTEGER, isInteger: true },
+    maxItemBytesFor(DEFAULT_SERVER_ITEM_LIMIT_BYTES),
+  ),
   /** A clock in milliseconds, for times to live. Default: one that never steps back. */
-  readonly now?: () => number
-}
-
-/** What an `EmbeddedCache` does unless told otherwise. */
-export const DEFAULT_EMBEDDED_CACHE_OPTIONS: Required<EmbeddedCacheOptions> = Object.freeze({
-  maxBytes: 64 * 1024 * 1024,
-  maxItemBytes: maxItemBytesFor(DEFAULT_SERVER_ITEM_LIMIT_BYTES),
-  now: () => performance.now(),
+  now: functionOption<() => number>(() => performance.now()),
 })
 
-const OPTION_NAMES: NamesOf<EmbeddedCacheOptions> = Object.freeze({
-  maxBytes: true,
-  maxItemBytes: true,
-  now: true,
-})
+export type EmbeddedCacheOptions = OptionsOf<typeof EMBEDDED_OPTIONS>
 
 /** What a cache and its clones have in common. */
 interface Shared {
@@ -66,11 +65,7 @@ export class EmbeddedCache implements CommandCache {
 
   /** Throws `TypeError` or `RangeError` for options that make no sense. */
   constructor(options: EmbeddedCacheOptions = {}) {
-    checkOptionNames('EmbeddedCache', options, OPTION_NAMES)
-    const { maxBytes, maxItemBytes, now } = { ...DEFAULT_EMBEDDED_CACHE_OPTIONS, ...options }
-    if (!(maxBytes >= 1024)) throw new RangeError(`maxBytes must be at least 1024, not ${String(maxBytes)}`)
-    if (!(maxItemBytes >= 1))
-      throw new RangeError(`maxItemBytes must be at least 1, not ${String(maxItemBytes)}`)
+    const { maxBytes, maxItemBytes, now } = resolveOptions('EmbeddedCache', EMBEDDED_OPTIONS, options)
     // An item that is larger than the whole cache would be dropped without a word.
     this.maxItemBytes = Math.min(maxItemBytes, maxBytes - entrySize('x'.repeat(250), 0))
     this.#options = options

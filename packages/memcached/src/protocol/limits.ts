@@ -3,6 +3,9 @@ import { MAX_KEY_BYTES } from './key.js'
 /** memcached's limit for an item with everything that belongs to it, unless started with `-I`. */
 export const DEFAULT_SERVER_ITEM_LIMIT_BYTES = 1024 * 1024
 
+/** The largest `-I` that memcached takes (items of 1 GiB). */
+export const MAX_SERVER_ITEM_LIMIT_BYTES = 1024 * 1024 * 1024
+
 /**
  * The item's header, its CAS, client flags, the NUL behind the key and the line break behind the value, as
  * measured on 1.6.18 over a raw socket: with 1 MiB, a value of 1,048,263 bytes fits under a key of 250.

@@ -1,3 +1,4 @@
+import { choiceOption, type Option } from '@larder/storage-core/base'
 import { adler32 } from './adler32.js'
 import { crc32 } from './crc32.js'
 import { fnv1ax32, fnv1ax64, fnv1x32, fnv1x64 } from './fnv.js'
@@ -5,15 +6,16 @@ import { lookup3 } from './jenkins.js'
 import { md5Word } from './md5.js'
 import { murmur2 } from './murmur.js'
 import { oneAtATime } from './one-at-a-time.js'
+import { explained, PYLIBMC_HASHES } from './pylibmc-names.js'
 
 /**
- * The hashes that other clients know. By pylibmc's names for those of libmemcached: `'one-at-a-time'` (pylibmc's
- * `default`), `'md5'`, `'crc'`, `'fnv1_32'`, `'fnv1a_32'`, `'fnv1_64'`, `'fnv1a_64'`, `'jenkins'`, `'murmur'`.
+ * The hashes that other clients know. By pylibmc's names for those of libmemcached: `'default'`, which is
+ * `'one-at-a-time'`, `'md5'`, `'crc'`, `'fnv1_32'`, `'fnv1a_32'`, `'fnv1_64'`, `'fnv1a_64'`, `'jenkins'`, `'murmur'`.
  * python-memcached's `serverHashFunction`: `'cmemcache'` (its default), `'crc32'`, `'adler32'`.
  * `crc` and `cmemcache` have 15 bits, too few for a circle. FNV makes points that lie together: with `'ketama'` and
  * fnv1_64, one of three servers had 97 % of the keys, here as in libmemcached.
  */
-export type KeyHashName = keyof typeof hashFunctions
+export type KeyHashName = keyof typeof hashFunctions | keyof typeof PYLIBMC_HASHES
 
 /**
  * A hash of the user's own: an unsigned integer of 32 bits for the bytes of a key, the same in every process that
@@ -40,12 +42,22 @@ const hashFunctions = Object.freeze({
   adler32,
 })
 
-/** A hash that there is not is a `RangeError`, anything but a name or function a `TypeError`. */
+/** The name of a hash, or a function. */
+export function hashOption(): Option<KeyHashName | KeyHash> {
+  return explained({
+    fallback: undefined,
+    check: (value, name) => (typeof value === 'function' ? (value as KeyHash) : HASH_NAME.check(value, name)),
+  })
+}
+
+const HASH_NAME = choiceOption(
+  [...Object.keys(hashFunctions), ...Object.keys(PYLIBMC_HASHES)] as KeyHashName[],
+  'md5',
+)
+
 export function hashFunction(hash: KeyHashName | KeyHash): HashFunction {
   if (typeof hash === 'function') return checked(hash)
-  if (typeof hash !== 'string') throw new TypeError('A hash must be a name or a function')
-  if (!Object.hasOwn(hashFunctions, hash)) throw new RangeError(`There is no hash ${JSON.stringify(hash)}`)
-  return hashFunctions[hash]
+  return hashFunctions[hash === 'default' ? PYLIBMC_HASHES.default : hash]
 }
 
 function checked(hash: KeyHash): HashFunction {

@@ -1,32 +1,23 @@
-import type { NamesOf } from '@larder/storage-core/base'
+import { optionTable, resolveOptions, type OptionsOf } from '@larder/storage-core/base'
 import type { ServerAddress } from '../server-address.js'
-import { hashFunction, type KeyHash, type KeyHashName } from './hashes.js'
+import { hashFunction, hashOption } from './hashes.js'
 import { KeyScratch } from './key-scratch.js'
-import { createPlacement, type Distribution } from './placement.js'
+import { createPlacement, distributionOption } from './placement.js'
 
-/** Every process that shares the servers must say the same. */
-export interface RoutingOptions {
-  /** Default: `'ketama_weighted'`. */
-  readonly distribution?: Distribution
-  /** Of the keys. Default: `'md5'`. */
-  readonly hash?: KeyHashName | KeyHash
+/** Which key lives on which server. Every process that shares the servers must say the same. */
+export const ROUTING_OPTIONS = optionTable({
+  /** How hashes become servers. Default: `'ketama_weighted'`. */
+  distribution: distributionOption('ketama_weighted'),
+  /** The hash of the keys. Default: `'md5'`. */
+  hash: hashOption(),
   /**
-   * Of the points on a circle without weights; default: as `hash`. `'one-at-a-time'` for a pylibmc client that was
+   * The hash of the points on a circle without weights; default: as `hash`. `'one-at-a-time'` for a pylibmc client that was
    * given its hash after its distribution, which leaves the points as they were.
    */
-  readonly pointHash?: KeyHashName | KeyHash
-}
-
-export const ROUTING_NAMES: NamesOf<RoutingOptions> = Object.freeze({
-  distribution: true,
-  hash: true,
-  pointHash: true,
+  pointHash: hashOption(),
 })
 
-const DEFAULT_ROUTING_OPTIONS = Object.freeze({
-  distribution: 'ketama_weighted',
-  hash: 'md5',
-} satisfies RoutingOptions)
+export type RoutingOptions = OptionsOf<typeof ROUTING_OPTIONS>
 
 /** The index of the server that a key lives on: for the same options and servers the same in every process. */
 export interface Router {
@@ -44,9 +35,9 @@ export interface Router {
  * or `TypeError`.
  */
 export function createRouter(addresses: readonly ServerAddress[], options: RoutingOptions = {}): Router {
-  const { distribution, hash } = { ...DEFAULT_ROUTING_OPTIONS, ...options }
+  const { distribution, hash = 'md5', pointHash = hash } = resolveOptions('routing', ROUTING_OPTIONS, options)
   const hashKey = hashFunction(hash)
-  const place = createPlacement(addresses, distribution, hashFunction(options.pointHash ?? hash))
+  const place = createPlacement(addresses, distribution, hashFunction(pointHash))
   const isOne = addresses.length === 1
   const scratch = new KeyScratch()
   return {

@@ -1,64 +1,41 @@
-import type { NamesOf } from '@larder/storage-core/base'
-
-/** How one server is spoken to. All durations in milliseconds. */
-export interface ChannelOptions {
-  /** Within which every command is settled, counted from the call. */
-  readonly timeoutMs: number
-  /** Within which a connection must be open and authenticated. */
-  readonly connectTimeoutMs: number
-  /** How long a server that does not answer is left alone; then one command probes it. */
-  readonly deadTimeoutMs: number
-  /** Keys are shared among them: a key always goes by the same one. Default: 1. */
-  readonly connectionsPerServer: number
-  /** Commands that may wait for one server; a batch counts as one. Further ones reject with `E_OVERLOADED`. */
-  readonly maxQueuedCommands: number
-  /** Bytes of keys and values that may wait for one server. A command larger than this waits alone. */
-  readonly maxQueuedBytes: number
-  /** A clock that never steps back, in milliseconds. */
-  readonly now: () => number
-}
-
-export const CHANNEL_NAMES: NamesOf<ChannelOptions> = Object.freeze({
-  timeoutMs: true,
-  connectTimeoutMs: true,
-  deadTimeoutMs: true,
-  connectionsPerServer: true,
-  maxQueuedCommands: true,
-  maxQueuedBytes: true,
-  now: true,
-})
+import {
+  durationOption,
+  functionOption,
+  MAX_TIMER_MS,
+  numberOption,
+  optionTable,
+  resolveOptions,
+  type OptionsOf,
+  type ResolvedOptions,
+} from '@larder/storage-core/base'
 
 /** More would only wait for one another: a server has a handful of threads. */
 const MAX_CONNECTIONS_PER_SERVER = 100
 
-export const DEFAULT_CHANNEL_OPTIONS: ChannelOptions = Object.freeze({
-  timeoutMs: 500,
-  connectTimeoutMs: 1000,
-  deadTimeoutMs: 2000,
-  connectionsPerServer: 1,
-  maxQueuedCommands: 10_000,
-  maxQueuedBytes: 64 * 1024 * 1024,
-  now: () => performance.now(),
+/** How one server is spoken to. All durations in milliseconds. */
+export const CHANNEL_OPTIONS = optionTable({
+  /** Within which every command is settled, counted from the call. Default: 500. */
+  timeoutMs: durationOption(500),
+  /** Within which a connection must be open and authenticated. Default: 1,000. */
+  connectTimeoutMs: durationOption(1000),
+  /** How long a server that does not answer is left alone; then one command probes it. Default: 2,000. */
+  deadTimeoutMs: durationOption(2000),
+  /** Keys are shared among them: a key always goes by the same one. Default: 1. */
+  connectionsPerServer: numberOption({ min: 1, max: MAX_CONNECTIONS_PER_SERVER, isInteger: true }, 1),
+  /**
+   * Commands that may wait for one server; a batch counts as one. Further ones reject with `E_OVERLOADED`. Default:
+   * 10,000.
+   */
+  maxQueuedCommands: numberOption({ min: 1, max: MAX_TIMER_MS, isInteger: true }, 10_000),
+  /** Bytes of keys and values that may wait for one server. A larger command waits alone. Default: 64 MiB. */
+  maxQueuedBytes: numberOption({ min: 1, max: MAX_TIMER_MS, isInteger: true }, 64 * 1024 * 1024),
+  /** A clock that never steps back, in milliseconds, for tests. Default: `performance.now`. */
+  now: functionOption<() => number>(() => performance.now()),
 })
 
-/** Fills in the defaults and refuses what cannot be honoured with a `RangeError`. */
-export function resolveChannelOptions(options: Partial<ChannelOptions>): ChannelOptions {
-  const resolved = {
-    timeoutMs: options.timeoutMs ?? DEFAULT_CHANNEL_OPTIONS.timeoutMs,
-    connectTimeoutMs: options.connectTimeoutMs ?? DEFAULT_CHANNEL_OPTIONS.connectTimeoutMs,
-    deadTimeoutMs: options.deadTimeoutMs ?? DEFAULT_CHANNEL_OPTIONS.deadTimeoutMs,
-    connectionsPerServer: options.connectionsPerServer ?? DEFAULT_CHANNEL_OPTIONS.connectionsPerServer,
-    maxQueuedCommands: options.maxQueuedCommands ?? DEFAULT_CHANNEL_OPTIONS.maxQueuedCommands,
-    maxQueuedBytes: options.maxQueuedBytes ?? DEFAULT_CHANNEL_OPTIONS.maxQueuedBytes,
-  }
-  for (const [name, value] of Object.entries(resolved)) {
-    // Timers hold 31 bits; more would fire at once.
-    if (!(value > 0) || value > 0x7fff_ffff)
-      throw new RangeError(`${name} must be more than 0, not ${String(value)}`)
-  }
-  const { connectionsPerServer } = resolved
-  if (!Number.isInteger(connectionsPerServer) || connectionsPerServer > MAX_CONNECTIONS_PER_SERVER) {
-    throw new RangeError(`connectionsPerServer must be an integer of 1 to ${MAX_CONNECTIONS_PER_SERVER}`)
-  }
-  return { ...resolved, now: options.now ?? DEFAULT_CHANNEL_OPTIONS.now }
+export type ChannelOptions = ResolvedOptions<typeof CHANNEL_OPTIONS>
+
+/** All of them. What cannot be honoured is a `TypeError` or `RangeError`. */
+export function resolveChannelOptions(options: OptionsOf<typeof CHANNEL_OPTIONS> = {}): ChannelOptions {
+  return resolveOptions('A connection', CHANNEL_OPTIONS, options)
 }

@@ -70,7 +70,7 @@ test('a hash that the caller brings takes the place of that of a key', () => {
 })
 
 test('what there is not is refused when the router is made', () => {
-  for (const hash of ['sha1', 'toString', 'default']) {
+  for (const hash of ['sha1', 'toString', 'hsieh']) {
     expect(() => createRouter(three, { hash: hash as never })).toThrow(RangeError)
     expect(() => createRouter(three, { pointHash: hash as never })).toThrow(RangeError)
   }
@@ -78,4 +78,42 @@ test('what there is not is refused when the router is made', () => {
   for (const distribution of ['random', 'toString']) {
     expect(() => createRouter(three, { distribution: distribution as never })).toThrow(RangeError)
   }
+})
+
+// What `pylibmc.client` 1.6.3 lists as `hashers` and `distributions`.
+const PYLIBMC = {
+  hash: 'crc default fnv1_32 fnv1_64 fnv1a_32 fnv1a_64 hsieh jenkins md5 murmur'.split(' '),
+  distribution: [
+    'consistent',
+    'consistent ketama',
+    'consistent ketama spy',
+    'consistent max',
+    'consistent weighted',
+    'modula',
+    'random',
+    'virtual bucket',
+  ],
+}
+
+test.each(Object.entries(PYLIBMC))(
+  "each of pylibmc's names of a %s is accepted or explained",
+  (option, names) => {
+    const unusable = new Set(['hsieh', 'consistent max', 'random', 'virtual bucket'])
+    for (const name of names) {
+      const create = () => createRouter(three, { [option]: name })
+      if (unusable.has(name)) expect(create).toThrow(/must not be '.+': \w+ .{20}/)
+      else expect(create().serverOf('key')).toBeTypeOf('number')
+    }
+  },
+)
+
+test.each([
+  [{ hash: 'default' }, { hash: 'one-at-a-time' }],
+  [{ distribution: 'consistent' }, { distribution: 'ketama' }],
+  [{ distribution: 'consistent ketama' }, { distribution: 'ketama' }],
+  [{ distribution: 'consistent ketama spy' }, { distribution: 'ketama_spy' }],
+  [{ distribution: 'consistent weighted' }, { distribution: 'ketama_weighted' }],
+] as const)('%o places keys as %o', (theirs, ours) => {
+  const [one, other] = [createRouter(three, theirs), createRouter(three, ours)]
+  for (let i = 0; i < 200; i++) expect(one.serverOf(`key-${i}`)).toBe(other.serverOf(`key-${i}`))
 })

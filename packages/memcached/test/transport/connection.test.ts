@@ -8,7 +8,7 @@ import { readItem } from '../../src/transport/binary-replies.js'
 import { Connection, type Loss } from '../../src/transport/connection.js'
 import type { Exchange } from '../../src/transport/exchange.js'
 import type { LinkEvents } from '../../src/transport/link.js'
-import { DEFAULT_CHANNEL_OPTIONS, type ChannelOptions } from '../../src/transport/options.js'
+import { resolveChannelOptions, type ChannelOptions } from '../../src/transport/options.js'
 
 /** A connection over a link that only remembers. */
 function connect(options: Partial<ChannelOptions> = {}, firstOpaque?: number) {
@@ -32,7 +32,7 @@ function connect(options: Partial<ChannelOptions> = {}, firstOpaque?: number) {
       leftovers.unsent.push(...unsent)
     },
   }
-  const all = { ...DEFAULT_CHANNEL_OPTIONS, ...options }
+  const all = resolveChannelOptions(options)
   let events: LinkEvents | undefined
   const dial = (given: LinkEvents) => {
     events = given

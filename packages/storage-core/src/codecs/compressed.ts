@@ -1,7 +1,7 @@
 import { deflateSync, inflateSync } from 'node:zlib'
 import type { Codec } from '../codec.js'
 import { StorageError } from '../errors.js'
-import { checkOptionNames, type NamesOf } from '../option-names.js'
+import { checkOptionNames, type NamesOf } from '../options/option-names.js'
 
 /** How `compressedCodec` compresses. */
 export interface CompressionOptions {

@@ -1,4 +1,4 @@
-import type { NamesOf } from '../option-names.js'
+import type { NamesOf } from '../options/option-names.js'
 import type { AcquireOptions, LockTimes } from './lock.js'
 
 export type ResolvedTimes = { readonly [name in keyof LockTimes]-?: number }

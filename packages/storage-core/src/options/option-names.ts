@@ -1,3 +1,6 @@
+import { nearestName } from './nearest-name.js'
+import type { OptionTable } from './option-table.js'
+
 /** Names of options; for an option that has options of its own, theirs. */
 export interface OptionNames {
   readonly [name: string]: true | OptionNames
@@ -41,33 +44,14 @@ function isObject(value: unknown): value is object {
 }
 
 function hintFor(name: string, known: readonly string[], path: string): string {
-  const [best] = known
-    .map((candidate) => ({ candidate, distance: distanceOf(name.toLowerCase(), candidate.toLowerCase()) }))
-    .sort((a, b) => a.distance - b.distance)
-  if (best !== undefined && best.distance <= Math.max(2, best.candidate.length / 3))
-    return `did you mean ${JSON.stringify(path + best.candidate)}?`
+  const nearest = nearestName(name, known)
+  if (nearest !== undefined) return `did you mean ${JSON.stringify(path + nearest)}?`
   return known.length === 0 ? 'it has none' : `it has ${known.join(', ')}`
 }
 
-/** How many letters are to be put in, taken out, changed, or swapped with their neighbours to make `b` of `a`. */
-function distanceOf(a: string, b: string): number {
-  let [before, last] = [[] as number[], Array.from({ length: b.length + 1 }, (_, j) => j)]
-  const at = (row: readonly number[], j: number): number => row[j] ?? Infinity
-  for (let i = 1; i <= a.length; i++) {
-    const row = [i]
-    for (let j = 1; j <= b.length; j++) {
-      const change = a[i - 1] === b[j - 1] ? 0 : 1
-      const isSwapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]
-      row.push(
-        Math.min(
-          at(last, j) + 1,
-          at(row, j - 1) + 1,
-          at(last, j - 1) + change,
-          isSwapped ? at(before, j - 2) + 1 : Infinity,
-        ),
-      )
-    }
-    ;[before, last] = [last, row]
-  }
-  return at(last, b.length)
+/** The names in a table of declarations, for `checkOptionNames`. */
+export function namesIn(table: OptionTable): OptionNames {
+  return Object.fromEntries(
+    Object.entries(table).map(([name, { within }]) => [name, within === undefined ? true : namesIn(within)]),
+  )
 }

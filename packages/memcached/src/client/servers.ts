@@ -1,0 +1,33 @@
+import { wrongType } from '@larder/storage-core/base'
+import { parseServers, type ServerAddress } from '../server-address.js'
+import type { MemjsClient, MemjsServer } from '../transport/memjs-link.js'
+
+/**
+ * `host:port`, `host:port:weight`, `[v6]:port` or `/path.sock`, as a list or separated by commas. Or a memjs client:
+ * its servers with their credentials and options, and its keys where it looks for them, but connections of our own,
+ * since memjs's outlive their sockets.
+ */
+export type Servers = string | readonly string[] | MemjsClient
+
+const EXPECTED = 'text, a list of texts or a memjs client'
+
+/** The addresses. Bad ones are a `TypeError` or `RangeError`, which shows no credentials. */
+export function addressesOf(servers: Servers): readonly ServerAddress[] {
+  if (typeof servers === 'string' || Array.isArray(servers)) return parseServers(servers as string)
+  if (!isMemjsClient(servers)) throw wrongType('servers', EXPECTED, servers)
+  const addresses = servers.servers.map(addressOf)
+  if (addresses.length === 0) throw new RangeError('`servers` must name at least one server')
+  return addresses
+}
+
+export function isMemjsClient(servers: unknown): servers is MemjsClient {
+  if (typeof servers !== 'object' || servers === null || Array.isArray(servers)) return false
+  const { servers: list, getServer } = servers as Partial<MemjsClient>
+  return Array.isArray(list) && typeof getServer === 'function'
+}
+
+function addressOf({ host, port }: MemjsServer): ServerAddress {
+  return typeof port === 'string' && Number.isNaN(Number(port))
+    ? { path: port, weight: 1 }
+    : { host, port: Number(port), weight: 1 }
+}
