@@ -30,9 +30,19 @@ const ORPHAN: Fault = { code: 'E_CONFLICT', orphan: true, undone: true }
 const TIMED_OUT: Fault = { code: 'E_TIMEOUT' }
 const TOO_LARGE: Fault = { code: 'E_TOO_LARGE' }
 // A primary that has become a standby, a server set read-only, a Galera node without quorum.
-const WRONG_SERVER: Fault = { code: 'E_STORAGE_UNAVAILABLE', demoted: true, lost: true, stale: true, undone: true }
+const WRONG_SERVER: Fault = {
+  code: 'E_STORAGE_UNAVAILABLE',
+  demoted: true,
+  lost: true,
+  stale: true,
+  undone: true,
+}
 export const UNDONE: Fault = { code: 'E_SERVER', undone: true }
 const UNKNOWN: Fault = { code: 'E_SERVER', unknown: true }
+
+// PgBouncer in statement mode, in answer to BEGIN.
+const NO_TRANSACTIONS = /not allowed in statement pooling mode/
+const UNSUPPORTED: Fault = { code: 'E_UNSUPPORTED', undone: true }
 
 // https://www.postgresql.org/docs/current/errcodes-appendix.html
 const POSTGRES: Readonly<Record<string, Fault>> = {
@@ -153,7 +163,8 @@ export function faultOf(error: unknown): Fault {
     if (SOCKET_CODES.has(code)) return LOST
     const sqlite = SQLITE.find(([prefix]) => code.startsWith(prefix))
     if (sqlite !== undefined) return sqlite[1]
-    if (severity !== undefined) return postgresFault(code, severity)
+    if (severity !== undefined)
+      return NO_TRANSACTIONS.test(message) ? UNSUPPORTED : postgresFault(code, severity)
   }
   if (typeof errno === 'number' && errno > 0) return mysqlFault(errno, message)
   if (LOST_MESSAGE.test(message)) return LOST

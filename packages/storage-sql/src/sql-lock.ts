@@ -30,8 +30,8 @@ const OPTION_NAMES: NamesOf<SqlLockOptions> = Object.freeze({
 /**
  * Locks in a database. On PostgreSQL, MySQL and MariaDB they are advisory locks of a connection of their own, and gone
  * with it: at once where a process dies, and after `leaseMs` where it stops or cannot be reached (on PostgreSQL from
- * version 14 on; before that, when its keep-alive finds out). That connection must not go through a pooler that shares
- * it. In SQLite they are leases in the file, by the clock of the machine.
+ * version 14 on; before that, when its keep-alive finds out). Behind a pooler in transaction mode
+ * `acquire` rejects with `E_UNSUPPORTED`. In SQLite they are leases in the file, by the clock of the machine.
  */
 export class SqlLock extends DrivenLock {
   /** Connects to nothing yet. Throws `TypeError` or `RangeError` for options that make no sense. */

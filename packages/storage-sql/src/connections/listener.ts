@@ -1,5 +1,6 @@
 import type { DataSource } from 'typeorm'
 import { CHANNEL } from '../triggers/trigger.js'
+import { isTransactionPooled, type PostgresPool, type PostgresSession } from './pooler.js'
 import { within } from './within.js'
 
 const FIRST_PAUSE_MS = 250
@@ -14,9 +15,8 @@ export interface Listener {
 }
 
 /** The little of `pg`'s client that is used. */
-interface Client {
+interface Client extends PostgresSession {
   connect(): Promise<unknown>
-  query(sql: string): Promise<unknown>
   end(): Promise<void>
   on(event: 'notification', listener: (message: { readonly payload?: string }) => void): unknown
   on(event: 'error' | 'end', listener: () => void): unknown
@@ -25,14 +25,16 @@ interface Client {
 
 /** What TypeORM's driver for PostgreSQL has loaded and connected. */
 interface Driver {
-  readonly postgres: { readonly Client: new (options: unknown) => Client }
-  readonly master: { readonly options: unknown }
+  readonly master: PostgresPool & {
+    readonly options: unknown
+    readonly Client: new (options: unknown) => Client
+  }
 }
 
 /**
  * A connection of its own that listens, from the first subscription to the last. Should it break, it is made anew,
- * and everybody is woken once, since nothing is kept for who does not listen. Where it cannot be made, for a proxy
- * that gives a connection out for a transaction only, nobody is ever woken. It does not keep the process alive.
+ * and everybody is woken once, since nothing is kept for who does not listen. Behind a pooler that gives connections
+ * out for a transaction only, it says so once, and nobody is ever woken. It does not keep the process alive.
  */
 export class PostgresListener implements Listener {
   readonly #driver: Driver
@@ -41,6 +43,7 @@ export class PostgresListener implements Listener {
   #client: Client | undefined
   #timer: NodeJS.Timeout | undefined
   #pauseMs = FIRST_PAUSE_MS
+  #cannotListen = false
   #ended: Promise<void> = Promise.resolve()
 
   /** `table`: the table of changes, as triggers name it, without its schema. */
@@ -53,7 +56,7 @@ export class PostgresListener implements Listener {
     // Somebody may subscribe the same function twice.
     const each = () => wake()
     this.#wakes.add(each)
-    if (this.#wakes.size === 1) void this.#connect()
+    if (this.#wakes.size === 1 && !this.#cannotListen) void this.#connect()
     return () => {
       this.#wakes.delete(each)
       if (this.#wakes.size === 0) this.#disconnect()
@@ -68,7 +71,8 @@ export class PostgresListener implements Listener {
 
   async #connect(): Promise<void> {
     clearTimeout(this.#timer)
-    const client = new this.#driver.postgres.Client(this.#driver.master.options)
+    const { master } = this.#driver
+    const client = new master.Client(master.options)
     this.#client = client
     client.on('error', () => this.#lost(client))
     client.on('end', () => this.#lost(client))
@@ -77,6 +81,8 @@ export class PostgresListener implements Listener {
     })
     try {
       await client.connect()
+      if (await isTransactionPooled(client, master)) return this.#giveUp(client)
+      if (this.#client !== client) return
       await client.query(`LISTEN ${CHANNEL}`)
       client.connection.stream.unref?.()
       this.#pauseMs = FIRST_PAUSE_MS
@@ -84,6 +90,17 @@ export class PostgresListener implements Listener {
     } catch {
       this.#lost(client)
     }
+  }
+
+  /** Its wakes would go to another client of the pooler. */
+  #giveUp(client: Client): void {
+    this.#cannotListen = true
+    if (this.#client === client) this.#disconnect()
+    process.emitWarning(
+      'A pooler in transaction mode is in front of PostgreSQL, where LISTEN does not work: changes by other programs ' +
+        'are found by polling. Connect past the pooler, or set listen: false',
+      { type: 'LarderWarning', code: 'LARDER_NO_LISTEN' },
+    )
   }
 
   #lost(client: Client): void {

@@ -1,5 +1,5 @@
 import { StorageError } from '@larder/storage-core'
-import type { DataSourceOptions, QueryRunner } from 'typeorm'
+import type { DataSource, DataSourceOptions, QueryRunner } from 'typeorm'
 import { SERVER_ANSWERS_WITHIN_MS } from '../connections/connection.js'
 import { within } from '../connections/within.js'
 import type { Dialect } from '../dialects/dialect.js'
@@ -8,6 +8,7 @@ import { ownDataSource } from '../opening/data-sources.js'
 import type { StorageDatabase } from '../opening/databases.js'
 import { Opened } from '../opening/opened.js'
 import { openingMs } from '../opening/sources.js'
+import { isTransactionPooled, type PostgresPool, type PostgresSession } from '../connections/pooler.js'
 import { isConnectionLost, isInDoubt, isUnknown, toStorageError } from '../sql-errors.js'
 import type { AdvisoryDialect } from './advisory.js'
 
@@ -64,12 +65,14 @@ export class LockSession {
       const end = session.#end
       client.once('end', end)
       client.once('error', end)
+      await refusePooler(client, dataSource)
       await session.#run(advisory.endWhenIdle(idleMs))
       return session
     } catch (cause) {
       if (session === undefined) await opened.abandon()
       else await session.close()
-      const { message } = toStorageError(cause)
+      const { code, message } = toStorageError(cause)
+      if (code === 'E_UNSUPPORTED') throw cause
       throw new StorageError('E_STORAGE_UNAVAILABLE', message, { cause })
     }
   }
@@ -122,4 +125,16 @@ export class LockSession {
     void this.#opened.abandon()
     this.#onEnd()
   }
+}
+
+/** Rejects with `E_UNSUPPORTED` where the session is not this connection's own. */
+async function refusePooler(client: object, { driver, options }: DataSource): Promise<void> {
+  if (options.type !== 'postgres') return
+  const { master } = driver as unknown as { readonly master: PostgresPool }
+  if (!(await isTransactionPooled(client as PostgresSession, master))) return
+  throw new StorageError(
+    'E_UNSUPPORTED',
+    'A pooler in transaction mode is in front of PostgreSQL, where a connection cannot hold advisory locks: ' +
+      'open the storage of the SqlLock past the pooler, or use MemcacheLock',
+  )
 }

@@ -1,6 +1,4 @@
 import { StorageError } from '@larder/storage-core'
-import { createHash } from 'node:crypto'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { type DataSource, MigrationExecutor, type QueryRunner } from 'typeorm'
 import { whileBusy } from '../connections/sqlite-connection.js'
 import { within } from '../connections/within.js'
@@ -8,21 +6,18 @@ import type { Limits } from '../dialects/dialect.js'
 import { type Family, familyOf } from '../entities/family.js'
 import { isInDoubt } from '../sql-errors.js'
 import { look, withRunner } from './looks.js'
+import { GUARDS, PATIENCE_MS } from './migration-lock.js'
 
-const PATIENCE_MS = 60_000
-const PAUSE_MS = 50
 const OWN_MIGRATION_MS = 60_000
 /** What a user's own migrations may take. */
 export const LONGEST_MIGRATION_MS = 3_600_000
 
 const running = new WeakMap<DataSource, Promise<void>>()
 
-type Guard = (runner: QueryRunner, lock: string, limits: Limits, work: () => Promise<void>) => Promise<void>
-
 /**
- * Runs the pending migrations of a data source. Any number of processes may do so at once: one works, the others
- * wait and find nothing left to do. Rejects with `E_LOCK_TIMEOUT` after a minute, and with `E_TIMEOUT` where the
- * server does not answer. `shared`: the data source has migrations of others, too.
+ * Runs the pending migrations of a data source, on PostgreSQL and SQLite in one transaction. Any number of processes may
+ * do so at once: one works, the others wait and find nothing left to do. Rejects with `E_LOCK_TIMEOUT` after a minute,
+ * and with `E_TIMEOUT` where the server does not answer. `shared`: the data source has migrations of others, too.
  */
 export async function migrate(
   dataSource: DataSource,
@@ -51,16 +46,43 @@ async function migrateAlone(
 ): Promise<void> {
   const family = familyOf(dataSource.options.type)
   await withRunner(dataSource, async (runner) => {
-    const pending = () => new MigrationExecutor(dataSource, runner).getPendingMigrations()
-    if (await nothingLeft(pending, family, limits)) return
-    await GUARDS[family](runner, `larder migrations of ${prefix}`, limits, async () => {
+    if (await nothingLeft(dataSource, runner, limits)) return
+    await GUARDS[family](runner, lockOf(prefix), limits, async () => {
       const executor = new MigrationExecutor(dataSource, runner)
-      // SQLite's guard is a transaction itself.
-      executor.transaction = family === 'sqlite' ? 'none' : 'each'
+      // The other guards are transactions themselves.
+      executor.transaction = family === 'mysql' ? 'each' : 'none'
+      if (family === 'postgres') await refuseWithoutTransaction(executor)
       const limitMs = shared ? LONGEST_MIGRATION_MS : OWN_MIGRATION_MS
       await within(executor.executePendingMigrations(), limitMs, 'The migrations')
     })
   })
+}
+
+function lockOf(prefix: string): string {
+  return `larder migrations of ${prefix}`
+}
+
+/** A user's own, such as one that creates an index concurrently. */
+async function refuseWithoutTransaction(executor: MigrationExecutor): Promise<void> {
+  const pending = await executor.getPendingMigrations()
+  const refused = pending.find(({ instance }) => instance?.transaction === false)
+  if (refused === undefined) return
+  const message =
+    `The migration ${refused.name} must not run in a transaction, and all migrations run in one here: ` +
+    'run those of the data source first'
+  throw new StorageError('E_UNSUPPORTED', message)
+}
+
+/** Looks only: what TypeORM does to find out creates its table, and of two processes that do so at once one fails. */
+async function nothingLeft(dataSource: DataSource, runner: QueryRunner, limits: Limits): Promise<boolean> {
+  const { migrationsTableName = 'migrations', type } = dataSource.options
+  const schema = 'schema' in dataSource.options ? dataSource.options.schema : undefined
+  const table = dataSource.driver.buildTableName(migrationsTableName, schema, dataSource.driver.database)
+  const find = async (): Promise<boolean> => {
+    if (!(await runner.hasTable(table))) return false
+    return (await new MigrationExecutor(dataSource, runner).getPendingMigrations()).length === 0
+  }
+  return familyOf(type) === 'sqlite' ? whileBusy(find, PATIENCE_MS, undefined) : look(find(), limits)
 }
 
 /**
@@ -78,7 +100,7 @@ export async function underMigrationLock(
     PATIENT[family](runner, limits, () => within(work(runner), OWN_MIGRATION_MS, 'The migration'))
   await inTurn(dataSource, () =>
     withRunner(dataSource, (runner) =>
-      GUARDS[family](runner, `larder migrations of ${prefix}`, limits, () => patiently(runner)),
+      GUARDS[family](runner, lockOf(prefix), limits, () => patiently(runner)),
     ),
   )
 }
@@ -87,15 +109,8 @@ type Patient = (runner: QueryRunner, limits: Limits, work: () => Promise<void>) 
 
 const PATIENT: Readonly<Record<Family, Patient>> = Object.freeze({
   postgres: async (runner, { lockTimeoutMs }, work) => {
-    await runner.query('BEGIN')
-    try {
-      await runner.query(`SET LOCAL lock_timeout = ${lockTimeoutMs}`)
-      await work()
-      await runner.query('COMMIT')
-    } catch (error) {
-      if (!isInDoubt(error)) await runner.query('ROLLBACK')
-      throw error
-    }
+    await runner.query(`SET LOCAL lock_timeout = ${lockTimeoutMs}`)
+    await work()
   },
   mysql: async (runner, { lockTimeoutMs }, work) => {
     const seconds = Math.max(1, Math.ceil(lockTimeoutMs / 1_000))
@@ -107,73 +122,10 @@ const PATIENT: Readonly<Record<Family, Patient>> = Object.freeze({
     try {
       await work()
     } catch (error) {
-      if (!isInDoubt(error)) await restore()
+      if (!isInDoubt(error)) await restore().catch(() => undefined)
       throw error
     }
     await restore()
   },
   sqlite: (_runner, _limits, work) => work(),
 })
-
-async function nothingLeft(
-  pending: () => Promise<readonly unknown[]>,
-  family: Family,
-  limits: Limits,
-): Promise<boolean> {
-  const found = family === 'sqlite' ? whileBusy(pending, PATIENCE_MS, undefined) : look(pending(), limits)
-  return (await found).length === 0
-}
-
-const GUARDS: Readonly<Record<Family, Guard>> = Object.freeze({
-  postgres: async (runner, lock, limits, work) => {
-    const key = createHash('sha256').update(lock).digest().readInt32BE()
-    // Polled, since a wait inside the server would be ended by a statement time-out of the user's.
-    const ask = `SELECT pg_try_advisory_lock(${key}) AS got`
-    await until(async () => isTrue(await look(runner.query(ask), limits)))
-    await thenUnlock(work, () => look(runner.query(`SELECT pg_advisory_unlock(${key})`), limits))
-  },
-  mysql: async (runner, lock, limits, work) => {
-    // These locks are the server's: each database needs one of its own.
-    const [{ name }] = (await look(runner.query('SELECT DATABASE() AS name'), limits)) as [{ name: string }]
-    const key = createHash('sha256').update(`${name} ${lock}`).digest('hex').slice(0, 60)
-    const ask = 'SELECT GET_LOCK(?, 0) AS got'
-    await until(async () => isTrue(await look(runner.query(ask, [key]), limits)))
-    await thenUnlock(work, () => look(runner.query('SELECT RELEASE_LOCK(?)', [key]), limits))
-  },
-  sqlite: async (runner, _lock, _limits, work) => {
-    await whileBusy(() => runner.query('BEGIN IMMEDIATE') as Promise<unknown>, PATIENCE_MS, undefined)
-    try {
-      await work()
-      await runner.query('COMMIT')
-    } catch (error) {
-      await runner.query('ROLLBACK')
-      throw error
-    }
-  },
-})
-
-/** A server that did not answer is not asked again: the lock goes with its connection. */
-async function thenUnlock(work: () => Promise<void>, unlock: () => Promise<unknown>): Promise<void> {
-  try {
-    await work()
-  } catch (error) {
-    if (!isInDoubt(error)) await unlock()
-    throw error
-  }
-  await unlock()
-}
-
-async function until(attempt: () => Promise<boolean>): Promise<void> {
-  const deadline = performance.now() + PATIENCE_MS
-  while (!(await attempt())) {
-    if (performance.now() >= deadline) {
-      throw new StorageError('E_LOCK_TIMEOUT', `Another process migrated for more than ${PATIENCE_MS} ms`)
-    }
-    await sleep(PAUSE_MS * (0.5 + Math.random()))
-  }
-}
-
-function isTrue(rows: unknown): boolean {
-  const [row] = rows as { readonly got: unknown }[]
-  return row?.got === true || Number(row?.got) === 1
-}

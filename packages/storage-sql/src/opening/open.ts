@@ -14,6 +14,7 @@ import { type Settings, settingsOf, type SqlStorageOptions } from '../options.js
 import { SqlDriver } from '../driver/sql-driver.js'
 import { databasePath, listenerOf, openingMs, openSource } from './sources.js'
 import { fittedToPackets } from './packets.js'
+import { refuseStatementPooling } from './pooling.js'
 import { toStorageError } from '../sql-errors.js'
 import { type TablePaths, tablePathsOf } from '../tables.js'
 
@@ -30,6 +31,7 @@ export async function openDriver(
     const tables = await initialised(dataSource, prefix, settings, opened)
     const family = familyOf(dataSource.options.type)
     if (family === 'sqlite') await useWal(dataSource)
+    await refuseStatementPooling(dataSource, settings)
     if (options.migrate ?? given === undefined)
       await migrate(dataSource, prefix, settings, given !== undefined)
     else await checkTables(dataSource, tables, settings)

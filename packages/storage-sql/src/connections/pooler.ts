@@ -1,0 +1,55 @@
+import { within } from './within.js'
+
+/** The little of `pg`'s client that is used. */
+export interface PostgresSession {
+  /** Of the server's process, as the server said when the connection was made; a pooler says a number of its own. */
+  readonly processID: number | null
+  query(sql: string): Promise<{ readonly rows: readonly unknown[] }>
+}
+
+/** The little of `pg`'s pool that is used. */
+export interface PostgresPool {
+  connect(): Promise<PostgresSession & { release(): void }>
+}
+
+// A pooler gives a server's connection to whoever asks next. Where many ask, some rounds make it certain.
+const ROUNDS = 5
+const ANSWERS_WITHIN_MS = 1_000
+
+/**
+ * Whether a pooler gives each transaction of `session` any of several connections to the server, as PgBouncer does in
+ * transaction mode. `pool` has the same way to the server. Does not know where `pool` has no connection to give.
+ */
+export async function isTransactionPooled(session: PostgresSession, pool: PostgresPool): Promise<boolean> {
+  const first = await processOf(session)
+  if (first === session.processID) return false
+  const holder = await within(pool.connect(), ANSWERS_WITHIN_MS, 'A connection').catch(() => undefined)
+  if (holder === undefined) return false
+  try {
+    for (let round = 0; round < ROUNDS; round++) {
+      if ((await processWhileHeld(session, holder)) !== first) return true
+    }
+    return false
+  } catch {
+    return false
+  } finally {
+    holder.release()
+  }
+}
+
+/** Who has a transaction keeps the connection to the server: the session gets another one, unless it has its own. */
+async function processWhileHeld(
+  session: PostgresSession,
+  holder: PostgresSession,
+): Promise<number | undefined> {
+  await within(holder.query('BEGIN'), ANSWERS_WITHIN_MS, 'A transaction')
+  // Where the pooler has one connection to the server, the session waits.
+  const process = await within(processOf(session), ANSWERS_WITHIN_MS, 'The session').catch(() => undefined)
+  await within(holder.query('ROLLBACK'), ANSWERS_WITHIN_MS, 'A rollback')
+  return process
+}
+
+async function processOf(session: PostgresSession): Promise<number> {
+  const { rows } = await session.query('SELECT pg_backend_pid() AS pid')
+  return Number((rows[0] as { readonly pid: unknown } | undefined)?.pid)
+}
