@@ -2,7 +2,8 @@ import { throwIfAborted } from './abort.js'
 import type { DriverCall } from './driver.js'
 import { StorageError } from './errors.js'
 import type { ResourceInfo } from './resource.js'
-import type { CallOptions, TransactionHook } from './storage.js'
+import type { CallOptions } from './storage.js'
+import type { TransactionHook } from './transaction.js'
 import { type CallEvent, watchedCalls } from './watch.js'
 
 const NO_SIGNAL: DriverCall = Object.freeze({ signal: undefined })
@@ -15,13 +16,32 @@ export class CallGate {
   #inFlight = 0
   #drained: (() => void) | undefined
   #isClosed = false
+  #closing: Promise<void> | undefined
   /** As long as a hook runs that has not waited for anything yet: then it is known who calls. */
   #isInHook = false
   readonly #system: string
+  readonly #closed: string
+  #keepsFailure = false
+  #lateFailure: { readonly error: unknown } | undefined
 
-  /** `system`: as in events. */
-  constructor(system: string) {
+  /** `system`: as in events. `closed`: what is said to who comes too late. */
+  constructor(system: string, closed = 'The storage is closed') {
     this.#system = system
+    this.#closed = closed
+  }
+
+  get isOpen(): boolean {
+    return !this.#isClosed
+  }
+
+  /** From now on the failure of a call is nobody's to handle: it is kept. */
+  expectNoFailure(): void {
+    this.#keepsFailure = true
+  }
+
+  /** What a call failed with after that. */
+  get lateFailure(): { readonly error: unknown } | undefined {
+    return this.#lateFailure
   }
 
   /** Without `told`, nobody is told of it. */
@@ -40,6 +60,9 @@ export class CallGate {
     const call = this.enter(options)
     try {
       return await work(call)
+    } catch (error) {
+      if (this.#keepsFailure) this.#lateFailure ??= { error }
+      throw error
     } finally {
       this.leave()
     }
@@ -64,11 +87,16 @@ export class CallGate {
 
   /** Throws `E_CLOSED`. */
   checkOpen(): void {
-    if (this.#isClosed) throw new StorageError('E_CLOSED', 'The storage is closed')
+    if (this.#isClosed) throw new StorageError('E_CLOSED', this.#closed)
   }
 
-  /** Lets nobody in any more, and waits for those who are in. To be called once. */
-  async close(): Promise<void> {
+  /** Lets nobody in any more, and waits for those who are in. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
     this.#isClosed = true
     if (this.#inFlight > 0) await new Promise<void>((resolve) => (this.#drained = resolve))
   }

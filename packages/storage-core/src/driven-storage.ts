@@ -1,265 +1,30 @@
-import { Address } from './address.js'
-import { checkArray, checkPart, unsettledCall } from './call-arguments.js'
-import { CallGate, toldOf, toldOfMany } from './call-gate.js'
+import { BaseStorage } from './base-storage.js'
+import { CallGate } from './call-gate.js'
 import type { StorageDriver } from './driver.js'
-import { NotFoundError, StorageError } from './errors.js'
-import { type ListingCall, listingCall, nameBatches, pageCall, pageOf } from './listing-calls.js'
-import { checkCollectionName, checkResourceName } from './names.js'
-import type { PartName, PartStream, ResourceInfo, StoredPart } from './resource.js'
-import type {
-  ByteSource,
-  CallOptions,
-  ExistsOptions,
-  JournalRow,
-  ListOptions,
-  ListPage,
-  PageOptions,
-  Parts,
-  ReadManyOptions,
-  ResourceWrite,
-  Storage,
-  StorageFeatures,
-  UnsettledOptions,
-  WriteOptions,
-  WriteResult,
-} from './storage.js'
-import { watchedCalls } from './watch.js'
-import { REMOVAL, WriteCalls } from './write-calls.js'
+import type { StorageTransaction } from './storage.js'
+import type { TransactionOptions, TransactionResult } from './transaction.js'
+import { joinTransaction, runTransaction } from './transaction-calls.js'
 
 /** A `Storage` on top of a `StorageDriver`: it checks what comes in, and closes once nothing is in flight. */
-export class DrivenStorage implements Storage {
+export class DrivenStorage extends BaseStorage {
   readonly #driver: StorageDriver
   readonly #gate: CallGate
-  readonly #writes: WriteCalls
-  #closing: Promise<void> | undefined
 
   constructor(driver: StorageDriver) {
+    const gate = new CallGate(driver.system ?? 'other')
+    super(driver, gate)
     this.#driver = driver
-    this.#gate = new CallGate(driver.system ?? 'other')
-    this.#writes = new WriteCalls(driver, this.#gate, (info) => this.#ownResource(info))
+    this.#gate = gate
   }
 
-  get supports(): StorageFeatures {
-    return this.#driver.supports
+  async transaction<T>(
+    work: (tx: StorageTransaction) => Promise<T>,
+    options?: TransactionOptions,
+  ): Promise<TransactionResult<T>> {
+    return runTransaction(this.#driver, this.#gate, work, options)
   }
 
-  info(collection: string, resource?: string): ResourceInfo {
-    checkCollectionName(collection)
-    if (resource !== undefined) checkResourceName(resource)
-    return new Address(this.#driver, collection, resource)
+  within(manager: object): StorageTransaction {
+    return joinTransaction(this.#driver, this.#gate, manager)
   }
-
-  async createContainer(collection: string, options?: CallOptions): Promise<void> {
-    checkCollectionName(collection)
-    const told = toldOf('createContainer', collection)
-    await this.#gate.run(options, (call) => this.#driver.createContainer(collection, call), told)
-  }
-
-  getContent(info: ResourceInfo, options?: CallOptions): Promise<StoredPart> {
-    return this.#getPart(info, 'content', options)
-  }
-
-  getMetaData(info: ResourceInfo, options?: CallOptions): Promise<StoredPart> {
-    return this.#getPart(info, 'metadata', options)
-  }
-
-  async getMany(
-    infos: readonly ResourceInfo[],
-    options: ReadManyOptions = {},
-  ): Promise<(StoredPart | undefined)[]> {
-    const part = checkPart(options.part ?? 'content')
-    const own = checkArray(infos, 'infos').map((info) => this.#ownResource(info))
-    return this.#gate.run(
-      options,
-      (call) => (own.length === 0 ? Promise.resolve([]) : this.#driver.read(own, part, call)),
-      watchedCalls.isWatched ? toldOfMany('getMany', own) : undefined,
-    )
-  }
-
-  async openContent(info: ResourceInfo, options?: CallOptions): Promise<PartStream> {
-    const own = this.#ownResource(info)
-    const told = toldOf('openContent', own.collection, own.resource)
-    const opened = await this.#gate.run(options, (call) => this.#driver.openContent(own, call), told)
-    return opened ?? notFound(own, 'content')
-  }
-
-  putContent(info: ResourceInfo, content: ByteSource, options?: WriteOptions): Promise<WriteResult> {
-    return this.#writes.write('putContent', info, { content }, options)
-  }
-
-  putMetaData(info: ResourceInfo, metadata: ByteSource, options?: WriteOptions): Promise<WriteResult> {
-    return this.#writes.write('putMetaData', info, { metadata }, options)
-  }
-
-  async put(info: ResourceInfo, parts: Parts, options?: WriteOptions): Promise<WriteResult> {
-    if (typeof parts !== 'object' || parts === null) throw new TypeError('put takes an object of parts')
-    return this.#writes.write('put', info, parts, options)
-  }
-
-  removeContent(info: ResourceInfo, options?: WriteOptions): Promise<WriteResult> {
-    return this.#writes.write('removeContent', info, REMOVAL.content, options)
-  }
-
-  removeMetaData(info: ResourceInfo, options?: WriteOptions): Promise<WriteResult> {
-    return this.#writes.write('removeMetaData', info, REMOVAL.metadata, options)
-  }
-
-  remove(info: ResourceInfo, options?: WriteOptions): Promise<WriteResult> {
-    return this.#writes.write('remove', info, REMOVAL.both, options)
-  }
-
-  writeMany(writes: readonly ResourceWrite[], options?: CallOptions): Promise<WriteResult[]> {
-    return this.#writes.writeMany(writes, options)
-  }
-
-  async persist(infos: readonly ResourceInfo[], message?: string, options?: CallOptions): Promise<void> {
-    const own = checkArray(infos, 'infos').map((info) => this.#own(info))
-    const told = toldOf('persist', undefined, undefined, own.length)
-    await this.#gate.run(options, async (call) => this.#driver.persist?.(own, message, call), told)
-  }
-
-  async exists(info: ResourceInfo, options: ExistsOptions = {}): Promise<boolean> {
-    const part = options.part === undefined ? undefined : checkPart(options.part)
-    const own = this.#own(info)
-    if (own.resource === undefined && part !== undefined) throw new TypeError('A collection has no parts')
-    return this.#gate.run(
-      options,
-      (call) =>
-        own.resource === undefined
-          ? this.#driver.containerExists(own.collection, call)
-          : this.#driver.exists(own, part, call),
-      toldOf('exists', own.collection, own.resource),
-    )
-  }
-
-  async ls(collection: string, ext?: string | ListOptions): Promise<Map<string, ResourceInfo>> {
-    const call = listingCall(collection, ext)
-    const told = toldOf('ls', collection)
-    return watchedCalls.isWatched ? this.#gate.watched(told, () => this.#ls(call)) : this.#ls(call)
-  }
-
-  ils(collection: string, ext?: string | ListOptions): AsyncIterable<[name: string, info: ResourceInfo]> {
-    return this.#pairs(listingCall(collection, ext))
-  }
-
-  async page(collection: string, options: PageOptions = {}): Promise<ListPage> {
-    const { listing, limit, after } = pageCall(collection, options)
-    if (listing.order !== 'name')
-      this.#require('orderByModified', 'cannot order by the time of the last write')
-    const found = await this.#gate.run(
-      options,
-      (call) => this.#driver.list({ ...listing, limit, after }, call),
-      toldOf('page', collection),
-    )
-    return pageOf(this.#driver, listing, found)
-  }
-
-  async settle(journalIds: readonly string[]): Promise<void> {
-    const ids = checkArray(journalIds, 'journal ids')
-    await this.#gate.run(undefined, async () => this.#driver.settle?.(ids))
-  }
-
-  async unsettled(
-    options: UnsettledOptions,
-    work: (rows: readonly JournalRow[]) => Promise<readonly string[]>,
-  ): Promise<number> {
-    const request = unsettledCall(options, work)
-    if (options.outside === true) {
-      return this.#gate.run(
-        options,
-        async (call) => (await this.#driver.unsettledOutside?.(request.limit, work, call)) ?? 0,
-      )
-    }
-    return this.#gate.run(options, async (call) => (await this.#driver.unsettled?.(request, work, call)) ?? 0)
-  }
-
-  onOutsideChange(wake: () => void): () => void {
-    if (typeof wake !== 'function') throw new TypeError('A function to call is needed')
-    this.#gate.checkOpen()
-    return this.#driver.onOutsideChange?.(wake) ?? (() => undefined)
-  }
-
-  shutdown(): Promise<void> {
-    this.#closing ??= this.#close()
-    return this.#closing
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.shutdown()
-  }
-
-  async #close(): Promise<void> {
-    await this.#gate.close()
-    await this.#driver.close()
-  }
-
-  #getPart(info: ResourceInfo, part: PartName, options: CallOptions | undefined): Promise<StoredPart> {
-    return watchedCalls.isWatched ? this.#watchPart(info, part, options) : this.#readPart(info, part, options)
-  }
-
-  async #watchPart(
-    info: ResourceInfo,
-    part: PartName,
-    options: CallOptions | undefined,
-  ): Promise<StoredPart> {
-    const own = this.#ownResource(info)
-    const told = toldOf(part === 'content' ? 'getContent' : 'getMetaData', own.collection, own.resource)
-    return this.#gate.watched(told, () => this.#readPart(own, part, options))
-  }
-
-  async #readPart(info: ResourceInfo, part: PartName, options: CallOptions | undefined): Promise<StoredPart> {
-    const own = this.#ownResource(info)
-    // The hot path of every cache: not a promise more than it takes.
-    const call = this.#gate.enter(options)
-    try {
-      const driver = this.#driver
-      const stored =
-        driver.readOne === undefined
-          ? (await driver.read([own], part, call))[0]
-          : await driver.readOne(own, part, call)
-      return stored ?? notFound(own, part)
-    } finally {
-      this.#gate.leave()
-    }
-  }
-
-  #require(feature: keyof StorageFeatures, complaint: string): void {
-    if (!this.#driver.supports[feature]) throw new StorageError('E_UNSUPPORTED', `This storage ${complaint}`)
-  }
-
-  async #ls(call: ListingCall): Promise<Map<string, ResourceInfo>> {
-    const members = new Map<string, ResourceInfo>()
-    for await (const names of nameBatches(this.#driver, this.#gate, call)) {
-      for (const name of names) members.set(name, new Address(this.#driver, call.collection, name))
-    }
-    return members
-  }
-
-  async *#pairs(call: ListingCall): AsyncGenerator<[name: string, info: ResourceInfo], void, undefined> {
-    const told = toldOf('ils', call.collection)
-    for await (const names of nameBatches(this.#driver, this.#gate, call, told)) {
-      for (const name of names) yield [name, new Address(this.#driver, call.collection, name)]
-    }
-  }
-
-  #own(info: ResourceInfo): ResourceInfo {
-    if (info instanceof Address && info.isOf(this.#driver)) return info
-    if (typeof info !== 'object' || info === null) throw new TypeError('An info made by info() is needed')
-    return this.info(info.collection, info.resource)
-  }
-
-  #ownResource(info: ResourceInfo): ResourceInfo {
-    const own = this.#own(info)
-    if (own.resource === undefined) {
-      throw new TypeError(
-        `This info is of the collection ${JSON.stringify(own.collection)}, not of a resource in it`,
-      )
-    }
-    return own
-  }
-}
-
-function notFound(info: ResourceInfo, part: PartName): never {
-  const where = `${JSON.stringify(info.resource)} in the collection ${JSON.stringify(info.collection)}`
-  throw new NotFoundError(`There is no ${part} of ${where}`, { key: info.key })
 }

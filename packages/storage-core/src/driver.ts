@@ -1,6 +1,12 @@
 import type { AddressMaker } from './address.js'
 import type { ListEntry, PartName, PartStream, ResourceInfo, StoredPart } from './resource.js'
-import type { JournalRow, ListOrder, StorageFeatures, TransactionHook, WriteResult } from './storage.js'
+import type { JournalRow, ListOrder, StorageFeatures, WriteResult } from './storage.js'
+import type {
+  OutboxTransaction,
+  TransactionHook,
+  TransactionOutcome,
+  TransactionResult,
+} from './transaction.js'
 
 /** What comes with each call of a driver. */
 export interface DriverCall {
@@ -54,6 +60,31 @@ export interface ListRows {
   readonly first?: string | undefined
 }
 
+/** What of the options of `transaction` a driver is told; undefined: its own default. */
+export interface TransactionRequest {
+  readonly attempts: number | undefined
+  readonly timeoutMs: number | undefined
+}
+
+/** A transaction that a driver has open. */
+export interface DriverTransaction extends OutboxTransaction {
+  /** Its calls run in the transaction; its `transaction` nests. Its `close` does nothing. */
+  readonly driver: StorageDriver
+  /** As `StorageTransaction.native`. */
+  readonly native: unknown
+  readonly outcome: Promise<TransactionOutcome>
+  /** The instant of `performance.now()` by which its work must be done. */
+  readonly deadline: number
+  /** Calls those who take part in it; in a nested one, nobody. */
+  closing(): Promise<void>
+  /**
+   * `end` lets no more calls in and waits for those in flight. For a transaction that was joined, it must be called when
+   * the program asks for the commit, and before hooks run; and after a rollback. Should it reject, the transaction is
+   * rolled back.
+   */
+  closeWith(end: () => Promise<void>): void
+}
+
 /**
  * What an implementer writes: the few operations that differ between storages. `DrivenStorage` makes a `Storage`
  * of it and does the rest: arguments are checked, infos are the driver's own, the storage is open, and closing
@@ -81,6 +112,17 @@ export interface StorageDriver extends AddressMaker {
    * error of the first one, once all have ended.
    */
   writeMany?(requests: readonly WriteRequest[], call: DriverCall): Promise<WriteResult[]>
+  /**
+   * Needed with `supports.interactiveTransactions`: begins a transaction, and commits when `work` resolves. `work` may be
+   * called again after a collision.
+   */
+  transaction?<T>(
+    work: (tx: DriverTransaction) => Promise<T>,
+    request: TransactionRequest,
+    call: DriverCall,
+  ): Promise<TransactionResult<T>>
+  /** As `Storage.within`: the same object for the same transaction. */
+  join?(manager: object): DriverTransaction
   containerExists(collection: string, call: DriverCall): Promise<boolean>
   /** Whether that part exists; without one, whether any does. */
   exists(info: ResourceInfo, part: PartName | undefined, call: DriverCall): Promise<boolean>

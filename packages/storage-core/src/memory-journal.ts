@@ -16,8 +16,12 @@ export class MemoryJournal {
     this.#now = now
   }
 
-  insert(keys: readonly string[], version: number): string {
-    const id = String(++this.#lastId)
+  /** An id that no other row has. */
+  nextId(): string {
+    return String(++this.#lastId)
+  }
+
+  insert(keys: readonly string[], version: number, id = this.nextId()): string {
     this.#rows.set(id, { id, keys: [...keys], version, createdMs: this.#now() })
     return id
   }

@@ -1,23 +1,25 @@
 import { throwIfAborted } from './abort.js'
-import type { DriverCall, ListRequest, ListRows, PartChange, StorageDriver, WriteRequest } from './driver.js'
+import type {
+  DriverCall,
+  DriverTransaction,
+  StorageDriver,
+  TransactionRequest,
+  WriteRequest,
+} from './driver.js'
 import { DrivenStorage } from './driven-storage.js'
 import { StorageError } from './errors.js'
+import { callHooks, tooLate } from './hook-calls.js'
 import { defaultKeyGenerator, type KeyGenerator } from './key-generator.js'
 import { KeyedMutex } from './keyed-mutex.js'
 import { MemoryJournal } from './memory-journal.js'
-import { pageOfRows } from './memory-listing.js'
+import { type MemoryPlan, planWrite, resultOfPlan, unchanged } from './memory-plan.js'
+import { MemoryReads } from './memory-reads.js'
+import { CommittedTables, rowOf } from './memory-tables.js'
+import { MemoryTransaction } from './memory-transaction.js'
 import { compareNames } from './names.js'
 import { checkOptionNames, type NamesOf } from './options/option-names.js'
-import { assertConditions } from './preconditions.js'
-import {
-  etagOf,
-  PART_NAMES,
-  type PartName,
-  type PartStream,
-  type ResourceInfo,
-  type StoredPart,
-} from './resource.js'
-import type { PendingWrite, StorageFeatures, TransactionHook, WriteResult } from './storage.js'
+import type { StorageFeatures, WriteResult } from './storage.js'
+import type { TransactionResult } from './transaction.js'
 
 /** What `MemoryStorage` can be told. */
 export interface MemoryStorageOptions {
@@ -27,6 +29,9 @@ export interface MemoryStorageOptions {
 }
 
 const OPTION_NAMES: NamesOf<MemoryStorageOptions> = Object.freeze({ keyGenerator: true, now: true })
+const ATTEMPTS = 8
+const TRANSACTION_TIMEOUT_MS = 10_000
+const COLLISION = Symbol('collision')
 
 /** The reference implementation: everything in this process, gone with it. */
 export class MemoryStorage extends DrivenStorage {
@@ -37,80 +42,56 @@ export class MemoryStorage extends DrivenStorage {
   }
 }
 
-interface Part {
-  readonly bytes: Uint8Array
-  readonly version: number
-  readonly modifiedAtMs: number
-}
-
-interface Resource {
-  readonly parts: { readonly [part in PartName]?: Part }
-  readonly version: number
-  readonly modifiedAtMs: number
-}
-
-type Collection = Map<string, Resource>
-
-interface Plan {
-  readonly pending: PendingWrite
-  readonly after: Resource['parts']
-  readonly modifiedAtMs: number
-  readonly transaction: TransactionHook | undefined
-}
-
-class MemoryDriver implements StorageDriver {
+class MemoryDriver extends MemoryReads implements StorageDriver {
   readonly system = 'memory'
   readonly supports: StorageFeatures = Object.freeze({
     durable: false,
     atomicParts: true,
     atomicMany: true,
     transactions: true,
+    interactiveTransactions: true,
     journal: true,
     streams: false,
     orderByModified: true,
   })
   readonly keyOf: KeyGenerator
-  readonly #now: () => number
-  readonly #collections = new Map<string, Collection>()
+  readonly now: () => number
+  readonly #tables: CommittedTables
   readonly #rows = new KeyedMutex()
+  /** Transactions of several calls run one after the other, so that no two wait for each other. */
+  readonly #turns = new KeyedMutex()
   readonly #journal: MemoryJournal
   #lastVersion = 0
 
   constructor({ keyGenerator = defaultKeyGenerator, now = Date.now }: MemoryStorageOptions) {
+    const tables = new CommittedTables()
+    super(tables)
+    this.#tables = tables
     this.keyOf = keyGenerator
-    this.#now = now
+    this.now = now
     this.#journal = new MemoryJournal(now)
-  }
-
-  async createContainer(collection: string): Promise<void> {
-    this.#collection(collection)
-  }
-
-  async read(infos: readonly ResourceInfo[], part: PartName): Promise<(StoredPart | undefined)[]> {
-    return infos.map((info) => {
-      const found = this.#resource(info)?.parts[part]
-      return found && { ...partInfo(found), bytes: Buffer.from(found.bytes) }
-    })
-  }
-
-  async openContent(info: ResourceInfo): Promise<PartStream | undefined> {
-    const found = this.#resource(info)?.parts.content
-    return found && { ...partInfo(found), stream: once(new Uint8Array(found.bytes)) }
   }
 
   async write(request: WriteRequest, call: DriverCall): Promise<WriteResult> {
     const [result] = await this.writeMany([request], call)
-    return result ?? unchanged(this.#now())
+    return result ?? unchanged(this.now())
   }
 
-  async writeMany(requests: readonly WriteRequest[], { signal }: DriverCall): Promise<WriteResult[]> {
-    // The rows' locks: a hook may wait, and no other write of the resources may pass it.
+  writeMany(requests: readonly WriteRequest[], { signal }: DriverCall): Promise<WriteResult[]> {
+    const rows = requests.map(({ info }) => rowOf(info)).sort(compareNames)
+    return this.#locked(rows, signal, () => this.#writeLocked(requests, signal))
+  }
+
+  /** The rows' locks: a hook may wait, and no other write of the resources may pass it. */
+  async #locked<T>(
+    rows: readonly string[],
+    signal: AbortSignal | undefined,
+    work: () => Promise<T>,
+  ): Promise<T> {
     const releases: (() => void)[] = []
     try {
-      for (const row of requests.map(rowOf).sort(compareNames)) {
-        releases.push(await this.#rows.acquire(row, signal))
-      }
-      return await this.#writeLocked(requests, signal)
+      for (const row of rows) releases.push(await this.#rows.acquire(row, signal))
+      return await work()
     } finally {
       for (const release of releases) release()
     }
@@ -120,54 +101,58 @@ class MemoryDriver implements StorageDriver {
     requests: readonly WriteRequest[],
     signal: AbortSignal | undefined,
   ): Promise<WriteResult[]> {
-    const plans = requests.map((request) => this.#plan(request))
-    const hooked = plans.filter((plan) => plan?.transaction !== undefined)
-    if (hooked.length > 0) await callHooks(hooked, signal)
-    return plans.map((plan) => (plan === undefined ? unchanged(this.#now()) : this.#commit(plan)))
+    const plans = requests.map((request) =>
+      planWrite(request, this.#tables.get(request.info), this.now(), this.nextVersion),
+    )
+    const hooked = plans.flatMap((plan) =>
+      plan?.transaction === undefined ? [] : { hook: plan.transaction, pending: plan.pending },
+    )
+    if (hooked.length > 0) checkInTime(await callHooks(hooked, signal, Infinity), signal)
+    return plans.map((plan) => (plan === undefined ? unchanged(this.now()) : this.#commit(plan)))
   }
 
-  /** Undefined where nothing would change. */
-  #plan({ info, changes, conditions, transaction }: WriteRequest): Plan | undefined {
-    const before = this.#resource(info)?.parts ?? {}
-    assertConditions(info, conditions, (part) => before[part]?.version)
-    const written = PART_NAMES.filter((part) => changes[part] !== undefined && changes[part] !== 'remove')
-    const removed = PART_NAMES.filter((part) => changes[part] === 'remove' && before[part] !== undefined)
-    if (written.length + removed.length === 0) return undefined
-    const modifiedAtMs = this.#now()
-    const version = this.#nextVersion()
-    const after = apply(before, changes, version, modifiedAtMs)
-    const created = isEmpty(before)
-    const emptied = isEmpty(after)
-    return {
-      pending: { info, version, written, removed, created, emptied },
-      after,
-      modifiedAtMs,
-      transaction,
+  #commit(plan: MemoryPlan): WriteResult {
+    const { pending, after, transaction } = plan
+    this.#tables.set(pending.info, after)
+    const id = transaction?.journal && this.#journal.insert(transaction.journal, pending.version)
+    return resultOfPlan(plan, id)
+  }
+
+  async transaction<T>(
+    work: (tx: DriverTransaction) => Promise<T>,
+    { attempts = ATTEMPTS, timeoutMs = TRANSACTION_TIMEOUT_MS }: TransactionRequest,
+    { signal }: DriverCall,
+  ): Promise<TransactionResult<T>> {
+    for (let attempt = 1; ; attempt++) {
+      const release = await this.#turns.acquire('', signal)
+      const deadline = performance.now() + Math.min(timeoutMs, TRANSACTION_TIMEOUT_MS)
+      const tx = new MemoryTransaction(this, this.#tables, deadline)
+      let value: T
+      try {
+        value = await work(tx)
+        if ((await this.#commitTransaction(tx, signal)) === COLLISION) throw conflict(attempt)
+      } catch (error) {
+        await tx.steps.afterRollback(error)
+        if (!(error instanceof Conflict) || attempt >= attempts) throw error
+        continue
+      } finally {
+        release()
+      }
+      return { value, cacheTold: await tx.steps.afterCommit() }
     }
   }
 
-  #commit({ pending, after, modifiedAtMs, transaction }: Plan): WriteResult {
-    const { info, version, created, emptied } = pending
-    this.#store(info, after, version, modifiedAtMs)
-    const journalId = transaction?.journal && this.#journal.insert(transaction.journal, version)
-    const modifiedAt = new Date(modifiedAtMs)
-    return { changed: true, version, etag: etagOf(version), modifiedAt, created, emptied, journalId }
-  }
-
-  async containerExists(collection: string): Promise<boolean> {
-    return this.#collections.has(collection)
-  }
-
-  async exists(info: ResourceInfo, part: PartName | undefined): Promise<boolean> {
-    const parts = this.#resource(info)?.parts
-    return parts !== undefined && (part === undefined || parts[part] !== undefined)
-  }
-
-  async list({ collection, ext, order, limit, after }: ListRequest): Promise<ListRows> {
-    const rows = [...this.#collection(collection)]
-      .filter(([name]) => ext === undefined || name.endsWith(ext))
-      .map(([name, { version, modifiedAtMs }]) => ({ name, version, modifiedAt: new Date(modifiedAtMs) }))
-    return pageOfRows(rows, { order, limit, after })
+  #commitTransaction(
+    tx: MemoryTransaction,
+    signal: AbortSignal | undefined,
+  ): Promise<typeof COLLISION | undefined> {
+    return this.#locked(tx.tables.rows, signal, async () => {
+      if (!tx.tables.isCurrent) return COLLISION
+      checkInTime(await tx.steps.beforeCommit(signal, tx.deadline), signal)
+      tx.tables.apply()
+      for (const { id, keys, version } of tx.rows) this.#journal.insert(keys, version, id)
+      return undefined
+    })
   }
 
   async settle(journalIds: readonly string[]): Promise<void> {
@@ -179,101 +164,27 @@ class MemoryDriver implements StorageDriver {
   }
 
   async close(): Promise<void> {
-    this.#collections.clear()
+    this.#tables.clear()
   }
 
-  #collection(name: string): Collection {
-    let collection = this.#collections.get(name)
-    if (collection === undefined) this.#collections.set(name, (collection = new Map<string, Resource>()))
-    return collection
-  }
-
-  #resource({ collection, resource = '' }: ResourceInfo): Resource | undefined {
-    return this.#collections.get(collection)?.get(resource)
-  }
-
-  #store(
-    { collection, resource = '' }: ResourceInfo,
-    parts: Resource['parts'],
-    version: number,
-    at: number,
-  ): void {
-    const members = this.#collection(collection)
-    if (isEmpty(parts)) members.delete(resource)
-    else members.set(resource, { parts, version, modifiedAtMs: at })
+  nextJournalId(): string {
+    return this.#journal.nextId()
   }
 
   /** One counter for all, begun at the clock, so that a new process goes on above what the last one gave out. */
-  #nextVersion(): number {
-    this.#lastVersion = Math.max(this.#lastVersion + 1, Math.floor(this.#now() * 1_000))
+  readonly nextVersion = (): number => {
+    this.#lastVersion = Math.max(this.#lastVersion + 1, Math.floor(this.now() * 1_000))
     return this.#lastVersion
   }
 }
 
-function rowOf({ info }: WriteRequest): string {
-  return JSON.stringify([info.collection, info.resource])
+class Conflict extends StorageError {}
+
+function conflict(attempts: number): Conflict {
+  return new Conflict('E_CONFLICT', `The transaction collided with other writers ${attempts} times`)
 }
 
-/** All end before anything is given up: no hook runs on behind the caller's back. */
-async function callHooks(
-  plans: readonly (Plan | undefined)[],
-  signal: AbortSignal | undefined,
-): Promise<void> {
-  const ended = await Promise.allSettled(
-    plans.map(async (plan) => plan?.transaction?.beforeCommit(plan.pending)),
-  )
-  const terms = ended.map((each) => {
-    if (each.status === 'rejected') throw each.reason
-    return each.value
-  })
-  const key = plans[0]?.pending.info.key
-  throwIfAborted(signal, key)
-  const commitBefore = Math.min(...terms.map((each) => each?.commitBefore ?? Infinity))
-  if (performance.now() >= commitBefore) {
-    throw new StorageError('E_TIMEOUT', 'The transaction outlived the time it was given', { key })
-  }
-}
-
-function apply(
-  before: Resource['parts'],
-  changes: WriteRequest['changes'],
-  version: number,
-  at: number,
-): Resource['parts'] {
-  const after: { [part in PartName]?: Part } = { ...before }
-  for (const part of PART_NAMES) {
-    const change = changes[part]
-    if (change === 'remove') delete after[part]
-    else if (change !== undefined)
-      after[part] = { bytes: new Uint8Array(bytesOf(change)), version, modifiedAtMs: at }
-  }
-  return after
-}
-
-function bytesOf(change: Exclude<PartChange, 'remove'>): Uint8Array {
-  if ('bytes' in change) return change.bytes
-  throw new StorageError('E_UNSUPPORTED', 'This storage takes no streams')
-}
-
-function isEmpty(parts: Resource['parts']): boolean {
-  return parts.content === undefined && parts.metadata === undefined
-}
-
-function unchanged(at: number): WriteResult {
-  return {
-    changed: false,
-    version: 0,
-    etag: etagOf(0),
-    modifiedAt: new Date(at),
-    created: false,
-    emptied: false,
-  }
-}
-
-function partInfo({ version, bytes, modifiedAtMs }: Part): Omit<StoredPart, 'bytes'> {
-  return { version, etag: etagOf(version), size: bytes.length, modifiedAt: new Date(modifiedAtMs) }
-}
-
-async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
-  if (bytes.length > 0) yield bytes
+function checkInTime(commitBefore: number, signal: AbortSignal | undefined): void {
+  throwIfAborted(signal)
+  if (!(performance.now() < commitBefore)) throw tooLate(undefined)
 }

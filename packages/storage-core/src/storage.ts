@@ -1,4 +1,11 @@
 import type { ListEntry, PartName, PartStream, ResourceInfo, StoredPart } from './resource.js'
+import type {
+  OutboxTransaction,
+  TransactionHook,
+  TransactionOptions,
+  TransactionOutcome,
+  TransactionResult,
+} from './transaction.js'
 
 /**
  * Bytes to store, not to be changed before the promise settles: a string is stored as UTF-8. A stream is read once and
@@ -16,6 +23,8 @@ export interface StorageFeatures {
   readonly atomicMany: boolean
   /** Writes take a `transaction` hook that runs with the row locked, before the commit. */
   readonly transactions: boolean
+  /** Several calls can be made in one transaction (`transaction`). */
+  readonly interactiveTransactions: boolean
   /** Writes keep a journal of keys to be settled in caches (see `TransactionHook.journal`). */
   readonly journal: boolean
   /** Content passes through without being held in memory as a whole. */
@@ -57,49 +66,6 @@ export interface Preconditions {
   readonly ifMatch?: Match | undefined
   /** Writes only if no written part exists; or none of those that are named, beside an `ifMatch` of the other. */
   readonly ifNoneMatch?: NoneMatch | undefined
-}
-
-/** What a write is about to do, told inside of its transaction. */
-export interface PendingWrite {
-  readonly info: ResourceInfo
-  /** The version that every written part gets; for a removed part, the version of its absence. */
-  readonly version: number
-  readonly written: readonly PartName[]
-  readonly removed: readonly PartName[]
-  /** The resource had no part before and has one now. */
-  readonly created: boolean
-  /** The resource had a part before and has none now. */
-  readonly emptied: boolean
-}
-
-/** What a hook asks of the transaction it runs in. */
-export interface CommitTerms {
-  /**
-   * The commit must have been sent before this instant of `performance.now()`; else the write rolls back and rejects
-   * with `E_TIMEOUT`.
-   */
-  readonly commitBefore?: number | undefined
-}
-
-/**
- * Takes part in the transaction of a write. Only for storages with `supports.transactions`; others refuse it with
- * `E_UNSUPPORTED`.
- */
-export interface TransactionHook {
-  /**
-   * Keys for the journal row that is inserted in the same transaction, where the storage has
-   * `supports.journal`. The row stays until `settle()` is called with the write's `journalId`.
-   */
-  readonly journal?: readonly string[] | undefined
-  /**
-   * Runs once the row is changed and locked, before the commit; not at all for a write that changes nothing.
-   * Should it reject, the write is rolled back and rejects with the same error. It may run again, from the
-   * start, when the storage repeats a transaction that collided with another. It must not call the same storage: the
-   * transaction holds one of its connections, and on SQLite the only one that writes, so that both would wait. Such a
-   * call rejects with `E_UNSUPPORTED`; one that comes after the hook has waited for something cannot be told from
-   * others, and ends with the time of the transaction.
-   */
-  beforeCommit(pending: PendingWrite): Promise<CommitTerms | void>
 }
 
 /** What every write can be told. */
@@ -205,6 +171,33 @@ export interface UnsettledOptions extends CallOptions {
   readonly outside?: boolean | undefined
 }
 
+/** What keeps rows for messages that must be sent if, and only if, a transaction commits. Every `Storage` is one. */
+export interface Outbox {
+  /**
+   * Binds to a transaction that the program opened itself. `manager` is TypeORM's `EntityManager` of it. The same
+   * manager gives the same object until the transaction ends.
+   *
+   * Throws a `TypeError` for a manager of another database and for one without an open transaction, and `E_UNSUPPORTED`
+   * where the storage is not kept in a database of the program's.
+   */
+  within(manager: object): OutboxTransaction
+
+  /** Drops journal rows of writes whose caches are known to be right. Ids that are gone are passed over. */
+  settle(journalIds: readonly string[]): Promise<void>
+
+  /**
+   * Hands the oldest unsettled rows to `work`, which resolves to the ids of those that are settled now; these are
+   * dropped, and the others stay, behind those that have not been handed out yet. Rows that one caller has at hand are passed over by others, where the storage can
+   * tell. Of rows that have waited for more than a minute and name the same resource and keys, a storage may keep the
+   * newest alone. Resolves to the number of rows handed over, 0 where no journal is kept. Should `work` reject, nothing is
+   * dropped and the call rejects with the same error.
+   */
+  unsettled(
+    options: UnsettledOptions,
+    work: (rows: readonly JournalRow[]) => Promise<readonly string[]>,
+  ): Promise<number>
+}
+
 /**
  * Keeps resources (content and metadata) in named collections. Every implementation passes the suites of
  * `@larder/storage-core/testing`.
@@ -216,7 +209,7 @@ export interface UnsettledOptions extends CallOptions {
  * A collection comes into being when it is first written to or listed. All rejections are `StorageError`s, except
  * that an error of the caller's own stream or hook comes back as it was thrown.
  */
-export interface Storage extends AsyncDisposable {
+export interface Storage extends Outbox, AsyncDisposable {
   readonly supports: StorageFeatures
 
   /** The address of a resource or, without one, of the collection. Pure: no I/O, same arguments, same key. */
@@ -253,6 +246,30 @@ export interface Storage extends AsyncDisposable {
    */
   writeMany(writes: readonly ResourceWrite[], options?: CallOptions): Promise<WriteResult[]>
 
+  /**
+   * Runs `work` in one transaction. All that it writes through `tx` is committed together when its promise resolves,
+   * and nothing of it when that rejects; then this call rejects with the same error. Needs
+   * `supports.interactiveTransactions`.
+   *
+   * Resolves to what `work` resolved to and to whether all caches were told. A commit that is followed by a cache that
+   * does not answer is no error: `cacheTold` is false. Calls on `tx` that were not awaited belong to the transaction as
+   * well: it waits for them, and rolls back where one of them fails.
+   *
+   * A transaction that collided with another one is rolled back, and `work` runs again, up to `attempts` times; then it
+   * rejects with `E_CONFLICT`. It rejects with `E_TIMEOUT` after `timeoutMs`, with `E_ABORTED` when the signal fires,
+   * and with `E_OUTCOME_UNKNOWN` where no answer to the commit came.
+   *
+   * In `work`, writes must go through `tx`: one on this storage rejects with `E_UNSUPPORTED`, as it would wait for the
+   * transaction, or stay when that is rolled back.
+   */
+  transaction<T>(
+    work: (tx: StorageTransaction) => Promise<T>,
+    options?: TransactionOptions,
+  ): Promise<TransactionResult<T>>
+
+  /** As `Outbox.within`: all calls on the result run in that transaction, and end with it. */
+  within(manager: object): StorageTransaction
+
   /** Tells the storage that these writes belong together, with a message for its log. Most do nothing. */
   persist(infos: readonly ResourceInfo[], message?: string, options?: CallOptions): Promise<void>
 
@@ -266,21 +283,6 @@ export interface Storage extends AsyncDisposable {
   /** A part of the listing. Pages follow each other by keys, so that writes in between shift nothing. */
   page(collection: string, options?: PageOptions): Promise<ListPage>
 
-  /** Drops journal rows of writes whose caches are known to be right. Ids that are gone are passed over. */
-  settle(journalIds: readonly string[]): Promise<void>
-
-  /**
-   * Hands the oldest unsettled rows to `work`, which resolves to the ids of those that are settled now; these are
-   * dropped, and the others stay, behind those that have not been handed out yet. Rows that one caller has at hand are passed over by others, where the storage can
-   * tell. Of rows that have waited for more than a minute and name the same resource and keys, a storage may keep the
-   * newest alone. Resolves to the number of rows handed over, 0 where no journal is kept. Should `work` reject, nothing is
-   * dropped and the call rejects with the same error.
-   */
-  unsettled(
-    options: UnsettledOptions,
-    work: (rows: readonly JournalRow[]) => Promise<readonly string[]>,
-  ): Promise<number>
-
   /**
    * Calls `wake` when changes past the library may have been committed, as `unsettled` hands them over with `outside`.
    * Returns what ends it. A storage may never call it, or not for all: whoever is woken asks once in a while as well.
@@ -289,4 +291,34 @@ export interface Storage extends AsyncDisposable {
 
   /** Waits for what is in flight, then releases everything. Idempotent; later calls reject with `E_CLOSED`. */
   shutdown(): Promise<void>
+}
+
+/** Something that is invalidated by name, such as a `QueryCache`. */
+export interface TransactionalInvalidator<Target> {
+  /** Puts an outbox row into the transaction, and invalidates the targets after its commit. */
+  invalidateIn(tx: OutboxTransaction, ...targets: readonly Target[]): Promise<void>
+}
+
+/**
+ * A storage whose calls all run in one transaction. Reads see what the transaction has written and go past every cache;
+ * they fill none. Hooks of its writes run when the transaction commits. Once it has ended, calls reject with
+ * `E_CLOSED`. It cannot be shut down.
+ *
+ * `transaction` on it nests: what the inner `work` writes is undone where that rejects, and the outer transaction goes
+ * on. `attempts` and `timeoutMs` have no meaning there. `settle`, `unsettled` and `onOutsideChange` do nothing.
+ */
+export interface StorageTransaction extends Storage, OutboxTransaction {
+  /**
+   * What the storage's own library calls the transaction: with `SqlStorage`, TypeORM's `EntityManager` (see `managerOf`
+   * of `@larder/storage-sql`). Undefined where there is no such thing.
+   */
+  readonly native: unknown
+  /** How the transaction ended. Never rejects; stays open as long as the transaction does. */
+  readonly outcome: Promise<TransactionOutcome>
+
+  /**
+   * Invalidates cached queries, if and only if the transaction commits: an outbox row of it names the targets, so that
+   * they are invalidated although this process may die or the cache may not answer.
+   */
+  invalidate<Target>(queries: TransactionalInvalidator<Target>, ...targets: readonly Target[]): Promise<void>
 }

@@ -3,16 +3,8 @@ import { checkSource, closeUnread } from './bytes.js'
 import type { PartCondition } from './driver.js'
 import { preconditionsOf } from './preconditions.js'
 import { PART_NAMES, type PartName, type ResourceInfo } from './resource.js'
-import type {
-  ByteSource,
-  CallOptions,
-  CommitTerms,
-  PendingWrite,
-  ResourceWrite,
-  Storage,
-  TransactionHook,
-  WriteResult,
-} from './storage.js'
+import type { ByteSource, CallOptions, ResourceWrite, Storage, WriteResult } from './storage.js'
+import type { CommitTerms, PendingWrite, TransactionHook } from './transaction.js'
 
 /** Bytes or text, or a function that gives them, or a stream of them, anew at every attempt. */
 export type UnitSource = Uint8Array | string | (() => ByteSource)

@@ -3,6 +3,7 @@ import { checkArray } from './call-arguments.js'
 import { type CallGate, toldOf, toldOfMany } from './call-gate.js'
 import type { DriverCall, PartChange, StorageDriver, WriteRequest } from './driver.js'
 import { StorageError } from './errors.js'
+import { isInFlowOf } from './flow.js'
 import { checkOptionNames, type NamesOf } from './options/option-names.js'
 import { conditionsOf } from './preconditions.js'
 import { PART_NAMES, type PartName, type ResourceInfo } from './resource.js'
@@ -13,10 +14,10 @@ import type {
   Preconditions,
   ResourceWrite,
   StorageFeatures,
-  TransactionHook,
   WriteOptions,
   WriteResult,
 } from './storage.js'
+import type { TransactionHook } from './transaction.js'
 
 const REMOVE = Symbol('remove')
 
@@ -60,6 +61,7 @@ export class WriteCalls {
   ): Promise<WriteResult> {
     try {
       checkWriteNames(operation, sources, options)
+      this.#checkFlow()
       const own = this.#ownResource(info)
       const checked = this.#checked(own, sources, options, options.transaction)
       return await this.#gate.run(
@@ -76,6 +78,7 @@ export class WriteCalls {
     const given = checkArray(writes, 'writes').map(sourcesOfWrite)
     try {
       checkOptionNames('writeMany', options ?? {}, CALL_NAMES)
+      this.#checkFlow()
       const checked = writes.map((write, i) => {
         if (typeof write !== 'object' || write === null)
           throw new TypeError('A write is an object with an info')
@@ -130,6 +133,16 @@ export class WriteCalls {
       throw new TypeError('A transaction hook needs beforeCommit()')
     this.#require('transactions', 'has no transactions to take part in')
     return this.#gate.guarded(hook)
+  }
+
+  /** A write beside an open transaction of its own caller waits for it, or stays when that is rolled back. */
+  #checkFlow(): void {
+    if (!isInFlowOf(this.#driver)) return
+    const message =
+      'A transaction of this storage is open here: write through the storage that it gave (tx), or bind one to the ' +
+      "program's own transaction with within(manager). A write on the storage itself would wait for the transaction, " +
+      'or stay when that is rolled back'
+    throw new StorageError('E_UNSUPPORTED', message)
   }
 
   #require(feature: keyof StorageFeatures, complaint: string): void {

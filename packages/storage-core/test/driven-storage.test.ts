@@ -14,7 +14,7 @@ import { describe, test } from 'vitest'
 class IdleDriver implements StorageDriver {
   supports = {
     ...{ durable: false, atomicParts: true, atomicMany: false, transactions: true, journal: true },
-    ...{ streams: true, orderByModified: false },
+    ...{ interactiveTransactions: false, streams: true, orderByModified: false },
   }
   readonly writes: WriteRequest[] = []
   readonly calls: DriverCall[] = []

@@ -1,5 +1,5 @@
 import type { ResourceInfo } from '../resource.js'
-import type { TransactionHook } from '../storage.js'
+import type { TransactionHook } from '../transaction.js'
 import { type Gate, GateControl } from './gate.js'
 
 /** What a `FaultyStorage` tells calls by. */

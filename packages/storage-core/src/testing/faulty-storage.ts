@@ -10,9 +10,11 @@ import type {
   Parts,
   ReadManyOptions,
   ResourceWrite,
+  StorageTransaction,
   WriteOptions,
   WriteResult,
 } from '../storage.js'
+import type { TransactionOptions, TransactionResult } from '../transaction.js'
 import {
   type CallFaults,
   type CallFilter,
@@ -182,6 +184,23 @@ export class FaultyStorage extends ForwardingStorage {
         transaction: gatedHook(faults, write.transaction, options?.signal),
       }))
       return super.writeMany(gated, options)
+    })
+  }
+
+  /** `locked` and `commit` stop or break it when it is about to commit, before and after the marks of caches. */
+  override async transaction<T>(
+    work: (tx: StorageTransaction) => Promise<T>,
+    options?: TransactionOptions,
+  ): Promise<TransactionResult<T>> {
+    return this.#gatedWrite('transaction', [], options, (faults) => {
+      if (!faults.has('locked', 'commit')) return super.transaction(work, options)
+      const gated = async (tx: StorageTransaction): Promise<T> => {
+        tx.enlist({ closing: () => faults.pass('locked', options?.signal) })
+        const value = await work(tx)
+        tx.enlist({ beforeCommit: () => faults.pass('commit', options?.signal) })
+        return value
+      }
+      return super.transaction(gated, options)
     })
   }
 

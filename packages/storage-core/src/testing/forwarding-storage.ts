@@ -11,9 +11,11 @@ import type {
   ResourceWrite,
   Storage,
   StorageFeatures,
+  StorageTransaction,
   WriteOptions,
   WriteResult,
 } from '../storage.js'
+import type { TransactionOptions, TransactionResult } from '../transaction.js'
 
 /** Hands every call on to another storage; for wrappers that change a few of them. */
 export class ForwardingStorage implements Storage {
@@ -77,6 +79,18 @@ export class ForwardingStorage implements Storage {
 
   writeMany(writes: readonly ResourceWrite[], options?: CallOptions): Promise<WriteResult[]> {
     return this.inner.writeMany(writes, options)
+  }
+
+  /** What is called on the transaction goes to the storage behind, past this wrapper. */
+  transaction<T>(
+    work: (tx: StorageTransaction) => Promise<T>,
+    options?: TransactionOptions,
+  ): Promise<TransactionResult<T>> {
+    return this.inner.transaction(work, options)
+  }
+
+  within(manager: object): StorageTransaction {
+    return this.inner.within(manager)
   }
 
   persist(infos: readonly ResourceInfo[], message?: string, options?: CallOptions): Promise<void> {

@@ -9,14 +9,16 @@ import type {
   Parts,
   ResourceWrite,
   Storage,
+  StorageTransaction,
   StorageFeatures,
-  TransactionHook,
   WriteOptions,
   WriteResult,
 } from '../storage.js'
+import type { TransactionHook, TransactionOptions, TransactionResult } from '../transaction.js'
 import { ForwardingStorage } from './forwarding-storage.js'
 
-type Refusable = 'atomicParts' | 'atomicMany' | 'transactions' | 'journal' | 'orderByModified'
+type Refusable =
+  'atomicParts' | 'atomicMany' | 'transactions' | 'interactiveTransactions' | 'journal' | 'orderByModified'
 
 /**
  * A storage that refuses what it could do: how users of a storage get on with a lesser one is tested with it, for
@@ -27,8 +29,13 @@ export class LimitedStorage extends ForwardingStorage {
 
   constructor(inner: ForwardingStorage['inner'], without: readonly Refusable[]) {
     super(inner)
-    // What is journaled is journaled in a transaction.
-    this.#without = new Set(without.includes('transactions') ? [...without, 'journal'] : without)
+    // What is journaled is journaled in a transaction; and what a transaction is given has no limits.
+    const hooks = without.includes('transactions') ? ['journal'] : []
+    this.#without = new Set([
+      ...without,
+      ...hooks,
+      ...(without.length > 0 ? ['interactiveTransactions'] : []),
+    ])
   }
 
   override get supports(): StorageFeatures {
@@ -82,6 +89,19 @@ export class LimitedStorage extends ForwardingStorage {
         closeUnread(write?.metadata)
       }
     }
+  }
+
+  override async transaction<T>(
+    work: (tx: StorageTransaction) => Promise<T>,
+    options?: TransactionOptions,
+  ): Promise<TransactionResult<T>> {
+    this.#refuse('interactiveTransactions')
+    return super.transaction(work, options)
+  }
+
+  override within(manager: object): StorageTransaction {
+    this.#refuse('interactiveTransactions')
+    return super.within(manager)
   }
 
   override async page(collection: string, options?: PageOptions): Promise<ListPage> {

@@ -8,6 +8,7 @@ import { MUTANTS_OF_MANY_WRITES } from './mutants-of-many-writes.js'
 import { MUTANTS_OF_NAMES } from './mutants-of-names.js'
 import { MUTANTS_OF_PARTS } from './mutants-of-parts.js'
 import { MUTANTS_OF_TIME } from './mutants-of-time.js'
+import { MUTANTS_OF_TRANSACTIONS } from './mutants-of-transactions.js'
 import { recordContract } from './recording-runner.js'
 
 // Some wait for what never comes.
@@ -18,6 +19,7 @@ const MUTANTS = [
   ...MUTANTS_OF_NAMES,
   ...MUTANTS_OF_TIME,
   ...MUTANTS_OF_MANY_WRITES,
+  ...MUTANTS_OF_TRANSACTIONS,
   ...MUTANTS_OF_HISTORIES,
 ]
 

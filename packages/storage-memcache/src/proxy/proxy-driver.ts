@@ -69,7 +69,11 @@ export class ProxyDriver implements StorageDriver {
   constructor({ cache, storage, settings, namespace, keyGenerator, env, counters, owned }: ProxyParts) {
     const { transactions, atomicMany } = storage.supports
     // Marks as locks are set for one resource at a time.
-    this.supports = Object.freeze({ ...storage.supports, atomicMany: atomicMany && transactions })
+    this.supports = Object.freeze({
+      ...storage.supports,
+      atomicMany: atomicMany && transactions,
+      interactiveTransactions: false,
+    })
     this.keyOf = (collection, resource) => cacheKey(namespace, keyGenerator(collection, resource))
     this.#storage = storage
     this.#settings = settings

@@ -41,6 +41,7 @@ export class StandaloneDriver implements StorageDriver {
     atomicParts: true,
     atomicMany: false,
     transactions: false,
+    interactiveTransactions: false,
     journal: false,
     streams: false,
     orderByModified: false,

@@ -49,6 +49,7 @@ export class SqlDriver implements StorageDriver {
     atomicParts: true,
     atomicMany: true,
     transactions: true,
+    interactiveTransactions: false,
     journal: true,
     streams: true,
     orderByModified: true,

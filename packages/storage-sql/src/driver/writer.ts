@@ -1,13 +1,16 @@
 import {
   assertConditions,
+  callHooks,
   compareNames,
   etagOf,
+  type HookCall,
   isStorageError,
   OutcomeUnknownError,
   PART_NAMES,
   type PartName,
   type PendingWrite,
   throwIfAborted,
+  tooLate,
   type WriteRequest,
   type WriteResult,
 } from '@larder/storage-core'
@@ -17,7 +20,6 @@ import type { Connection } from '../connections/connection.js'
 import type { TakenWrite } from './content-intake.js'
 import { numberOf, type Statement, statement, type Value } from '../dialects/statement.js'
 import type { Journal } from '../journal.js'
-import { callHooks, type HookCall, tooLate } from './hooks.js'
 import type { Settings } from '../options.js'
 import {
   contentColumns,

@@ -6,6 +6,8 @@ import { containers } from './containers.js'
 import { handles } from './handles.js'
 import { type ContractGroup, type ContractOptions, runGroup } from './harness.js'
 import { histories } from './histories.js'
+import { interactive } from './interactive.js'
+import { interactiveEnds } from './interactive-ends.js'
 import { journal } from './journal.js'
 import { listings } from './listings.js'
 import { manyWrites } from './many-writes.js'
@@ -41,6 +43,8 @@ export const storageContractGroups: readonly ContractGroup[] = Object.freeze([
   journal,
   manyWrites,
   manyWritesAtOnce,
+  interactive,
+  interactiveEnds,
   handles,
   histories,
   shutdown,

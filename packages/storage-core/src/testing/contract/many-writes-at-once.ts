@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { isStorageError } from '../../errors.js'
-import type { PendingWrite, ResourceWrite, TransactionHook } from '../../storage.js'
+import type { ResourceWrite } from '../../storage.js'
+import type { PendingWrite, TransactionHook } from '../../transaction.js'
 import { assertCode, assertContents, contentOf, soon, takeTurns } from './assertions.js'
 import { type ContractTest, group } from './harness.js'
 

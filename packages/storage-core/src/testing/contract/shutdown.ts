@@ -99,4 +99,24 @@ export const shutdown = group('shutdown', (test) => {
     )
     if (outcome !== 'done') assertHasCode(outcome, 'E_CLOSED')
   })
+
+  test('closes after its transactions', async ({ storage, supports, info, reopen }) => {
+    if (!supports.interactiveTransactions) return
+    let open: () => void = () => undefined
+    const opened = new Promise<void>((resolve) => (open = resolve))
+    const running = storage.transaction(async (tx) => {
+      await opened
+      await tx.putContent(info(), 'x')
+      await assertCode(tx.shutdown(), 'E_UNSUPPORTED')
+      await tx.putMetaData(info(), 'y')
+    })
+    const closing = storage.shutdown()
+    open()
+    await soon(Promise.all([running, closing]), 'a shutdown behind a transaction')
+    if (reopen !== undefined) assert.equal(await contentOf(await reopen(), info()), 'x')
+    await assertCode(
+      storage.transaction(async () => undefined),
+      'E_CLOSED',
+    )
+  })
 })

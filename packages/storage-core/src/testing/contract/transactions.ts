@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { inspect } from 'node:util'
-import type { PendingWrite, WriteOptions } from '../../storage.js'
+import type { WriteOptions } from '../../storage.js'
+import type { PendingWrite } from '../../transaction.js'
 import { assertCode, assertRefused, contentOf, metadataOf, namesOf, soon, turns } from './assertions.js'
 import { type ContractTest, group } from './harness.js'
 

@@ -1,0 +1,71 @@
+import { untilAborted } from './abort.js'
+import { StorageError } from './errors.js'
+import type { CommitTerms, PendingWrite, TransactionHook } from './transaction.js'
+
+/** A hook, where there is one, and what it is told. */
+export interface HookCall {
+  readonly hook: TransactionHook | undefined
+  readonly pending: PendingWrite
+}
+
+type Terms = Promise<CommitTerms | void>
+
+/**
+ * Calls all hooks of a transaction at once. Resolves to the instant before which the commit must be sent, `deadline` at
+ * the latest. Rejects with what the first of them rejected with, once all have ended or are out of time.
+ */
+export function callHooks(
+  calls: readonly HookCall[],
+  signal: AbortSignal | undefined,
+  deadline: number,
+): Promise<number> {
+  const hooked = calls.flatMap(({ hook, pending }) => (hook === undefined ? [] : { hook, pending }))
+  return earliestTerms(
+    hooked.map(
+      ({ hook, pending }) =>
+        () =>
+          hook.beforeCommit(pending),
+    ),
+    signal,
+    deadline,
+    hooked[0]?.pending.info.key,
+  )
+}
+
+/** The same for whatever gives terms. */
+export async function earliestTerms(
+  calls: readonly (() => Terms)[],
+  signal: AbortSignal | undefined,
+  deadline: number,
+  key: string | undefined,
+): Promise<number> {
+  if (calls.length === 0) return deadline
+  const calling = calls.map((call) => termsWithin(call, deadline, key))
+  const ended = await untilAborted(Promise.allSettled(calling), signal, key)
+  return ended.reduce((before, each) => {
+    if (each.status === 'rejected') throw each.reason
+    return Math.min(before, each.value?.commitBefore ?? Infinity)
+  }, deadline)
+}
+
+async function termsWithin(call: () => Terms, deadline: number, key: string | undefined): Terms {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    const message = 'The hook outlived the time of its transaction. Does it wait for its own storage?'
+    // A timer holds no more than this.
+    const leftMs = Math.min(Math.max(0, deadline - performance.now()), 2_147_483_647)
+    timer = setTimeout(() => reject(tooLate(key, message)), leftMs)
+  })
+  try {
+    return await Promise.race([call(), late])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+export function tooLate(
+  key: string | undefined,
+  message = 'The transaction outlived the time it was given',
+): StorageError {
+  return new StorageError('E_TIMEOUT', message, { key })
+}
