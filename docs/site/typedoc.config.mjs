@@ -9,6 +9,7 @@ const FIRST = [
   'guide',
   'queries',
   'client',
+  'other-clients',
   'maps',
   'own-storage',
   'atom-store',

@@ -2,7 +2,14 @@ export { createMysqlDatabase, createPostgresDatabase, type TestDatabase } from '
 export type { DevServer } from './dev-server.js'
 export { startProxy, type FaultProxy, type ProxyTarget } from './fault-proxy.js'
 export { spawnGuarded } from './guarded.js'
-export { browserProgram, ensureServers, findProgram, type ServerKind } from './install.js'
+export {
+  browserProgram,
+  ensureServers,
+  findProgram,
+  languageProgram,
+  type LanguageKind,
+  type ServerKind,
+} from './install.js'
 export { startMariadb, type MariadbOptions, type MariadbServer } from './mariadb.js'
 export { startMemcached, type MemcachedOptions, type MemcachedServer } from './memcached.js'
 export { startPostgres, type PostgresOptions, type PostgresServer } from './postgres.js'

@@ -3,12 +3,17 @@ import { accessSync, constants, readdirSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 
 export type ServerKind = 'memcached' | 'postgres' | 'mariadb' | 'pgbouncer' | 'pgpool' | 'haproxy'
+/** Languages with the memcached clients that values are exchanged with. */
+export type LanguageKind = 'perl' | 'php' | 'python' | 'ruby'
 /** What can be installed. */
-type ProgramKind = ServerKind | 'chromium'
+type ProgramKind = ServerKind | LanguageKind | 'chromium'
 
 interface Packages {
   /** Programs that must be there; the first is the server. */
   readonly programs: readonly string[]
+  /** Arguments with which the first program succeeds only where its libraries are installed. */
+  readonly probe?: readonly string[]
+  /** Names of packages, separated by spaces. */
   readonly debian: string
   readonly fedora: string
   readonly homebrew: string
@@ -31,6 +36,34 @@ const PACKAGES: Readonly<Record<ProgramKind, Packages>> = {
   pgbouncer: { programs: ['pgbouncer'], debian: 'pgbouncer', fedora: 'pgbouncer', homebrew: 'pgbouncer' },
   pgpool: { programs: ['pgpool'], debian: 'pgpool2', fedora: 'postgresql-pgpool-II', homebrew: 'pgpool-ii' },
   haproxy: { programs: ['haproxy'], debian: 'haproxy', fedora: 'haproxy', homebrew: 'haproxy' },
+  perl: {
+    programs: ['perl'],
+    probe: ['-MCache::Memcached', '-MCache::Memcached::Fast', '-e', '1'],
+    debian: 'libcache-memcached-perl libcache-memcached-fast-perl',
+    fedora: 'perl-Cache-Memcached perl-Cache-Memcached-Fast',
+    homebrew: 'perl',
+  },
+  php: {
+    programs: ['php'],
+    probe: ['-r', 'exit(extension_loaded("memcached") && extension_loaded("igbinary") ? 0 : 1);'],
+    debian: 'php-cli php-memcached php-igbinary',
+    fedora: 'php-cli php-pecl-memcached php-pecl-igbinary',
+    homebrew: 'php',
+  },
+  python: {
+    programs: ['python3'],
+    probe: ['-c', 'import memcache, pylibmc, pymemcache'],
+    debian: 'python3-memcache python3-pylibmc python3-pymemcache',
+    fedora: 'python3-memcached python3-pylibmc python3-pymemcache',
+    homebrew: 'python3',
+  },
+  ruby: {
+    programs: ['ruby'],
+    probe: ['-e', 'require "dalli"'],
+    debian: 'ruby ruby-dalli',
+    fedora: 'ruby rubygem-dalli',
+    homebrew: 'ruby',
+  },
   chromium: { programs: ['chromium'], debian: 'chromium', fedora: 'chromium', homebrew: 'chromium' },
 }
 const BROWSERS = ['chromium', 'chromium-browser', 'google-chrome']
@@ -60,20 +93,33 @@ function searchPath(): string[] {
 
 /** The path of a program, on the PATH or where packages put servers; undefined when it is not installed. */
 export function findProgram(name: string): string | undefined {
-  for (const folder of searchPath()) {
-    const file = join(folder, name)
-    try {
-      accessSync(file, constants.X_OK)
-      return file
-    } catch {
-      // Not here.
-    }
-  }
-  return undefined
+  return programsNamed(name)[0]
+}
+
+function programsNamed(name: string): string[] {
+  return searchPath()
+    .map((folder) => join(folder, name))
+    .filter((file) => {
+      try {
+        accessSync(file, constants.X_OK)
+        return true
+      } catch {
+        return false
+      }
+    })
 }
 
 function isInstalled(kind: ProgramKind): boolean {
-  return PACKAGES[kind].programs.every((program) => findProgram(program) !== undefined)
+  const { programs, probe } = PACKAGES[kind]
+  const isThere = programs.every((program) => findProgram(program) !== undefined)
+  return isThere && (probe === undefined || probed(kind) !== undefined)
+}
+
+/** The path of the first program of that kind which has its libraries: the PATH may name one that does not. */
+function probed(kind: ProgramKind): string | undefined {
+  const { programs, probe = [] } = PACKAGES[kind]
+  const works = (file: string): boolean => spawnSync(file, probe, { stdio: 'ignore' }).status === 0
+  return programsNamed(programs[0] ?? kind).find(works)
 }
 
 // Debian starts a service as soon as it is installed, unless policy-rc.d says no. Whatever policy was there
@@ -135,7 +181,7 @@ function ensurePrograms(kinds: readonly ProgramKind[]): void {
   const missing = (): ProgramKind[] => kinds.filter((kind) => !isInstalled(kind))
   const before = missing()
   if (before.length === 0) return
-  installOnDebian(before.map((kind) => PACKAGES[kind].debian))
+  installOnDebian(before.flatMap((kind) => PACKAGES[kind].debian.split(' ')))
   const after = missing()
   if (after.length > 0) throw new Error(adviceFor(after))
 }
@@ -146,6 +192,12 @@ export function serverProgram(kind: ServerKind, program = PACKAGES[kind].program
   const path = findProgram(program)
   if (path === undefined) throw new Error(adviceFor([kind]))
   return path
+}
+
+/** The path of an interpreter that has the memcached clients of its language; installed first where possible. */
+export function languageProgram(kind: LanguageKind): string {
+  ensurePrograms([kind])
+  return probed(kind) ?? kind
 }
 
 /** The path of Chromium, or of what `CHROME_PATH` names; installed first where needed and possible. */

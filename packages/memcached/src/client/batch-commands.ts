@@ -11,7 +11,7 @@ import type {
 } from './client-options.js'
 import { ItemCommands } from './item-commands.js'
 import type { EncodedItem } from './lockable-items.js'
-import type { PlainValue } from './values.js'
+import type { PlainValue } from './plain-serializer.js'
 
 /** Answers for the members of a batch that share a route, each by its place there; throws what one failed with. */
 type AskBatch<Member, Value, Options> = (

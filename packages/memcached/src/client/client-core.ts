@@ -22,9 +22,10 @@ import {
   type StoreCallOptions,
   type VersionedValue,
 } from './client-options.js'
-import { isLock, LockableItems, type CounterStep, type EncodedItem } from './lockable-items.js'
+import { LockableItems, type CounterStep, type EncodedItem } from './lockable-items.js'
 import type { Namespace } from './namespace.js'
 import { together } from './together.js'
+import { isLock } from './value-flags.js'
 import { TREAT_AS_MISS, ValueCoder } from './values.js'
 
 /** What is published for each command where somebody listens. */
@@ -69,8 +70,8 @@ export class ClientCore {
     this.cache = cache
     this.options = checked({ ...DEFAULT_CLIENT_OPTIONS, ...options })
     this.namespace = namespace
-    this.items = new LockableItems(cache)
     this.#coder = new ValueCoder(this.options.serializer, this.options.compression)
+    this.items = new LockableItems(cache, this.#coder.counterFlags)
   }
 
   /**
@@ -141,6 +142,11 @@ export class ClientCore {
     if (item === undefined) return undefined
     const value = this.#coder.decode(item.value, item.flags, key)
     return value === TREAT_AS_MISS ? undefined : value
+  }
+
+  /** Throws `E_UNSUPPORTED` for an item whose value would be lost or damaged by more bytes. */
+  checkAppend(key: string, item: CacheItem): void {
+    this.#coder.checkAppend(item.flags, key)
   }
 
   decodePeeked<T>(key: string, item: PeekedItem | undefined): PeekedValue<T> | undefined {

@@ -2,7 +2,8 @@ import type { NamesOf } from '@larder/storage-core/base'
 import type { CallOptions, CasToken } from '../cache.js'
 import type { UnfitKeys } from './client-keys.js'
 import { COMPRESSION_NAMES, type CompressionOptions } from './compression.js'
-import { plainSerializer, type ValueSerializer } from './values.js'
+import { plainSerializer } from './plain-serializer.js'
+import type { ValueSerializer } from './values.js'
 
 /** How a `MemcacheClient` makes keys and values. */
 export interface MemcacheClientOptions {

@@ -1,17 +1,16 @@
-import type { NamesOf } from '@larder/storage-core/base'
+import { StorageError, type NamesOf } from '@larder/storage-core/base'
 import * as zlib from 'node:zlib'
-import { CompressionFlag } from './value-flags.js'
-
-/** zlib is what other clients read; brotli is smaller; zstd is fastest, and there from Node 22.15 on. */
-export type CompressionAlgorithm = 'zlib' | 'brotli' | 'zstd'
 
 /** How a `MemcacheClient` compresses values. */
 export interface CompressionOptions {
-  /** Default: `'zlib'`. What is read may be any of them, whatever is written. */
-  readonly algorithm?: CompressionAlgorithm
+  /**
+   * Which of the serializer's `compressions` to write: `'zlib'`, `'brotli'` or `'zstd'` with the client's own serializer.
+   * Items are read in all of them. Default: the first.
+   */
+  readonly algorithm?: string
   /** Values from this length on are compressed, and kept so where that made them smaller. */
   readonly minBytes: number
-  /** 1 to 9 for zlib, to 11 for brotli (default 4), to 22 for zstd (default 3); 0 turns it off. */
+  /** 1 to 9 for zlib and gzip, to 11 for brotli (default 4), to 22 for zstd (default 3); 0 turns it off. */
   readonly level?: number
 }
 
@@ -22,8 +21,22 @@ export const COMPRESSION_NAMES: NamesOf<CompressionOptions> = Object.freeze({
   level: true,
 })
 
+/** One way to compress an item, and the client flags that mark it. */
+export interface ItemCompression {
+  readonly name: string
+  /** The bits that are set on a compressed item. */
+  readonly flags: number
+  /** The bits that are compared with `flags` when an item is read, and removed before it is deserialized. */
+  readonly mask: number
+  /** The highest `level`. Absent: items are only read in this form. */
+  readonly maxLevel?: number
+  readonly compress?: (bytes: Uint8Array, level: number | undefined) => Buffer
+  /** Throws where the bytes are damaged or would grow past 256 MiB. */
+  readonly decompress: (bytes: Buffer) => Buffer
+}
+
 /** A bound on what a small item may grow to when it is read. */
-const MAX_INFLATED_BYTES = 256 * 1024 * 1024
+export const MAX_INFLATED_BYTES = 256 * 1024 * 1024
 const BOUNDS = { maxOutputLength: MAX_INFLATED_BYTES }
 
 /** What zlib has of zstd, where it has any; the types that we build with are those of an older Node. */
@@ -35,22 +48,36 @@ const zstd = zlib as unknown as Partial<Zstd>
 /** zlib.constants.ZSTD_c_compressionLevel */
 const ZSTD_LEVEL = 100
 
-interface Codec {
-  readonly flag: number
-  readonly maxLevel: number
-  compress(bytes: Uint8Array, level: number | undefined): Buffer
-  decompress(bytes: Uint8Array): Buffer
-}
-
-const CODECS: Readonly<Record<CompressionAlgorithm, Codec>> = {
-  zlib: {
-    flag: CompressionFlag.zlib,
+/** Deflate with zlib's header, as Python's and PHP's `zlib` and Ruby's `Zlib::Deflate` write it. */
+export function zlibCompression(flags: number, mask = flags): ItemCompression {
+  return {
+    name: 'zlib',
+    flags,
+    mask,
     maxLevel: 9,
     compress: (bytes, level) => zlib.deflateSync(bytes, level === undefined ? {} : { level }),
     decompress: (bytes) => zlib.inflateSync(bytes, BOUNDS),
-  },
-  brotli: {
-    flag: CompressionFlag.brotli,
+  }
+}
+
+/** Deflate with gzip's header, as Java's `GZIPOutputStream` and Perl's `Compress::Zlib` write it. */
+export function gzipCompression(flags: number, mask = flags): ItemCompression {
+  return {
+    name: 'gzip',
+    flags,
+    mask,
+    maxLevel: 9,
+    compress: (bytes, level) => zlib.gzipSync(bytes, level === undefined ? {} : { level }),
+    decompress: (bytes) => zlib.gunzipSync(bytes, BOUNDS),
+  }
+}
+
+/** Brotli: smaller than zlib. */
+export function brotliCompression(flags: number, mask = flags): ItemCompression {
+  return {
+    name: 'brotli',
+    flags,
+    mask,
     maxLevel: 11,
     // Its own default of 11 takes a hundred times as long for a tenth less.
     compress: (bytes, level = 4) =>
@@ -61,52 +88,92 @@ const CODECS: Readonly<Record<CompressionAlgorithm, Codec>> = {
         },
       }),
     decompress: (bytes) => zlib.brotliDecompressSync(bytes, BOUNDS),
-  },
-  zstd: {
-    flag: CompressionFlag.zstd,
+  }
+}
+
+/** Zstandard: the fastest; Node has it from 22.15 on. */
+export function zstdCompression(flags: number, mask = flags): ItemCompression {
+  return {
+    name: 'zstd',
+    flags,
+    mask,
     maxLevel: 22,
     compress: (bytes, level = 3) => withZstd().zstdCompressSync(bytes, { params: { [ZSTD_LEVEL]: level } }),
     decompress: (bytes) => withZstd().zstdDecompressSync(bytes, BOUNDS),
-  },
+  }
 }
-const ALL_FLAGS = Object.values(CODECS).reduce((flags, { flag }) => flags | flag, 0)
 
-/** Compresses as its options say, and decompresses whatever a client of ours may have written. */
+/** Compresses as its options say, and decompresses every form that the serializer names. */
 export class Compressor {
-  readonly #codec: Codec
+  /** The bits that the serializer must leave to its compressions. */
+  readonly reserved: number
+  readonly #all: readonly ItemCompression[]
+  readonly #written: ItemCompression | undefined
   readonly #minBytes: number
   readonly #level: number | undefined
 
-  /** What cannot be honoured is a `RangeError`. */
-  constructor(options: CompressionOptions | undefined) {
-    const { algorithm = 'zlib', minBytes = Infinity, level } = options ?? {}
-    if (!Object.hasOwn(CODECS, algorithm)) throw new RangeError(`There is no compression ${algorithm}`)
-    this.#codec = CODECS[algorithm]
-    const { maxLevel } = this.#codec
-    if (level !== undefined && !(Number.isInteger(level) && level >= 0 && level <= maxLevel)) {
-      throw new RangeError(`The compression level must be within 0 and ${maxLevel}, not ${String(level)}`)
+  /** Throws `TypeError` or `RangeError` for options that cannot be honoured. */
+  constructor(compressions: readonly ItemCompression[], options: CompressionOptions | undefined) {
+    this.#all = compressions
+    this.reserved = compressions.reduce((bits, { mask }) => bits | mask, 0) >>> 0
+    this.#written = options && chosenFrom(compressions, options)
+    this.#minBytes = options === undefined || options.level === 0 ? Infinity : options.minBytes
+    this.#level = options?.level
+  }
+
+  /** Undefined where the bytes stay as they are: too short, or no smaller afterwards. */
+  compress(bytes: Uint8Array): { readonly bytes: Buffer; readonly flags: number } | undefined {
+    if (bytes.byteLength < this.#minBytes || this.#written === undefined) return undefined
+    const smaller = this.#written.compress?.(bytes, this.#level)
+    if (smaller === undefined || smaller.length >= bytes.byteLength) return undefined
+    return { bytes: smaller, flags: this.#written.flags }
+  }
+
+  /** How an item with these flags is compressed; undefined: it is not. */
+  compressionOf(flags: number): ItemCompression | undefined {
+    if ((flags & this.reserved) === 0) return undefined
+    return this.#all.find((one) => (flags & one.mask) >>> 0 === one.flags)
+  }
+
+  /** Throws `E_CORRUPT` where the bytes are not what the flags say. */
+  decompress(bytes: Buffer, compression: ItemCompression): Buffer {
+    try {
+      return compression.decompress(bytes)
+    } catch (cause) {
+      if (cause instanceof RangeError && cause.message.startsWith('Node ')) throw cause
+      throw new StorageError('E_CORRUPT', `the ${compression.name} data is damaged`, { cause })
     }
-    if (!(minBytes >= 0)) throw new RangeError('minBytes must be 0 or more')
-    if (algorithm === 'zstd') withZstd()
-    this.#minBytes = level === 0 ? Infinity : minBytes
-    this.#level = level
   }
+}
 
-  /** Undefined where the bytes are to stay as they are: too short, or no smaller afterwards. */
-  compress(bytes: Uint8Array): { readonly bytes: Buffer; readonly flag: number } | undefined {
-    if (bytes.byteLength < this.#minBytes) return undefined
-    const smaller = this.#codec.compress(bytes, this.#level)
-    return smaller.length < bytes.byteLength ? { bytes: smaller, flag: this.#codec.flag } : undefined
+function chosenFrom(
+  compressions: readonly ItemCompression[],
+  { algorithm, minBytes, level }: CompressionOptions,
+): ItemCompression {
+  const writable = compressions.filter(({ compress }) => compress !== undefined)
+  const [first] = writable
+  if (first === undefined) {
+    throw new TypeError('The serializer has no `compressions`, so `compression` must not be set')
   }
+  const chosen = algorithm === undefined ? first : writable.find(({ name }) => name === algorithm)
+  if (chosen === undefined) {
+    const names = writable.map(({ name }) => `'${name}'`).join(', ')
+    throw new RangeError(`\`compression.algorithm\` must be one of ${names}, got ${shown(algorithm)}`)
+  }
+  const { maxLevel = 9 } = chosen
+  if (level !== undefined && !(Number.isInteger(level) && level >= 0 && level <= maxLevel)) {
+    throw new RangeError(
+      `\`compression.level\` must be an integer from 0 to ${maxLevel} for ${chosen.name}, got ${shown(level)}`,
+    )
+  }
+  if (typeof minBytes !== 'number' || !(minBytes >= 0))
+    throw new RangeError(`\`compression.minBytes\` must be a number of 0 or more, got ${shown(minBytes)}`)
+  if (chosen.name === 'zstd') withZstd()
+  return chosen
+}
 
-  /** Throws where the bytes are not what the flags say. */
-  decompress(bytes: Buffer, flags: number): Buffer {
-    const compressed = flags & ALL_FLAGS
-    if (compressed === 0) return bytes
-    const codec = Object.values(CODECS).find(({ flag }) => flag === compressed)
-    if (codec === undefined) throw new Error(`The flags ${flags} name two compressions`)
-    return codec.decompress(bytes)
-  }
+function shown(value: unknown): string {
+  return typeof value === 'string' ? `'${value}'` : String(value)
 }
 
 function withZstd(): Zstd {

@@ -13,7 +13,8 @@ import type {
 } from './client-options.js'
 import type { Namespace } from './namespace.js'
 import { together } from './together.js'
-import type { PlainValue } from './values.js'
+import type { PlainValue } from './plain-serializer.js'
+import { textBytes } from './strict-forms.js'
 
 /** The commands about one key. Bad keys and values are a `RangeError` or `TypeError` before any I/O. */
 export abstract class ItemCommands {
@@ -99,20 +100,17 @@ export abstract class ItemCommands {
     })
   }
 
-  /** For text and bytes that are stored uncompressed. `false`: no such item. Two round trips, as `getAndTouch`. */
+  /**
+   * Adds bytes at the end of a text or of bytes; `false`: no such item. `E_UNSUPPORTED` for an item whose value would be
+   * lost or damaged: compressed, or JSON. Two round trips, as `getAndTouch`.
+   */
   append(key: ClientKey, value: string | Uint8Array, options?: CallOptions): Promise<boolean> {
-    return this.#change('append', key, options, () => {
-      const bytes = Buffer.from(value)
-      return (wireKey, call) => this.core.cache.append(wireKey, bytes, call)
-    })
+    return this.#extend('append', key, value, options)
   }
 
-  /** For text and bytes that are stored uncompressed. `false`: no such item. Two round trips, as `getAndTouch`. */
+  /** Adds bytes at the start; otherwise as `append`. */
   prepend(key: ClientKey, value: string | Uint8Array, options?: CallOptions): Promise<boolean> {
-    return this.#change('prepend', key, options, () => {
-      const bytes = Buffer.from(value)
-      return (wireKey, call) => this.core.cache.prepend(wireKey, bytes, call)
-    })
+    return this.#extend('prepend', key, value, options)
   }
 
   /** `'exists'`: the token stands for another state, or the server did not answer and the options forgive that. */
@@ -124,9 +122,9 @@ export abstract class ItemCommands {
 
   /** Sets a new time to live; `false`: no such item. Two round trips, as `getAndTouch`. */
   touch(key: ClientKey, ttlMs: number | undefined, options?: CallOptions): Promise<boolean> {
-    return this.#change('touch', key, options, () => {
+    return this.#run('touch', false, key, options, (wireKey, routed = {}) => {
       exptimeOf(ttlMs)
-      return (wireKey, call) => this.core.cache.touch(wireKey, ttlMs, call)
+      return this.core.items.change(wireKey, routed, (call) => this.core.cache.touch(wireKey, ttlMs, call))
     })
   }
 
@@ -171,16 +169,20 @@ export abstract class ItemCommands {
     )
   }
 
-  /** Changes an item where there is one. What `prepare` throws is thrown before any I/O. */
-  #change(
-    command: string,
+  #extend(
+    command: 'append' | 'prepend',
     key: ClientKey,
-    options: CallOptions = {},
-    prepare: () => (wireKey: string, options: CallOptions) => Promise<boolean>,
+    value: string | Uint8Array,
+    options: CallOptions | undefined,
   ): Promise<boolean> {
-    return this.#run(command, false, key, options, (wireKey, routed) => {
-      const change = prepare()
-      return this.core.items.change(wireKey, routed, (call) => change(wireKey, call))
+    return this.#run(command, false, key, options, (wireKey, routed = {}) => {
+      const bytes = typeof value === 'string' ? textBytes(value) : Buffer.from(value)
+      return this.core.items.change(
+        wireKey,
+        routed,
+        (call) => this.core.cache[command](wireKey, bytes, call),
+        (item) => this.core.checkAppend(wireKey, item),
+      )
     })
   }
 }

@@ -5,7 +5,7 @@ import { addToCounter } from '../protocol/counter.js'
 import { exptimeOf } from '../protocol/expiry.js'
 import { DELETE_NAMES, type DeleteCallOptions } from './client-options.js'
 import { together } from './together.js'
-import { ValueFlag } from './value-flags.js'
+import { DELETION_LOCK_FLAGS, isLock } from './value-flags.js'
 
 const NO_VALUE = Buffer.alloc(0)
 
@@ -23,31 +23,32 @@ export interface CounterStep extends CallOptions {
   readonly ttlMs: number | undefined
 }
 
-/** Whether it is no value, but what a deletion with a lock left behind. */
-export function isLock(item: CacheItem): boolean {
-  return (item.flags & ValueFlag.deletionLock) !== 0
-}
-
 /**
  * The commands that would take the lock that a deletion left for an item, or leave one. To look first takes them
  * several round trips, for which there is one time-out.
  */
 export class LockableItems {
   readonly #cache: CommandCache
+  readonly #counterFlags: number
 
-  constructor(cache: CommandCache) {
+  /** A counter that is created gets `counterFlags`. */
+  constructor(cache: CommandCache, counterFlags: number) {
     this.#cache = cache
+    this.#counterFlags = counterFlags
   }
 
-  /** Changes an item where there is one. */
+  /** Changes an item where there is one; what `check` throws for it is the rejection. */
   change<Options extends CallOptions>(
     key: string,
     options: Options,
     change: (options: Options) => Promise<boolean>,
+    check?: (item: CacheItem) => void,
   ): Promise<boolean> {
     return together(this.#cache, options, async (call) => {
       const found = await this.#cache.get(key, call)
-      return found !== undefined && !isLock(found) && change(call)
+      if (found === undefined || isLock(found)) return false
+      check?.(found)
+      return change(call)
     })
   }
 
@@ -68,7 +69,7 @@ export class LockableItems {
     const { cas, lockMs, signal, routeBy } = options
     if (lockMs === undefined) return this.#cache.delete(key, options)
     exptimeOf(lockMs)
-    const lock = { flags: ValueFlag.deletionLock, ttlMs: lockMs, signal, routeBy }
+    const lock = { flags: DELETION_LOCK_FLAGS, ttlMs: lockMs, signal, routeBy }
     return together(this.#cache, lock, async (call) => {
       if (cas !== undefined) {
         const { status } = await this.#cache.cas(key, NO_VALUE, cas, call)
@@ -103,7 +104,7 @@ export class LockableItems {
     const { delta, initial = 0n, ttlMs, signal, routeBy } = step
     const sum = addToCounter(initial, delta)
     const bytes = Buffer.from(String(sum))
-    const options = { flags: ValueFlag.long, ttlMs, signal, routeBy }
+    const options = { flags: this.#counterFlags, ttlMs, signal, routeBy }
     for (;;) {
       let lock: CacheItem | undefined
       try {

@@ -1,28 +1,29 @@
-/** The client's own, which no serializer sets: how the bytes that the serializer made were compressed. */
-export const CompressionFlag = Object.freeze({
-  zlib: 8,
-  brotli: 1 << 11,
-  zstd: 1 << 12,
-})
+import type { CacheItem } from '../cache.js'
 
 /**
- * Client flags. Pickle to text are those of pylibmc and python-memcached, which read and write the same bytes
- * under them; pickles are recognized and refused. The others are our own.
+ * Client flags of the client's own serializer. Pickle to text are those of pylibmc, python-memcached and pymemcache,
+ * which read and write the same bytes under them; pickles are recognized and refused. The others are our own.
  */
 export const ValueFlag = Object.freeze({
   pickle: 1,
   integer: 2,
   long: 4,
-  zlib: CompressionFlag.zlib,
+  zlib: 8,
   text: 16,
   boolean: 1 << 8,
   float: 1 << 9,
   json: 1 << 10,
-  brotli: CompressionFlag.brotli,
-  zstd: CompressionFlag.zstd,
-  /** No value, but the lock that a deletion left behind. */
-  deletionLock: 1 << 15,
+  brotli: 1 << 11,
+  zstd: 1 << 12,
 })
 
-/** What a serializer leaves to the client. */
-export const CLIENT_FLAGS = ValueFlag.zlib | ValueFlag.brotli | ValueFlag.zstd | ValueFlag.deletionLock
+/**
+ * The flags of the lock that a deletion leaves behind, on an item without bytes. All 32 bits are compared, so that a
+ * serializer may use any bit; only this number together with an empty value is refused.
+ */
+export const DELETION_LOCK_FLAGS = 0x4c6f_636b
+
+/** Whether the item is no value but the lock that a deletion left behind. */
+export function isLock({ flags, value }: Pick<CacheItem, 'flags' | 'value'>): boolean {
+  return flags === DELETION_LOCK_FLAGS && value.length === 0
+}

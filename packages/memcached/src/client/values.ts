@@ -1,126 +1,96 @@
-import { StorageError } from '@larder/storage-core/base'
-import { Compressor, type CompressionOptions } from './compression.js'
-import { CLIENT_FLAGS, ValueFlag } from './value-flags.js'
+import { isStorageError, StorageError } from '@larder/storage-core/base'
+import { Compressor, type CompressionOptions, type ItemCompression } from './compression.js'
+import { isLock } from './value-flags.js'
 
-/**
- * What the client's own serializer writes and reads back as the type that went in. JSON values lose what JSON
- * cannot say: a `Date` comes back as a string, `NaN` inside an object as null.
- */
-export type PlainValue = Uint8Array | bigint | JsonValue
-/** What JSON can hold. */
-export type JsonValue =
-  null | string | number | boolean | readonly JsonValue[] | { readonly [name: string]: JsonValue | undefined }
-
-/** What a `deserialize` returns for an item that is to count as not there. */
-export const TREAT_AS_MISS: unique symbol = Symbol('treat as a miss')
+/** What a `deserialize` returns for an item that counts as a miss. One value for all copies of this package. */
+export const TREAT_AS_MISS: unique symbol = Symbol.for('larder:treat-as-miss')
 
 /** A value as a cache holds it. */
 export interface SerializedValue {
   readonly bytes: Uint8Array
-  /** None of `zlib`, `brotli`, `zstd` and `deletionLock`, which the client sets itself. */
+  /** 0 to 2^32 - 1. Bits of the serializer's own `compressions` must be 0. */
   readonly flags: number
+  /** `false` keeps the bytes as they are, so that memcached can count: `incr` needs decimal digits. Default: true. */
+  readonly compressible?: boolean
 }
 
-/** Turns values into bytes and client flags, and back. Both throw where they cannot. */
+/** Turns values into bytes and client flags, and back. Both throw where they cannot. It owns all 32 bits of the flags. */
 export interface ValueSerializer {
   serialize(value: unknown): SerializedValue
-  /** `bytes` are the serializer's own. */
+  /**
+   * `bytes` are the serializer's own, decompressed; the bits of the compression are removed from `flags`. An `E_CORRUPT`
+   * that it throws keeps its message; of any other error only the type is shown, since a message may quote the value.
+   */
   deserialize(bytes: Buffer, flags: number): unknown
-}
-
-/** Each plain value under a flag that tells its type. */
-export const plainSerializer: ValueSerializer = Object.freeze({ serialize, deserialize })
-
-function serialize(value: unknown): SerializedValue {
-  switch (typeof value) {
-    case 'string':
-      return { bytes: Buffer.from(value), flags: ValueFlag.text }
-    case 'boolean':
-      return { bytes: Buffer.from(value ? '1' : '0'), flags: ValueFlag.boolean }
-    case 'bigint':
-      return { bytes: Buffer.from(String(value)), flags: ValueFlag.long }
-    case 'number':
-      return serializeNumber(value)
-    default:
-      return value instanceof Uint8Array ? { bytes: value, flags: 0 } : serializeJson(value)
-  }
-}
-
-function serializeNumber(value: number): SerializedValue {
-  if (Object.is(value, -0)) return { bytes: Buffer.from('-0'), flags: ValueFlag.float }
-  const flags = Number.isSafeInteger(value) ? ValueFlag.integer : ValueFlag.float
-  return { bytes: Buffer.from(String(value)), flags }
-}
-
-const HAS_JSON = new Set(['[object Object]', '[object Array]', '[object Null]'])
-
-/** Refuses what JSON would make an empty object of: a `Map`, an `Error`, a promise that nobody has awaited. */
-function serializeJson(value: unknown): SerializedValue {
-  const kind = Object.prototype.toString.call(value)
-  if (!HAS_JSON.has(kind) && typeof (value as { toJSON?: unknown } | undefined)?.toJSON !== 'function')
-    throw new TypeError(`What is ${kind} has no form in JSON; store something else, or use a serializer`)
-  const json = JSON.stringify(value) as string | undefined
-  if (json === undefined) throw new TypeError(`What ${kind} says of itself by toJSON cannot be stored`)
-  return { bytes: Buffer.from(json), flags: ValueFlag.json }
-}
-
-function deserialize(bytes: Buffer, flags: number): unknown {
-  switch (flags) {
-    case 0:
-      return bytes
-    case ValueFlag.text:
-      return bytes.toString()
-    case ValueFlag.boolean:
-      return bytes.toString() === '1'
-    // Other clients write integers of any size under this flag.
-    case ValueFlag.integer: {
-      const number = Number(bytes.toString())
-      return Number.isSafeInteger(number) ? number : BigInt(bytes.toString().trim())
-    }
-    case ValueFlag.long:
-      return BigInt(bytes.toString().trim())
-    case ValueFlag.float:
-      return Number(bytes.toString())
-    case ValueFlag.json:
-      return JSON.parse(bytes.toString()) as unknown
-    default:
-      throw new Error(flags === ValueFlag.pickle ? 'The item is a pickle' : `No type has the flags ${flags}`)
-  }
+  /** The forms of compression that it reads; the option `compression` chooses one to write. Default: none. */
+  readonly compressions?: readonly ItemCompression[]
+  /** Flags of a counter that `incr` creates from decimal digits. Default: 0. */
+  readonly counterFlags?: number
+  /** Whether bytes may be added to an uncompressed item with these flags. Default: to all. */
+  canAppend?(flags: number): boolean
 }
 
 /** Serializer and compression in one: what is stored for a value, and what a stored item stands for. */
 export class ValueCoder {
   readonly #serializer: ValueSerializer
   readonly #compressor: Compressor
+  /** Flags of a counter that is created. */
+  readonly counterFlags: number
 
   constructor(serializer: ValueSerializer, compression: CompressionOptions | undefined) {
     this.#serializer = serializer
-    this.#compressor = new Compressor(compression)
+    this.counterFlags = serializer.counterFlags ?? 0
+    this.#compressor = new Compressor(serializer.compressions ?? [], compression)
   }
 
   encode(value: unknown): SerializedValue {
     const plain: Partial<SerializedValue> | undefined = this.#serializer.serialize(value)
-    if (!isSerialized(plain))
-      throw new TypeError('A serializer must return bytes, as a Uint8Array, and flags')
-    if ((plain.flags & CLIENT_FLAGS) !== 0)
-      throw new RangeError(`A serializer must not set the flags ${plain.flags & CLIENT_FLAGS}`)
-    const smaller = this.#compressor.compress(plain.bytes)
-    return smaller === undefined ? plain : { bytes: smaller.bytes, flags: plain.flags | smaller.flag }
+    this.#check(plain)
+    const smaller = plain.compressible === false ? undefined : this.#compressor.compress(plain.bytes)
+    return smaller === undefined
+      ? plain
+      : { bytes: smaller.bytes, flags: (plain.flags | smaller.flags) >>> 0 }
   }
 
   /** Throws `E_CORRUPT` for what cannot be read; may answer with `TREAT_AS_MISS`. */
-  decode(bytes: Buffer, flags: number, key: string): unknown {
-    if ((flags & ValueFlag.deletionLock) !== 0) return TREAT_AS_MISS
+  decode(value: Buffer, flags: number, key: string): unknown {
+    if (isLock({ flags, value })) return TREAT_AS_MISS
     try {
-      const plain = this.#compressor.decompress(bytes, flags)
-      return this.#serializer.deserialize(plain, flags & ~CLIENT_FLAGS)
+      const compression = this.#compressor.compressionOf(flags)
+      if (compression === undefined) return this.#serializer.deserialize(value, flags)
+      const bytes = this.#compressor.decompress(value, compression)
+      return this.#serializer.deserialize(bytes, (flags & ~compression.mask) >>> 0)
     } catch (cause) {
-      const message = `The item cannot be read: ${(cause as Error).message}`
-      throw new StorageError('E_CORRUPT', message, { key, cause })
+      throw new StorageError('E_CORRUPT', `The item cannot be read: ${reasonOf(cause)}`, { key, cause })
     }
+  }
+
+  /** Throws `E_UNSUPPORTED` where bytes that are added to an item with these flags would be lost or damage it. */
+  checkAppend(flags: number, key: string): void {
+    const compression = this.#compressor.compressionOf(flags)
+    if (compression === undefined && this.#serializer.canAppend?.(flags) !== false) return
+    const form = compression === undefined ? `of a type that is no text (flags ${flags})` : compression.name
+    throw new StorageError('E_UNSUPPORTED', `The item is ${form}, so nothing can be added to its bytes`, {
+      key,
+    })
+  }
+
+  #check(plain: Partial<SerializedValue> | undefined): asserts plain is SerializedValue {
+    if (!(plain?.bytes instanceof Uint8Array) || typeof plain.flags !== 'number')
+      throw new TypeError('A serializer must return bytes, as a Uint8Array, and flags')
+    const { bytes, flags } = plain
+    if (!Number.isInteger(flags) || flags < 0 || flags > 0xffff_ffff)
+      throw new RangeError(`The flags of a serializer must be an integer from 0 to 2^32 - 1, got ${flags}`)
+    const reserved = (flags & this.#compressor.reserved) >>> 0
+    if (reserved !== 0)
+      throw new RangeError(`The serializer set the flags ${reserved}, which its own compressions use`)
+    if (isLock({ flags, value: bytes as Buffer }))
+      throw new RangeError(`The flags ${flags} with an empty value mark a deletion; use others`)
   }
 }
 
-function isSerialized(value: Partial<SerializedValue> | undefined): value is SerializedValue {
-  return value?.bytes instanceof Uint8Array && typeof value.flags === 'number'
+function reasonOf(cause: unknown): string {
+  if (isStorageError(cause, 'E_CORRUPT')) return cause.message
+  const name = cause instanceof Error ? cause.name : typeof cause
+  return `its serializer threw ${/^[AEIO]/i.test(name) ? 'an' : 'a'} ${name}`
 }

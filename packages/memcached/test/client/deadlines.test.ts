@@ -21,12 +21,15 @@ function open(server: TextServer, options: RemoteCacheOptions): MemcacheClient {
 }
 
 const code = (error: unknown) => (isStorageError(error) ? error.code : error)
-const LOCK = 1 << 15
+/** The flags of the lock that a deletion leaves. */
+const LOCK = 0x4c6f_636b
 
 /** What the server answers to each verb; the value of a read has the flags given. */
 function replies(line: string, flags = 0): string {
   const opaque = opaqueOf(line)
-  if (line.startsWith('mg') && line.includes(' v ')) return `VA 1 f${flags} c1 ${opaque}\r\nx\r\n`
+  const value = flags === LOCK ? '' : 'x'
+  if (line.startsWith('mg') && line.includes(' v '))
+    return `VA ${value.length} f${flags} c1 ${opaque}\r\n${value}\r\n`
   if (line.startsWith('ma')) return 'CLIENT_ERROR cannot increment or decrement non-numeric value\r\n'
   return `HD c2 ${opaque}\r\n`
 }
