@@ -1,13 +1,13 @@
 /**
  * What every package of Larder shares and what knows nothing of storages: errors and their codes, declarations of options,
- * JSON,
- * abort signals, diagnostics channels. A program that uses the memcached client alone loads this and not the contract.
+ * JSON, abort signals, turns of the event loop, diagnostics channels. A program that uses the memcached client alone loads this and not the contract.
  *
  * @packageDocumentation
  */
 
 export * from './abort.js'
 export * from './errors.js'
+export * from './event-loop.js'
 export * from './json-text.js'
 export * from './options/option-kinds.js'
 export * from './options/option-names.js'

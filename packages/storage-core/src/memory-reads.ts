@@ -1,4 +1,5 @@
 import type { DriverCall, ListRequest, ListRows } from './driver.js'
+import { frequentTurn } from './event-loop.js'
 import { pageOfRows } from './memory-listing.js'
 import type { MemoryPart, MemoryTables } from './memory-tables.js'
 import { etagOf, type PartName, type PartStream, type ResourceInfo, type StoredPart } from './resource.js'
@@ -6,9 +7,17 @@ import { etagOf, type PartName, type PartStream, type ResourceInfo, type StoredP
 /** The calls of a driver that read tables in memory. */
 export class MemoryReads {
   readonly #tables: MemoryTables
+  readonly #takesTurns: boolean
 
-  constructor(tables: MemoryTables) {
+  /** `takesTurns`: not where a simulated time decides what happens when. */
+  constructor(tables: MemoryTables, takesTurns: boolean) {
     this.#tables = tables
+    this.#takesTurns = takesTurns
+  }
+
+  /** Calls that are awaited one after the other let timers and sockets have their turn. */
+  protected turn(): Promise<void> | undefined {
+    return this.#takesTurns ? frequentTurn() : undefined
   }
 
   async createContainer(collection: string): Promise<void> {
@@ -20,6 +29,20 @@ export class MemoryReads {
     part: PartName,
     _call: DriverCall,
   ): Promise<(StoredPart | undefined)[]> {
+    const turn = this.turn()
+    return turn === undefined ? this.#read(infos, part) : this.#readAfter(turn, infos, part)
+  }
+
+  async #readAfter(
+    turn: Promise<void>,
+    infos: readonly ResourceInfo[],
+    part: PartName,
+  ): Promise<(StoredPart | undefined)[]> {
+    await turn
+    return this.#read(infos, part)
+  }
+
+  #read(infos: readonly ResourceInfo[], part: PartName): (StoredPart | undefined)[] {
     return infos.map((info) => {
       const found = this.#tables.get(info)?.parts[part]
       return found && { ...partInfo(found), bytes: Buffer.from(found.bytes) }
@@ -27,6 +50,8 @@ export class MemoryReads {
   }
 
   async openContent(info: ResourceInfo, _call: DriverCall): Promise<PartStream | undefined> {
+    const turn = this.turn()
+    if (turn !== undefined) await turn
     const found = this.#tables.get(info)?.parts.content
     return found && { ...partInfo(found), stream: once(new Uint8Array(found.bytes)) }
   }
@@ -36,11 +61,15 @@ export class MemoryReads {
   }
 
   async exists(info: ResourceInfo, part: PartName | undefined, _call: DriverCall): Promise<boolean> {
+    const turn = this.turn()
+    if (turn !== undefined) await turn
     const parts = this.#tables.get(info)?.parts
     return parts !== undefined && (part === undefined || parts[part] !== undefined)
   }
 
   async list({ collection, ext, order, limit, after }: ListRequest, _call: DriverCall): Promise<ListRows> {
+    const turn = this.turn()
+    if (turn !== undefined) await turn
     this.#tables.create(collection)
     const rows = [...this.#tables.members(collection)]
       .filter(([name]) => ext === undefined || name.endsWith(ext))

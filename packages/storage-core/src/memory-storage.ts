@@ -24,7 +24,10 @@ import type { TransactionResult } from './transaction.js'
 /** What `MemoryStorage` can be told. */
 export interface MemoryStorageOptions {
   readonly keyGenerator?: KeyGenerator | undefined
-  /** Milliseconds since 1970. Default: `Date.now`. */
+  /**
+   * Milliseconds since 1970. With it, calls also resolve without a turn of the event loop, so that a simulated time
+   * decides what happens when. Default: `Date.now`.
+   */
   readonly now?: (() => number) | undefined
 }
 
@@ -63,13 +66,13 @@ class MemoryDriver extends MemoryReads implements StorageDriver {
   readonly #journal: MemoryJournal
   #lastVersion = 0
 
-  constructor({ keyGenerator = defaultKeyGenerator, now = Date.now }: MemoryStorageOptions) {
+  constructor({ keyGenerator = defaultKeyGenerator, now }: MemoryStorageOptions) {
     const tables = new CommittedTables()
-    super(tables)
+    super(tables, now === undefined)
     this.#tables = tables
     this.keyOf = keyGenerator
-    this.now = now
-    this.#journal = new MemoryJournal(now)
+    this.now = now ?? Date.now
+    this.#journal = new MemoryJournal(this.now)
   }
 
   async write(request: WriteRequest, call: DriverCall): Promise<WriteResult> {
@@ -88,6 +91,9 @@ class MemoryDriver extends MemoryReads implements StorageDriver {
     signal: AbortSignal | undefined,
     work: () => Promise<T>,
   ): Promise<T> {
+    const turn = this.turn()
+    if (turn !== undefined) await turn
+    throwIfAborted(signal)
     const releases: (() => void)[] = []
     try {
       for (const row of rows) releases.push(await this.#rows.acquire(row, signal))

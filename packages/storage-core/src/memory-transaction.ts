@@ -44,7 +44,7 @@ export class MemoryTransaction extends MemoryReads implements DriverTransaction,
 
   constructor(owner: MemoryOwner, behind: MemoryTables, deadline: number, outer?: MemoryTransaction) {
     const tables = new UncommittedTables(behind)
-    super(tables)
+    super(tables, false)
     this.tables = tables
     this.steps = outer?.steps ?? new TransactionSteps()
     this.deadline = deadline

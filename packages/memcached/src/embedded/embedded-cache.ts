@@ -1,4 +1,5 @@
 import {
+  frequentTurn,
   functionOption,
   numberOption,
   optionTable,
@@ -38,7 +39,10 @@ const EMBEDDED_OPTIONS = optionTable({
     { min: 1, max: Number.MAX_SAFE_INTEGER, isInteger: true },
     maxItemBytesFor(DEFAULT_SERVER_ITEM_LIMIT_BYTES),
   ),
-  /** A clock in milliseconds, for times to live. Default: one that never steps back. */
+  /**
+   * A clock in milliseconds, for times to live. With it, calls also resolve without a turn of the event loop, so that a
+   * simulated time decides what happens when. Default: one that never steps back.
+   */
   now: functionOption<() => number>(() => performance.now()),
 })
 
@@ -60,6 +64,8 @@ export class EmbeddedCache implements CommandCache {
   readonly maxItemBytes: number
   readonly timeoutMs = undefined
   readonly #options: EmbeddedCacheOptions
+  /** Not where a simulated time decides what happens when. */
+  readonly #takesTurns: boolean
   #shared: Shared
   #isClosed = false
 
@@ -69,12 +75,13 @@ export class EmbeddedCache implements CommandCache {
     // An item that is larger than the whole cache would be dropped without a word.
     this.maxItemBytes = Math.min(maxItemBytes, maxBytes - entrySize('x'.repeat(250), 0))
     this.#options = options
+    this.#takesTurns = options.now === undefined
     this.#shared = { items: new EmbeddedItems(maxBytes, now), users: 1 }
   }
 
   async get(key: string, options?: CallOptions): Promise<CacheItem | undefined> {
     this.#check(key, options)
-    return this.#items.get(key)
+    return this.#resolved(this.#items.get(key))
   }
 
   async getAs<T>(key: string, as: (item: CacheItem) => T, options?: CallOptions): Promise<T | undefined> {
@@ -95,12 +102,12 @@ export class EmbeddedCache implements CommandCache {
       const item = this.#items.get(key)
       if (item !== undefined) items.set(key, item)
     }
-    return { items, failed: new Map() }
+    return this.#resolved({ items, failed: new Map() })
   }
 
   async set(key: string, value: Uint8Array, options?: StoreOptions): Promise<CasToken> {
     this.#checkStore(key, value, options)
-    return this.#items.set(key, value, options)
+    return this.#resolved(this.#items.set(key, value, options))
   }
 
   async put(key: string, value: Uint8Array, options?: StoreOptions): Promise<true> {
@@ -112,34 +119,34 @@ export class EmbeddedCache implements CommandCache {
     for (const entry of entries) this.#checkStore(entry.key, entry.value, { ...options, ...entry })
     this.#checkCall(options)
     for (const entry of entries) this.#items.set(entry.key, entry.value, entry)
-    return new Map()
+    return this.#resolved(new Map())
   }
 
   async add(key: string, value: Uint8Array, options?: StoreOptions): Promise<CasToken | undefined> {
     this.#checkStore(key, value, options)
-    return this.#items.has(key) ? undefined : this.#items.set(key, value, options)
+    return this.#resolved(this.#items.has(key) ? undefined : this.#items.set(key, value, options))
   }
 
   async replace(key: string, value: Uint8Array, options?: StoreOptions): Promise<CasToken | undefined> {
     this.#checkStore(key, value, options)
-    return this.#items.has(key) ? this.#items.set(key, value, options) : undefined
+    return this.#resolved(this.#items.has(key) ? this.#items.set(key, value, options) : undefined)
   }
 
   async cas(key: string, value: Uint8Array, token: CasToken, options?: StoreOptions): Promise<CasResult> {
     this.#checkStore(key, value, options)
     const conflict = this.#items.conflict(key, token)
-    if (conflict !== undefined) return { status: conflict }
-    return { status: 'stored', cas: this.#items.set(key, value, options) }
+    if (conflict !== undefined) return this.#resolved({ status: conflict })
+    return this.#resolved({ status: 'stored', cas: this.#items.set(key, value, options) })
   }
 
   async append(key: string, value: Uint8Array, options?: CallOptions): Promise<boolean> {
     this.#checkStore(key, value, options)
-    return this.#join(key, (old) => Buffer.concat([old, value]))
+    return this.#resolved(this.#join(key, (old) => Buffer.concat([old, value])))
   }
 
   async prepend(key: string, value: Uint8Array, options?: CallOptions): Promise<boolean> {
     this.#checkStore(key, value, options)
-    return this.#join(key, (old) => Buffer.concat([value, old]))
+    return this.#resolved(this.#join(key, (old) => Buffer.concat([value, old])))
   }
 
   async delete(
@@ -149,21 +156,21 @@ export class EmbeddedCache implements CommandCache {
     this.#check(key, options)
     const token = options?.cas
     const conflict = token === undefined ? undefined : this.#items.conflict(key, token)
-    if (conflict !== undefined) return conflict
-    if (!this.#items.has(key)) return 'not-found'
+    if (conflict !== undefined) return this.#resolved(conflict)
+    if (!this.#items.has(key)) return this.#resolved('not-found')
     this.#items.delete(key)
-    return 'deleted'
+    return this.#resolved('deleted')
   }
 
   async touch(key: string, ttlMs: number | undefined, options?: CallOptions): Promise<boolean> {
     this.#check(key, options)
     exptimeOf(ttlMs)
-    return this.#items.touch(key, ttlMs)
+    return this.#resolved(this.#items.touch(key, ttlMs))
   }
 
   async peek(key: string, options?: CallOptions): Promise<PeekedItem | undefined> {
     this.#check(key, options)
-    return this.#items.peek(key)
+    return this.#resolved(this.#items.peek(key))
   }
 
   async getAndTouch(
@@ -185,10 +192,10 @@ export class EmbeddedCache implements CommandCache {
       sum = addToCounter(numberIn(value, key), delta)
       return Buffer.from(String(sum))
     })
-    if (isCounted || initial === undefined) return sum
+    if (isCounted || initial === undefined) return this.#resolved(sum)
     sum = addToCounter(initial, delta)
     this.#items.set(key, Buffer.from(String(sum)), { ttlMs })
-    return sum
+    return this.#resolved(sum)
   }
 
   async flushAll(delayMs = 0, options?: CallOptions): Promise<ServerAnswers<true>> {
@@ -235,6 +242,12 @@ export class EmbeddedCache implements CommandCache {
     return this.#shared.items
   }
 
+  /** What was done is done at once; who awaits one call after the other lets timers and sockets have their turn. */
+  #resolved<T>(value: T): T | Promise<T> {
+    const turn = this.#takesTurns ? frequentTurn() : undefined
+    return turn === undefined ? value : after(turn, value)
+  }
+
   #join(key: string, join: (old: Buffer) => Buffer): boolean {
     return this.#items.change(key, (old) => {
       const value = join(old)
@@ -260,6 +273,11 @@ export class EmbeddedCache implements CommandCache {
     if (options?.signal?.aborted !== true) return
     throw new StorageError('E_ABORTED', 'The command was aborted', { cause: options.signal.reason })
   }
+}
+
+async function after<T>(turn: Promise<void>, value: T): Promise<T> {
+  await turn
+  return value
 }
 
 function answer<T>(value: T): ServerAnswers<T> {

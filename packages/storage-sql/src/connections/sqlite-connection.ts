@@ -1,4 +1,4 @@
-import { LockTimeoutError, throwIfAborted } from '@larder/storage-core'
+import { eventLoopTurn, LockTimeoutError, throwIfAborted } from '@larder/storage-core'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { QueryRunner } from 'typeorm'
 import type { Dialect, Limits } from '../dialects/dialect.js'
@@ -35,7 +35,10 @@ export class SqliteConnection implements Connection {
 
   async runAll(statements: readonly Statement[]): Promise<readonly Outcome[]> {
     const outcomes: Outcome[] = []
-    for (const statement of statements) outcomes.push(await this.run(statement))
+    for (const statement of statements) {
+      await eventLoopTurn()
+      outcomes.push(await this.run(statement))
+    }
     return outcomes
   }
 

@@ -1,3 +1,4 @@
+import { eventLoopTurn } from '@larder/storage-core'
 import type { DataSource } from 'typeorm'
 import type { Dialect, Limits } from '../dialects/dialect.js'
 import { sqlite } from '../dialects/sqlite.js'
@@ -40,11 +41,17 @@ export class SqliteSource implements ConnectionSource {
 
   async read<T>(work: (connection: Connection) => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
     const { reader } = this.#parts
-    return reader === undefined ? this.write(work, signal) : work(this.#connection(reader, signal))
+    if (reader === undefined) return this.write(work, signal)
+    await eventLoopTurn()
+    return work(this.#connection(reader, signal))
   }
 
   async write<T>(work: (connection: Connection) => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-    const connected = () => work(this.#connection(this.#parts.writer, signal))
+    const connected = async () => {
+      // SQLite answers in this thread: calls that are awaited one after the other would let no timer fire.
+      await eventLoopTurn()
+      return work(this.#connection(this.#parts.writer, signal))
+    }
     return this.#turns.use(connected, this.#limits.queueTimeoutMs, signal)
   }
 

@@ -126,10 +126,10 @@ export class Listing {
   /** An index finds what comes after the last dot; where `ext` has several, the rest is compared. */
   #endingIn(ext: string): Statement {
     const last = extOf(ext) ?? ext
-    const { endsWith } = this.#source.dialect
+    const { dialect } = this.#source
     return joinSql([
       statement('AND ext = ?', last),
-      last === ext ? undefined : joinSql([statement('AND'), endsWith('name', ext)]),
+      last === ext ? undefined : joinSql([statement('AND'), dialect.endsWith('name', ext)]),
     ])
   }
 
