@@ -26,24 +26,22 @@ async function within(name: string, work: (storage: Storage) => Promise<void>): 
   }
 }
 
-/** Repeats `call`, awaited, until `ms` have passed; resolves to how often a timer of 5 ms ran meanwhile. */
-async function ticksDuring(ms: number, call: (i: number) => Promise<unknown>): Promise<number> {
+/** Repeats `call`, awaited, until a timer of 5 ms ran three times meanwhile; without turns it would never run. */
+async function untilTicks(call: (i: number) => Promise<unknown>): Promise<void> {
   let ticks = 0
   const timer = setInterval(() => ticks++, 5)
-  const end = performance.now() + ms
-  for (let i = 0; performance.now() < end; i++) await call(i)
+  const end = performance.now() + 20_000
+  for (let i = 0; ticks < 3 && performance.now() < end; i++) await call(i)
   clearInterval(timer)
-  return ticks
+  assert.equal(ticks, 3, String(call))
 }
 
 describe.each(Object.keys(STORAGES))('%s', (name) => {
   test('lets a timer of 5 ms run while puts and reads are awaited one after the other', async () => {
     await within(name, async (storage) => {
       const info = (i: number) => storage.info('c', String(i % 50))
-      const puts = await ticksDuring(300, (i) => storage.putContent(info(i), 'x'.repeat(1_000)))
-      assert.ok(puts >= 3, `${puts} ticks during puts`)
-      const reads = await ticksDuring(300, (i) => storage.exists(info(i)))
-      assert.ok(reads >= 3, `${reads} ticks during reads`)
+      await untilTicks((i) => storage.putContent(info(i), 'x'.repeat(1_000)))
+      await untilTicks((i) => storage.exists(info(i)))
     })
   })
 
@@ -85,7 +83,6 @@ test('an EmbeddedCache lets a timer of 5 ms run while its calls are awaited', as
     () => cache.arithmetic('n', 1n, { initial: 1n }),
     () => cache.touch('k', 1_000),
   ]) {
-    const ticks = await ticksDuring(100, call)
-    assert.ok(ticks >= 1, `${ticks} ticks during ${String(call)}`)
+    await untilTicks(call)
   }
 })
