@@ -18,7 +18,7 @@ export function importFiles(storage, files, collection) {
   return inParallel(files.length, AT_ONCE, (i) => {
     const metadata = JSON.stringify({ mediaType: 'text/plain', number: i })
     return storage.put(storage.info(collection, `file/${i}.txt`), {
-      content: createReadStream(files[i]),
+      content: () => createReadStream(files[i]),
       metadata,
     })
   })

@@ -14,7 +14,10 @@ export interface DriverCall {
   readonly signal: AbortSignal | undefined
 }
 
-/** What a part is to become: bytes, a stream of them, or nothing. */
+/**
+ * What a part is to become: bytes, a stream of them, or nothing. A stream can be iterated once. It obeys the signal of
+ * the call, and the shell stops it when the call has settled; a driver judges the conditions before it begins to read.
+ */
 export type PartChange =
   { readonly bytes: Uint8Array } | { readonly stream: AsyncIterable<Uint8Array> } | 'remove'
 

@@ -7,11 +7,26 @@ import type {
   TransactionResult,
 } from './transaction.js'
 
+/** A Node or web stream, or any other async iterable. */
+export type ByteStream = AsyncIterable<Uint8Array> | ReadableStream<Uint8Array>
+
 /**
- * Bytes to store, not to be changed before the promise settles: a string is stored as UTF-8. A stream is read once and
- * ended, also where the write fails before anything was read of it.
+ * Bytes to store, not to be changed before the promise settles: a string is stored as UTF-8. A stream is read once.
+ *
+ * A stream stays its caller's. Where the write is refused before it has read anything, the stream is as it was, and
+ * another write can take it. Where it stops midway, a Node stream is not destroyed and a web stream not cancelled: what
+ * was not read can be read, resumed or thrown away by the caller. Another async iterable is ended by `return()`, as a
+ * loop does it that is left, so that the `finally` of a generator runs. A Node stream keeps an error listener.
+ *
+ * What a function opens is closed by the write, whether it succeeds or not: Node streams are destroyed, web streams
+ * cancelled. The function is called once, when it is the stream's turn, and not at all for a write that is refused
+ * before.
  */
-export type ByteSource = Uint8Array | string | AsyncIterable<Uint8Array> | ReadableStream<Uint8Array>
+export type ByteSource =
+  | Uint8Array
+  | string
+  | ByteStream
+  | (() => Uint8Array | string | ByteStream | Promise<Uint8Array | string | ByteStream>)
 
 /** What a storage can do beyond the minimum. The contract suite asserts both answers. */
 export interface StorageFeatures {

@@ -1,13 +1,12 @@
 import { isDeepStrictEqual } from 'node:util'
-import { checkSource, closeUnread } from './bytes.js'
 import type { PartCondition } from './driver.js'
 import { preconditionsOf } from './preconditions.js'
 import { PART_NAMES, type PartName, type ResourceInfo } from './resource.js'
-import type { ByteSource, CallOptions, ResourceWrite, Storage, WriteResult } from './storage.js'
+import type { ByteSource, ByteStream, CallOptions, ResourceWrite, Storage, WriteResult } from './storage.js'
 import type { CommitTerms, PendingWrite, TransactionHook } from './transaction.js'
 
-/** Bytes or text, or a function that gives them, or a stream of them, anew at every attempt. */
-export type UnitSource = Uint8Array | string | (() => ByteSource)
+/** Bytes or text, or a function that gives them, or opens a stream of them, anew at every attempt. */
+export type UnitSource = Exclude<ByteSource, ByteStream>
 
 /** A write that a commit has made. */
 export interface UnitStep {
@@ -53,7 +52,7 @@ export async function apply(queued: Queued, part: PartName, { signal }: CallOpti
   const options = { ...preconditionsOf(own), transaction, signal }
   let result: WriteResult
   if (kind === 'put') {
-    const given = parts.map((each) => [each, sourceOf(sources.get(each))] as const)
+    const given = parts.map((each) => [each, sources.get(each)] as const)
     result = await storage.put(info, Object.fromEntries(given), options)
   } else if (both) result = await storage.remove(info, options)
   else if (part === 'content') result = await storage.removeContent(info, options)
@@ -73,32 +72,21 @@ export async function applyAll(
     const name = nameOf(queued.info)
     resources.set(name, [...(resources.get(name) ?? []), queued])
   }
-  const opened: ByteSource[] = []
-  try {
-    const writes = [...resources.values()].map((pieces) => resourceWrite(pieces, opened))
-    const results = await storage.writeMany(writes, options)
-    for (const [i, pieces] of [...resources.values()].entries()) {
-      const result = results[i]
-      if (result === undefined) throw new TypeError('The storage did not answer every write')
-      for (const queued of pieces) finish(queued, [...queued.sources.keys()], result)
-    }
-  } finally {
-    for (const source of opened) closeUnread(source)
+  const results = await storage.writeMany([...resources.values()].map(resourceWrite), options)
+  for (const [i, pieces] of [...resources.values()].entries()) {
+    const result = results[i]
+    if (result === undefined) throw new TypeError('The storage did not answer every write')
+    for (const queued of pieces) finish(queued, [...queued.sources.keys()], result)
   }
 }
 
-/** What several calls ask of one resource. No two name the same part. `opened` takes what has to be closed. */
-function resourceWrite(pieces: readonly Queued[], opened: ByteSource[]): ResourceWrite {
+/** What several calls ask of one resource. No two name the same part. */
+function resourceWrite(pieces: readonly Queued[]): ResourceWrite {
   const [{ info }] = pieces as [Queued]
   const parts: { [part in PartName]?: ByteSource | null | undefined } = {}
   const conditions: { [part in PartName]?: PartCondition } = {}
   for (const { sources, conditions: own } of pieces) {
-    for (const [part, unopened] of sources) {
-      // Opened when it is its turn: each may hold a file.
-      const source = typeof unopened === 'function' ? openedLate(unopened) : unopened
-      if (source !== undefined) opened.push(source)
-      parts[part] = source ?? null
-    }
+    for (const [part, source] of sources) parts[part] = source ?? null
     for (const part of PART_NAMES) {
       const both = bothOf(conditions[part], own.get(part))
       if (both !== undefined) conditions[part] = both
@@ -138,16 +126,6 @@ function finish(
 ): void {
   for (const part of parts) sources.delete(part)
   done.push({ storage, info, kind, parts, result })
-}
-
-function sourceOf(source: UnitSource | undefined): ByteSource | undefined {
-  return typeof source === 'function' ? source() : source
-}
-
-async function* openedLate(open: () => ByteSource): AsyncGenerator<Uint8Array, void, undefined> {
-  const source = checkSource(open())
-  if ('bytes' in source) yield source.bytes
-  else yield* source.stream
 }
 
 /** In the order of a commit. */

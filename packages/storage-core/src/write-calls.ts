@@ -1,12 +1,14 @@
-import { abortable, checkSource, closeUnread, collect } from './bytes.js'
+import { type CheckedSource, checkSource, collect } from './bytes.js'
 import { checkArray } from './call-arguments.js'
 import { type CallGate, toldOf, toldOfMany } from './call-gate.js'
 import type { DriverCall, PartChange, StorageDriver, WriteRequest } from './driver.js'
 import { StorageError } from './errors.js'
 import { isInFlowOf } from './flow.js'
 import { checkOptionNames, type NamesOf } from './options/option-names.js'
-import { conditionsOf } from './preconditions.js'
+import { assertConditions, conditionsOf } from './preconditions.js'
 import { PART_NAMES, type PartName, type ResourceInfo } from './resource.js'
+import { hearSource } from './sources/open-source.js'
+import type { SourceStream } from './sources/source-stream.js'
 import type {
   ByteSource,
   CallOptions,
@@ -36,12 +38,14 @@ export const REMOVAL = Object.freeze({
   both: Object.freeze({ content: REMOVE, metadata: REMOVE }),
 } satisfies Record<string, PartSources>)
 
+type CheckedChange = CheckedSource | 'remove'
+
 /** A request whose sources may still have to be read. */
 interface CheckedWrite extends Omit<WriteRequest, 'changes'> {
-  readonly parts: readonly (readonly [PartName, PartChange])[]
+  readonly parts: readonly (readonly [PartName, CheckedChange])[]
 }
 
-/** The writing calls of a `DrivenStorage`: all is checked before anything is sent, and no stream stays open. */
+/** The writing calls of a `DrivenStorage`. All is checked before anything is sent, and no stream is read afterwards. */
 export class WriteCalls {
   readonly #driver: StorageDriver
   readonly #gate: CallGate
@@ -59,40 +63,38 @@ export class WriteCalls {
     sources: PartSources,
     options: WriteOptions = {},
   ): Promise<WriteResult> {
-    try {
-      checkWriteNames(operation, sources, options)
-      this.#checkFlow()
-      const own = this.#ownResource(info)
-      const checked = this.#checked(own, sources, options, options.transaction)
-      return await this.#gate.run(
+    hearAll([sources])
+    checkWriteNames(operation, sources, options)
+    this.#checkFlow()
+    const own = this.#ownResource(info)
+    const checked = this.#checked(own, sources, options, options)
+    return readWithin([checked], () =>
+      this.#gate.run(
         options,
         async (call) => this.#driver.write(await this.#settled(checked, call), call),
         toldOf(operation, own.collection, own.resource),
-      )
-    } finally {
-      closeAll([sources])
-    }
+      ),
+    )
   }
 
   async writeMany(writes: readonly ResourceWrite[], options?: CallOptions): Promise<WriteResult[]> {
     const given = checkArray(writes, 'writes').map(sourcesOfWrite)
-    try {
-      checkOptionNames('writeMany', options ?? {}, CALL_NAMES)
-      this.#checkFlow()
-      const checked = writes.map((write, i) => {
-        if (typeof write !== 'object' || write === null)
-          throw new TypeError('A write is an object with an info')
-        checkOptionNames('writeMany', write, MANY_NAMES)
-        return this.#checked(this.#ownResource(write.info), given[i] ?? {}, write, write.transaction)
-      })
-      const owns = checked.map(({ info }) => info)
-      checkDistinct(owns)
-      this.#require('atomicMany', 'cannot write several resources in one step')
-      const write = (call: DriverCall) => this.#writeMany(checked, call)
-      return await this.#gate.run(options, write, toldOfMany('writeMany', owns))
-    } finally {
-      closeAll(given)
-    }
+    hearAll(given)
+    checkOptionNames('writeMany', options ?? {}, CALL_NAMES)
+    this.#checkFlow()
+    const checked = writes.map((write, i) => {
+      if (typeof write !== 'object' || write === null)
+        throw new TypeError('A write is an object with an info')
+      checkOptionNames('writeMany', write, MANY_NAMES)
+      const { transaction } = write
+      return this.#checked(this.#ownResource(write.info), given[i] ?? {}, write, { ...options, transaction })
+    })
+    const owns = checked.map(({ info }) => info)
+    checkDistinct(owns)
+    this.#require('atomicMany', 'cannot write several resources in one step')
+    return readWithin(checked, () =>
+      this.#gate.run(options, (call) => this.#writeMany(checked, call), toldOfMany('writeMany', owns)),
+    )
   }
 
   async #writeMany(checked: readonly CheckedWrite[], call: DriverCall): Promise<WriteResult[]> {
@@ -106,26 +108,41 @@ export class WriteCalls {
     info: ResourceInfo,
     sources: PartSources,
     preconditions: Preconditions,
-    hook: TransactionHook | undefined,
+    { transaction: hook, signal }: Pick<WriteOptions, 'transaction' | 'signal'>,
   ): CheckedWrite {
     const named = PART_NAMES.filter((part) => sources[part] !== undefined)
     if (named.length === 0) throw new TypeError('A write needs content, metadata or both')
     const conditions = conditionsOf(preconditions, named)
     if (named.length > 1) this.#require('atomicParts', 'cannot write both parts in one step')
     const transaction = hook === undefined ? undefined : this.#hookOf(hook)
-    return { info, conditions, transaction, parts: named.map((part) => [part, changeOf(sources[part])]) }
+    const parts = named.map((part) => [part, changeOf(sources[part], signal)] as const)
+    return { info, conditions, transaction, parts }
   }
 
   /** A driver without streams gets the bytes. */
   async #settled({ parts, ...request }: CheckedWrite, call: DriverCall): Promise<WriteRequest> {
+    const { streams } = this.#driver.supports
+    if (!streams && streamsOf(parts).length > 0) await this.#judgeEarly(request, call)
     const changes: { [part in PartName]?: PartChange } = {}
     for (const [part, change] of parts) {
-      if (change === 'remove' || 'bytes' in change) changes[part] = change
-      else if (this.#driver.supports.streams)
-        changes[part] = { stream: abortable(change.stream, call.signal) }
-      else changes[part] = { bytes: await collect(change.stream, call.signal) }
+      const isCollected = !streams && typeof change === 'object' && 'stream' in change
+      changes[part] = isCollected ? { bytes: await collect(change.stream) } : change
     }
     return { ...request, changes }
+  }
+
+  /** The driver decides; but a stream need not be read to its end for what cannot come to be. */
+  async #judgeEarly(
+    { info, conditions }: Pick<WriteRequest, 'info' | 'conditions'>,
+    call: DriverCall,
+  ): Promise<void> {
+    const versions: { [part in PartName]?: number | undefined } = {}
+    for (const part of PART_NAMES) {
+      if (conditions[part] === undefined) continue
+      const [found] = await this.#driver.read([info], part, call)
+      versions[part] = found?.version
+    }
+    assertConditions(info, conditions, (part) => versions[part])
   }
 
   #hookOf(hook: TransactionHook): TransactionHook {
@@ -165,9 +182,27 @@ function sourcesOfWrite(write: Partial<ResourceWrite> | null | undefined): PartS
 }
 
 /** Throws `TypeError` for what is no source of bytes. */
-function changeOf(source: ByteSource | typeof REMOVE | undefined): PartChange {
+function changeOf(
+  source: ByteSource | typeof REMOVE | undefined,
+  signal: AbortSignal | undefined,
+): CheckedChange {
   if (source === REMOVE) return 'remove'
-  return checkSource(source as ByteSource)
+  return checkSource(source as ByteSource, signal)
+}
+
+function streamsOf(parts: CheckedWrite['parts']): SourceStream[] {
+  return parts.flatMap(([, change]) =>
+    typeof change === 'object' && 'stream' in change ? [change.stream] : [],
+  )
+}
+
+/** Whatever becomes of the write: nothing is taken from its callers' streams once it has ended. */
+async function readWithin<T>(checked: readonly CheckedWrite[], work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } finally {
+    for (const { parts } of checked) for (const stream of streamsOf(parts)) stream.stop()
+  }
 }
 
 function checkDistinct(infos: readonly ResourceInfo[]): void {
@@ -179,6 +214,7 @@ function checkDistinct(infos: readonly ResourceInfo[]): void {
   }
 }
 
-function closeAll(given: readonly PartSources[]): void {
-  for (const sources of given) for (const part of PART_NAMES) closeUnread(sources[part])
+/** Also where an argument is refused before the streams are looked at. */
+function hearAll(given: readonly PartSources[]): void {
+  for (const sources of given) for (const part of PART_NAMES) hearSource(sources[part])
 }

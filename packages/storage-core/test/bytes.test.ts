@@ -1,4 +1,4 @@
-import { abortable, checkSource, collect, untilAborted } from '@larder/storage-core'
+import { checkSource, collect, untilAborted } from '@larder/storage-core'
 import assert from 'node:assert/strict'
 import { describe, test } from 'vitest'
 
@@ -62,44 +62,15 @@ describe('collect', () => {
     assert.equal((await collect(watched([]).source)).length, 0)
   })
 
-  test('ends the source when the signal fires between chunks', async () => {
-    const abort = new AbortController()
-    const { state, source } = watched(['a', 'b', 'c'])
-    let seen = 0
-    await assert.rejects(
-      async () => {
-        for await (const _ of abortable(source, abort.signal)) if (++seen === 2) abort.abort()
-      },
-      { code: 'E_ABORTED' },
-    )
-    await turn()
-    assert.deepEqual([seen, state.ended], [2, true])
-  })
-
   test('does not wait for a source that hangs', async () => {
     const abort = new AbortController()
-    const collecting = collect(watched([Buffer.from('a')], true).source, abort.signal)
+    const checked = checkSource(watched([Buffer.from('a')], true).source, abort.signal)
+    assert.ok('stream' in checked)
+    const collecting = collect(checked.stream)
     const refused = assert.rejects(collecting, { code: 'E_ABORTED' })
     await turn()
     abort.abort()
     await refused
-  })
-})
-
-describe('abortable', () => {
-  test('passes on chunks, errors and an early end', async () => {
-    const boom = new Error('boom')
-    async function* breaking() {
-      yield Buffer.from('a')
-      throw boom
-    }
-    await assert.rejects(read(abortable(breaking(), new AbortController().signal)), boom)
-    const { state, source } = watched([Buffer.from('a'), Buffer.from('b')])
-    for await (const chunk of abortable(source, undefined)) {
-      assert.equal(String(chunk), 'a')
-      break
-    }
-    assert.deepEqual(state, { asked: 1, ended: true })
   })
 })
 

@@ -116,7 +116,7 @@ async function load({ content, metadata }: Item): Promise<{ readonly parts: Part
     content === undefined
       ? undefined
       : size > STREAM_FROM_BYTES
-        ? (createReadStream(content.path) as AsyncIterable<Uint8Array>)
+        ? () => createReadStream(content.path) as AsyncIterable<Uint8Array>
         : await readFile(content.path)
   return { parts: { content: bytes, metadata: description }, bytes: size + (description?.length ?? 0) }
 }

@@ -64,5 +64,5 @@ function conditionsOf({ ifMatch, new: isNew }: PutOptions, part: PartName): Prec
 async function sourceOf({ input }: Context, file: string | undefined): Promise<ByteSource> {
   if (file === undefined || file === '-') return input as AsyncIterable<Uint8Array>
   if (!(await stat(file)).isFile()) throw new UsageError(`${file} is no file`)
-  return createReadStream(file) as AsyncIterable<Uint8Array>
+  return () => createReadStream(file) as AsyncIterable<Uint8Array>
 }

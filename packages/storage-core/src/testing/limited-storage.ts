@@ -1,4 +1,3 @@
-import { closeUnread } from '../bytes.js'
 import { StorageError } from '../errors.js'
 import type { ResourceInfo } from '../resource.js'
 import type {
@@ -78,17 +77,12 @@ export class LimitedStorage extends ForwardingStorage {
   }
 
   override async writeMany(writes: readonly ResourceWrite[], options?: CallOptions): Promise<WriteResult[]> {
-    try {
-      this.#refuse('atomicMany')
-      for (const write of writes) this.#refuseParts(write)
-      const allowed = writes.map((write) => ({ ...write, ...this.#hook(write.transaction) }))
-      return await super.writeMany(allowed, options)
-    } finally {
-      for (const write of Array.isArray(writes) ? (writes as readonly (ResourceWrite | undefined)[]) : []) {
-        closeUnread(write?.content)
-        closeUnread(write?.metadata)
-      }
-    }
+    this.#refuse('atomicMany')
+    for (const write of writes) this.#refuseParts(write)
+    return super.writeMany(
+      writes.map((write) => ({ ...write, ...this.#hook(write.transaction) })),
+      options,
+    )
   }
 
   override async transaction<T>(

@@ -1,4 +1,5 @@
 import {
+  checkSource,
   isStorageError,
   MemoryStorage,
   NotFoundError,
@@ -13,6 +14,7 @@ import {
   type WriteOptions,
   type WriteResult,
 } from '@larder/storage-core'
+import { Readable } from 'node:stream'
 import { Defective, mutant, type Mutant } from './mutant.js'
 
 class LosesMetadata extends Defective {
@@ -123,12 +125,11 @@ class AnswersTwiceWithTheSame extends Defective {
 
 class KeepsHalfAStream extends Defective {
   override async putContent(info: ResourceInfo, content: ByteSource, options?: WriteOptions) {
-    if (typeof content === 'string' || content instanceof Uint8Array) {
-      return super.putContent(info, content, options)
-    }
+    const checked = checkSource(content)
+    if ('bytes' in checked) return super.putContent(info, checked.bytes, options)
     const chunks: Uint8Array[] = []
     try {
-      for await (const chunk of content) chunks.push(chunk.slice())
+      for await (const chunk of checked.stream) chunks.push(chunk.slice())
     } catch (error) {
       await super.putContent(info, Buffer.concat(chunks), options)
       throw error
@@ -137,12 +138,21 @@ class KeepsHalfAStream extends Defective {
   }
 }
 
-class LeavesSourcesOpen extends Defective {
+class DestroysWhatItRefuses extends Defective {
   override async putContent(info: ResourceInfo, content: ByteSource, options?: WriteOptions) {
-    if (typeof content === 'string' || content instanceof Uint8Array) {
-      return super.putContent(info, content, options)
+    try {
+      return await super.putContent(info, content, options)
+    } catch (error) {
+      if (content instanceof Readable) content.destroy()
+      throw error
     }
-    return super.putContent(info, passedOn(content), options)
+  }
+}
+
+class LoopsOverSources extends Defective {
+  override async putContent(info: ResourceInfo, content: ByteSource, options?: WriteOptions) {
+    const isStream = typeof content === 'object' && Symbol.asyncIterator in content
+    return super.putContent(info, isStream ? passedOn(content) : content, options)
   }
 }
 
@@ -150,13 +160,18 @@ async function* passedOn(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint
   yield* source
 }
 
+class LeavesFilesOpen extends Defective {
+  override async putContent(info: ResourceInfo, content: ByteSource, options?: WriteOptions) {
+    return super.putContent(info, typeof content === 'function' ? await content() : content, options)
+  }
+}
+
 class KeepsChunksUncopied extends Defective {
   override async putContent(info: ResourceInfo, content: ByteSource, options?: WriteOptions) {
-    if (typeof content === 'string' || content instanceof Uint8Array) {
-      return super.putContent(info, content, options)
-    }
+    const checked = checkSource(content)
+    if ('bytes' in checked) return super.putContent(info, checked.bytes, options)
     const chunks: Uint8Array[] = []
-    for await (const chunk of content) chunks.push(chunk)
+    for await (const chunk of checked.stream) chunks.push(chunk)
     return super.putContent(info, Buffer.concat(chunks), options)
   }
 }
@@ -199,7 +214,9 @@ export const MUTANTS_OF_PARTS: readonly Mutant[] = [
   mutant('getMany', 'leaves out what is missing', () => new AnswersWithoutGaps()),
   mutant('getMany', 'answers twice with the same bytes', () => new AnswersTwiceWithTheSame()),
   mutant('streams in', 'keeps half a stream', () => new KeepsHalfAStream()),
-  mutant('streams in', 'leaves sources open that it does not read', () => new LeavesSourcesOpen()),
+  mutant('streams in', 'destroys what it refuses', () => new DestroysWhatItRefuses()),
+  mutant('streams in', 'destroys what it reads in a loop', () => new LoopsOverSources()),
+  mutant('streams in', 'does not close what a function opened', () => new LeavesFilesOpen()),
   mutant('streams in', 'does not copy chunks', () => new KeepsChunksUncopied()),
   mutant('streams out', 'mixes old and new content', () => new MixesStreams()),
   mutant('containers, exists and persist', 'ignores which part was asked', () => new IgnoresTheAskedPart()),

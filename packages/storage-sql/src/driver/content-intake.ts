@@ -1,4 +1,4 @@
-import { abortable, type PartChange, StorageError, type WriteRequest } from '@larder/storage-core'
+import { type PartChange, StorageError, type WriteRequest } from '@larder/storage-core'
 import { type Bodies, KEPT_AFTER } from './bodies.js'
 import type { Settings } from '../options.js'
 
@@ -30,7 +30,7 @@ export async function takeWrites(
       const stored = content && (await takeContent(content, bodies, settings, signal, bodiesOf(taken), kept))
       taken.push({ request, content: stored, metadata: undefined })
       if (metadata === undefined) continue
-      const described = await takeMetadata(metadata, settings, signal)
+      const described = await takeMetadata(metadata, settings)
       taken.splice(-1, 1, { request, content: stored, metadata: described })
       if (!needsChunks(stored, described, settings)) continue
       const chunked = await storeInChunks(stored.bytes, bodies, settings, signal, bodiesOf(taken), kept)
@@ -72,11 +72,11 @@ async function takeContent(
     return { bytes: Buffer.from(change.bytes), size: change.bytes.length }
   }
   const upload = new Upload(bodies, earlier, kept, settings, signal)
-  const pieces = piecesOf(change, settings, () => upload.keep(), signal)
+  const pieces = piecesOf(change, settings, () => upload.keep())
   try {
     return await takePieces(pieces, upload, settings)
   } catch (error) {
-    // Whatever failed: the caller's stream is begun, and nobody else closes it.
+    // Whatever failed: nothing more is read while what was stored is dropped.
     await pieces.return().catch(() => undefined)
     await upload.discard()
     throw error
@@ -134,7 +134,6 @@ async function takePieces(
 async function takeMetadata(
   change: PartChange,
   settings: Settings,
-  signal: AbortSignal | undefined,
 ): Promise<'remove' | Uint8Array> {
   if (change === 'remove') return change
   if ('bytes' in change) {
@@ -143,7 +142,7 @@ async function takeMetadata(
   }
   const chunks: Uint8Array[] = []
   let size = 0
-  for await (const chunk of abortable(change.stream, signal)) {
+  for await (const chunk of change.stream) {
     size += chunk.length
     checkMetadataSize(size, settings)
     chunks.push(new Uint8Array(chunk))
@@ -215,7 +214,6 @@ async function* piecesOf(
   change: Exclude<PartChange, 'remove'>,
   { chunkBytes }: Settings,
   arrived: () => Promise<void>,
-  signal: AbortSignal | undefined,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   if ('bytes' in change) {
     for (let at = 0; at < change.bytes.length; at += chunkBytes)
@@ -224,7 +222,7 @@ async function* piecesOf(
   }
   let piece = Buffer.allocUnsafe(chunkBytes)
   let filled = 0
-  for await (const chunk of abortable(change.stream, signal)) {
+  for await (const chunk of change.stream) {
     await arrived()
     for (let at = 0; at < chunk.length;) {
       const taken = Math.min(chunk.length - at, chunkBytes - filled)

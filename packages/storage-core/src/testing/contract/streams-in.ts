@@ -1,6 +1,16 @@
 import assert from 'node:assert/strict'
-import { Readable } from 'node:stream'
-import { assertCode, assertRefused, assertSameBytes, contentOf, metadataOf, noise } from './assertions.js'
+import { PassThrough, Readable } from 'node:stream'
+import type { ResourceInfo } from '../../resource.js'
+import type { ByteSource, Storage } from '../../storage.js'
+import {
+  assertCode,
+  assertRefused,
+  assertSameBytes,
+  contentOf,
+  metadataOf,
+  noise,
+  soon,
+} from './assertions.js'
 import { group } from './harness.js'
 
 export const streamsIn = group('streams in', (test) => {
@@ -81,26 +91,126 @@ export const streamsIn = group('streams in', (test) => {
     assert.equal(await storage.exists(info()), false)
   })
 
-  test('a source is closed also where nothing was read of it', async ({ storage, supports, info }) => {
+  test('a refused write leaves a stream under way as it was', async ({ storage, supports, info }) => {
     const { etag } = await storage.putContent(info(), 'first')
     await storage.putContent(info(), 'second')
-    const node = Readable.from([Buffer.from('x')])
-    await assertCode(storage.putContent(info(), node, { ifMatch: etag }), 'E_PRECONDITION_FAILED')
-    assert.equal(node.destroyed, true)
-    const signal = AbortSignal.abort()
-    const late = Readable.from([Buffer.from('x')])
-    await assertCode(storage.putContent(info(), late, { signal }), 'E_ABORTED')
-    assert.equal(late.destroyed, true)
-    const reasons: unknown[] = []
-    const asked = { highWaterMark: 0 }
-    const cancel = (reason: unknown) => void reasons.push(reason)
-    const web = new ReadableStream<Uint8Array>({ pull: (stream) => stream.close(), cancel }, asked)
-    await assertCode(storage.putContent(info(), web, { signal }), 'E_ABORTED')
-    assert.equal(reasons.length, 1)
+    const refusals: readonly ((content: ByteSource) => Promise<unknown>)[] = [
+      (content) =>
+        assertCode(
+          soon(storage.putContent(info(), content, { ifMatch: etag }), 'a refused write'),
+          'E_PRECONDITION_FAILED',
+        ),
+      (content) =>
+        assertCode(storage.putContent(info(), content, { signal: AbortSignal.abort() }), 'E_ABORTED'),
+      (content) => assertRefused(() => storage.putContent(info(), content, { ifMatch: '' }), 'no tag'),
+    ]
+    for (const [i, refuse] of refusals.entries()) {
+      const node = new PassThrough()
+      node.write('from node')
+      await refuse(node)
+      assert.deepEqual([node.destroyed, node.readableLength], [false, 9], `a Node stream, refusal ${i}`)
+      const web = webUpload('from the web')
+      await refuse(web.stream)
+      const { stream, state } = web
+      assert.deepEqual([stream.locked, state.isCancelled], [false, false], `a web stream, refusal ${i}`)
+      const generator = chunks('generated')
+      await refuse(generator)
+      // Nothing is lost: the next write can have it.
+      await storage.putContent(info('node'), node.end())
+      assert.equal(await contentOf(storage, info('node')), 'from node')
+      web.end()
+      await storage.putContent(info('web'), stream)
+      assert.equal(await contentOf(storage, info('web')), 'from the web')
+      await storage.putContent(info('generator'), generator)
+      assert.equal(await contentOf(storage, info('generator')), 'generated')
+    }
     if (!supports.atomicParts) return
-    const other = Readable.from([Buffer.from('x')])
-    await assertRefused(() => storage.put(info(), { content: other, metadata: 7 as never }), 'a number')
-    assert.equal(other.destroyed, true)
+    const other = new PassThrough()
+    const refused = () => soon(storage.put(info(), { content: other, metadata: 7 as never }), 'a refusal')
+    await assertRefused(refused, 'a number')
+    assert.equal(other.destroyed, false)
+  })
+
+  test('a write that stops midway leaves the rest of a stream', async ({ storage, info }) => {
+    const node = upload('read')
+    await stopMidway(storage, info(), node.stream, node.isWaiting)
+    assert.equal(node.stream.destroyed, false)
+    node.stream.push('rest')
+    node.stream.push(null)
+    assert.equal(Buffer.concat(await node.stream.toArray()).toString(), 'rest')
+    const web = webUpload('read')
+    await stopMidway(storage, info(), web.stream, web.isWaiting)
+    assert.deepEqual([web.stream.locked, web.state.isCancelled], [false, false])
+    web.end('rest')
+    assert.equal(await restOf(web.stream), 'rest')
+    assert.equal(await storage.exists(info()), false)
+  })
+
+  test('a write that stops midway ends a generator', async ({ storage, info }) => {
+    let isEnded = false
+    const boom = new Error('the other source broke')
+    async function* source(): AsyncGenerator<Uint8Array> {
+      try {
+        yield Buffer.from('x')
+        yield 7 as never
+        throw boom
+      } finally {
+        isEnded = true
+      }
+    }
+    await assertRefused(() => storage.putContent(info(), source()), 'a number')
+    assert.equal(isEnded, true)
+  })
+
+  test('a source that was read is not taken for an empty one', async ({ storage, info }) => {
+    const node = Readable.from([Buffer.from('x')])
+    await node.toArray()
+    await assertRefused(() => storage.putContent(info(), node), 'a Node stream at its end')
+    const web = new Response('x').body as ReadableStream<Uint8Array>
+    for await (const _ of web);
+    await assertRefused(() => storage.putContent(info(), web), 'a web stream at its end')
+    const generator = chunks('x')
+    await storage.putContent(info('once'), generator)
+    await assertRefused(() => storage.putContent(info(), generator), 'a generator a second time')
+    assert.equal(await storage.exists(info()), false)
+  })
+
+  test('what a function opens is stored', async ({ storage, info }) => {
+    const opens: readonly (readonly [text: string, open: () => ByteSource | Promise<ByteSource>])[] = [
+      ['text', () => 'text'],
+      ['bytes', async () => Buffer.from('bytes')],
+      ['node', () => Readable.from([Buffer.from('no'), Buffer.from('de')])],
+      ['web', async () => new Response('web').body as ReadableStream<Uint8Array>],
+      ['generated', () => chunks('gene', 'rated')],
+    ]
+    for (const [text, open] of opens) {
+      await storage.putContent(info(), open as () => string)
+      assert.equal(await contentOf(storage, info()), text)
+    }
+    const boom = new Error('there is no such file')
+    await assert.rejects(
+      storage.putContent(info(), () => Promise.reject(boom)),
+      boom,
+    )
+    await assertRefused(() => storage.putContent(info(), () => 7 as never), 'a number')
+  })
+
+  test('what a function opens is closed by a write that stops midway', async ({ storage, info }) => {
+    const node = upload('read')
+    await stopMidway(storage, info(), () => node.stream, node.isWaiting)
+    assert.equal(node.stream.destroyed, true)
+    const web = webUpload('read')
+    await stopMidway(storage, info(), async () => web.stream, web.isWaiting)
+    assert.equal(web.state.isCancelled, true)
+    let isOpened = false
+    const open = () => {
+      isOpened = true
+      return 'x'
+    }
+    const { etag } = await storage.putContent(info(), 'first')
+    await storage.putContent(info(), 'second')
+    await assertCode(storage.putContent(info(), open, { ifMatch: etag }), 'E_PRECONDITION_FAILED')
+    assert.equal(isOpened, false, 'a refused write has opened its source')
   })
 
   test('conditions hold for streams as well', async ({ storage, info }) => {
@@ -126,4 +236,60 @@ async function* slices(bytes: Uint8Array, size: number): AsyncGenerator<Uint8Arr
 async function* broken(error: Error): AsyncGenerator<Uint8Array> {
   yield noise(100_000)
   throw error
+}
+
+/** A Node stream under way. `isWaiting` resolves when its text was taken and more is wanted. */
+function upload(text: string) {
+  const chunks = [text]
+  let tell: () => void = () => undefined
+  const isWaiting = new Promise<void>((resolve) => (tell = resolve))
+  const read = () => (chunks.length > 0 ? stream.push(chunks.pop()) : tell())
+  const stream = new Readable({ highWaterMark: 1, read })
+  return { stream, isWaiting }
+}
+
+/** The same of the web. */
+function webUpload(text: string) {
+  const state = { isCancelled: false }
+  const chunks = [text]
+  let controller: ReadableStreamDefaultController<Uint8Array>
+  let tell: () => void = () => undefined
+  const isWaiting = new Promise<void>((resolve) => (tell = resolve))
+  const push = (more: string | undefined) => {
+    if (more !== undefined) controller.enqueue(Buffer.from(more))
+  }
+  const stream = new ReadableStream<Uint8Array>(
+    {
+      start: (given) => void (controller = given),
+      pull: () => (chunks.length > 0 ? push(chunks.pop()) : tell()),
+      cancel: () => void (state.isCancelled = true),
+    },
+    { highWaterMark: 0 },
+  )
+  const end = (rest?: string) => {
+    push(chunks.pop())
+    push(rest)
+    controller.close()
+  }
+  return { stream, state, isWaiting, end }
+}
+
+async function restOf(stream: ReadableStream<Uint8Array>): Promise<string> {
+  const rest: Uint8Array[] = []
+  for await (const chunk of stream) rest.push(chunk)
+  return Buffer.concat(rest).toString()
+}
+
+/** Aborts a write that waits for more of its source. */
+async function stopMidway(
+  storage: Storage,
+  info: ResourceInfo,
+  source: ByteSource,
+  isWaiting: Promise<void>,
+): Promise<void> {
+  const abort = new AbortController()
+  const writing = assertCode(storage.putContent(info, source, { signal: abort.signal }), 'E_ABORTED')
+  await soon(Promise.race([isWaiting, writing]), 'the first chunk')
+  abort.abort()
+  await soon(writing, 'an aborted write')
 }
