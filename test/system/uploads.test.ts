@@ -1,5 +1,6 @@
+import { EmbeddedCache } from '@larder/memcached'
 import { isStorageError, MemoryStorage, type Storage } from '@larder/storage-core'
-import { EmbeddedCache, MemcacheStorage } from '@larder/storage-memcache'
+import { MemcacheStorage } from '@larder/storage-memcache'
 import { SqlStorage } from '@larder/storage-sql'
 import express, { type ErrorRequestHandler } from 'express'
 import assert from 'node:assert/strict'

@@ -32,6 +32,8 @@ export async function readUpload(request: Request, maxBytes: number): Promise<Up
         file.resume()
         return
       }
+      // It may fail before it is read; who reads it gets the error then.
+      file.on('error', () => undefined)
       file.once('limit', () => file.destroy(new Problem(413, `The file is larger than ${maxBytes} bytes`)))
       const media = { type: mediaTypeOf(mimeType) ?? 'application/octet-stream', stream: file }
       resolve({ fields, fileName, media })
