@@ -131,10 +131,7 @@ async function takePieces(
 }
 
 /** All of the metadata, which is stored in the row whatever its size. */
-async function takeMetadata(
-  change: PartChange,
-  settings: Settings,
-): Promise<'remove' | Uint8Array> {
+async function takeMetadata(change: PartChange, settings: Settings): Promise<'remove' | Uint8Array> {
   if (change === 'remove') return change
   if ('bytes' in change) {
     checkMetadataSize(change.bytes.length, settings)
