@@ -1,7 +1,7 @@
 import { startMemcached, startProxy } from '@larder/dev-servers'
 import { isStorageError } from '@larder/storage-core'
 import { RemoteCache } from '@larder/memcached'
-import { MemcacheStorage, type MemcacheStorageOptions } from '@larder/storage-memcache'
+import { MemcacheStorage, type MemcacheStorageSettings } from '@larder/storage-memcache'
 import { SqlStorage } from '@larder/storage-sql'
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
@@ -22,7 +22,7 @@ async function setUp({
   timeoutMs = TIMEOUT_MS,
   connectTimeoutMs = timeoutMs,
   ...options
-}: Partial<MemcacheStorageOptions> & {
+}: MemcacheStorageSettings & {
   readonly timeoutMs?: number
   readonly connectTimeoutMs?: number
 } = {}) {

@@ -46,10 +46,7 @@ async function open(
   connection: { type: 'better-sqlite3'; database: string } | { type: 'postgres' | 'mariadb'; url: string },
   { cache: cacheOptions, ...setup }: Setup = {},
 ) {
-  const cache = new MemcacheQueryResultCache({
-    ...memcached(),
-    ...cacheOptions,
-  })
+  const cache = new MemcacheQueryResultCache(cacheOptions ?? memcached())
   let queries = 0
   const source = await new DataSource({
     ...connection,
@@ -287,7 +284,7 @@ describe('the provider', () => {
   })
 
   test('options that make no sense', () => {
-    expect(() => new MemcacheQueryResultCache({})).toThrow(TypeError)
+    expect(() => new MemcacheQueryResultCache({} as never)).toThrow(TypeError)
     expect(() => new MemcacheQueryResultCache({ cache: new EmbeddedCache(), leaseTtlMs: 0 })).toThrow(
       RangeError,
     )

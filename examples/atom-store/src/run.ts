@@ -52,7 +52,7 @@ async function serveUntilStopped(
   { signal, say, complain }: Surroundings,
 ): Promise<void> {
   // To ask the servers how they are; a cache within this process is asked itself.
-  const probe = cache.access.cache ?? new RemoteCache(cache.access.servers ?? '')
+  const probe = 'cache' in cache.access ? cache.access.cache : new RemoteCache(cache.access.servers)
   const open: AsyncDisposable[] = []
   try {
     for (const port of command.ports) {
@@ -75,7 +75,7 @@ async function serveUntilStopped(
     if (!signal.aborted) await once(signal, 'abort')
   } finally {
     for (const each of open.reverse()) await each[Symbol.asyncDispose]()
-    if (cache.access.cache === undefined) await probe.close()
+    if ('servers' in cache.access) await probe.close()
   }
 }
 

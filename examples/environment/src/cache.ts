@@ -9,7 +9,7 @@ export interface CacheHome extends AsyncDisposable {
   /** For people. */
   readonly description: string
   /** What a storage needs to use it: the servers' names, so that it connects by itself, or the cache. */
-  readonly access: { readonly servers?: string; readonly cache?: CommandCache }
+  readonly access: { readonly servers: string } | { readonly cache: CommandCache }
   /** What is wrong with it, a line each; the database is asked in its place. */
   readonly complaints: readonly string[]
 }

@@ -2,14 +2,24 @@ import { type Cache, RemoteCache, type RemoteCacheOptions } from '@larder/memcac
 import { REMOTE_NAMES } from '@larder/memcached/driver'
 import type { NamesOf } from '@larder/storage-core'
 
-/** Servers to connect to, or a cache that is there already: what everything built on a cache is given. */
-export interface CacheChoice {
-  /** memcached servers, as `RemoteCache` takes them. The connections belong to what is made with them. */
-  readonly servers?: string | readonly string[] | undefined
+/** Either memcached servers to connect to, or a cache that is open already. */
+export type CacheChoice<C = Cache> = ServersChoice | OpenCacheChoice<C>
+
+/** memcached servers to connect to. */
+export interface ServersChoice {
+  /** memcached servers, as `RemoteCache` takes them. The object that is made with them owns the connections. */
+  readonly servers: string | readonly string[]
   /** How to talk to `servers`: time-outs, credentials and the rest. */
   readonly client?: RemoteCacheOptions | undefined
-  /** A cache of the caller's instead, which stays open. */
-  readonly cache?: Cache | undefined
+  readonly cache?: undefined
+}
+
+/** A cache that is open already. */
+export interface OpenCacheChoice<C = Cache> {
+  /** The caller owns it: it stays open. */
+  readonly cache: C
+  readonly servers?: undefined
+  readonly client?: undefined
 }
 
 export const CACHE_CHOICE_NAMES: NamesOf<CacheChoice> = Object.freeze({

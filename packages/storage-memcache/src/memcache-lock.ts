@@ -11,7 +11,10 @@ import { CACHE_CHOICE_NAMES, type CacheChoice, chooseCache } from './cache-choic
 import { checkNamespace } from './proxy/cache-key.js'
 import { MarkLockDriver } from './proxy/mark-lock-driver.js'
 
-export interface MemcacheLockOptions extends CacheChoice, LockTimes {
+export type MemcacheLockOptions = CacheChoice & MemcacheLockSettings
+
+/** The options of a `MemcacheLock`, besides its cache. */
+export interface MemcacheLockSettings extends LockTimes {
   /**
    * Counts the fencing numbers: the database that is behind the locks, not a cache before it. It stays open. Without it
    * locks have none, and nothing tells a holder that was paused from its successor.

@@ -17,7 +17,10 @@ import { headKey } from './proxy/proxy-keys.js'
 import { PROTOCOL_NAMES, PROTOCOL_OPTIONS, type ProtocolOptions, resolveSettings } from './proxy/settings.js'
 import { StandaloneDriver } from './proxy/standalone-driver.js'
 
-export interface MemcacheStorageOptions extends ProtocolOptions, CacheChoice {
+export type MemcacheStorageOptions = CacheChoice & MemcacheStorageSettings
+
+/** The options of a `MemcacheStorage`, besides its cache. */
+export interface MemcacheStorageSettings extends ProtocolOptions {
   /**
    * The durable home. It stays open on `shutdown()`. Without it the cache is all there is: what the servers evict
    * is gone, and `supports.durable` is false.

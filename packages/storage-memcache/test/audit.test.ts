@@ -8,7 +8,7 @@ import {
   type AuditProgress,
   type AuditReport,
   MemcacheStorage,
-  type MemcacheStorageOptions,
+  type MemcacheStorageSettings,
 } from '@larder/storage-memcache'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { CacheServer } from './support/faulty-cache.js'
@@ -24,7 +24,7 @@ const QUICK = {
 const database = () => new MemoryStorage({ now: () => 1 })
 const ALL: AuditOptions = { collections: ['films'], recheckAfterMs: 0 }
 
-function setUp(options: Partial<MemcacheStorageOptions> = {}) {
+function setUp(options: Partial<MemcacheStorageSettings> = {}) {
   const server = new CacheServer()
   const durable = new FaultyStorage(database())
   const process = () => {

@@ -5,4 +5,4 @@
  */
 
 export { KeyvMemcache } from './keyv-memcache.js'
-export type { KeyvEntry, KeyvMemcacheOptions } from './keyv-memcache.js'
+export type { KeyvEntry, KeyvMemcacheOptions, KeyvMemcacheSettings } from './keyv-memcache.js'

@@ -9,7 +9,10 @@ import { Stamps } from '../query/stamps.js'
 import { Keyv5Contract, Keyv6Contract, type KeyvContract } from './contracts.js'
 import { KeyList } from './key-list.js'
 
-export interface KeyvMemcacheOptions extends CacheChoice {
+export type KeyvMemcacheOptions = CacheChoice & KeyvMemcacheSettings
+
+/** The options of a `KeyvMemcache`, besides its cache. */
+export interface KeyvMemcacheSettings {
   /** Begins every key, up to 80 characters of ASCII, before what Keyv calls its namespace. Default: `'keyv:'`. */
   readonly keyPrefix?: string | undefined
   /**

@@ -4,21 +4,17 @@ import {
   type MemcacheClientOptions,
   type PlainValue,
   RemoteCache,
-  type RemoteCacheOptions,
 } from '@larder/memcached'
 import { COMPRESSION_NAMES } from '@larder/memcached/driver'
 import { checkOptionNames, type NamesOf } from '@larder/storage-core'
-import { CACHE_CHOICE_NAMES } from '../cache-choice.js'
+import { CACHE_CHOICE_NAMES, type CacheChoice } from '../cache-choice.js'
 import { type FlushFailures, MemcacheMap } from './memcache-map.js'
 
 /** Where maps are kept, and how: a named configuration. */
-export interface MapPlugin extends Omit<MemcacheClientOptions, 'prefix' | 'ttlMs' | 'unfitKeys'> {
-  /** memcached servers, as `RemoteCache` takes them; the connections are closed with the maps. */
-  readonly servers?: string | readonly string[] | undefined
-  /** How to talk to `servers`. */
-  readonly client?: RemoteCacheOptions | undefined
-  /** A cache of the caller's instead, which stays open. */
-  readonly cache?: CommandCache | undefined
+export type MapPlugin = CacheChoice<CommandCache> & MapPluginSettings
+
+/** How the maps of a plugin keep their values. */
+export interface MapPluginSettings extends Omit<MemcacheClientOptions, 'prefix' | 'ttlMs' | 'unfitKeys'> {
   /** How long values live, in seconds, however many; for maps that do not say. Default: as long as there is room. */
   readonly expires?: number | undefined
 }
@@ -61,7 +57,7 @@ export interface MapSource {
 }
 
 interface Opened {
-  readonly plugin: MapPlugin
+  readonly plugin: Pick<MapPlugin, 'expires'>
   readonly client: MemcacheClient
 }
 

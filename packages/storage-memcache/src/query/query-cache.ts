@@ -29,7 +29,10 @@ import {
 import { QueryReader, type Wanted } from './query-reader.js'
 import { Stamps } from './stamps.js'
 
-export interface QueryCacheOptions extends QueryOptions, CacheChoice {
+export type QueryCacheOptions = CacheChoice & QueryCacheSettings
+
+/** The options of a `QueryCache`, besides its cache. */
+export interface QueryCacheSettings extends QueryOptions {
   /** Begins every key, up to 80 characters of ASCII. Default: `'cached:'`. */
   readonly namespace?: string | undefined
   /** Results to bytes and back. Default: JSON, which makes every entry as a whole a JSON text. */

@@ -5,4 +5,4 @@
  */
 
 export { MemcacheQueryResultCache } from './query-result-cache.js'
-export type { CachedQueryResult, QueryResultCacheOptions, TransactionState } from './query-result-cache.js'
+export type { CachedQueryResult, QueryResultCacheOptions, QueryResultCacheSettings, TransactionState } from './query-result-cache.js'

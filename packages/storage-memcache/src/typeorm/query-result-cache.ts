@@ -25,7 +25,10 @@ export interface TransactionState {
   readonly isTransactionActive: boolean
 }
 
-export interface QueryResultCacheOptions extends CacheChoice {
+export type QueryResultCacheOptions = CacheChoice & QueryResultCacheSettings
+
+/** The options of a `MemcacheQueryResultCache`, besides its cache. */
+export interface QueryResultCacheSettings {
   /** Begins every key, up to 80 characters of ASCII. One for each database. Default: `'typeorm:'`. */
   readonly namespace?: string | undefined
   /**

@@ -1,7 +1,8 @@
 import { EventEmitter } from 'node:events'
 import keyvTestSuite, { keyvIteratorTests } from '@keyv/test-suite'
 import { EmbeddedCache } from '@larder/memcached'
-import { KeyvMemcache, type KeyvMemcacheOptions } from '@larder/storage-memcache/keyv'
+import type { CacheChoice } from '@larder/storage-memcache'
+import { KeyvMemcache, type KeyvMemcacheSettings } from '@larder/storage-memcache/keyv'
 import { servers } from '@larder/dev-servers/vitest'
 import { createCache } from 'cache-manager'
 import { Cacheable } from 'cacheable'
@@ -13,12 +14,12 @@ const { afterAll, describe, expect, test, vi } = vitest
 
 let prefixes = 0
 const stores: KeyvMemcache[] = []
-function open(options: Partial<KeyvMemcacheOptions> = {}): KeyvMemcache {
-  const store = new KeyvMemcache({
-    servers: servers.memcached.servers,
-    keyPrefix: `keyv${process.pid}-${++prefixes}:`,
-    ...options,
-  })
+function open(
+  settings: KeyvMemcacheSettings = {},
+  choice: CacheChoice = { servers: servers.memcached.servers },
+): KeyvMemcache {
+  const keyPrefix = `keyv${process.pid}-${++prefixes}:`
+  const store = new KeyvMemcache({ keyPrefix, ...settings, ...choice })
   stores.push(store)
   return store
 }
@@ -34,7 +35,7 @@ describe('a store', () => {
   test('batches are one round trip: every get is sent before the first answer', async () => {
     const server = new CacheServer()
     const cache = server.client()
-    const store = open({ servers: undefined, cache, iterable: false })
+    const store = open({ iterable: false }, { cache })
     const keyv = new Keyv({ store, namespace: 'n' })
     await keyv.setMany(Array.from({ length: 100 }, (_, i) => ({ key: `k${i}`, value: i })))
     const gate = cache.pauseNext('get')
@@ -50,7 +51,7 @@ describe('a store', () => {
     const cache = new EmbeddedCache()
     await cache.set('foreign', Buffer.from('1'))
     const [a, ab, none] = ['a', 'a:b', ''].map(
-      (namespace) => new Keyv({ store: open({ servers: undefined, cache, keyPrefix: 'k:' }), namespace }),
+      (namespace) => new Keyv({ store: open({ keyPrefix: 'k:' }, { cache }), namespace }),
     )
     for (const keyv of [a, ab, none]) await keyv!.set('x', 1)
     await ab!.clear()
@@ -85,7 +86,7 @@ describe('a store', () => {
 
   test('iteration lists what is there, once each, and forgets what is gone', async () => {
     const cache = new EmbeddedCache()
-    const store = open({ servers: undefined, cache })
+    const store = open({}, { cache })
     const keyv = new Keyv({ store, namespace: 'n' })
     const listed = async () => {
       const keys: string[] = []
@@ -110,7 +111,7 @@ describe('a store', () => {
   test('a full list forgets the keys without values, then the oldest, and a set never fails for it', async () => {
     vi.useFakeTimers({ toFake: ['Date'] })
     try {
-      const store = open({ servers: undefined, cache: new EmbeddedCache({ maxItemBytes: 4_096 }) })
+      const store = open({}, { cache: new EmbeddedCache({ maxItemBytes: 4_096 }) })
       const listed = async () => {
         const keys: string[] = []
         for await (const [key] of store.iterator()) keys.push(key)
@@ -135,7 +136,7 @@ describe('a store', () => {
   test('a key whose set is on its way stays listed, and who rewrites the list late gives way', async () => {
     const server = new CacheServer()
     const cache = server.client()
-    const store = open({ servers: undefined, cache })
+    const store = open({}, { cache })
     const listed = async () => {
       const keys: string[] = []
       for await (const [key] of store.iterator()) keys.push(key)
@@ -144,7 +145,7 @@ describe('a store', () => {
     const gate = cache.pauseNext('set')
     const set = store.set('k', 'v')
     await gate.reached
-    expect(await open({ servers: undefined, cache: server.client() }).has('k')).toBe(false)
+    expect(await open({}, { cache: server.client() }).has('k')).toBe(false)
     expect(await listed()).toEqual([])
     gate.open()
     await set
@@ -152,12 +153,12 @@ describe('a store', () => {
   })
 
   test('a server that is down is an error event of Keyv, and its reads find nothing', async () => {
-    const keyv = new Keyv({ store: open({ servers: '127.0.0.1:1', client: { timeoutMs: 200 } }) })
+    const keyv = new Keyv({ store: open({}, { servers: '127.0.0.1:1', client: { timeoutMs: 200 } }) })
     const errors: unknown[] = []
     keyv.on('error', (error) => errors.push(error))
     expect(await keyv.set('k', 1)).toBe(false)
     expect(errors).toHaveLength(1)
-    await expect(open({ servers: '127.0.0.1:1', client: { timeoutMs: 200 } }).get('k')).rejects.toMatchObject(
+    await expect(open({}, { servers: '127.0.0.1:1', client: { timeoutMs: 200 } }).get('k')).rejects.toMatchObject(
       {
         code: 'E_CACHE_UNAVAILABLE',
       },
@@ -165,7 +166,7 @@ describe('a store', () => {
   })
 
   test('mistakes are told before anything is asked', async () => {
-    expect(() => new KeyvMemcache({})).toThrow(TypeError)
+    expect(() => new KeyvMemcache({} as never)).toThrow(TypeError)
     expect(open()).toBeInstanceOf(EventEmitter)
     await expect(open().set('k', 5)).rejects.toThrow(TypeError)
     await expect(open().get('')).rejects.toThrow(TypeError)

@@ -1,7 +1,7 @@
 import { isStorageError, MemoryStorage, type StorageErrorCode } from '@larder/storage-core'
 import { FaultyStorage } from '@larder/storage-core/testing'
 import { EmbeddedCache } from '@larder/memcached'
-import { MemcacheLock, type MemcacheLockOptions, MemcacheStorage } from '@larder/storage-memcache'
+import { MemcacheLock, type MemcacheLockSettings, MemcacheStorage } from '@larder/storage-memcache'
 import assert from 'node:assert/strict'
 import { describe, test } from 'vitest'
 import { CacheServer } from '../support/faulty-cache.js'
@@ -17,7 +17,7 @@ async function assertCode(call: Promise<unknown>, code: StorageErrorCode): Promi
 }
 
 /** Two clients of one server, with numbers of one storage. */
-function twoClients(options: Partial<MemcacheLockOptions> = {}) {
+function twoClients(options: Partial<MemcacheLockSettings> = {}) {
   const server = new CacheServer()
   const storage = new FaultyStorage(new MemoryStorage())
   const [cache, otherCache] = [server.client(), server.client()]
@@ -172,8 +172,8 @@ test('no resource has the key of a lock, whatever makes the keys', async () => {
 
 test('options that make no sense are refused', () => {
   const cache = new EmbeddedCache()
-  assert.throws(() => new MemcacheLock({}), TypeError)
-  assert.throws(() => new MemcacheLock({ cache, servers: '127.0.0.1:1' }), TypeError)
+  assert.throws(() => new MemcacheLock({} as never), TypeError)
+  assert.throws(() => new MemcacheLock({ cache, servers: '127.0.0.1:1' } as never), TypeError)
   assert.throws(() => new MemcacheLock({ cache, fencingCollection: 'x' }), TypeError)
   assert.throws(() => new MemcacheLock({ cache, namespace: 'a b' }), RangeError)
   assert.throws(() => new MemcacheLock({ cache, leaseMs: 0 }), RangeError)

@@ -404,7 +404,7 @@ test('looking for marks does not load values that lie in pieces', async () => {
 test('options that would have no effect are refused', () => {
   const { cache } = new CacheServer()
   const storage = new MemoryStorage()
-  expect(() => new MemcacheStorage({ cache, storage, client: { timeoutMs: 1 } })).toThrow(TypeError)
+  expect(() => new MemcacheStorage({ cache, storage, client: { timeoutMs: 1 } } as never)).toThrow(TypeError)
   expect(() => new MemcacheStorage({ cache, ttlMs: 1_000 })).toThrow(/ttlMs/)
 })
 

@@ -1,7 +1,7 @@
 import { MemoryStorage, StorageError } from '@larder/storage-core'
 import { FaultyStorage } from '@larder/storage-core/testing'
 import { type Environment, systemEnvironment } from '@larder/memcached'
-import { MemcacheStorage, type MemcacheStorageOptions } from '@larder/storage-memcache'
+import { MemcacheStorage, type MemcacheStorageSettings } from '@larder/storage-memcache'
 import { describe, expect, test } from 'vitest'
 import { CacheServer } from '../support/faulty-cache.js'
 import { FILM, textOf } from '../support/races.js'
@@ -35,13 +35,13 @@ class Clock {
 
 /** Two processes behind which a film was changed past the library, so that what they have cached is old. */
 async function setUp(
-  options: Partial<MemcacheStorageOptions> = {},
+  options: Partial<MemcacheStorageSettings> = {},
   { lateMs = 1, text = 'old' }: { lateMs?: number; text?: string } = {},
 ) {
   const clock = new Clock()
   const server = new CacheServer({ now: () => clock.ms })
   const durable = new FaultyStorage(new MemoryStorage())
-  const process = (more: Partial<MemcacheStorageOptions> = {}) => {
+  const process = (more: Partial<MemcacheStorageSettings> = {}) => {
     const cache = server.client()
     const fixed = { environment: clock.environment, ttlMs: TTL, ttlJitter: 0, fillWaitMs: 20 }
     return {

@@ -1,6 +1,6 @@
 import { isStorageError, jsonCodec, textCodec } from '@larder/storage-core'
 import { EmbeddedCache, systemEnvironment } from '@larder/memcached'
-import { DEFAULT_QUERY_OPTIONS, QueryCache } from '@larder/storage-memcache'
+import { DEFAULT_QUERY_OPTIONS, QueryCache, type QueryCacheSettings } from '@larder/storage-memcache'
 import { servers } from '@larder/dev-servers/vitest'
 import { describe, expect, test, vi } from 'vitest'
 import { CacheServer, type FaultyCache } from '../support/faulty-cache.js'
@@ -33,7 +33,7 @@ class Table {
   }
 }
 
-function world(options: Partial<ConstructorParameters<typeof QueryCache>[0]> = {}) {
+function world(options: Partial<QueryCacheSettings> = {}) {
   const server = new CacheServer()
   const clients: FaultyCache[] = []
   const process = () => {
@@ -466,7 +466,7 @@ describe('a cache in trouble', () => {
 
 describe('grace', () => {
   /** A process whose wall clock can be put forward. */
-  function aging(options: Partial<ConstructorParameters<typeof QueryCache>[0]> = {}) {
+  function aging(options: Partial<QueryCacheSettings> = {}) {
     let skewMs = 0
     const environment = { ...systemEnvironment, wallClock: () => Date.now() + skewMs }
     const found = world({ environment, ttlMs: 60_000, graceMs: 60_000, ...options })
@@ -589,7 +589,7 @@ describe('arguments', () => {
     expect(() => new QueryCache({ cache, whenLoaderFails: 'grace' })).toThrow(TypeError)
     expect(() => new QueryCache({ cache, prefixSeparator: '' })).toThrow(RangeError)
     expect(() => new QueryCache({ cache, namespace: 'a b' })).toThrow(RangeError)
-    expect(() => new QueryCache({})).toThrow(/QueryCache needs servers or a cache/)
+    expect(() => new QueryCache({} as never)).toThrow(/QueryCache needs servers or a cache/)
     expect(DEFAULT_QUERY_OPTIONS.ttlMs).toBe(60_000)
   })
 
