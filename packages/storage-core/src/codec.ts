@@ -10,3 +10,8 @@ export interface Codec<T> {
   encode(value: T): Encoded
   decode(bytes: Uint8Array, flags: number): T
 }
+
+/** A codec whose values come back as JSON has them: the result is a `Jsonify<T>` and not a `T`. */
+export interface JsonCodec<T> extends Codec<T> {
+  readonly format: 'json'
+}

@@ -1,5 +1,5 @@
 import { deflateSync, inflateSync } from 'node:zlib'
-import type { Codec } from '../codec.js'
+import type { Codec, JsonCodec } from '../codec.js'
 import { StorageError } from '../errors.js'
 import { checkOptionNames, type NamesOf } from '../options/option-names.js'
 
@@ -33,12 +33,15 @@ const OPTION_NAMES: NamesOf<CompressionOptions> = Object.freeze({
 })
 
 /** zlib around another codec; kept only where it saves bytes. */
+export function compressedCodec<T>(inner: JsonCodec<T>, options?: CompressionOptions): JsonCodec<T>
+export function compressedCodec<T>(inner: Codec<T>, options?: CompressionOptions): Codec<T>
 export function compressedCodec<T>(inner: Codec<T>, options: CompressionOptions = {}): Codec<T> {
   checkOptionNames('compressedCodec', options, OPTION_NAMES)
   const { minBytes, level, flag, maxInflatedBytes } = { ...DEFAULTS, ...options }
   if (!Number.isInteger(level) || level < 0 || level > 9) throw new RangeError('level must be 0 to 9')
   if (!isOneBit(flag)) throw new RangeError('flag must be one bit of 32')
   return {
+    ...('format' in inner ? { format: inner.format } : {}),
     encode(value) {
       const encoded = inner.encode(value)
       if ((encoded.flags & flag) !== 0)

@@ -1,4 +1,4 @@
-import type { Codec } from '../codec.js'
+import type { JsonCodec } from '../codec.js'
 import { StorageError } from '../errors.js'
 import { toJsonText } from '../json-text.js'
 
@@ -8,8 +8,9 @@ const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
  * JSON, readable by other languages. `encode` throws a `TypeError` with the path of the first thing that JSON cannot
  * carry, at any depth: see `toJsonText`. `decode` throws `E_CORRUPT`, and no error repeats the content.
  */
-export function jsonCodec<T = unknown>(): Codec<T> {
+export function jsonCodec<T = unknown>(): JsonCodec<T> {
   return {
+    format: 'json',
     encode(value) {
       return { bytes: Buffer.from(toJsonText(value)), flags: 0 }
     },
