@@ -20,7 +20,13 @@ export type { MemcacheLockOptions, MemcacheLockSettings } from './memcache-lock.
 export { MemcacheMap } from './map/memcache-map.js'
 export type { FlushFailures } from './map/memcache-map.js'
 export { MemcacheMaps } from './map/memcache-maps.js'
-export type { MapOptions, MapPlugin, MapPluginSettings, MapSource, MemcacheMapsOptions } from './map/memcache-maps.js'
+export type {
+  MapOptions,
+  MapPlugin,
+  MapPluginSettings,
+  MapSource,
+  MemcacheMapsOptions,
+} from './map/memcache-maps.js'
 export { CachedQuery } from './query/cached-query.js'
 export type { CachedQueryOptions } from './query/cached-query.js'
 export { QueryCache } from './query/query-cache.js'

@@ -5,4 +5,9 @@
  */
 
 export { MemcacheQueryResultCache } from './query-result-cache.js'
-export type { CachedQueryResult, QueryResultCacheOptions, QueryResultCacheSettings, TransactionState } from './query-result-cache.js'
+export type {
+  CachedQueryResult,
+  QueryResultCacheOptions,
+  QueryResultCacheSettings,
+  TransactionState,
+} from './query-result-cache.js'

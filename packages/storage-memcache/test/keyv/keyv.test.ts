@@ -158,11 +158,11 @@ describe('a store', () => {
     keyv.on('error', (error) => errors.push(error))
     expect(await keyv.set('k', 1)).toBe(false)
     expect(errors).toHaveLength(1)
-    await expect(open({}, { servers: '127.0.0.1:1', client: { timeoutMs: 200 } }).get('k')).rejects.toMatchObject(
-      {
-        code: 'E_CACHE_UNAVAILABLE',
-      },
-    )
+    await expect(
+      open({}, { servers: '127.0.0.1:1', client: { timeoutMs: 200 } }).get('k'),
+    ).rejects.toMatchObject({
+      code: 'E_CACHE_UNAVAILABLE',
+    })
   })
 
   test('mistakes are told before anything is asked', async () => {
