@@ -152,7 +152,9 @@ describe('the page on errors', () => {
 
   test('names the classes that there are', () => {
     const classes = Array.from(
-      source.matchAll(/^export class (?<name>\w+) extends StorageError \{[^}]*super\('(?<code>E_\w+)'/gm),
+      source.matchAll(
+        /^export class (?<name>\w+) extends StorageError \{[^}]*readonly code = '(?<code>E_\w+)'/gm,
+      ),
       ({ groups }) => [groups?.['code'] ?? '', groups?.['name']] as const,
     )
     expect(rows.filter(([, name]) => name !== undefined)).toEqual(classes)

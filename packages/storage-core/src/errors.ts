@@ -43,10 +43,25 @@ export interface StorageErrorDetails {
   readonly cause?: unknown
 }
 
-/** What every storage, cache and client of this project rejects with. Branch on `code`, never on `message`. */
+/** The same symbol in all copies of this package that a process has loaded. */
+const BRAND = Symbol.for('@larder/storage-core/StorageError')
+
+/**
+ * What every storage, cache and client of this project rejects with. Branch on `code`, never on `message`. `instanceof`
+ * works across copies of this package: an error is an instance of the class of its code.
+ */
 export class StorageError extends Error {
+  /** Of a class that has a code of its own. */
+  protected static readonly code: StorageErrorCode | undefined = undefined
   readonly code: StorageErrorCode
   readonly key: string | undefined
+
+  static override [Symbol.hasInstance](this: unknown, value: unknown): boolean {
+    const made = this as typeof StorageError
+    // A class that a program derives has no code, and is recognized by its prototype as usual.
+    if (!Object.hasOwn(made, 'code')) return Function.prototype[Symbol.hasInstance].call(made, value)
+    return isStorageError(value, made.code)
+  }
 
   constructor(code: StorageErrorCode, message: string, details: StorageErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause })
@@ -54,45 +69,63 @@ export class StorageError extends Error {
     this.code = code
     this.key = details.key
   }
+
+  get [BRAND](): true {
+    return true
+  }
 }
 
 export class NotFoundError extends StorageError {
+  protected static override readonly code = 'E_NOT_FOUND'
+
   constructor(message: string, details?: StorageErrorDetails) {
-    super('E_NOT_FOUND', message, details)
+    super(NotFoundError.code, message, details)
   }
 }
 
 export class PreconditionFailedError extends StorageError {
+  protected static override readonly code = 'E_PRECONDITION_FAILED'
+
   constructor(message: string, details?: StorageErrorDetails) {
-    super('E_PRECONDITION_FAILED', message, details)
+    super(PreconditionFailedError.code, message, details)
   }
 }
 
 export class LockTimeoutError extends StorageError {
+  protected static override readonly code = 'E_LOCK_TIMEOUT'
+
   constructor(message: string, details?: StorageErrorDetails) {
-    super('E_LOCK_TIMEOUT', message, details)
+    super(LockTimeoutError.code, message, details)
   }
 }
 
 export class LockLostError extends StorageError {
+  protected static override readonly code = 'E_LOCK_LOST'
+
   constructor(message: string, details?: StorageErrorDetails) {
-    super('E_LOCK_LOST', message, details)
+    super(LockLostError.code, message, details)
   }
 }
 
 export class CacheUnavailableError extends StorageError {
+  protected static override readonly code = 'E_CACHE_UNAVAILABLE'
+
   constructor(message: string, details?: StorageErrorDetails) {
-    super('E_CACHE_UNAVAILABLE', message, details)
+    super(CacheUnavailableError.code, message, details)
   }
 }
 
 export class OutcomeUnknownError extends StorageError {
+  protected static override readonly code = 'E_OUTCOME_UNKNOWN'
+
   constructor(message: string, details?: StorageErrorDetails) {
-    super('E_OUTCOME_UNKNOWN', message, details)
+    super(OutcomeUnknownError.code, message, details)
   }
 }
 
-/** Whether `error` is a `StorageError`, and of that code where one is given. */
+/** Whether `error` is a `StorageError` of any copy of this package, and of that code where one is given. */
 export function isStorageError(error: unknown, code?: StorageErrorCode): error is StorageError {
-  return error instanceof StorageError && (code === undefined || error.code === code)
+  if (typeof error !== 'object' || error === null) return false
+  const { [BRAND]: isBranded, code: found } = error as { readonly [BRAND]?: unknown; readonly code?: unknown }
+  return isBranded === true && (code === undefined || found === code)
 }

@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
+import { processWide } from './process-wide.js'
 
 /** A transaction that is open in this asynchronous flow. */
 export interface OpenFlow {
@@ -11,7 +12,7 @@ interface Flow extends OpenFlow {
   readonly outer: Flow | undefined
 }
 
-const flows = new AsyncLocalStorage<Flow>()
+const flows = processWide('storage-core/flows@1', () => new AsyncLocalStorage<Flow>())
 
 /** Lets `work`, and all that it calls, be known to run in a transaction of `owner`. */
 export function runInFlow<T>({ owner, isOpen }: OpenFlow, work: () => T): T {

@@ -5,6 +5,7 @@ import {
   DrivenStorage,
   type KeyGenerator,
   type NamesOf,
+  processWide,
   type Storage,
   watchedCounters,
 } from '@larder/storage-core'
@@ -43,7 +44,10 @@ const OPTION_NAMES: NamesOf<MemcacheStorageOptions> = Object.freeze({
   environment: true,
 })
 
-const AUDITABLE = new WeakMap<MemcacheStorage, Auditable>()
+const auditables = processWide(
+  'storage-memcache/auditables@1',
+  () => new WeakMap<MemcacheStorage, Auditable>(),
+)
 
 /** A read-through and write-through cache on memcached in front of any other storage. */
 export class MemcacheStorage extends DrivenStorage {
@@ -68,7 +72,7 @@ export class MemcacheStorage extends DrivenStorage {
     const infoOf = (collection: string, resource: string) => this.info(collection, resource)
     const headKeyOf = (collection: string) => headKey(driver.keyOf, collection)
     const isClosed = () => driver.isClosed
-    AUDITABLE.set(this, { cache, storage, settings, env, infoOf, headKeyOf, isClosed })
+    auditables.set(this, { cache, storage, settings, env, infoOf, headKeyOf, isClosed })
   }
 
   /** What this storage has done so far; all zero where there is no storage behind it. */
@@ -79,7 +83,7 @@ export class MemcacheStorage extends DrivenStorage {
 
 /** Undefined: there is no storage behind it. */
 export function auditableOf(storage: MemcacheStorage): Auditable | undefined {
-  return AUDITABLE.get(storage)
+  return auditables.get(storage)
 }
 
 function refuseProtocolOptions(options: ProtocolOptions): void {

@@ -1,4 +1,4 @@
-import { LockTimeoutError, OutcomeUnknownError, StorageError } from '@larder/storage-core'
+import { isStorageError, LockTimeoutError, OutcomeUnknownError, StorageError } from '@larder/storage-core'
 import { COLLIDED, driverErrorOf, type Fault, faultOf, UNDONE, UNSENT } from './sql-faults.js'
 
 // What is known of errors that were made here. A hook's own errors must not be taken for a database's.
@@ -90,7 +90,7 @@ export function commitError(error: unknown): StorageError {
 
 /** The `StorageError` for an error of a database; a `StorageError` stays what it is. */
 export function toStorageError(error: unknown): StorageError {
-  if (error instanceof StorageError) return error
+  if (isStorageError(error)) return error
   const fault = faultOf(error)
   const { code } = fault
   const cause = driverErrorOf(error) ?? error

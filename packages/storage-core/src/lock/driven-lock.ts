@@ -1,6 +1,12 @@
 import { randomBytes } from 'node:crypto'
 import { abortedError, untilAborted } from '../abort.js'
-import { LockLostError, LockTimeoutError, StorageError, type StorageErrorCode } from '../errors.js'
+import {
+  isStorageError,
+  LockLostError,
+  LockTimeoutError,
+  StorageError,
+  type StorageErrorCode,
+} from '../errors.js'
 import { KeyedMutex } from '../keyed-mutex.js'
 import { checkLockName } from '../names.js'
 import { checkOptionNames } from '../options/option-names.js'
@@ -160,7 +166,7 @@ export class DrivenLock implements Lock {
         this.#giveBack(asking, attempt)
         throw patience.error
       }
-      if (error instanceof StorageError && PASSING.has(error.code)) return error
+      if (isStorageError(error) && PASSING.has(error.code)) return error
       this.#giveBack(asking)
       throw error
     }

@@ -1,11 +1,12 @@
 import type { Readable } from 'node:stream'
+import { processWide } from '../process-wide.js'
 import { isAsyncIterable, IteratorReader } from './iterator-reader.js'
 import { hearErrors, isNodeStream, NodeReader } from './node-reader.js'
 import { alreadyRead, END, isFunction, type Reader, type Step } from './reader.js'
 import { isWebStream, WebReader } from './web-reader.js'
 
 /** Sources that can be read once, of which reading has begun. */
-const begun = new WeakSet<object>()
+const begun = processWide('storage-core/begun-sources@1', () => new WeakSet<object>())
 
 /** Throws `TypeError` for what gives no bytes, or gives them no more. Reads nothing. */
 export function checkStream(source: unknown): void {

@@ -3,8 +3,8 @@ import {
   isStorageError,
   OutcomeUnknownError,
   PART_NAMES,
-  type PartName,
   StorageError,
+  type PartName,
   type StoredPart,
 } from '@larder/storage-core'
 import { dropChunks, hasChunks, loadChunks, type SplitBody, storeChunks } from './chunks.js'
@@ -112,7 +112,7 @@ export class RecordStore {
       return cas && { cas, record: stored }
     } catch (cause) {
       // What is unknown may need either body. These errors are of commands that were never sent.
-      if (!(cause instanceof StorageError) || isStorageError(cause, 'E_OVERLOADED')) throw cause
+      if (!isStorageError(cause) || isStorageError(cause, 'E_OVERLOADED')) throw cause
       throw new OutcomeUnknownError('The answer to the write never came', { key, cause })
     }
   }

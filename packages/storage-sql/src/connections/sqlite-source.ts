@@ -1,4 +1,4 @@
-import { eventLoopTurn } from '@larder/storage-core'
+import { eventLoopTurn, processWide } from '@larder/storage-core'
 import type { DataSource } from 'typeorm'
 import type { Dialect, Limits } from '../dialects/dialect.js'
 import { sqlite } from '../dialects/sqlite.js'
@@ -8,7 +8,10 @@ import { Slots } from './slots.js'
 import { SqliteConnection } from './sqlite-connection.js'
 
 // For all storages of this process: those of one file would otherwise wait for each other by polling.
-const writers = new Map<string, { readonly slots: Slots; users: number }>()
+const writers = processWide(
+  'storage-sql/sqlite-writers@1',
+  () => new Map<string, { readonly slots: Slots; users: number }>(),
+)
 
 export interface SqliteParts {
   /** Names the file, or the one memory database; the same for all who share it. */

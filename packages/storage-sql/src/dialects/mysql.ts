@@ -1,3 +1,4 @@
+import { processWide } from '@larder/storage-core'
 import type { QueryRunner } from 'typeorm'
 import { type Dialect, type Limits, runOneByOne } from './dialect.js'
 import { packetGroups } from './packets.js'
@@ -31,7 +32,7 @@ interface Session {
   readonly packetBytes: number
 }
 
-const sessions = new WeakMap<object, Session>()
+const sessions = processWide('storage-sql/mysql-sessions@1', () => new WeakMap<object, Session>())
 
 /**
  * `shared`: others use the same connections, so that their settings are put back after each transaction. Otherwise

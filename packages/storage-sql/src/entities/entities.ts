@@ -1,4 +1,4 @@
-import { checkOptionNames } from '@larder/storage-core'
+import { checkOptionNames, processWide } from '@larder/storage-core'
 import { bodyEntity, chunkEntity } from './body.js'
 import { changeEntity, floorEntity } from './change.js'
 import { containerEntity, type EntityClass } from './container.js'
@@ -8,7 +8,10 @@ import { resourceEntity } from './resource.js'
 import { schemaEntity } from './schema.js'
 import { type TableName, TABLE_OPTION_NAMES, type TableOptions, tablePrefixOf } from './tables.js'
 
-const known = new Map<string, Readonly<Record<TableName, EntityClass>>>()
+const known = processWide(
+  'storage-sql/entities@1',
+  () => new Map<string, Readonly<Record<TableName, EntityClass>>>(),
+)
 
 /** The entity classes by table. The same arguments give the same classes. */
 export function entitiesOf(family: Family, prefix: string): Readonly<Record<TableName, EntityClass>> {

@@ -1,4 +1,5 @@
-import { DataSource } from 'typeorm'
+import { processWide } from '@larder/storage-core'
+import type { DataSource } from 'typeorm'
 import type { Listener } from '../connections/listener.js'
 import type { ConnectionSource } from '../connections/source.js'
 import { familyOf } from '../entities/family.js'
@@ -28,7 +29,7 @@ export interface OpenDatabase extends Database {
   readonly opened: Opened
 }
 
-const databases = new WeakMap<object, StorageDatabase>()
+const databases = processWide('storage-sql/databases@1', () => new WeakMap<object, StorageDatabase>())
 
 /** Lets `openDatabase` know the database of a storage. */
 export function remember(storage: object, database: StorageDatabase): void {
@@ -47,7 +48,7 @@ export async function openDatabase(target: object, options: TableOptions): Promi
   const opened = new Opened()
   const known = databases.get(target)
   if (known !== undefined) return { ...known, opened }
-  if (!(target instanceof DataSource)) throw new TypeError('A SqlStorage or a DataSource is needed')
+  if (!isDataSource(target)) throw new TypeError('A SqlStorage or a DataSource is needed')
   familyOf(target.options.type)
   const prefix = tablePrefixOf(options)
   const settings = settingsOf({})
@@ -58,4 +59,9 @@ export async function openDatabase(target: object, options: TableOptions): Promi
     throw error
   }
   return { dataSource: target, prefix, settings, source: undefined, listener: undefined, opened }
+}
+
+/** By the mark that TypeORM itself goes by, which is the same in all of its copies. */
+function isDataSource(target: object): target is DataSource {
+  return (target as { readonly '@instanceof'?: unknown })['@instanceof'] === Symbol.for('DataSource')
 }

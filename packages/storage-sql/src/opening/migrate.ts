@@ -1,4 +1,4 @@
-import { StorageError } from '@larder/storage-core'
+import { processWide, StorageError } from '@larder/storage-core'
 import { type DataSource, MigrationExecutor, type QueryRunner } from 'typeorm'
 import { whileBusy } from '../connections/sqlite-connection.js'
 import { within } from '../connections/within.js'
@@ -12,7 +12,7 @@ const OWN_MIGRATION_MS = 60_000
 /** What a user's own migrations may take. */
 export const LONGEST_MIGRATION_MS = 3_600_000
 
-const running = new WeakMap<DataSource, Promise<void>>()
+const running = processWide('storage-sql/migrations@1', () => new WeakMap<DataSource, Promise<void>>())
 
 /**
  * Runs the pending migrations of a data source, on PostgreSQL and SQLite in one transaction. Any number of processes may

@@ -1,3 +1,4 @@
+import { processWide } from '@larder/storage-core'
 import type { DataSource } from 'typeorm'
 import { within } from '../connections/within.js'
 
@@ -9,7 +10,7 @@ interface Initialised {
 }
 
 // Those that were initialised here: several storages may share one, and the last of them destroys it.
-const initialised = new WeakMap<DataSource, Initialised>()
+const initialised = processWide('storage-sql/initialised@1', () => new WeakMap<DataSource, Initialised>())
 
 /** The data sources that a storage has to destroy with it. */
 export class Opened {

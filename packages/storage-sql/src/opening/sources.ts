@@ -1,3 +1,4 @@
+import { processWide } from '@larder/storage-core'
 import { realpathSync } from 'node:fs'
 import type { DataSource } from 'typeorm'
 import { SERVER_ANSWERS_WITHIN_MS } from '../connections/connection.js'
@@ -59,8 +60,10 @@ function poolSizeOf({ options }: DataSource, settings: Settings): number {
   return typeof size === 'number' && size >= 1 ? size : settings.poolSize
 }
 
-let memoryDatabases = 0
-const memoryIds = new WeakMap<DataSource, string>()
+const memory = processWide('storage-sql/memory-databases@1', () => ({
+  count: 0,
+  ids: new WeakMap<DataSource, string>(),
+}))
 
 async function sqliteSource(
   dataSource: DataSource,
@@ -72,8 +75,8 @@ async function sqliteSource(
   const path = databasePath(dataSource)
   const close = () => opened.close()
   if (path === undefined) {
-    const id = memoryIds.get(dataSource) ?? `memory ${++memoryDatabases}`
-    memoryIds.set(dataSource, id)
+    const id = memory.ids.get(dataSource) ?? `memory ${++memory.count}`
+    memory.ids.set(dataSource, id)
     return new SqliteSource({ id, writer: dataSource, reader: undefined, close }, settings)
   }
   const another = async () => {
