@@ -20,8 +20,10 @@ import {
   DEFAULT_SERVER_ITEM_LIMIT_BYTES,
   maxItemBytesFor,
 } from '../protocol/limits.js'
+import { CasId } from '../transport/cas-id.js'
+import type { Channel } from '../transport/channel.js'
+import type { Cas, Command, ResultOf, Store, StoreKind, WireItem, WireKey } from '../transport/commands.js'
 import type { DatagramReader } from '../transport/datagram-reader.js'
-import type { Transport, WireItem, WireKey } from '../transport/transport.js'
 import { ClusterWatch, type DiscoveryOptions } from './cluster-watch.js'
 import { resolveRemoteOptions, type RemoteCacheOptions } from './remote-options.js'
 import { ServerCommands } from './server-commands.js'
@@ -49,59 +51,56 @@ export class RemoteCache extends ServerCommands implements CommandCache {
   }
 
   get(key: string, options?: ReadOptions): Promise<CacheItem | undefined> {
-    return this.serverSet.on('get', key, options?.routeBy, (server, wireKey, datagrams) =>
-      datagrams === undefined || options?.withoutToken !== true
-        ? server.get(wireKey, options?.signal)
-        : datagrams.get(wireKey, server, options.signal),
-    )
+    return this.getAs(key, itself, options)
   }
 
   getAs<T>(key: string, as: (item: CacheItem) => T, options?: ReadOptions): Promise<T | undefined> {
-    return this.serverSet.on('get', key, options?.routeBy, (server, wireKey, datagrams) =>
-      datagrams === undefined || options?.withoutToken !== true
-        ? server.getAs(wireKey, as, options?.signal)
-        : datagrams.get(wireKey, server, options.signal).then((item) => item && as(item)),
-    )
+    return this.serverSet.on('get', key, options?.routeBy, (server, wireKey, datagrams) => {
+      const command = { kind: 'get', key: wireKey, as, exptime: undefined } as const
+      return datagrams === undefined || options?.withoutToken !== true
+        ? server.execute(command, options?.signal)
+        : datagrams.get(command, server, options.signal)
+    })
   }
 
   stateOf(key: string, options?: CallOptions): Promise<ItemState | undefined> {
-    return this.serverSet.on('get', key, options?.routeBy, (server, wireKey) =>
-      server.stateOf(wireKey, options?.signal),
-    )
+    return this.#ask('get', key, options, (wireKey) => ({ kind: 'state', key: wireKey }) as const)
   }
 
   getAndTouch(key: string, ttlMs: number | undefined, options?: CallOptions): Promise<CacheItem | undefined> {
-    return this.serverSet.on('getAndTouch', key, options?.routeBy, (server, wireKey) =>
-      server.getAndTouch(wireKey, exptimeOf(ttlMs), options?.signal),
-    )
+    return this.#ask('getAndTouch', key, options, (wireKey) => {
+      return { kind: 'get', key: wireKey, as: itself, exptime: exptimeOf(ttlMs) } as const
+    })
   }
 
   peek(key: string, options?: CallOptions): Promise<PeekedItem | undefined> {
-    return this.serverSet.on('peek', key, options?.routeBy, (server, wireKey) =>
-      server.peek(wireKey, options?.signal),
-    )
+    return this.#ask('peek', key, options, (wireKey) => ({ kind: 'peek', key: wireKey }) as const)
   }
 
   set(key: string, value: Uint8Array, options?: StoreOptions): Promise<CasToken> {
-    return this.#store('set', key, value, options, (server, item) => server.set(item, options?.signal))
+    return this.#store('set', key, value, options)
   }
 
   put(key: string, value: Uint8Array, options?: StoreOptions): Promise<true> {
-    return this.#store('set', key, value, options, (server, item) => server.put(item, options?.signal))
+    return this.#store('put', key, value, options)
   }
 
   add(key: string, value: Uint8Array, options?: StoreOptions): Promise<CasToken | undefined> {
-    return this.#store('add', key, value, options, (server, item) => server.add(item, options?.signal))
+    return this.#store('add', key, value, options)
   }
 
   replace(key: string, value: Uint8Array, options?: StoreOptions): Promise<CasToken | undefined> {
-    return this.#store('replace', key, value, options, (server, item) =>
-      server.replace(item, options?.signal),
-    )
+    return this.#store('replace', key, value, options)
   }
 
   cas(key: string, value: Uint8Array, token: CasToken, options?: StoreOptions): Promise<CasResult> {
-    return this.#store('cas', key, value, options, (server, item) => server.cas(item, token, options?.signal))
+    return this.serverSet.on('cas', key, options?.routeBy, (server, wireKey) => {
+      const { flags, exptime } = this.#item(wireKey, value, options)
+      // A token of another kind of cache matches nothing.
+      if (!(token instanceof CasId)) return Promise.resolve<CasResult>({ status: 'exists' })
+      const command: Cas = { kind: 'cas', key: wireKey, value, flags, exptime, token }
+      return server.execute(command, options?.signal)
+    })
   }
 
   append(key: string, value: Uint8Array, options?: CallOptions): Promise<boolean> {
@@ -116,25 +115,27 @@ export class RemoteCache extends ServerCommands implements CommandCache {
     key: string,
     options?: CallOptions & { readonly cas?: CasToken },
   ): Promise<'deleted' | 'exists' | 'not-found'> {
-    return this.serverSet.on('delete', key, options?.routeBy, (server, wireKey) =>
-      server.delete(wireKey, options?.cas, options?.signal),
-    )
+    return this.serverSet.on('delete', key, options?.routeBy, (server, wireKey) => {
+      const token = options?.cas
+      if (token !== undefined && !(token instanceof CasId)) return Promise.resolve('exists')
+      return server.execute({ kind: 'delete', key: wireKey, token } as const, options?.signal)
+    })
   }
 
   touch(key: string, ttlMs: number | undefined, options?: CallOptions): Promise<boolean> {
-    return this.serverSet.on('touch', key, options?.routeBy, (server, wireKey) =>
-      server.touch(wireKey, exptimeOf(ttlMs), options?.signal),
-    )
+    return this.#ask('touch', key, options, (wireKey) => {
+      return { kind: 'touch', key: wireKey, exptime: exptimeOf(ttlMs) } as const
+    })
   }
 
   arithmetic(key: string, delta: bigint, options: ArithmeticOptions = {}): Promise<bigint | undefined> {
-    return this.serverSet.on('arithmetic', key, options.routeBy, (server, wireKey) => {
+    return this.#ask('arithmetic', key, options, (wireKey) => {
       checkCounter(delta < 0n ? -delta : delta, 'A delta')
-      const { initial, ttlMs, signal } = options
+      const { initial, ttlMs } = options
       // The protocols store the initial value itself; here it is where the counting starts.
       const created =
         initial === undefined ? undefined : addToCounter(checkCounter(initial, 'initial'), delta)
-      return server.arithmetic(wireKey, { delta, initial: created, exptime: exptimeOf(ttlMs) }, signal)
+      return { kind: 'count', key: wireKey, delta, initial: created, exptime: exptimeOf(ttlMs) } as const
     })
   }
 
@@ -143,14 +144,10 @@ export class RemoteCache extends ServerCommands implements CommandCache {
     const items = new Map<string, CacheItem>()
     const failed = new Map<string, Error>()
     let whole: CacheBatch | undefined
-    const ask = async (
-      server: Transport,
-      group: readonly WireKey[],
-      datagrams: DatagramReader | undefined,
-    ) => {
+    const ask = async (server: Channel, group: readonly WireKey[], datagrams: DatagramReader | undefined) => {
       const batch =
         datagrams === undefined || options?.withoutToken !== true
-          ? await server.getMulti(group, options?.signal)
+          ? await server.execute({ kind: 'getMulti', keys: group }, options?.signal)
           : await datagrams.getMulti(group, server, options.signal)
       if (group.length === keys.length) whole = batch
       else merge(batch)
@@ -174,8 +171,9 @@ export class RemoteCache extends ServerCommands implements CommandCache {
     this.checkOpen()
     const items = entries.map((entry) => this.#item(wireKeyOf(entry.key), entry.value, entry))
     const failed = new Map<string, Error>()
-    const store = async (server: Transport, group: readonly WireItem[]) => {
-      for (const [key, error] of await server.setMulti(group, options?.signal)) failed.set(key, error)
+    const store = async (server: Channel, group: readonly WireItem[]) => {
+      const command = { kind: 'setMulti', items: group } as const
+      for (const [key, error] of await server.execute(command, options?.signal)) failed.set(key, error)
     }
     await this.serverSet.each(
       'setMulti',
@@ -220,16 +218,30 @@ export class RemoteCache extends ServerCommands implements CommandCache {
     return this
   }
 
-  #store<T>(
+  /** Asks the key's server what `make` makes of the key; what that throws rejects. */
+  #ask<C extends Command>(
     operation: string,
+    key: string,
+    options: CallOptions | undefined,
+    make: (key: WireKey) => C,
+  ): Promise<ResultOf<C>> {
+    return this.serverSet.on(operation, key, options?.routeBy, (server, wireKey) =>
+      server.execute(make(wireKey), options?.signal),
+    )
+  }
+
+  #store<K extends StoreKind>(
+    kind: K,
     key: string,
     value: Uint8Array,
     options: StoreOptions | undefined,
-    run: (server: Transport, item: WireItem) => Promise<T>,
-  ): Promise<T> {
-    return this.serverSet.on(operation, key, options?.routeBy, (server, wireKey) =>
-      run(server, this.#item(wireKey, value, options)),
-    )
+  ): Promise<ResultOf<Store<K>>> {
+    return this.serverSet.on(kind === 'put' ? 'set' : kind, key, options?.routeBy, (server, wireKey) => {
+      checkValue(value, this.maxItemBytes)
+      const [flags, exptime] = [checkFlags(options?.flags), exptimeOf(options?.ttlMs)]
+      const command: Store<K> = { kind, key: wireKey, value, flags, exptime }
+      return server.execute(command, options?.signal)
+    })
   }
 
   async #join(
@@ -239,8 +251,8 @@ export class RemoteCache extends ServerCommands implements CommandCache {
     options: CallOptions | undefined,
   ): Promise<boolean> {
     checkValue(value, this.maxItemBytes)
-    const run = (server: Transport, wireKey: WireKey) => server[how](wireKey, value, options?.signal)
-    if (await this.serverSet.on(how, key, options?.routeBy, run)) return true
+    if (await this.#store(how, key, value, { signal: options?.signal, routeBy: options?.routeBy }))
+      return true
     // memcached 1.6.18 answers "not stored" for an item that would grow too large, as for one that is not there.
     const item = await this.get(key, options)
     if (item === undefined || item.value.length + value.length <= this.maxItemBytes) return false
@@ -251,4 +263,9 @@ export class RemoteCache extends ServerCommands implements CommandCache {
     checkValue(value, this.maxItemBytes)
     return { key, value, flags: checkFlags(options?.flags), exptime: exptimeOf(options?.ttlMs) }
   }
+}
+
+/** What becomes of an item whose caller wants it as it is. */
+function itself(item: CacheItem): CacheItem {
+  return item
 }

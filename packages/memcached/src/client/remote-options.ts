@@ -12,15 +12,13 @@ import type { ConnectionOptions } from 'node:tls'
 import { DEFAULT_SERVER_ITEM_LIMIT_BYTES, MAX_SERVER_ITEM_LIMIT_BYTES } from '../protocol/limits.js'
 import { createRouter, ROUTING_OPTIONS, type Router } from '../routing/router.js'
 import { addressText, type ServerAddress } from '../server-address.js'
-import { BinaryTransport } from '../transport/binary-transport.js'
+import { Channel } from '../transport/channel.js'
 import { CREDENTIAL_OPTIONS, credentialsOf, type Credentials } from '../transport/credentials.js'
 import { DatagramReader } from '../transport/datagram-reader.js'
-import { memjsServer, type MemjsServer } from '../transport/memjs-link.js'
-import { MetaTransport } from '../transport/meta-transport.js'
-import { NegotiatedTransport } from '../transport/negotiated-transport.js'
+import { dialFor } from '../transport/links/dial-for.js'
+import { memjsCredentials, type MemjsServer } from '../transport/memjs.js'
 import { CHANNEL_OPTIONS, type ChannelOptions } from '../transport/options.js'
 import { ServerHealth } from '../transport/server-health.js'
-import type { Transport } from '../transport/transport.js'
 import { checkUdpWait, UDP_OPTIONS } from '../transport/udp-options.js'
 import type { NamedServer } from './server-set.js'
 import { addressesOf, isMemjsClient, type Servers } from './servers.js'
@@ -74,8 +72,8 @@ export function resolveRemoteOptions(servers: Servers, options: RemoteCacheOptio
   const { transport, tls, udp, routing, serverItemLimitBytes } = resolved
   const credentials = credentialsOf(resolved.credentials)
   const memjs = isMemjsClient(servers) ? servers.servers : undefined
-  if (memjs !== undefined && (transport === 'meta' || credentials !== undefined || tls !== undefined)) {
-    throw new RangeError('A memjs client says itself how to talk to its servers')
+  if (memjs !== undefined && (transport === 'meta' || credentials !== undefined)) {
+    throw new RangeError('The servers of a memjs client are asked in binary, with the credentials they have')
   }
   if (udp !== undefined) {
     checkUdpWait(udp, resolved.timeoutMs)
@@ -113,8 +111,8 @@ export function createServers(
     const name = addressText(address)
     const found = known.find((server) => server.name === name)
     if (found !== undefined) return found
-    const transports = createTransports(address, options, options.memjs?.[i])
-    return { name, transports, datagrams: createDatagrams(address, options) }
+    const channels = createChannels(address, options, options.memjs?.[i])
+    return { name, channels, datagrams: createDatagrams(address, options) }
   })
 }
 
@@ -128,28 +126,23 @@ function createDatagrams(
 }
 
 /** One for each connection; the limits of a server are shared among them, and so is what they learn of its health. */
-function createTransports(
+function createChannels(
   address: ServerAddress,
   options: ResolvedRemoteOptions,
   memjs: MemjsServer | undefined,
-): readonly [Transport, ...Transport[]] {
-  const { channel, transport, credentials, tls } = options
+): readonly [Channel, ...Channel[]] {
+  const { channel, tls } = options
   const count = channel.connectionsPerServer
   const share = {
     ...channel,
     maxQueuedCommands: Math.ceil(channel.maxQueuedCommands / count),
     maxQueuedBytes: Math.ceil(channel.maxQueuedBytes / count),
   }
-  // A server that refuses one protocol may be well in the other.
-  const [textHealth, binaryHealth] = [new ServerHealth(channel), new ServerHealth(channel)]
-  const server = memjs ?? memjsServer(address, credentials, tls)
-  const binary = () => new BinaryTransport(addressText(address), server, share, binaryHealth)
-  const meta = () => new MetaTransport(address, share, textHealth, { credentials, tls })
-  const create = () => {
-    const hasSasl = transport === 'auto' && credentials !== undefined
-    if (memjs !== undefined || transport === 'binary' || hasSasl) return binary()
-    return transport === 'meta' ? meta() : new NegotiatedTransport(meta(), binary, share)
-  }
+  const transport = memjs === undefined ? options.transport : 'binary'
+  const credentials = memjs === undefined ? options.credentials : memjsCredentials(memjs)
+  const dial = dialFor(transport, address, credentials, tls)
+  const health = new ServerHealth(channel)
+  const create = () => new Channel(addressText(address), dial, share, health)
   return [create(), ...Array.from({ length: count - 1 }, create)]
 }
 

@@ -56,19 +56,19 @@ export abstract class ServerCommands implements AsyncDisposable {
     if (!(delayMs >= 0 && delayMs <= MAX_FLUSH_DELAY_MS))
       throw new RangeError(`delayMs must be within 0 and 30 days, not ${String(delayMs)}`)
     return this.serverSet.all('flushAll', (server) =>
-      server.flushAll(Math.ceil(delayMs / 1000), options?.signal),
+      server.execute({ kind: 'flushAll', delaySeconds: Math.ceil(delayMs / 1000) }, options?.signal),
     )
   }
 
   async stats(topic = '', options?: CallOptions): Promise<ServerAnswers<ReadonlyMap<string, string>>> {
     this.checkOpen()
     if (!/^[a-z_]{0,50}$/.test(topic)) throw new RangeError(`${JSON.stringify(topic)} is no topic`)
-    return this.serverSet.all('stats', (server) => server.stats(topic, options?.signal))
+    return this.serverSet.all('stats', (server) => server.execute({ kind: 'stats', topic }, options?.signal))
   }
 
   async version(options?: CallOptions): Promise<ServerAnswers<string>> {
     this.checkOpen()
-    return this.serverSet.all('version', (server) => server.version(options?.signal))
+    return this.serverSet.all('version', (server) => server.execute({ kind: 'version' }, options?.signal))
   }
 
   disconnectAll(): void {

@@ -3,13 +3,14 @@ import type { ServerAnswers } from '../command-cache.js'
 import { keyBytes } from '../protocol/key.js'
 import type { Router } from '../routing/router.js'
 import type { DatagramReader } from '../transport/datagram-reader.js'
-import type { Transport, WireKey } from '../transport/transport.js'
+import type { Channel } from '../transport/channel.js'
+import type { WireKey } from '../transport/commands.js'
 
 /** One server of several, with the name that reports call it by. */
 export interface NamedServer {
   readonly name: string
   /** One for each connection. A key always goes by the same one, and so do its tokens. */
-  readonly transports: readonly [Transport, ...Transport[]]
+  readonly channels: readonly [Channel, ...Channel[]]
   /** For reads, where the options ask for it. */
   readonly datagrams: DatagramReader | undefined
 }
@@ -17,14 +18,10 @@ export interface NamedServer {
 /** What stands for the key where servers are chosen; undefined: itself. */
 export type RouteBy = string | number | undefined
 
-type Single<T> = (server: Transport, key: WireKey, datagrams: DatagramReader | undefined) => Promise<T>
+type Single<T> = (server: Channel, key: WireKey, datagrams: DatagramReader | undefined) => Promise<T>
 
 /** What is asked of one server for the members of a batch that are its own. */
-type Batch<T> = (
-  server: Transport,
-  group: readonly T[],
-  datagrams: DatagramReader | undefined,
-) => Promise<void>
+type Batch<T> = (server: Channel, group: readonly T[], datagrams: DatagramReader | undefined) => Promise<void>
 
 /** The members of a batch that go over one connection. */
 interface Group<T> {
@@ -59,10 +56,10 @@ export class ServerSet {
     try {
       const wireKey = wireKeyOf(key)
       const server = this.#serverOf(key, routeBy)
-      const transport = transportOf(server, key)
+      const channel = channelOf(server, key)
       return watchedRequests.isWatched
-        ? watchedRun(operation, server, transport, wireKey, run)
-        : run(transport, wireKey, server.datagrams)
+        ? watchedRun(operation, server, channel, wireKey, run)
+        : run(channel, wireKey, server.datagrams)
     } catch (error) {
       const reason = error as Error
       return Promise.reject(reason)
@@ -82,8 +79,8 @@ export class ServerSet {
     onFailed: (member: T, error: Error) => void,
   ): Promise<void> {
     const groups = this.#group(members, keyOf, routeBy)
-    const runs = Array.from(groups, async ([transport, { group, server }]) => {
-      const ask = () => run(transport, group, server.datagrams)
+    const runs = Array.from(groups, async ([channel, { group, server }]) => {
+      const ask = () => run(channel, group, server.datagrams)
       try {
         await (watchedRequests.isWatched ? watched(operation, group.length, server, ask) : ask())
       } catch (error) {
@@ -95,11 +92,11 @@ export class ServerSet {
   }
 
   /** Asks every server, and answers in their order. */
-  async all<T>(operation: string, run: (server: Transport) => Promise<T>): Promise<ServerAnswers<T>> {
+  async all<T>(operation: string, run: (server: Channel) => Promise<T>): Promise<ServerAnswers<T>> {
     const answers = new Map<string, T>()
     const failed = new Map<string, Error>()
     const servers = this.#servers
-    const ask = (server: NamedServer) => watched(operation, 0, server, () => run(server.transports[0]))
+    const ask = (server: NamedServer) => watched(operation, 0, server, () => run(server.channels[0]))
     const settled = await Promise.allSettled(servers.map(ask))
     for (const [i, { name }] of servers.entries()) {
       const result = settled[i]
@@ -111,8 +108,8 @@ export class ServerSet {
   }
 
   disconnect(): void {
-    for (const { transports, datagrams } of this.#servers) {
-      for (const transport of transports) transport.disconnect()
+    for (const { channels, datagrams } of this.#servers) {
+      for (const channel of channels) channel.disconnect()
       datagrams?.disconnect()
     }
   }
@@ -148,14 +145,14 @@ export class ServerSet {
     members: readonly T[],
     keyOf: (member: T) => WireKey,
     routeBy: RouteBy,
-  ): ReadonlyMap<Transport, Group<T>> {
-    const groups = new Map<Transport, Group<T>>()
+  ): ReadonlyMap<Channel, Group<T>> {
+    const groups = new Map<Channel, Group<T>>()
     for (const member of members) {
       const { text } = keyOf(member)
       const server = this.#serverOf(text, routeBy)
-      const transport = transportOf(server, text)
-      const found = groups.get(transport)
-      if (found === undefined) groups.set(transport, { group: [member], server })
+      const channel = channelOf(server, text)
+      const found = groups.get(channel)
+      if (found === undefined) groups.set(channel, { group: [member], server })
       else found.group.push(member)
     }
     return groups
@@ -180,23 +177,23 @@ function watched<T>(
 function watchedRun<T>(
   operation: string,
   server: NamedServer,
-  transport: Transport,
+  channel: Channel,
   key: WireKey,
   run: Single<T>,
 ): Promise<T> {
-  return watched(operation, 1, server, () => run(transport, key, server.datagrams))
+  return watched(operation, 1, server, () => run(channel, key, server.datagrams))
 }
 
-function transportOf({ transports }: NamedServer, key: string): Transport {
-  return transports.length === 1 ? transports[0] : (transports[spread(key) % transports.length] as Transport)
+function channelOf({ channels }: NamedServer, key: string): Channel {
+  return channels.length === 1 ? channels[0] : (channels[spread(key) % channels.length] as Channel)
 }
 
 export function wireKeyOf(key: string): WireKey {
   return { text: key, bytes: keyBytes(key) }
 }
 
-function closeAll({ transports, datagrams }: NamedServer): void {
-  for (const transport of transports) transport.close()
+function closeAll({ channels, datagrams }: NamedServer): void {
+  for (const channel of channels) channel.close()
   datagrams?.close()
 }
 

@@ -1,11 +1,10 @@
 import { wrongType } from '@larder/storage-core/base'
 import { parseServers, type ServerAddress } from '../server-address.js'
-import type { MemjsClient, MemjsServer } from '../transport/memjs-link.js'
+import { checkMemjsServer, memjsAddress, type MemjsClient } from '../transport/memjs.js'
 
 /**
  * `host:port`, `host:port:weight`, `[v6]:port` or `/path.sock`, as a list or separated by commas. Or a memjs client:
- * its servers with their credentials and options, and its keys where it looks for them, but connections of our own,
- * since memjs's outlive their sockets.
+ * the addresses and credentials of its servers, and its keys where it looks for them, but connections of our own.
  */
 export type Servers = string | readonly string[] | MemjsClient
 
@@ -15,7 +14,8 @@ const EXPECTED = 'text, a list of texts or a memjs client'
 export function addressesOf(servers: Servers): readonly ServerAddress[] {
   if (typeof servers === 'string' || Array.isArray(servers)) return parseServers(servers as string)
   if (!isMemjsClient(servers)) throw wrongType('servers', EXPECTED, servers)
-  const addresses = servers.servers.map(addressOf)
+  servers.servers.forEach(checkMemjsServer)
+  const addresses = servers.servers.map(memjsAddress)
   if (addresses.length === 0) throw new RangeError('`servers` must name at least one server')
   return addresses
 }
@@ -24,10 +24,4 @@ export function isMemjsClient(servers: unknown): servers is MemjsClient {
   if (typeof servers !== 'object' || servers === null || Array.isArray(servers)) return false
   const { servers: list, getServer } = servers as Partial<MemjsClient>
   return Array.isArray(list) && typeof getServer === 'function'
-}
-
-function addressOf({ host, port }: MemjsServer): ServerAddress {
-  return typeof port === 'string' && Number.isNaN(Number(port))
-    ? { path: port, weight: 1 }
-    : { host, port: Number(port), weight: 1 }
 }

@@ -10,7 +10,7 @@ interface Entry {
   /** Never handed out and never changed. */
   readonly value: Buffer
   readonly flags: number
-  readonly cas: CasId<object>
+  readonly cas: CasId
   /** On the clock of the cache. */
   readonly expiresAt: number
   /** When it was stored or read. */
@@ -112,7 +112,7 @@ export class EmbeddedItems {
     return undefined
   }
 
-  #nextCas(): CasId<object> {
+  #nextCas(): CasId {
     const id = ++this.#stores
     return new CasId(Math.floor(id / 2 ** 32), id >>> 0, this)
   }

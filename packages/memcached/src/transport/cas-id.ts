@@ -1,13 +1,13 @@
 import type { CasToken } from '../cache.js'
 
 /** A 64-bit CAS in two halves, since a `bigint` for each reply would cost more than the rest of it. */
-export class CasId<Origin extends object> implements CasToken {
+export class CasId implements CasToken {
   readonly high: number
   readonly low: number
   /** The connection that told it; only there does the number mean anything. */
-  readonly origin: Origin
+  readonly origin: object
 
-  constructor(high: number, low: number, origin: Origin) {
+  constructor(high: number, low: number, origin: object) {
     this.high = high
     this.low = low
     this.origin = origin

@@ -1,37 +1,33 @@
-import { CacheUnavailableError, StorageError } from '@larder/storage-core/base'
-import { Connection, type Loss, type Receiver } from './connection.js'
-import type { Exchange } from './exchange.js'
-import type { Dial } from './link.js'
+import { abortedError, CacheUnavailableError, StorageError } from '@larder/storage-core/base'
+import { Call } from './call.js'
+import { withOwnBytes, type Command, type ResultOf } from './commands.js'
+import { Connection, type Loss } from './connection.js'
+import type { Dial } from './links/link.js'
 import type { ChannelOptions } from './options.js'
 import type { ServerHealth } from './server-health.js'
 
 /** A read is sent once more after a lost connection, and never a third time. */
 const MAX_ATTEMPTS = 2
 
-/** What the wire of a server looks like: how to connect, and how to cut its replies. */
-export interface Wire<Frame> {
-  readonly dial: Dial
-  readonly createReceiver: (onFrame: (frame: Frame) => void) => Receiver
-}
-
 /**
- * One connection to a server: opened when a command needs one, and again after a loss. A server that lets a
- * time-out pass, refuses connections or drops them without an answer is dead, and its commands fail at once.
+ * One connection to a server: opened when a command needs one, and again after a loss. Every promise settles within
+ * the time-out; rejections are those of `Cache`. For when the server is given up see `ServerHealth`.
  */
-export class Channel<Frame> {
+export class Channel {
   readonly #name: string
-  readonly #wire: Wire<Frame>
+  readonly #dial: Dial
   readonly #options: ChannelOptions
   readonly #health: ServerHealth
-  #connection: Connection<Frame> | undefined
+  #connection: Connection | undefined
   #isClosed = false
 
-  /** `name` appears in messages. No I/O before the first command. */
-  constructor(name: string, wire: Wire<Frame>, options: ChannelOptions, health: ServerHealth) {
+  /** `name` appears in messages; `health` is shared by all connections to the server. No I/O before the first command. */
+  constructor(name: string, dial: Dial, options: ChannelOptions, health: ServerHealth) {
     this.#name = name
-    this.#wire = wire
+    this.#dial = dial
     this.#options = options
     this.#health = health
+    health.join(this)
   }
 
   /** Undefined where nothing is connected. */
@@ -39,22 +35,17 @@ export class Channel<Frame> {
     return this.#connection?.queuedCommands
   }
 
-  /** Settles the exchange sooner or later, whatever happens; never throws. */
-  submit(exchange: Exchange<Frame>): void {
-    const now = this.#options.now()
-    exchange.deadline = now + this.#options.timeoutMs
-    if (this.#isClosed) return exchange.fail(closedError())
-    if (exchange.boundTo !== undefined && exchange.boundTo !== this.#connection) return exchange.unbind()
-    if (!this.#health.isWell) {
-      if (!this.#health.mayProbe(this, now)) return exchange.fail(this.#unavailable())
-      this.#connection?.doubt()
-    }
-    const connection = this.#connection
-    if (connection !== undefined && this.#isFull(connection, exchange)) {
-      const waiting = `${connection.queuedCommands} commands, ${connection.queuedBytes} bytes`
-      return exchange.fail(new StorageError('E_OVERLOADED', `Too much waits for ${this.#name}: ${waiting}`))
-    }
-    this.#send([exchange])
+  /** Asks the server; `signal` rejects with `E_ABORTED`, and a command that was not sent yet stays unsent. */
+  execute<C extends Command>(command: C, signal?: AbortSignal): Promise<ResultOf<C>>
+  execute(command: Command, signal?: AbortSignal): Promise<unknown> {
+    if (signal === undefined)
+      return new Promise((resolve, reject) => this.#submit(new Call(command, resolve, reject)))
+    if (signal.aborted) return Promise.reject(abortedError(signal))
+    return new Promise((resolve, reject) => {
+      const call = new Call(withOwnBytes(command), resolve, reject)
+      call.follow(signal)
+      this.#submit(call)
+    })
   }
 
   /** Cuts the connection, which the next command opens anew, and takes the server for well. */
@@ -66,63 +57,85 @@ export class Channel<Frame> {
   /** Settles everything in flight with `E_CLOSED`. Idempotent. */
   close(): void {
     this.#isClosed = true
+    this.#health.leave(this)
     this.#connection?.destroy(closedError())
   }
 
-  #isFull(connection: Connection<Frame>, exchange: Exchange<Frame>): boolean {
+  /** Another connection to the server stopped answering: an idle one may be as dead, and is not trusted any more. */
+  doubt(): void {
+    if (this.#connection?.queuedCommands === 0) this.#connection.destroy(new Error('Not trusted any more'))
+    else this.#connection?.doubt()
+  }
+
+  #submit(call: Call): void {
+    const now = this.#options.now()
+    call.deadline = now + this.#options.timeoutMs
+    if (this.#isClosed) return call.fail(closedError())
+    const { boundTo } = call
+    if (boundTo !== undefined && boundTo !== this.#connection?.session) return call.unbind()
+    if (!this.#health.isUsable) {
+      if (!this.#health.mayProbe(this, now)) return call.fail(this.#unavailable())
+      this.#connection?.doubt()
+    }
+    const connection = this.#connection
+    if (connection !== undefined && this.#isFull(connection, call)) {
+      const waiting = `${connection.queuedCommands} commands, ${connection.queuedBytes} bytes`
+      return call.fail(new StorageError('E_OVERLOADED', `Too much waits for ${this.#name}: ${waiting}`))
+    }
+    this.#send(call)
+  }
+
+  #isFull(connection: Connection, call: Call): boolean {
     const { queuedCommands, queuedBytes } = connection
     if (queuedCommands === 0) return false
     const { maxQueuedCommands, maxQueuedBytes } = this.#options
-    return queuedCommands >= maxQueuedCommands || queuedBytes + exchange.bytes > maxQueuedBytes
+    return queuedCommands >= maxQueuedCommands || queuedBytes + call.bytes > maxQueuedBytes
   }
 
-  #send(exchanges: readonly Exchange<Frame>[]): void {
-    if (exchanges.length === 0) return
+  #send(call: Call): void {
     try {
       const connection = (this.#connection ??= this.#open())
-      for (const exchange of exchanges) connection.submit(exchange)
+      connection.submit(call)
     } catch (error) {
       this.#health.giveUp(error as Error, this.#options.now())
-      for (const exchange of exchanges) exchange.fail(this.#unavailable())
+      call.fail(this.#unavailable())
     }
   }
 
-  #open(): Connection<Frame> {
-    const { dial, createReceiver } = this.#wire
+  #open(): Connection {
     const owner = {
       answered: () => this.#health.recover(),
-      lost: (loss: Loss, sent: Exchange<Frame>[], unsent: Exchange<Frame>[]) =>
-        this.#onLost(loss, sent, unsent),
+      stalled: (error: Error) => this.#health.stalled(error, this.#options.now()),
+      lost: (loss: Loss, sent: Call[], unsent: Call[]) => this.#onLost(loss, sent, unsent),
     }
-    return new Connection(dial, createReceiver, owner, this.#options)
+    return new Connection(this.#dial, owner, this.#options)
   }
 
-  #onLost(loss: Loss, sent: readonly Exchange<Frame>[], unsent: readonly Exchange<Frame>[]): void {
+  #onLost(loss: Loss, sent: readonly Call[], unsent: readonly Call[]): void {
     this.#connection = undefined
     const now = this.#options.now()
-    const isItsFault = loss.kind === 'timed-out' || (loss.kind === 'lost' && !loss.answered)
-    if (isItsFault) this.#health.giveUp(loss.error, now)
-    const again: Exchange<Frame>[] = []
-    for (const exchange of sent) {
-      if (this.#mayRetry(exchange, now)) again.push(exchange)
-      else exchange.fail(this.#lossError(exchange, loss, now))
+    this.#health.lost(loss, now, this)
+    const again: Call[] = []
+    for (const call of sent) {
+      if (this.#mayRetry(call, now)) again.push(call)
+      else call.fail(this.#lossError(call, loss, now))
     }
-    for (const exchange of unsent) {
-      if (exchange.boundTo !== undefined && !this.#isClosed) exchange.unbind()
-      else if (this.#health.isWell && !this.#isClosed) again.push(exchange)
-      else exchange.fail(this.#lossError(exchange, loss, now))
+    for (const call of unsent) {
+      if (call.boundTo !== undefined && !this.#isClosed) call.unbind()
+      else if (this.#health.isUsable && !this.#isClosed) again.push(call)
+      else call.fail(this.#lossError(call, loss, now))
     }
-    this.#send(again)
+    for (const call of again) this.#send(call)
   }
 
-  #mayRetry(exchange: Exchange<Frame>, now: number): boolean {
-    if (this.#isClosed || !this.#health.isWell || exchange.isSettled) return false
-    return exchange.idempotent && exchange.attempts < MAX_ATTEMPTS && exchange.deadline > now
+  #mayRetry(call: Call, now: number): boolean {
+    if (this.#isClosed || !this.#health.isUsable || call.isSettled) return false
+    return call.isRead && call.attempts < MAX_ATTEMPTS && call.deadline > now
   }
 
-  #lossError(exchange: Exchange<Frame>, loss: Loss, now: number): StorageError {
+  #lossError(call: Call, loss: Loss, now: number): StorageError {
     if (this.#isClosed) return closedError()
-    if (loss.kind === 'timed-out' && exchange.deadline <= now) {
+    if (loss.kind === 'timed-out' && call.deadline <= now) {
       return new StorageError('E_TIMEOUT', `${this.#name}: ${loss.error.message}`, { cause: loss.error })
     }
     return new CacheUnavailableError(`${this.#name}: ${loss.error.message}`, { cause: loss.error })

@@ -2,7 +2,7 @@ import { CacheUnavailableError, StorageError } from '@larder/storage-core/base'
 import { isIPv6 } from 'node:net'
 import type { ConnectionOptions } from 'node:tls'
 import { addressText, type ServerAddress } from '../server-address.js'
-import { openSocket } from './text-link.js'
+import { openSocket } from './links/open-socket.js'
 
 /** The servers of a cluster, as its configuration endpoint names them. */
 export interface ClusterConfig {
@@ -32,10 +32,11 @@ export function askCluster(
   const name = addressText(endpoint)
   return new Promise<string>((resolve, reject) => {
     let answer = ''
-    const socket = openSocket(endpoint, tls, (chunk) => {
+    const receive = (chunk: Buffer) => {
       answer += chunk.toString('latin1')
       if (isWhole(answer)) end(() => resolve(answer))
-    })
+    }
+    const socket = openSocket(endpoint, tls, receive, () => socket.write(QUESTION))
     const end = (settle: () => void) => {
       clearTimeout(timer)
       socket.destroy()
@@ -49,7 +50,6 @@ export function askCluster(
       end(() => reject(new CacheUnavailableError(`${name}: ${cause?.message ?? 'closed'}`, { cause })))
     socket.on('error', lose)
     socket.on('close', () => lose())
-    socket.once(tls === undefined ? 'connect' : 'secureConnect', () => socket.write(QUESTION))
   }).then(readConfig)
 }
 

@@ -5,13 +5,13 @@ import { encodeMeta } from '../protocol/meta/encode.js'
 import { MetaReply } from '../protocol/meta/reply.js'
 import { OutBuffer } from '../protocol/out-buffer.js'
 import { DatagramSocket, type DatagramTarget } from './datagram-socket.js'
-import { isMetaReply, readItem } from './meta-replies.js'
+import type { Channel } from './channel.js'
+import type { Get, WireKey } from './commands.js'
+import { isMetaReply, readItem } from './meta/replies.js'
+import { READ_FLAGS } from './meta/requests.js'
 import type { ServerHealth } from './server-health.js'
-import type { Transport, WireKey } from './transport.js'
 import type { ResolvedUdpOptions } from './udp-options.js'
 
-/** Everything that a transport's `get` reads, and its number. */
-const READ_FLAGS = ' v f c'
 /** Where the numbers of requests begin; they stay exact for all that a process can ask. */
 const MAX_FIRST_OPAQUE = 2 ** 47
 const NO_ANSWER = Symbol('no answer')
@@ -54,30 +54,27 @@ export class DatagramReader {
     this.#health = health
   }
 
-  /** For `ServerHealth`. */
+  /** For `ServerHealth`: the reads under way. */
   get queuedCommands(): number {
     return (this.#socket?.waiting ?? 0) + (this.#previous?.waiting ?? 0)
   }
 
-  /** As `Transport.get`, by datagram where that can be. */
-  async get(
-    key: WireKey,
-    server: Transport,
-    signal: AbortSignal | undefined,
-  ): Promise<CacheItem | undefined> {
-    if (!this.#mayAsk(1)) return server.get(key, signal)
+  /** As a channel's `get`, by datagram where that can be. */
+  async get<T>(command: Get<T>, server: Channel, signal: AbortSignal | undefined): Promise<T | undefined> {
+    const { key, as } = command
+    if (!this.#mayAsk(1)) return server.execute(command, signal)
     const start = this.#limits.now()
     const item = await untilAborted(this.#ask(key), signal, key.text)
-    return item === NO_ANSWER ? this.#within(start, server.get(key, signal)) : item
+    return item === NO_ANSWER ? this.#within(start, server.execute(command, signal)) : item && as(item)
   }
 
-  /** As `Transport.getMulti`; what a batch lacks after the datagrams is asked for in one command. */
+  /** As a channel's `getMulti`; what a batch lacks after the datagrams is asked for in one command. */
   async getMulti(
     keys: readonly WireKey[],
-    server: Transport,
+    server: Channel,
     signal: AbortSignal | undefined,
   ): Promise<CacheBatch> {
-    if (!this.#mayAsk(keys.length)) return server.getMulti(keys, signal)
+    if (!this.#mayAsk(keys.length)) return server.execute({ kind: 'getMulti', keys }, signal)
     const start = this.#limits.now()
     const items = new Map<string, CacheItem>()
     const unanswered: WireKey[] = []
@@ -89,7 +86,7 @@ export class DatagramReader {
     await untilAborted(Promise.all(keys.map(ask)), signal)
     if (unanswered.length === 0) return { items, failed: new Map() }
     try {
-      const rest = await this.#within(start, server.getMulti(unanswered, signal))
+      const rest = await this.#within(start, server.execute({ kind: 'getMulti', keys: unanswered }, signal))
       return { items: new Map([...items, ...rest.items]), failed: rest.failed }
     } catch (error) {
       if (isStorageError(error, 'E_ABORTED')) throw error
@@ -114,9 +111,12 @@ export class DatagramReader {
     this.#previous?.close()
   }
 
+  /** For `ServerHealth`: datagrams have no other connections. */
+  doubt(): void {}
+
   #mayAsk(requests: number): boolean {
     if (this.#isClosed || this.queuedCommands + requests > this.#options.maxRequests) return false
-    return this.#health.isWell || (requests === 1 && this.#health.mayProbe(this, this.#limits.now()))
+    return this.#health.isUsable || (requests === 1 && this.#health.mayProbe(this, this.#limits.now()))
   }
 
   async #ask(key: WireKey): Promise<CacheItem | undefined | typeof NO_ANSWER> {

@@ -1,5 +1,4 @@
-import { StorageError } from '@larder/storage-core/base'
-import { abortedError } from './issue.js'
+import { abortedError, onAbort, StorageError } from '@larder/storage-core/base'
 
 /**
  * Settles as `run` does, or with `E_TIMEOUT` or `E_ABORTED` where the time has passed or `signal` was aborted
@@ -21,12 +20,11 @@ export function within<T>(
     // If it was our own process that stood still, the answer lies in the socket: it is read first.
     const onTimer = () =>
       setImmediate(() => give(new StorageError('E_TIMEOUT', `There was no answer within ${timeoutMs} ms`)))
-    const onAbort = () => give(abortedError(signal as AbortSignal))
     const timer = setTimeout(onTimer, timeoutMs - elapsedMs).unref()
-    signal?.addEventListener('abort', onAbort)
+    const release = signal && onAbort(signal, () => give(abortedError(signal)))
     const end = () => {
       clearTimeout(timer)
-      signal?.removeEventListener('abort', onAbort)
+      release?.()
     }
     run(inner.signal).then(resolve, reject).finally(end)
   })

@@ -95,9 +95,8 @@ test("requests are the same bytes as memjs's, where memjs has the command", () =
   extras.writeUInt32BE(77, 4)
   for (const key of ['k', 'ключ', 'x'.repeat(250)]) {
     const out = new OutBuffer()
-    const keyBytes = Buffer.byteLength(key)
-    const request = { opcode: 1, opaque: 0xffff_fff0, key, keyBytes, casHigh: 0, casLow: 0 }
-    encodeRequest(out, { ...request, extras: [0xdead_beef, 77], value: Buffer.from('value') })
+    const wireKey = { text: key, bytes: Buffer.byteLength(key) }
+    encodeRequest(out, 1, 0xffff_fff0, wireKey, [0xdead_beef, 77], Buffer.from('value'))
     expect(Buffer.concat(out.chunks())).toEqual(Utils.makeRequestBuffer(1, key, extras, 'value', 0xffff_fff0))
   }
 })

@@ -1,23 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import { BinaryReceiver } from '../../src/protocol/binary/receiver.js'
-import type { BinaryFrame } from '../../src/protocol/binary/frame.js'
-import { BinaryGetBatch } from '../../src/transport/binary-batch.js'
-import { BinaryCommand } from '../../src/transport/binary-command.js'
-import { readItem } from '../../src/transport/binary-replies.js'
+import { openBinary, BinarySession } from '../../src/transport/binary/session.js'
+import { Call } from '../../src/transport/call.js'
+import type { Command } from '../../src/transport/commands.js'
 import { Connection, type Loss } from '../../src/transport/connection.js'
-import type { Exchange } from '../../src/transport/exchange.js'
-import type { LinkEvents } from '../../src/transport/link.js'
+import type { LinkEvents } from '../../src/transport/links/link.js'
 import { resolveChannelOptions, type ChannelOptions } from '../../src/transport/options.js'
 
 /** A connection over a link that only remembers. */
-function connect(options: Partial<ChannelOptions> = {}, firstOpaque?: number) {
+function connect(options: Partial<ChannelOptions> = {}) {
   const written: Uint8Array[][] = []
   const losses: Loss[] = []
-  const leftovers: { sent: Exchange<BinaryFrame>[]; unsent: Exchange<BinaryFrame>[] } = {
-    sent: [],
-    unsent: [],
-  }
+  const leftovers: { sent: Call[]; unsent: Call[] } = { sent: [], unsent: [] }
   const link = {
     bufferedBytes: 0,
     destroyed: 0,
@@ -26,7 +20,8 @@ function connect(options: Partial<ChannelOptions> = {}, firstOpaque?: number) {
   }
   const owner = {
     answered: () => {},
-    lost: (loss: Loss, sent: Exchange<BinaryFrame>[], unsent: Exchange<BinaryFrame>[]) => {
+    stalled: () => {},
+    lost: (loss: Loss, sent: Call[], unsent: Call[]) => {
       losses.push(loss)
       leftovers.sent.push(...sent)
       leftovers.unsent.push(...unsent)
@@ -38,14 +33,13 @@ function connect(options: Partial<ChannelOptions> = {}, firstOpaque?: number) {
     events = given
     return link
   }
-  const connection = new Connection(
-    dial,
-    (onFrame: (frame: BinaryFrame) => void) => new BinaryReceiver(onFrame),
-    owner,
-    all,
-    firstOpaque,
-  )
-  const key = { text: 'k', bytes: 1 }
+  const connection = new Connection(dial, owner, all)
+  const submit = (command: Command) =>
+    new Promise((resolve, reject) => {
+      const call = new Call(command, resolve, reject)
+      call.deadline = all.now() + all.timeoutMs
+      connection.submit(call)
+    })
   return {
     connection,
     events: events as LinkEvents,
@@ -53,18 +47,11 @@ function connect(options: Partial<ChannelOptions> = {}, firstOpaque?: number) {
     losses,
     leftovers,
     written,
-    get: () =>
-      new Promise((resolve, reject) => {
-        const command = new BinaryCommand({ opcode: 0, key, read: readItem }, resolve, reject)
-        command.deadline = all.now() + all.timeoutMs
-        connection.submit(command)
-      }),
+    get: () => submit({ kind: 'get', key: { text: 'k', bytes: 1 }, as: (item) => item, exptime: undefined }),
     getMulti: (count: number) =>
-      new Promise((resolve, reject) => {
-        const keys = Array.from({ length: count }, (_, i) => ({ text: `k${i}`, bytes: 2 }))
-        const batch = new BinaryGetBatch(keys, resolve, reject)
-        batch.deadline = all.now() + all.timeoutMs
-        connection.submit(batch)
+      submit({
+        kind: 'getMulti',
+        keys: Array.from({ length: count }, (_, i) => ({ text: `k${i}`, bytes: 2 })),
       }),
   }
 }
@@ -92,8 +79,8 @@ function reply(opcode: number, opaque: number, value: string): Buffer {
 const tick = () => sleep(0)
 
 test('opaque numbers wrap around after 2^32 commands, within a batch too', async () => {
-  const { connection, events, written, get, getMulti } = connect({}, 0xffff_fffe)
-  events.ready()
+  const { connection, events, written, get, getMulti } = connect()
+  events.ready((session) => new BinarySession(session, 0xffff_fffe))
   const first = get()
   const batch = getMulti(3)
   const last = get()
@@ -112,7 +99,7 @@ test('opaque numbers wrap around after 2^32 commands, within a batch too', async
 
 test('a reply of a batch that comes out of order costs the connection', async () => {
   const { events, losses, getMulti } = connect()
-  events.ready()
+  events.ready(openBinary)
   void getMulti(3).catch(() => {})
   await tick()
   events.data(reply(0x09, 2, 'k1'))
@@ -122,7 +109,7 @@ test('a reply of a batch that comes out of order costs the connection', async ()
 
 test('nothing that arrives after the loss is looked at', async () => {
   const { connection, events, link, losses, get } = connect()
-  events.ready()
+  events.ready(openBinary)
   let isSettled = false
   void get()
     .finally(() => (isSettled = true))
@@ -158,14 +145,14 @@ test('a command that waits longer than its deadline for the connection is not se
   const { connection, events, losses, written, get } = connect({ connectTimeoutMs: 1000, timeoutMs: 30 })
   await expect(get()).rejects.toMatchObject({ code: 'E_TIMEOUT' })
   expect(losses).toEqual([])
-  events.ready()
+  events.ready(openBinary)
   expect(written).toEqual([])
   connection.destroy(new Error('done'))
 })
 
 test('commands stay here while the socket is full', async () => {
   const { connection, events, link, written, get } = connect()
-  events.ready()
+  events.ready(openBinary)
   link.bufferedBytes = 2 * 1024 * 1024
   void get().catch(() => {})
   await tick()
@@ -180,7 +167,7 @@ test('one timer watches any number of commands, and does not keep the process al
   const timers = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length
   const before = timers()
   const { connection, events, get } = connect()
-  events.ready()
+  events.ready(openBinary)
   for (let i = 0; i < 1000; i++) void get().catch(() => {})
   await tick()
   expect(timers()).toBe(before)
@@ -191,7 +178,7 @@ test('memory that the socket still reads is not written again', async () => {
   const { connection, events, link, get } = connect()
   const given: Uint8Array[] = []
   link.write = (chunks) => void given.push(...chunks)
-  events.ready()
+  events.ready(openBinary)
   link.bufferedBytes = 1
   void get().catch(() => {})
   await tick()

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import type { OpenSession } from '../session.js'
 import type { Link, LinkEvents } from './link.js'
 
 /** Watches every way in which a socket can end, the half-closed one included, and reports the first. */
@@ -7,7 +8,7 @@ export class SocketLink implements Link {
   readonly #socket: Socket
   #events: LinkEvents | undefined
 
-  /** `data` and `ready` are left to the caller, since they differ by who opened the socket. */
+  /** `data` and `ready` are left to the caller, since they differ by the protocol. */
   constructor(socket: Socket, events: LinkEvents) {
     this.#socket = socket
     this.#events = events
@@ -23,8 +24,8 @@ export class SocketLink implements Link {
     return this.#socket.writableLength
   }
 
-  ready(): void {
-    this.#events?.ready()
+  ready(open: OpenSession): void {
+    this.#events?.ready(open)
   }
 
   receive(chunk: Buffer): void {

@@ -1,7 +1,9 @@
+import type { OpenSession } from '../session.js'
+
 /** What a connection learns from its socket. Nothing is called after `lost`, and nothing after `destroy`. */
 export interface LinkEvents {
-  /** Connected, authenticated, ready for commands. */
-  ready(): void
+  /** Connected, authenticated, ready for the commands of a protocol. */
+  ready(open: OpenSession): void
   /** The chunk is only lent: its memory may be written over after the call. */
   data(chunk: Buffer): void
   /** The write buffer has room again. */

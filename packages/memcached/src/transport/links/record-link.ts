@@ -57,7 +57,7 @@ class RecordLink extends SocketLink {
 
 function eventsOf(events: LinkEvents): LinkEvents {
   return {
-    ready: () => events.ready(),
+    ready: (open) => events.ready(open),
     data: (chunk) => events.data(chunk),
     drain: () => events.drain(),
     lost: (error) => events.lost(error),

@@ -1,0 +1,38 @@
+import type { ConnectionOptions } from 'node:tls'
+import type { ServerAddress } from '../../server-address.js'
+import type { Credentials } from '../credentials.js'
+import { openMeta } from '../meta/session.js'
+import { askingDial, type Question } from './asking-link.js'
+import { binaryDial } from './binary-dial.js'
+import type { Dial } from './link.js'
+import { binaryQuestion, metaQuestion } from './questions.js'
+
+/** How a server is spoken to; `'auto'`: as its answers say, asked anew for each connection. */
+export type Transport = 'auto' | 'meta' | 'binary'
+
+/** How to connect to a server, and to find out how to speak to it. */
+export function dialFor(
+  transport: Transport,
+  address: ServerAddress,
+  credentials: Credentials | undefined,
+  tls: ConnectionOptions | undefined,
+): Dial {
+  // SASL: who is asked in vain for a login by text would store it as an item.
+  if (transport === 'binary' || (transport === 'auto' && credentials !== undefined))
+    return binaryDial(address, credentials, tls)
+  const questions = { meta: askMeta, auto: askAll }[transport]
+  return askingDial(address, tls, () => questions(credentials))
+}
+
+function askMeta(credentials: Credentials | undefined): readonly [Question] {
+  return [metaQuestion(credentials, (line) => (line === 'MN' ? openMeta : undefined))]
+}
+
+/** Any line but `MN` and a bare `ERROR` says nothing about what the server knows: it is an error. */
+function askAll(credentials: Credentials | undefined): readonly [Question, Question] {
+  const judge = (line: string) => {
+    if (line === 'MN') return openMeta
+    return line === 'ERROR' ? 'next' : undefined
+  }
+  return [metaQuestion(credentials, judge, true), binaryQuestion()]
+}

@@ -1,0 +1,94 @@
+import { Opcode, Status } from '../../protocol/binary/codes.js'
+import { HEADER_BYTES } from '../../protocol/binary/frame.js'
+import { openBinary } from '../binary/session.js'
+import type { Credentials } from '../credentials.js'
+import type { OpenSession } from '../session.js'
+import { quote, type Question } from './asking-link.js'
+
+/** Longer than any answer to a question. */
+const MAX_ANSWER_BYTES = 1024
+const LINE_END = '\r\n'
+
+/**
+ * As long as the header of a binary request: a server that speaks nothing else would wait for the rest of a shorter
+ * question, and takes this one for garbage at once. Spaces behind a command mean nothing to the others.
+ */
+const META_NOOP = `${'mn'.padEnd(22)}${LINE_END}`
+
+/** Of a line: how to speak to the server, that the next question is due, or undefined: the answer is an error. */
+type LineVerdict = (line: string) => OpenSession | 'next' | undefined
+
+/** Asks `mn`, which only a server that knows the meta commands answers by `MN`; one that knows commands at all by `ERROR`. */
+export function metaQuestion(
+  credentials: Credentials | undefined,
+  verdictOf: LineVerdict,
+  mayBeUnanswered = false,
+): Question {
+  return lineQuestion(META_NOOP, credentials, verdictOf, mayBeUnanswered)
+}
+
+/**
+ * Asks `version` in the binary protocol. The request ends like a line, so that a server of text alone answers it at
+ * once, by `ERROR`.
+ */
+export function binaryQuestion(): Question {
+  const bytes = Buffer.alloc(HEADER_BYTES)
+  bytes[0] = 0x80
+  bytes[1] = Opcode.version
+  // The field of the CAS means nothing here.
+  bytes.write(LINE_END, HEADER_BYTES - LINE_END.length, 'latin1')
+  return { bytes, judge: judgeBinary, mayBeUnanswered: true }
+}
+
+function judgeBinary(answer: string): OpenSession | 'more' | 'next' | Error {
+  const bytes = Buffer.from(answer, 'latin1')
+  if (bytes[0] !== 0x81) {
+    const [line] = answer.split(LINE_END, 1)
+    if (!answer.includes(LINE_END) && answer.length < MAX_ANSWER_BYTES) return 'more'
+    return line === 'ERROR' ? 'next' : refusal(answer, false)
+  }
+  if (bytes.length < HEADER_BYTES || bytes.length < HEADER_BYTES + bytes.readUInt32BE(8)) return 'more'
+  const isRight = bytes[1] === Opcode.version && bytes.readUInt16BE(6) === Status.ok
+  return isRight ? openBinary : refusal(answer, false)
+}
+
+function lineQuestion(
+  line: string,
+  credentials: Credentials | undefined,
+  verdictOf: LineVerdict,
+  mayBeUnanswered: boolean,
+): Question {
+  const hasLogin = credentials !== undefined
+  return {
+    bytes: Buffer.from(loginOf(credentials) + line),
+    mayBeUnanswered,
+    judge: (answer) => {
+      const lines = answer.split(LINE_END)
+      const [first = '', second = ''] = lines
+      const isOver = answer.length >= MAX_ANSWER_BYTES
+      if (lines.length < 2 && !isOver) return 'more'
+      if (!hasLogin) return verdictOf(first) ?? refusal(first, hasLogin)
+      if (first !== 'STORED') return refusal(first, hasLogin)
+      if (lines.length < 3 && !isOver) return 'more'
+      return verdictOf(second) ?? refusal(second, hasLogin)
+    },
+  }
+}
+
+/** The server takes them as the value of any set that comes first (protocol.txt, "Authentication"). */
+function loginOf(credentials: Credentials | undefined): string {
+  if (credentials === undefined) return ''
+  const login = `${credentials.username} ${credentials.password}`
+  return `set auth 0 0 ${Buffer.byteLength(login)}${LINE_END}${login}${LINE_END}`
+}
+
+/** Why a server that answered so cannot be used. */
+function refusal(answer: string, hasLogin: boolean): Error {
+  const quoted = `it answered ${quote(answer)}`
+  if (/authenticat/.test(answer)) {
+    const reason = hasLogin ? 'refuses the credentials' : 'asks for credentials: see the option credentials'
+    return new Error(`The server ${reason}; ${quoted}`)
+  }
+  if (answer === 'ERROR') return new Error(`The server does not know the meta commands; ${quoted}`)
+  return new Error(`The server does not let the client in; ${quoted}`)
+}
