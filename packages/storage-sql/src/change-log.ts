@@ -1,4 +1,4 @@
-import { isStorageError, StorageError } from '@larder/storage-core'
+import { isStorageError, StorageError, throwIfAborted } from '@larder/storage-core'
 import type { Connection } from './connections/connection.js'
 import type { ConnectionSource } from './connections/source.js'
 import { joinSql, numberOf, type Row, type Statement, statement } from './dialects/statement.js'
@@ -86,6 +86,32 @@ export class ChangeLog {
           .catch(() => undefined)
       }
     }
+  }
+
+  /** Drops records that are older, whoever waits for them. Resolves to how many there were. */
+  async drop(olderThanMs: number, signal: AbortSignal | undefined): Promise<number> {
+    for (let dropped = 0; ;) {
+      throwIfAborted(signal)
+      const some = await this.#source.writeTwice((each) => this.#dropSome(each, olderThanMs), signal)
+      dropped += some
+      if (some < KEYS_IN_A_STATEMENT) return dropped
+    }
+  }
+
+  async #dropSome(connection: Connection, olderThanMs: number): Promise<number> {
+    const select = statement(
+      `SELECT subject, member, origin, touched, listed FROM ${this.#table} ` +
+        `WHERE created_ms < ${connection.dialect.nowMs} - ? LIMIT ${KEYS_IN_A_STATEMENT} ${skipLocked(connection)}`,
+      Math.ceil(olderThanMs),
+    )
+    return transacted(connection, select, async (rows) => {
+      if (rows.length > 0)
+        await this.#delete(
+          connection,
+          rows.map((row) => changeRow(connection, row)),
+        )
+      return rows.length
+    })
   }
 
   async #claim(connection: Connection, { of, subjects, limit }: ChangeRequest): Promise<Claim> {

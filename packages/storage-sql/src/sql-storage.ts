@@ -1,4 +1,6 @@
 import { DrivenStorage } from '@larder/storage-core'
+import type { Care, PurgeOptions, PurgeResult, RestoredOptions } from './driver/care.js'
+import type { SqlDriver } from './driver/sql-driver.js'
 import { remember } from './opening/databases.js'
 import { openDriver } from './opening/open.js'
 import type { SqlStorageOptions } from './options.js'
@@ -8,6 +10,13 @@ import type { SqlStorageOptions } from './options.js'
  * removed and made anew.
  */
 export class SqlStorage extends DrivenStorage {
+  readonly #care: Care
+
+  private constructor(driver: SqlDriver) {
+    super(driver)
+    this.#care = driver.care
+  }
+
   /**
    * Connects, and brings the tables up to date unless `migrate` says otherwise.
    *
@@ -19,5 +28,23 @@ export class SqlStorage extends DrivenStorage {
     const storage = new SqlStorage(driver)
     remember(storage, database)
     return storage
+  }
+
+  /**
+   * Removes what only takes room: content that was replaced, and, where their ages are given, rows of removed resources
+   * and records of external changes. Versions never start again, and any number of processes may read, write and purge
+   * meanwhile. Works in short transactions; what was done when it rejects stays done.
+   */
+  purge(options: PurgeOptions = {}): Promise<PurgeResult> {
+    return this.#care.purge(options)
+  }
+
+  /**
+   * To be called once after the database lost acknowledged writes: a backup was restored, or an asynchronous standby
+   * promoted. Raises the versions of all resources, so that no version, and no entity tag, is issued a second time.
+   * Resolves to how many resources there are. Caches in front must be emptied afterwards.
+   */
+  restored(options: RestoredOptions = {}): Promise<number> {
+    return this.#care.restored(options)
   }
 }

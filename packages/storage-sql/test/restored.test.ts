@@ -48,4 +48,37 @@ describe.each(DATABASE_NAMES)('a restored %s', (name) => {
       assert.equal(await storage.exists(storage.info(collection)), true, collection)
     }
   })
+
+  test('restored() lets no version be issued a second time, and keeps entity tags of what is stored', async () => {
+    await using opened = await openFresh(name)
+    const { storage } = opened
+    const info = storage.info('c', 'r')
+    const { etag } = await storage.putContent(info, 'backed up')
+    const lost = await storage.putContent(info, 'lost')
+    const unknown = await storage.putContent(storage.info('c', 'lost'), 'lost')
+    // What the backup holds.
+    await opened.query("UPDATE larder_resource SET version = 1, content_version = 1 WHERE name = 'r'")
+    await opened.query("DELETE FROM larder_resource WHERE name = 'lost'")
+    assert.equal(await storage.restored({ raiseBy: 1_000 }), 1)
+    assert.equal((await storage.getContent(info)).etag, etag)
+    const old = await errorOf(storage.putContent(info, 'unseen', { ifMatch: lost.etag }))
+    assert.equal(old.code, 'E_PRECONDITION_FAILED')
+    const written = await storage.putContent(info, 'new', { ifMatch: etag })
+    assert.equal(written.version, 1_002)
+    assert.equal(
+      (await errorOf(storage.putContent(info, 'unseen', { ifMatch: lost.etag }))).code,
+      'E_PRECONDITION_FAILED',
+    )
+    const again = await storage.putContent(storage.info('c', 'lost'), 'new')
+    assert.ok(again.version > unknown.version + 1_000, String(again.version))
+  })
+
+  test('restored() reaches every resource of every collection', async () => {
+    await using opened = await openFresh(name)
+    const { storage } = opened
+    const infos = Array.from({ length: 1_500 }, (_, i) => storage.info(i < 1_200 ? 'a' : 'b', `r${i}`))
+    await storage.writeMany(infos.map((info) => ({ info, content: 'x' })))
+    assert.equal(await storage.restored(), 1_500)
+    assert.equal(await opened.count('resource', 'version = 1000001'), 1_500)
+  })
 })

@@ -29,9 +29,12 @@ export class BodySweeper {
     const now = performance.now()
     if (now < this.#next || this.#stop.signal.aborted) return
     this.#next = Infinity
-    this.#running = this.#sweep()
+    this.#running = this.sweep(this.#stop.signal)
       // What is left is there for the next sweep, of any process.
-      .catch(() => undefined)
+      .then(
+        () => undefined,
+        () => undefined,
+      )
       .finally(() => (this.#next = performance.now() + this.#intervalMs))
   }
 
@@ -40,29 +43,32 @@ export class BodySweeper {
     await this.#running
   }
 
-  async #sweep(): Promise<void> {
+  /** Resolves to how many bodies were removed. */
+  async sweep(signal: AbortSignal | undefined): Promise<number> {
     const { dialect } = this.#source
     const expired = statement(
       `SELECT id FROM ${this.#tables.body} WHERE expires_ms < ${dialect.nowMs} ORDER BY expires_ms LIMIT ${BODIES_AT_ONCE}`,
     )
-    for (;;) {
-      const { rows } = await this.#source.read((connection) => connection.run(expired), this.#stop.signal)
-      for (const row of rows) await this.#remove(numberOf(row['id']))
-      if (rows.length < BODIES_AT_ONCE) return
+    for (let removed = 0; ;) {
+      const { rows } = await this.#source.read((connection) => connection.run(expired), signal)
+      for (const row of rows) removed += await this.#remove(numberOf(row['id']), signal)
+      if (rows.length < BODIES_AT_ONCE) return removed
     }
   }
 
-  async #remove(body: number): Promise<void> {
+  /** Resolves to 0 where another process removes it. */
+  async #remove(body: number, signal: AbortSignal | undefined): Promise<0 | 1> {
     const { body: table, chunk } = this.#tables
     const { nowMs } = this.#source.dialect
     const run = (sql: string, ...values: number[]) =>
-      this.#source.write((connection) => connection.run(statement(sql, ...values)), this.#stop.signal)
+      this.#source.write((connection) => connection.run(statement(sql, ...values)), signal)
     const claim = `UPDATE ${table} SET doomed = 1, expires_ms = ${nowMs} + ? WHERE id = ? AND expires_ms < ${nowMs}`
-    if ((await run(claim, REMOVAL_MS, body)).affected === 0) return
+    if ((await run(claim, REMOVAL_MS, body)).affected === 0) return 0
     for (let from = 0; ; from += CHUNKS_AT_ONCE) {
       const some = `DELETE FROM ${chunk} WHERE body_id = ? AND seq >= ? AND seq < ?`
       if ((await run(some, body, from, from + CHUNKS_AT_ONCE)).affected < CHUNKS_AT_ONCE) break
     }
     await run(`DELETE FROM ${table} WHERE id = ?`, body)
+    return 1
   }
 }

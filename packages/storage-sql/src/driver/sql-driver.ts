@@ -28,6 +28,7 @@ import type { Listener } from '../connections/listener.js'
 import type { ConnectionSource } from '../connections/source.js'
 import { SYSTEMS } from '../connections/watched.js'
 import { ChangeLog } from '../change-log.js'
+import { Care } from './care.js'
 import { Containers } from './containers.js'
 import { discardWrites, type TakenWrite, takeWrites } from './content-intake.js'
 import { Journal } from '../journal.js'
@@ -68,6 +69,7 @@ export class SqlDriver implements StorageDriver {
   readonly #reader: Reader
   readonly #listing: Listing
   readonly #writer: Writer
+  readonly care: Care
 
   constructor(
     source: ConnectionSource,
@@ -89,6 +91,7 @@ export class SqlDriver implements StorageDriver {
     this.#sweeper = new BodySweeper(source, tables, settings)
     this.#reader = new Reader(source, tables, this.#bodies)
     this.#listing = new Listing(source, tables, this.#containers)
+    this.care = new Care(source, tables, this.#sweeper, this.#changes)
     this.#writer = new Writer(tables, this.#journal, this.#bodies, this.#clock, settings)
   }
 

@@ -1,0 +1,113 @@
+import { installTriggers } from '@larder/storage-sql'
+import assert from 'node:assert/strict'
+import { describe, test } from 'vitest'
+import { DATABASE_NAMES, errorOf, gate, openFresh } from './databases.js'
+
+describe.each(DATABASE_NAMES)('purge on %s', (name) => {
+  test('removes tombstones of every collection, and no version starts again', async () => {
+    await using opened = await openFresh(name)
+    const { storage } = opened
+    const other = await opened.another()
+    for (const collection of ['a', 'b']) {
+      for (let i = 0; i < 3; i++) {
+        const info = storage.info(collection, `gone ${i}`)
+        await storage.putContent(info, 'x')
+        await storage.remove(info)
+      }
+      await storage.putContent(storage.info(collection, 'stays'), 'x')
+    }
+    assert.equal(await opened.count('resource', 'live = 0'), 6)
+    assert.deepEqual(await storage.purge({ tombstonesOlderThanMs: 0 }), {
+      tombstones: 6,
+      bodies: 0,
+      changes: 0,
+    })
+    assert.equal(await opened.count('resource', 'live = 0'), 0)
+    assert.deepEqual([...(await storage.ls('a')).keys()], ['stays'])
+    // A process that knows nothing of it, and one that does.
+    assert.equal((await other.putContent(other.info('a', 'gone 0'), 'again')).version, 3)
+    assert.equal((await storage.putContent(storage.info('b', 'gone 0'), 'again')).version, 3)
+  })
+
+  test('removes more tombstones than a batch holds, and leaves those that are younger', async () => {
+    await using opened = await openFresh(name)
+    const { storage } = opened
+    const infos = Array.from({ length: 1_100 }, (_, i) => storage.info('c', `r${i}`))
+    await storage.writeMany(infos.map((info) => ({ info, content: 'x' })))
+    await storage.writeMany(infos.map((info) => ({ info, content: null, metadata: null })))
+    assert.equal((await storage.purge({ tombstonesOlderThanMs: 3_600_000 })).tombstones, 0)
+    assert.equal((await storage.purge({})).tombstones, 0)
+    assert.equal((await storage.purge({ tombstonesOlderThanMs: 0 })).tombstones, 1_100)
+  })
+
+  test('leaves a tombstone alone that a writer is about to replace', async () => {
+    await using opened = await openFresh(name)
+    const { storage } = opened
+    const other = await opened.another()
+    const info = storage.info('c', 'r')
+    await storage.putContent(info, 'x')
+    await storage.remove(info)
+    const [reached, go] = [gate(), gate()]
+    const beforeCommit = async () => {
+      reached.open()
+      await go.opened
+    }
+    const write = storage.putContent(info, 'again', { transaction: { beforeCommit } })
+    await reached.opened
+    const purge = other.purge({ tombstonesOlderThanMs: 0 })
+    // On SQLite it waits for the writer.
+    if (name !== 'sqlite') assert.equal((await purge).tombstones, 0)
+    go.open()
+    assert.equal((await write).version, 3)
+    assert.equal((await purge).tombstones, 0)
+    assert.equal((await storage.getContent(info)).version, 3)
+  })
+
+  test('versions grow while resources are removed, made anew and purged at once', async () => {
+    await using opened = await openFresh(name)
+    const { storage } = opened
+    const other = await opened.another()
+    let going = true
+    const writer = async (resource: string) => {
+      const info = storage.info('c', resource)
+      for (let i = 0, last = 0; i < 25; i++) {
+        const { version } = await storage.putContent(info, 'x')
+        assert.ok(version > last, `${version} after ${last}`)
+        last = (await storage.remove(info)).version
+        assert.equal(last, version + 1)
+      }
+    }
+    const purger = async () => {
+      while (going) await other.purge({ tombstonesOlderThanMs: 0 })
+    }
+    const purging = purger()
+    await Promise.all(['p', 'q', 'r'].map(writer)).finally(() => (going = false))
+    await purging
+  })
+
+  test('removes replaced bodies whose readers had their time, and old records of changes', async () => {
+    await using opened = await openFresh(name, { inlineMaxBytes: 10, chunkBytes: 10, bodyGraceMs: 1 })
+    const { storage } = opened
+    await installTriggers(storage)
+    const info = storage.info('c', 'large')
+    await storage.putContent(info, 'x'.repeat(100))
+    await storage.putContent(info, 'small')
+    await opened.query("UPDATE larder_resource SET content = NULL WHERE name = 'large'")
+    assert.ok((await opened.count('change')) > 0)
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    const { bodies, changes } = await storage.purge({ changesOlderThanMs: 10 })
+    assert.ok(bodies <= 1 && changes >= 1)
+    assert.equal(await opened.count('body', 'expires_ms IS NOT NULL'), 0)
+    assert.equal(await opened.count('change'), 0)
+  })
+
+  test('refuses ages that are none, and unknown options', async () => {
+    await using opened = await openFresh(name)
+    const { storage } = opened
+    assert.ok((await errorOf(storage.purge({ tombstonesOlderThanMs: -1 }))) instanceof RangeError)
+    assert.ok((await errorOf(storage.purge({ tombstones: 1 } as object))) instanceof TypeError)
+    assert.ok((await errorOf(storage.restored({ raiseBy: 0.5 }))) instanceof RangeError)
+    const aborted = storage.purge({ tombstonesOlderThanMs: 0, signal: AbortSignal.abort() })
+    assert.equal((await errorOf(aborted)).code, 'E_ABORTED')
+  })
+})
