@@ -13,6 +13,7 @@ export { DEFAULT_TABLE_PREFIX, type TableOptions } from './entities/tables.js'
 export { larderMigrations, type MigrationClass } from './migrations/migrations.js'
 export type { PurgeOptions, PurgeResult, RestoredOptions } from './driver/care.js'
 export type { SqlOptions, SqlStorageOptions, SqlTarget } from './options.js'
+export type { SessionHook, SqlSession } from './session-hook.js'
 export { SqlLock, type SqlLockOptions } from './sql-lock.js'
 export { SqlStorage } from './sql-storage.js'
 export {

@@ -1,5 +1,6 @@
 import { checkOptionNames, type KeyGenerator, type NamesOf } from '@larder/storage-core'
 import type { DataSource, DataSourceOptions } from 'typeorm'
+import type { SessionHook } from './session-hook.js'
 import type { Limits } from './dialects/dialect.js'
 import { TABLE_OPTION_NAMES, type TableOptions } from './entities/tables.js'
 
@@ -45,6 +46,13 @@ export interface SqlOptions extends TableOptions {
    * by the next look; opened once somebody waits for that. Default: true.
    */
   readonly listen?: boolean | undefined
+  /**
+   * Called with each new connection to PostgreSQL, MySQL or MariaDB before it is used, within `connectTimeoutMs`: for
+   * `SET ROLE`, `search_path` and the like. Should it reject, the connection is closed and the call is
+   * `E_STORAGE_UNAVAILABLE`. With a `dataSource`, for each of its connections that the storage uses. What it sets is lost
+   * behind a pooler in transaction mode.
+   */
+  readonly onSession?: SessionHook | undefined
   readonly keyGenerator?: KeyGenerator | undefined
   /** Milliseconds since 1970, fractions allowed. Default: the system's clock. */
   readonly now?: (() => number) | undefined
@@ -113,6 +121,7 @@ const NAMES: NamesOf<SqlStorageOptions> = Object.freeze({
   streamPauseMs: true,
   attempts: true,
   listen: true,
+  onSession: true,
   keyGenerator: true,
   now: true,
 })

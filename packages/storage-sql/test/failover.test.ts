@@ -9,7 +9,7 @@ import { SqlStorage } from '@larder/storage-sql'
 import assert from 'node:assert/strict'
 import { DataSource } from 'typeorm'
 import { afterAll, beforeAll, describe, test } from 'vitest'
-import { errorOf } from './databases.js'
+import { errorOf, gate } from './databases.js'
 
 /** A program's user, whom a server that is read-only refuses. */
 const APP = 'app'
@@ -168,4 +168,61 @@ describe.each(PAIRS)('$name behind an address that moves to another server', ({ 
       assert.equal((await storage.getContent(info)).bytes.toString(), 'x')
     })
   }
+})
+
+describe('a PostgreSQL URL with several hosts', () => {
+  let pair: Pair
+  beforeAll(async () => {
+    pair = await postgresPair()
+  })
+  afterAll(() => pair[Symbol.asyncDispose]())
+
+  const urlsOf = ([one, two]: readonly [number, number]) => [
+    `postgres://larder@127.0.0.1:${one},127.0.0.1:${two}/postgres?target_session_attrs=read-write`,
+    `postgresql://larder@127.0.0.1:${one},localhost:${two}/postgres`,
+    `postgres://larder@/postgres?host=127.0.0.1,127.0.0.1&port=${one},${two}&target_session_attrs=read-write`,
+  ]
+
+  test('leads to the one that takes writes, whichever it is', async () => {
+    for (const primary of [0, 1] as const) {
+      await pair.promote(primary)
+      for (const [i, url] of urlsOf(pair.ports).entries()) {
+        await using storage = await SqlStorage.open({ url })
+        await using direct = await SqlStorage.open({ url: pair.urls[primary] })
+        const info = storage.info('hosts', `${primary}${i}`)
+        await storage.putContent(info, 'x')
+        assert.equal(await direct.exists(info), true)
+      }
+    }
+  })
+
+  test('is followed by every connection after a failover, the listening one included', async () => {
+    await pair.promote(0)
+    const [url = ''] = urlsOf(pair.ports)
+    await using storage = await SqlStorage.open({ url, poolSize: 3 })
+    const write = (i: number) => storage.putContent(storage.info('failover', `${i}`), 'x')
+    await Promise.all(Array.from({ length: 6 }, (_, i) => write(i)))
+    await pair.promote(1)
+    await Promise.all(Array.from({ length: 20 }, (_, i) => write(i)))
+    assert.equal((await storage.ls('failover')).size, 20)
+    const woken = gate()
+    const stop = storage.onOutsideChange(() => woken.open())
+    await woken.opened
+    stop()
+  })
+
+  test('of which none takes writes is E_STORAGE_UNAVAILABLE, and says why of each', async () => {
+    await pair.promote(0)
+    const url = `postgres://larder:secret@127.0.0.1:${pair.ports[1]},127.0.0.1:1/postgres`
+    const error = await errorOf(SqlStorage.open({ url }))
+    assert.equal(error.code, 'E_STORAGE_UNAVAILABLE')
+    assert.match(error.message, /it is read-only; 127\.0\.0\.1:1: .*ECONNREFUSED/)
+    assert.doesNotMatch(error.message, /secret/)
+  })
+
+  test('one host with target_session_attrs is asked as well', async () => {
+    await pair.promote(0)
+    const url = `postgres://larder@127.0.0.1:${pair.ports[1]}/postgres?target_session_attrs=read-write`
+    assert.equal((await errorOf(SqlStorage.open({ url }))).code, 'E_STORAGE_UNAVAILABLE')
+  })
 })

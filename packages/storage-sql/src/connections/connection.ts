@@ -3,6 +3,7 @@ import type { QueryRunner } from 'typeorm'
 import type { Dialect, Limits } from '../dialects/dialect.js'
 import { type Outcome, statement, type Statement } from '../dialects/statement.js'
 import { closedConnection, commitError, isConnectionLost, isInDoubt, toStorageError } from '../sql-errors.js'
+import { callSessionHook } from '../session-hook.js'
 import { watched } from './watched.js'
 import { within } from './within.js'
 
@@ -32,6 +33,7 @@ export class PooledConnection implements Connection {
   readonly #runner: QueryRunner
   readonly #limits: Limits
   readonly #signal: AbortSignal | undefined
+  readonly #isForReads: boolean
   #discarded = false
   #restored = true
 
@@ -41,12 +43,14 @@ export class PooledConnection implements Connection {
     runner: QueryRunner,
     limits: Limits,
     signal: AbortSignal | undefined,
+    isForReads: boolean,
   ) {
     this.dialect = dialect
     this.client = client
     this.#runner = runner
     this.#limits = limits
     this.#signal = signal
+    this.#isForReads = isForReads
   }
 
   static async take(
@@ -54,13 +58,15 @@ export class PooledConnection implements Connection {
     runner: QueryRunner,
     limits: Limits,
     signal: AbortSignal | undefined,
+    isForReads: boolean,
   ): Promise<PooledConnection> {
     const connected = runner.connect() as Promise<object>
     try {
       const connecting = within(connected, limits.connectTimeoutMs, 'No connection to the database')
       const client = await untilAborted(connecting, signal)
-      await within(dialect.prepareSession(limits, runner), limits.connectTimeoutMs, 'The new connection')
-      return new PooledConnection(dialect, client, runner, limits, signal)
+      const preparing = dialect.prepareSession(limits, runner).then(() => callSessionHook(runner))
+      await within(preparing, limits.connectTimeoutMs, 'The new connection')
+      return new PooledConnection(dialect, client, runner, limits, signal, isForReads)
     } catch (error) {
       // It may still come, and nobody wants it any more.
       connected.then(() => dialect.discard(runner)).catch(() => undefined)
@@ -71,13 +77,17 @@ export class PooledConnection implements Connection {
   }
 
   run(statement: Statement): Promise<Outcome> {
-    const run = () => this.dialect.run(this.#runner, statement)
-    return watched(this.dialect, [statement], () => this.#bounded(run, this.#signal))
+    const run = () => this.dialect.run(this.#runner, this.#bounded(statement))
+    return watched(this.dialect, [statement], () => this.#answered(run, this.#signal))
   }
 
   runAll(statements: readonly Statement[]): Promise<readonly Outcome[]> {
-    const run = () => this.dialect.runAll(this.#runner, statements)
-    return watched(this.dialect, statements, () => this.#bounded(run, this.#signal))
+    const run = () =>
+      this.dialect.runAll(
+        this.#runner,
+        statements.map((each) => this.#bounded(each)),
+      )
+    return watched(this.dialect, statements, () => this.#answered(run, this.#signal))
   }
 
   async begin(lock: Statement): Promise<readonly Outcome[]> {
@@ -90,11 +100,11 @@ export class PooledConnection implements Connection {
   async commit(): Promise<void> {
     try {
       await watched(this.dialect, [COMMIT], () =>
-        this.#bounded(() => this.dialect.commit(this.#runner), undefined),
+        this.#answered(() => this.dialect.commit(this.#runner), undefined),
       )
     } catch (cause) {
       const error = commitError(cause)
-      if (isStorageError(error, 'E_OUTCOME_UNKNOWN')) await this.discard()
+      if (isStorageError(error, 'E_OUTCOME_UNKNOWN')) this.discard()
       throw error
     }
   }
@@ -103,9 +113,9 @@ export class PooledConnection implements Connection {
     if (this.#discarded) return
     try {
       const run = () => this.dialect.run(this.#runner, ROLLBACK)
-      await watched(this.dialect, [ROLLBACK], () => this.#bounded(run, undefined))
+      await watched(this.dialect, [ROLLBACK], () => this.#answered(run, undefined))
     } catch {
-      await this.discard()
+      this.discard()
     }
   }
 
@@ -114,18 +124,22 @@ export class PooledConnection implements Connection {
     if (this.#discarded) return
     try {
       if (!this.#restored) {
-        await this.#bounded(
+        await this.#answered(
           () => this.dialect.runAll(this.#runner, this.dialect.restoreSession(this.#runner)),
           undefined,
         )
       }
       await this.#runner.release()
     } catch {
-      await this.discard()
+      this.discard()
     }
   }
 
-  async #bounded<T>(work: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  #bounded(each: Statement): Statement {
+    return this.#isForReads ? this.dialect.readWithin(each, this.#limits, this.#runner) : each
+  }
+
+  async #answered<T>(work: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
     throwIfAborted(signal)
     if (this.#discarded) throw closedConnection()
     try {
@@ -134,16 +148,15 @@ export class PooledConnection implements Connection {
     } catch (cause) {
       const error = toStorageError(cause)
       // An answer that is still to come would be taken for the next statement's.
-      if (isConnectionLost(error) || isInDoubt(error) || isStorageError(error, 'E_ABORTED'))
-        await this.discard()
+      if (isConnectionLost(error) || isInDoubt(error) || isStorageError(error, 'E_ABORTED')) this.discard()
       throw error
     }
   }
 
-  /** Closes it instead of giving it back. Never rejects. */
-  async discard(): Promise<void> {
+  /** Closes it instead of giving it back, without waiting for that. */
+  discard(): void {
     if (this.#discarded) return
     this.#discarded = true
-    await this.dialect.discard(this.#runner).catch(() => undefined)
+    this.dialect.discard(this.#runner).catch(() => undefined)
   }
 }

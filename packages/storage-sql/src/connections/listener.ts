@@ -1,6 +1,7 @@
 import type { DataSource } from 'typeorm'
 import { CHANNEL } from '../triggers/trigger.js'
 import { isTransactionPooled, type PostgresPool, type PostgresSession } from './pooler.js'
+import { runSessionHook, type SessionHook, sessionHookOf, type SqlSession } from '../session-hook.js'
 import { within } from './within.js'
 
 const FIRST_PAUSE_MS = 250
@@ -39,6 +40,7 @@ interface Driver {
 export class PostgresListener implements Listener {
   readonly #driver: Driver
   readonly #payload: string
+  readonly #hook: SessionHook | undefined
   readonly #wakes = new Set<() => void>()
   #client: Client | undefined
   #timer: NodeJS.Timeout | undefined
@@ -50,6 +52,7 @@ export class PostgresListener implements Listener {
   constructor(dataSource: DataSource, table: string) {
     this.#driver = dataSource.driver as unknown as Driver
     this.#payload = table
+    this.#hook = sessionHookOf(dataSource)
   }
 
   subscribe(wake: () => void): () => void {
@@ -81,6 +84,11 @@ export class PostgresListener implements Listener {
     })
     try {
       await client.connect()
+      if (this.#hook !== undefined) {
+        const query: SqlSession['query'] = async (sql, values) =>
+          (await client.query(sql, values)).rows as Readonly<Record<string, unknown>>[]
+        await runSessionHook(this.#hook, query)
+      }
       if (await isTransactionPooled(client, master)) return this.#giveUp(client)
       if (this.#client !== client) return
       await client.query(`LISTEN ${CHANNEL}`)

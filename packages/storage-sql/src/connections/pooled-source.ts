@@ -36,7 +36,7 @@ export class PooledSource implements ConnectionSource {
   }
 
   read<T>(work: Work<T>, signal: AbortSignal | undefined): Promise<T> {
-    return this.#repeated(work, signal, isConnectionLost)
+    return this.#repeated(work, signal, isConnectionLost, true)
   }
 
   write<T>(work: Work<T>, signal: AbortSignal | undefined): Promise<T> {
@@ -52,10 +52,15 @@ export class PooledSource implements ConnectionSource {
     work: Work<T>,
     signal: AbortSignal | undefined,
     canRepeat: (error: unknown) => boolean,
+    isForReads = false,
   ): Promise<T> {
     for (let left = this.#size; ; left--) {
       try {
-        return await this.#slots.use(() => this.#connected(work, signal), this.#limits.queueTimeoutMs, signal)
+        return await this.#slots.use(
+          () => this.#connected(work, signal, isForReads),
+          this.#limits.queueTimeoutMs,
+          signal,
+        )
       } catch (error) {
         if (left === 0 || !canRepeat(error)) throw error
       }
@@ -66,8 +71,8 @@ export class PooledSource implements ConnectionSource {
     return this.#close()
   }
 
-  async #connected<T>(work: Work<T>, signal: AbortSignal | undefined): Promise<T> {
-    const connection = await this.#take(signal)
+  async #connected<T>(work: Work<T>, signal: AbortSignal | undefined, isForReads: boolean): Promise<T> {
+    const connection = await this.#take(signal, isForReads)
     try {
       return await work(connection)
     } catch (error) {
@@ -79,15 +84,15 @@ export class PooledSource implements ConnectionSource {
   }
 
   /** One that may lead to a server which is no primary any more is closed: its reads would be of the past. */
-  async #take(signal: AbortSignal | undefined): Promise<PooledConnection> {
+  async #take(signal: AbortSignal | undefined, isForReads: boolean): Promise<PooledConnection> {
     for (;;) {
       const runner = this.#dataSource.createQueryRunner('master')
-      const connection = await PooledConnection.take(this.dialect, runner, this.#limits, signal)
+      const connection = await PooledConnection.take(this.dialect, runner, this.#limits, signal, isForReads)
       const { client } = connection
       const birth = this.#births.get(client) ?? this.#demotions
       this.#births.set(client, birth)
       if (birth === this.#demotions) return connection
-      await connection.discard()
+      connection.discard()
     }
   }
 }

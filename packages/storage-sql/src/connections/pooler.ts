@@ -4,7 +4,7 @@ import { within } from './within.js'
 export interface PostgresSession {
   /** Of the server's process, as the server said when the connection was made; a pooler says a number of its own. */
   readonly processID: number | null
-  query(sql: string): Promise<{ readonly rows: readonly unknown[] }>
+  query(sql: string, values?: readonly unknown[]): Promise<{ readonly rows: readonly unknown[] }>
 }
 
 /** The little of `pg`'s pool that is used. */

@@ -50,12 +50,14 @@ export interface Dialect {
   prepareSession(limits: Limits, runner: QueryRunner): Promise<void>
   /** What must be undone before others use the connection. */
   restoreSession(runner: QueryRunner): readonly Statement[]
+  /** A `SELECT` outside of a transaction that the server ends after `statementTimeoutMs`, where it can. */
+  readWithin(select: Statement, limits: Limits, runner: QueryRunner): Statement
   run(runner: QueryRunner, statement: Statement): Promise<Outcome>
   /** Rejects where the server has rolled back instead. */
   commit(runner: QueryRunner): Promise<void>
   /** In as few round trips as the driver allows; ends at the first that fails. */
   runAll(runner: QueryRunner, statements: readonly Statement[]): Promise<readonly Outcome[]>
-  /** Closes a connection that cannot be trusted any more, without waiting for it. */
+  /** Closes a connection that cannot be trusted any more, and ends what it runs on the server where nothing else does. */
   discard(runner: QueryRunner): Promise<void>
 }
 

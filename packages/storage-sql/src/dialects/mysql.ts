@@ -1,6 +1,14 @@
-import { processWide } from '@larder/storage-core'
 import type { QueryRunner } from 'typeorm'
-import { type Dialect, type Limits, runOneByOne } from './dialect.js'
+import { type Dialect, runOneByOne } from './dialect.js'
+import {
+  isolation,
+  isPrepared,
+  packetBytesOf,
+  prepare,
+  restoring,
+  selectWithin,
+  settings,
+} from './mysql-session.js'
 import { packetGroups } from './packets.js'
 import {
   asBuffer,
@@ -22,17 +30,6 @@ interface MysqlWrite {
   readonly affectedRows: number
   readonly insertId: number
 }
-
-interface Session {
-  /** Of MariaDB or MySQL: ends a transaction that does nothing, respectively a connection that does nothing. */
-  readonly idleVariable: 'idle_transaction_timeout' | 'wait_timeout'
-  readonly lockWaitAsFound: number
-  readonly idleAsFound: number
-  /** The largest statement, or group of them, that the server takes. */
-  readonly packetBytes: number
-}
-
-const sessions = processWide('storage-sql/mysql-sessions@1', () => new WeakMap<object, Session>())
 
 /**
  * `shared`: others use the same connections, so that their settings are put back after each transaction. Otherwise
@@ -67,11 +64,12 @@ export function mysqlDialect(shared: boolean): Dialect {
     ],
     prepareSession: async (limits, runner) => {
       const client = (await runner.connect()) as MysqlClient
-      if (sessions.has(client)) return
-      sessions.set(client, await readSession(dialect, runner))
+      if (isPrepared(client)) return
+      await prepare(client, dialect, runner)
       if (!shared) await dialect.runAll(runner, [isolation('SET SESSION'), ...settings(limits, runner)])
     },
     restoreSession: (runner) => (shared ? restoring(runner) : []),
+    readWithin: (select, limits, runner) => selectWithin(select, limits, runner),
     run: async (runner, each) => {
       packetGroups([each], packetBytesOf(runner))
       return send(dialect, runner, each)
@@ -115,68 +113,6 @@ async function sendTogether(
 
 function bytesOrSame(value: Value): unknown {
   return value instanceof Uint8Array ? asBuffer(value) : value
-}
-
-function isolation(verb: 'SET' | 'SET SESSION'): Statement {
-  // Under REPEATABLE READ two writers of new neighbours lock the same gap, and deadlock.
-  return statement(`${verb} TRANSACTION ISOLATION LEVEL READ COMMITTED`)
-}
-
-async function readSession(dialect: Dialect, runner: QueryRunner): Promise<Session> {
-  const found = await dialect.run(
-    runner,
-    statement(
-      `SHOW VARIABLES WHERE variable_name IN ('innodb_lock_wait_timeout', 'idle_transaction_timeout', ` +
-        `'wait_timeout', 'max_allowed_packet')`,
-    ),
-  )
-  const variables = new Map(found.rows.map((row) => [String(row['Variable_name']), String(row['Value'])]))
-  const idleVariable = variables.has('idle_transaction_timeout') ? 'idle_transaction_timeout' : 'wait_timeout'
-  return {
-    idleVariable,
-    lockWaitAsFound: Number(variables.get('innodb_lock_wait_timeout')),
-    idleAsFound: Number(variables.get(idleVariable)),
-    packetBytes: Number(variables.get('max_allowed_packet')),
-  }
-}
-
-function settings({ lockTimeoutMs, transactionTimeoutMs }: Limits, runner: QueryRunner): Statement[] {
-  const { idleVariable } = sessionOf(runner)
-  return [
-    statement(
-      `SET SESSION innodb_lock_wait_timeout = ${seconds(lockTimeoutMs)}, ` +
-        `SESSION ${idleVariable} = ${seconds(transactionTimeoutMs)}`,
-    ),
-  ]
-}
-
-function restoring(runner: QueryRunner): Statement[] {
-  const { idleVariable, lockWaitAsFound, idleAsFound } = sessionOf(runner)
-  return [
-    statement(
-      `SET SESSION innodb_lock_wait_timeout = ${lockWaitAsFound}, SESSION ${idleVariable} = ${idleAsFound}, ` +
-        '@larder_journaled = NULL',
-    ),
-  ]
-}
-
-function sessionOf(runner: QueryRunner): Session {
-  const session = preparedSession(runner)
-  if (session === undefined) throw new Error('The session was not prepared')
-  return session
-}
-
-function preparedSession(runner: QueryRunner): Session | undefined {
-  const client = (runner as unknown as { readonly databaseConnection?: object }).databaseConnection
-  return client && sessions.get(client)
-}
-
-function packetBytesOf(runner: QueryRunner): number {
-  return preparedSession(runner)?.packetBytes ?? Infinity
-}
-
-function seconds(ms: number): number {
-  return Math.max(1, Math.ceil(ms / 1_000))
 }
 
 function outcomeOf(result: unknown): Outcome {

@@ -1,5 +1,6 @@
 import type { QueryRunner } from 'typeorm'
 import { rolledBack } from '../sql-errors.js'
+import { cancelQuery, type CancellableClient } from './cancel.js'
 import type { Dialect } from './dialect.js'
 import {
   asBuffer,
@@ -18,7 +19,7 @@ interface PostgresResult {
 }
 
 /** The little of `pg`'s client that is used. */
-interface PostgresClient {
+interface PostgresClient extends CancellableClient {
   query(text: string): Promise<PostgresResult | readonly PostgresResult[]>
   end(): Promise<void>
 }
@@ -56,6 +57,7 @@ export const postgres: Dialect = Object.freeze({
   ],
   prepareSession: async () => undefined,
   restoreSession: () => [],
+  readWithin: (select) => select,
   run: async (runner, { sql, values }) => {
     const bound = values.map((value) => postgres.bind(value))
     const { records, affected } = await runner.query(numbered(sql), bound, true)
@@ -79,6 +81,8 @@ export const postgres: Dialect = Object.freeze({
   },
   discard: async (runner) => {
     const client = (await runner.connect()) as PostgresClient
+    // A server that waits for a lock does not see that its client has left.
+    await cancelQuery(client)
     // With a statement under way this closes the socket at once.
     client.end().catch(() => undefined)
     await runner.release()

@@ -21,6 +21,7 @@ export const sqlite: Dialect = Object.freeze({
   begin: () => [statement('BEGIN IMMEDIATE')],
   prepareSession: async () => undefined,
   restoreSession: () => [],
+  readWithin: (select) => select,
   run: async (runner, { sql, values }) => {
     const bound = values.map((value) => sqlite.bind(value))
     const { records, affected } = await runner.query(sql, bound, true)

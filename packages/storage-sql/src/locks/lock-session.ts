@@ -1,6 +1,7 @@
 import { StorageError } from '@larder/storage-core'
 import type { DataSource, DataSourceOptions, QueryRunner } from 'typeorm'
 import { SERVER_ANSWERS_WITHIN_MS } from '../connections/connection.js'
+import { callSessionHook, sessionHookOf, setSessionHook } from '../session-hook.js'
 import { within } from '../connections/within.js'
 import type { Dialect } from '../dialects/dialect.js'
 import { type Row, type Statement, statement } from '../dialects/statement.js'
@@ -57,6 +58,7 @@ export class LockSession {
       // A pool of its own: the storage counts on having all connections of the other one.
       const options: object = { ...dataSource.options, poolSize: 1 }
       const own = await ownDataSource(options as DataSourceOptions, prefix, settings)
+      setSessionHook(own, sessionHookOf(dataSource))
       await opened.use(own, openingMs(settings))
       const runner = own.createQueryRunner('master')
       session = new LockSession(database, runner, opened, idleMs, onEnd)
@@ -66,6 +68,7 @@ export class LockSession {
       client.once('end', end)
       client.once('error', end)
       await refusePooler(client, dataSource)
+      await within(callSessionHook(runner), settings.connectTimeoutMs, 'The set-up of the session')
       await session.#run(advisory.endWhenIdle(idleMs))
       return session
     } catch (cause) {

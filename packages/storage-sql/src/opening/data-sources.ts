@@ -4,6 +4,9 @@ import { larderEntities } from '../entities/entities.js'
 import { type DatabaseType, type Family, familyOf } from '../entities/family.js'
 import { larderMigrations } from '../migrations/migrations.js'
 import type { Settings } from '../options.js'
+import { mysqlOptions } from '../urls/mysql-url.js'
+import { type ClientClass, clientOfHosts, type Hosts } from '../urls/postgres-hosts.js'
+import { hostsOf, postgresOptions } from '../urls/postgres-url.js'
 
 const PACKAGES: Readonly<Record<Family, string>> = Object.freeze({
   postgres: 'pg',
@@ -17,12 +20,11 @@ export function optionsOfUrl(url: string): DataSourceOptions {
   switch (scheme) {
     case 'postgres':
     case 'postgresql':
-      checkUrl(url)
-      return { type: 'postgres', url, applicationName: 'larder' }
+    case 'socket':
+      return postgresOptions(url)
     case 'mysql':
     case 'mariadb':
-      checkUrl(url)
-      return { type: scheme, url }
+      return mysqlOptions(scheme, url)
     case 'sqlite':
       return { type: 'better-sqlite3', database: sqlitePath(url) }
     default:
@@ -31,16 +33,6 @@ export function optionsOfUrl(url: string): DataSourceOptions {
         'The URL must begin with postgres://, postgresql://, mysql://, mariadb:// or sqlite:, ' +
           `not with ${JSON.stringify(scheme ?? '')}`,
       )
-  }
-}
-
-/** The errors of what reads it later are of many kinds, and may hold the password. */
-function checkUrl(url: string): void {
-  try {
-    const { username, password, pathname } = new URL(url)
-    for (const part of [username, password, pathname]) decodeURIComponent(part)
-  } catch {
-    throw new TypeError('The URL is malformed; write what is special in a name or password as %XX')
   }
 }
 
@@ -75,20 +67,25 @@ export async function ownDataSource(
     cache: false,
   }
   const merged: { readonly extra?: object } = { ...tuning(family, settings), ...options, ...common }
-  const guarded = family === 'postgres' ? { ...merged, extra: guardedPool(driver, merged.extra) } : merged
+  const guarded =
+    family === 'postgres' ? { ...merged, extra: guardedPool(driver, merged.extra, hostsOf(options)) } : merged
   return new DataSource(guarded as DataSourceOptions)
 }
 
 /** The little of `pg` that is used. */
 interface Postgres {
-  readonly Client?: new (options: unknown) => { on(event: 'error', listener: () => void): unknown }
+  readonly Client?: ClientClass
 }
 
 /**
  * Between two listeners, the pool's and TypeORM's, a connection that the server ends has none, and the error would
  * end the process. Whoever uses the connection next is told of it.
  */
-function guardedPool(driver: unknown, extra: object | undefined): object | undefined {
+function guardedPool(
+  driver: unknown,
+  extra: object | undefined,
+  hosts: Hosts | undefined,
+): object | undefined {
   const Client = (extra as Postgres | undefined)?.Client ?? (driver as Postgres).Client
   if (Client === undefined) return extra
   class GuardedClient extends Client {
@@ -97,7 +94,7 @@ function guardedPool(driver: unknown, extra: object | undefined): object | undef
       this.on('error', () => undefined)
     }
   }
-  return { ...extra, Client: GuardedClient }
+  return { ...extra, Client: hosts === undefined ? GuardedClient : clientOfHosts(GuardedClient, hosts) }
 }
 
 /** What the data source's own options may override. */

@@ -1,5 +1,6 @@
 import type { DataSource, QueryRunner } from 'typeorm'
 import { SERVER_ANSWERS_WITHIN_MS } from '../connections/connection.js'
+import { callSessionHook } from '../session-hook.js'
 import { within } from '../connections/within.js'
 import type { Dialect, Limits } from '../dialects/dialect.js'
 import { mysqlDialect } from '../dialects/mysql.js'
@@ -27,6 +28,7 @@ export async function withRunner<T>(
   const runner = dataSource.createQueryRunner('master')
   let answers = true
   try {
+    await callSessionHook(runner)
     return await work(runner)
   } catch (error) {
     answers = !isInDoubt(error)

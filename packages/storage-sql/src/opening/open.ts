@@ -1,6 +1,7 @@
 import { StorageError } from '@larder/storage-core'
 import type { DataSource, DataSourceOptions } from 'typeorm'
 import { ClosableSource } from '../connections/closable-source.js'
+import { setSessionHook } from '../session-hook.js'
 import { whileBusy } from '../connections/sqlite-connection.js'
 import { optionsOfUrl, ownDataSource } from './data-sources.js'
 import { familyOf } from '../entities/family.js'
@@ -15,7 +16,7 @@ import { SqlDriver } from '../driver/sql-driver.js'
 import { databasePath, listenerOf, openingMs, openSource } from './sources.js'
 import { fittedToPackets } from './packets.js'
 import { refuseStatementPooling } from './pooling.js'
-import { toStorageError } from '../sql-errors.js'
+import { isUnknown, toStorageError } from '../sql-errors.js'
 import { type TablePaths, tablePathsOf } from '../tables.js'
 
 /** Opens what is needed, in this order, and closes it again should a later step fail. */
@@ -28,6 +29,9 @@ export async function openDriver(
   const opened = new Opened()
   try {
     const dataSource = given ?? (await ownDataSource(targetOptions, prefix, settings))
+    if (familyOf(dataSource.options.type) === 'sqlite' && options.onSession !== undefined)
+      throw new TypeError('onSession is for PostgreSQL, MySQL and MariaDB')
+    setSessionHook(dataSource, options.onSession)
     const tables = await initialised(dataSource, prefix, settings, opened)
     const family = familyOf(dataSource.options.type)
     if (family === 'sqlite') await useWal(dataSource)
@@ -71,7 +75,14 @@ async function initialised(
   const { type, synchronize, migrationsRun, dropSchema } = dataSource.options
   familyOf(type)
   const changesTables = synchronize === true || migrationsRun === true || dropSchema === true
-  await opened.use(dataSource, changesTables ? LONGEST_MIGRATION_MS : openingMs(settings))
+  try {
+    await opened.use(dataSource, changesTables ? LONGEST_MIGRATION_MS : openingMs(settings))
+  } catch (cause) {
+    const error = toStorageError(cause)
+    if (changesTables || !isUnknown(error)) throw error
+    // Such as a certificate that is not trusted.
+    throw new StorageError('E_STORAGE_UNAVAILABLE', error.message, { cause })
+  }
   return tablePathsOf(dataSource, prefix)
 }
 
