@@ -6,8 +6,10 @@ import { addGet } from './commands/get.js'
 import { addImport } from './commands/import.js'
 import { addLs } from './commands/ls.js'
 import { addMigrate } from './commands/migrate.js'
+import { addPurge } from './commands/purge.js'
 import { addPut } from './commands/put.js'
 import { addRelay } from './commands/relay.js'
+import { addRestored } from './commands/restored.js'
 import { addRm } from './commands/rm.js'
 import { addStat } from './commands/stat.js'
 import { addStats } from './commands/stats.js'
@@ -35,6 +37,8 @@ const COMMANDS: readonly Add[] = Object.freeze([
   addAudit,
   addMigrate,
   addRelay,
+  addPurge,
+  addRestored,
 ])
 
 const AFTER_HELP = `

@@ -59,3 +59,29 @@ test('the relay runs until it is stopped, and tells what it has set right', asyn
     '{"relayed":0,"cacheErrors":0}\n',
   )
 })
+
+test('purge removes the rows of removed resources, and says how much it removed', async () => {
+  await using place = await Workplace.open()
+  await place.run(['migrate'])
+  await place.run(['put', 'pages', 'a'], 'x')
+  await place.run(['rm', 'pages', 'a'])
+  assert.match((await place.run(['purge'])).out, /^0 tombstones, 0 replaced contents, 0 records removed/)
+  const [purged] = await place.values('purge', '--tombstones', '0.0000001')
+  assert.deepEqual(purged, { tombstones: 1, bodies: 0, changes: 0 })
+  assert.equal((await place.run(['purge', '--tombstones', 'x'])).code, 2)
+})
+
+test('restored empties the servers unless the cache is refused, and asks for servers', async () => {
+  await using place = await Workplace.open()
+  await place.run(['migrate'])
+  await place.run(['put', 'pages', 'a'], 'x')
+  const past = await place.run(['restored', '--no-cache', '--raise-by', '10'])
+  assert.equal(past.code, 0)
+  assert.match(past.out, /^1 resource raised$/m)
+  place.env['MEMCACHE_SERVERS'] = '127.0.0.1:1'
+  const failed = await place.run(['restored'])
+  assert.equal(failed.code, 1)
+  assert.match(failed.err, /versions are raised, but these servers did not answer: 127.0.0.1:1/)
+  place.env['MEMCACHE_SERVERS'] = ''
+  assert.equal((await place.run(['restored'])).code, 2)
+})

@@ -12,7 +12,13 @@ export {
 } from './install.js'
 export { startMariadb, type MariadbOptions, type MariadbServer } from './mariadb.js'
 export { startMemcached, type MemcachedOptions, type MemcachedServer } from './memcached.js'
-export { startPostgres, type PostgresOptions, type PostgresServer } from './postgres.js'
+export {
+  REPLICATED,
+  startPostgres,
+  startPostgresStandby,
+  type PostgresOptions,
+  type PostgresServer,
+} from './postgres.js'
 export { startMiddleman, type Meddling, type Middleman } from './middleman/middleman.js'
 export {
   startHaproxy,

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, realpathSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { DevServer, newPlace, type Place, type Recipe } from './dev-server.js'
 import { removeFolder } from './guarded.js'
@@ -26,7 +26,7 @@ function isReady({ folder }: Place, _: string, pid: number): boolean {
   if (!existsSync(file)) return false
   const lines = readFileSync(file, 'utf8').split('\n')
   // The file of a server that was killed stays until the next one writes its own.
-  return Number(lines[0]) === pid && lines[7]?.trim() === 'ready'
+  return Number(lines[0]) === pid && ['ready', 'standby'].includes(lines[7]?.trim() ?? '')
 }
 
 export interface PostgresOptions {
@@ -67,21 +67,58 @@ export class PostgresServer extends DevServer {
     return `postgres://${USER}@${this.address}/postgres`
   }
 
-  static async start(options: PostgresOptions = {}): Promise<PostgresServer> {
+  static start(options: PostgresOptions = {}): Promise<PostgresServer> {
+    const args = ['-U', USER, '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync']
+    return PostgresServer.#startOn('initdb', args, options)
+  }
+
+  static follow({ host, port }: PostgresServer): Promise<PostgresServer> {
+    const args = [
+      '-R',
+      '-X',
+      'stream',
+      '--checkpoint=fast',
+      '--no-sync',
+      '-U',
+      USER,
+      '-h',
+      host,
+      '-p',
+      String(port),
+    ]
+    return PostgresServer.#startOn('pg_basebackup', args, { settings: REPLICATED })
+  }
+
+  /** On data that the program makes. */
+  static async #startOn(
+    program: string,
+    args: readonly string[],
+    options: PostgresOptions,
+  ): Promise<PostgresServer> {
     const recipe = recipeFor(options)
     const place = await newPlace(recipe.user, options.port)
     try {
       // From beside the server, so that both are of one version.
-      const initdb = join(dirname(recipe.command), 'initdb')
+      const path = join(dirname(realpathSync(recipe.command)), program)
       const data = join(place.folder, 'data')
-      const args = ['-D', data, '-U', USER, '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync']
-      await runProgram(initdb, args, { cwd: place.folder, user: recipe.user })
+      await runProgram(path, ['-D', data, ...args], { cwd: place.folder, user: recipe.user })
     } catch (error) {
       await removeFolder(place.folder)
       throw error
     }
     return new PostgresServer(recipe, place).begin({ portIsFixed: options.port !== undefined })
   }
+}
+
+/** What a primary needs so that `startPostgresStandby` can follow it. */
+export const REPLICATED: Readonly<Record<string, string>> = Object.freeze({
+  wal_level: 'replica',
+  max_wal_senders: '4',
+})
+
+/** An asynchronous standby of a server that was started with the settings `REPLICATED`. */
+export function startPostgresStandby(primary: PostgresServer): Promise<PostgresServer> {
+  return PostgresServer.follow(primary)
 }
 
 /** A private PostgreSQL; its data outlive a restart. */
