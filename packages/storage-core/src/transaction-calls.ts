@@ -18,12 +18,13 @@ const LARGEST_NUMBER = 2_147_483_647
 
 type Work<T> = (tx: StorageTransaction) => Promise<T>
 
-/** Runs `work` in a transaction of the driver. */
+/** Runs `work` in a transaction of the driver. `owner`: whose own calls are refused meanwhile; null: nobody's. */
 export async function runTransaction<T>(
   driver: StorageDriver,
   gate: CallGate,
   work: Work<T>,
   options: TransactionOptions = {},
+  owner: object | null = driver,
 ): Promise<TransactionResult<T>> {
   if (typeof work !== 'function') throw new TypeError('transaction takes a function that does the work')
   const request = checkTransactionOptions(options)
@@ -31,7 +32,7 @@ export async function runTransaction<T>(
   if (begin === undefined || !driver.supports.interactiveTransactions)
     throw new StorageError('E_UNSUPPORTED', 'This storage has no transactions of several calls')
   const run = (call: DriverCall) =>
-    begin((tx: DriverTransaction) => workIn(driver, tx, work, options.signal), request, call)
+    begin((tx: DriverTransaction) => workIn(owner, tx, work, options.signal), request, call)
   return gate.run(options, run, toldOf('transaction', undefined))
 }
 
@@ -54,7 +55,7 @@ export function joinTransaction(driver: StorageDriver, gate: CallGate, manager: 
 const joined = new WeakMap<DriverTransaction, BoundStorage>()
 
 async function workIn<T>(
-  owner: StorageDriver,
+  owner: object | null,
   tx: DriverTransaction,
   work: Work<T>,
   signal: AbortSignal | undefined,
@@ -63,7 +64,8 @@ async function workIn<T>(
   const isOpen = () => bound.isOpen
   let value: T
   try {
-    const working = runInFlow({ owner, isOpen }, async () => bound.finish(await work(bound)))
+    const begin = async () => bound.finish(await work(bound))
+    const working = owner === null ? begin() : runInFlow({ owner, isOpen }, begin)
     value = await untilAborted(untilLate(working, tx.deadline), signal)
     await tx.closing()
   } catch (error) {
@@ -115,7 +117,7 @@ class BoundStorage extends BaseStorage implements StorageTransaction {
   }
 
   transaction<T>(work: Work<T>, options?: TransactionOptions): Promise<TransactionResult<T>> {
-    return runTransaction(this.#tx.driver, this.#gate, work, options)
+    return runTransaction(this.#tx.driver, this.#gate, work, options, null)
   }
 
   within(manager: object): StorageTransaction {

@@ -68,6 +68,17 @@ export class Journal {
     )
   }
 
+  /** A row that belongs to no resource, in the transaction of the connection. Resolves to its id. */
+  async add(connection: Connection, keys: readonly string[]): Promise<string> {
+    const { nowMs, returningId } = this.#source.dialect
+    const insert = statement(
+      `INSERT INTO ${this.#table} (collection, resource, version, cache_keys, created_ms, claimed_until_ms) ` +
+        `VALUES ('', NULL, 0, ?, ${nowMs}, 0) ${returningId}`,
+      asciiJson(keys),
+    )
+    return this.idOf(await connection.run(insert))
+  }
+
   /** The id that the row was given. */
   idOf({ rows, insertId }: Outcome): string {
     return String(numberOf(rows[0]?.['id'] ?? insertId))

@@ -44,6 +44,12 @@ export function isBusy(error: unknown): boolean {
   return typeof code === 'string' && code.startsWith('SQLITE_BUSY') && code !== 'SQLITE_BUSY_SNAPSHOT'
 }
 
+/** Whether a unique key was violated: of the library's tables it says that another writer was faster, of others not. */
+export function isUniqueViolation(error: unknown): boolean {
+  const found = driverErrorOf(error)
+  return found?.code === '23505' || found?.errno === 1062
+}
+
 /** For a transaction that found that another was faster. */
 export function collision(message: string): StorageError {
   return known(new StorageError('E_CONFLICT', message), COLLIDED)

@@ -1,7 +1,7 @@
 import { StorageError } from '@larder/storage-core'
 import type { Dialect } from '../dialects/dialect.js'
 import type { Connection } from './connection.js'
-import type { ConnectionSource } from './source.js'
+import type { ConnectionSource, Session } from './source.js'
 
 type Work<T> = (connection: Connection) => Promise<T>
 
@@ -28,6 +28,10 @@ export class ClosableSource implements ConnectionSource {
 
   writeTwice<T>(work: Work<T>, signal: AbortSignal | undefined): Promise<T> {
     return this.#use(() => this.#inner.writeTwice(work, signal))
+  }
+
+  session<T>(work: (session: Session) => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+    return this.#use(() => this.#inner.session(work, signal))
   }
 
   async close(): Promise<void> {

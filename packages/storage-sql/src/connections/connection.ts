@@ -30,7 +30,7 @@ export class PooledConnection implements Connection {
   readonly dialect: Dialect
   /** The driver's own, which many pieces of work have one after the other. */
   readonly client: object
-  readonly #runner: QueryRunner
+  readonly runner: QueryRunner
   readonly #limits: Limits
   readonly #signal: AbortSignal | undefined
   readonly #isForReads: boolean
@@ -47,7 +47,7 @@ export class PooledConnection implements Connection {
   ) {
     this.dialect = dialect
     this.client = client
-    this.#runner = runner
+    this.runner = runner
     this.#limits = limits
     this.#signal = signal
     this.#isForReads = isForReads
@@ -77,14 +77,14 @@ export class PooledConnection implements Connection {
   }
 
   run(statement: Statement): Promise<Outcome> {
-    const run = () => this.dialect.run(this.#runner, this.#bounded(statement))
+    const run = () => this.dialect.run(this.runner, this.#bounded(statement))
     return watched(this.dialect, [statement], () => this.#answered(run, this.#signal))
   }
 
   runAll(statements: readonly Statement[]): Promise<readonly Outcome[]> {
     const run = () =>
       this.dialect.runAll(
-        this.#runner,
+        this.runner,
         statements.map((each) => this.#bounded(each)),
       )
     return watched(this.dialect, statements, () => this.#answered(run, this.#signal))
@@ -92,15 +92,21 @@ export class PooledConnection implements Connection {
 
   async begin(lock: Statement): Promise<readonly Outcome[]> {
     this.#restored = false
-    const outcomes = await this.runAll([...this.dialect.begin(this.#limits, this.#runner), lock])
+    const outcomes = await this.runAll([...this.dialect.begin(this.#limits, this.runner), lock])
     return outcomes.slice(-1)
+  }
+
+  /** For a transaction that TypeORM has begun on the runner. */
+  async limit(): Promise<void> {
+    this.#restored = false
+    await this.runAll(this.dialect.limit(this.#limits, this.runner))
   }
 
   // Once sent it cannot be taken back, so no signal is heard any more.
   async commit(): Promise<void> {
     try {
       await watched(this.dialect, [COMMIT], () =>
-        this.#answered(() => this.dialect.commit(this.#runner), undefined),
+        this.#answered(() => this.dialect.commit(this.runner), undefined),
       )
     } catch (cause) {
       const error = commitError(cause)
@@ -112,7 +118,7 @@ export class PooledConnection implements Connection {
   async rollback(): Promise<void> {
     if (this.#discarded) return
     try {
-      const run = () => this.dialect.run(this.#runner, ROLLBACK)
+      const run = () => this.dialect.run(this.runner, ROLLBACK)
       await watched(this.dialect, [ROLLBACK], () => this.#answered(run, undefined))
     } catch {
       this.discard()
@@ -125,18 +131,18 @@ export class PooledConnection implements Connection {
     try {
       if (!this.#restored) {
         await this.#answered(
-          () => this.dialect.runAll(this.#runner, this.dialect.restoreSession(this.#runner)),
+          () => this.dialect.runAll(this.runner, this.dialect.restoreSession(this.runner)),
           undefined,
         )
       }
-      await this.#runner.release()
+      await this.runner.release()
     } catch {
       this.discard()
     }
   }
 
   #bounded(each: Statement): Statement {
-    return this.#isForReads ? this.dialect.readWithin(each, this.#limits, this.#runner) : each
+    return this.#isForReads ? this.dialect.readWithin(each, this.#limits, this.runner) : each
   }
 
   async #answered<T>(work: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
@@ -157,6 +163,6 @@ export class PooledConnection implements Connection {
   discard(): void {
     if (this.#discarded) return
     this.#discarded = true
-    this.dialect.discard(this.#runner).catch(() => undefined)
+    this.dialect.discard(this.runner).catch(() => undefined)
   }
 }

@@ -1,11 +1,11 @@
 import type { DataSource } from 'typeorm'
 import type { Dialect, Limits } from '../dialects/dialect.js'
 import { isConnectionLost, isDemoted, isStale } from '../sql-errors.js'
-import { type Connection, PooledConnection } from './connection.js'
+import { PooledConnection } from './connection.js'
 import { Slots } from './slots.js'
-import type { ConnectionSource } from './source.js'
+import type { ConnectionSource, Session } from './source.js'
 
-type Work<T> = (connection: Connection) => Promise<T>
+type Work<T> = (connection: PooledConnection) => Promise<T>
 
 /** The pool of a data source for PostgreSQL, MySQL or MariaDB. Always the primary, never a replica. */
 export class PooledSource implements ConnectionSource {
@@ -65,6 +65,10 @@ export class PooledSource implements ConnectionSource {
         if (left === 0 || !canRepeat(error)) throw error
       }
     }
+  }
+
+  session<T>(work: (session: Session) => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+    return this.#repeated(work, signal, isStale)
   }
 
   close(): Promise<void> {

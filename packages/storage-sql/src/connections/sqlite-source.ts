@@ -1,9 +1,9 @@
 import { eventLoopTurn, processWide } from '@larder/storage-core'
-import type { DataSource } from 'typeorm'
+import type { DataSource, QueryRunner } from 'typeorm'
 import type { Dialect, Limits } from '../dialects/dialect.js'
 import { sqlite } from '../dialects/sqlite.js'
 import type { Connection } from './connection.js'
-import type { ConnectionSource } from './source.js'
+import type { ConnectionSource, Session } from './source.js'
 import { Slots } from './slots.js'
 import { SqliteConnection } from './sqlite-connection.js'
 
@@ -13,10 +13,23 @@ const writers = processWide(
   () => new Map<string, { readonly slots: Slots; users: number }>(),
 )
 
+const connections = processWide('storage-sql/sqlite-connections@1', () => new WeakMap<DataSource, Slots>())
+
+function slotsOf(dataSource: DataSource): Slots {
+  const slots = connections.get(dataSource) ?? new Slots(1)
+  connections.set(dataSource, slots)
+  return slots
+}
+
+/** Waits for others, and resolves to what lets the next one. */
+type Turn = () => Promise<() => void>
+
 export interface SqliteParts {
   /** Names the file, or the one memory database; the same for all who share it. */
   readonly id: string
   readonly writer: DataSource
+  /** What transactions of many calls run on: the program's own, or else the one that writes. */
+  readonly program: DataSource
   /** A second connection to the file; undefined for a database in memory, which cannot have one. */
   readonly reader: DataSource | undefined
   /** Closes what is to be closed with the source. */
@@ -32,6 +45,8 @@ export class SqliteSource implements ConnectionSource {
   readonly #parts: SqliteParts
   readonly #limits: Limits
   readonly #turns: Slots
+  /** Transactions of many calls on the program's connection, one at a time; of a database in memory all writers. */
+  readonly #connection: Slots
 
   constructor(parts: SqliteParts, limits: Limits) {
     this.#parts = parts
@@ -40,20 +55,21 @@ export class SqliteSource implements ConnectionSource {
     entry.users++
     writers.set(parts.id, entry)
     this.#turns = entry.slots
+    this.#connection = parts.reader === undefined ? entry.slots : slotsOf(parts.program)
   }
 
   async read<T>(work: (connection: Connection) => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
     const { reader } = this.#parts
     if (reader === undefined) return this.write(work, signal)
     await eventLoopTurn()
-    return work(this.#connection(reader, signal))
+    return work(this.#connected(reader, signal))
   }
 
   async write<T>(work: (connection: Connection) => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
     const connected = async () => {
       // SQLite answers in this thread: calls that are awaited one after the other would let no timer fire.
       await eventLoopTurn()
-      return work(this.#connection(this.#parts.writer, signal))
+      return work(this.#connected(this.#parts.writer, signal))
     }
     return this.#turns.use(connected, this.#limits.queueTimeoutMs, signal)
   }
@@ -63,13 +79,61 @@ export class SqliteSource implements ConnectionSource {
     return this.write(work, signal)
   }
 
+  /** On the connection of the program's own data source, where there is one. */
+  async session<T>(work: (session: Session) => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+    const alone = async () => {
+      const runner = freshRunner(this.#parts.program)
+      try {
+        return await work({ runner, limit: async () => undefined, discard: () => undefined })
+      } finally {
+        // Whoever still has it must not get into the next transaction of the connection.
+        Object.assign(runner, { isReleased: true })
+      }
+    }
+    const { queueTimeoutMs } = this.#limits
+    const writing = () => this.#turns.use(alone, queueTimeoutMs, signal)
+    return this.#connection === this.#turns
+      ? writing()
+      : this.#connection.use(writing, queueTimeoutMs, signal)
+  }
+
+  /** What the program's own transactions wait for. */
+  get turns(): { readonly start: Turn; readonly write: Turn | undefined } {
+    return {
+      start: this.#startTurn,
+      write: this.#connection === this.#turns ? undefined : this.#writeTurn,
+    }
+  }
+
+  readonly #startTurn = (): Promise<() => void> => this.#held(this.#connection)
+  readonly #writeTurn = (): Promise<() => void> => this.#held(this.#turns)
+
+  #held(slots: Slots): Promise<() => void> {
+    return new Promise((resolve, reject) => {
+      const held = () => new Promise<void>((release) => resolve(release))
+      slots.use(held, this.#limits.queueTimeoutMs, undefined).catch(reject)
+    })
+  }
+
   async close(): Promise<void> {
     const entry = writers.get(this.#parts.id)
     if (entry !== undefined && --entry.users === 0) writers.delete(this.#parts.id)
     await this.#parts.close()
   }
 
-  #connection(dataSource: DataSource, signal: AbortSignal | undefined): SqliteConnection {
+  #connected(dataSource: DataSource, signal: AbortSignal | undefined): SqliteConnection {
     return new SqliteConnection(sqlite, dataSource.createQueryRunner('master'), this.#limits, signal)
   }
+}
+
+/** TypeORM has one query runner for all of a data source, whose transactions would get into each other. */
+function freshRunner(dataSource: DataSource): QueryRunner {
+  const { driver } = dataSource
+  const Runner = dataSource.createQueryRunner('master').constructor as new (
+    owner: DataSource['driver'],
+  ) => QueryRunner
+  const runner = new Runner(driver)
+  // Makes itself known to the runner.
+  dataSource.createEntityManager(runner)
+  return runner
 }

@@ -46,6 +46,8 @@ export interface Dialect {
   anyOf(column: string, names: readonly string[]): Statement
   /** Begins a transaction that can neither wait for a lock nor stay open for longer than `limits` say. */
   begin(limits: Limits, runner: QueryRunner): readonly Statement[]
+  /** The same limits for a transaction that has begun. */
+  limit(limits: Limits, runner: QueryRunner): readonly Statement[]
   /** For a connection that is used for the first time. */
   prepareSession(limits: Limits, runner: QueryRunner): Promise<void>
   /** What must be undone before others use the connection. */

@@ -62,6 +62,7 @@ export function mysqlDialect(shared: boolean): Dialect {
       ...(shared ? [...settings(limits, runner), isolation('SET')] : []),
       statement('START TRANSACTION'),
     ],
+    limit: (limits, runner) => (shared ? settings(limits, runner) : []),
     prepareSession: async (limits, runner) => {
       const client = (await runner.connect()) as MysqlClient
       if (isPrepared(client)) return

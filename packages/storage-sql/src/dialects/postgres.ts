@@ -48,8 +48,11 @@ export const postgres: Dialect = Object.freeze({
   position: (column) => `strpos(${column}, ?)`,
   endsWith: (column, ext) => statement(`right(${column}, length(?)) = ?`, ext, ext),
   anyOf: (column, names) => statement(`${column} = ANY(?)`, names),
-  begin: ({ statementTimeoutMs, lockTimeoutMs, transactionTimeoutMs }) => [
+  begin: (limits, runner) => [
     statement('BEGIN ISOLATION LEVEL READ COMMITTED'),
+    ...postgres.limit(limits, runner),
+  ],
+  limit: ({ statementTimeoutMs, lockTimeoutMs, transactionTimeoutMs }) => [
     statement(`SET LOCAL statement_timeout = ${statementTimeoutMs}`),
     statement(`SET LOCAL lock_timeout = ${lockTimeoutMs}`),
     // Should this process stop with the row locked, the server ends the transaction.

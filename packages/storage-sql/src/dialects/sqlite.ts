@@ -19,6 +19,7 @@ export const sqlite: Dialect = Object.freeze({
   endsWith: (column, ext) => statement(`substr(${column}, -length(?)) = ?`, ext, ext),
   anyOf: (column, names) => statement(`${column} IN (SELECT value FROM json_each(?))`, names),
   begin: () => [statement('BEGIN IMMEDIATE')],
+  limit: () => [],
   prepareSession: async () => undefined,
   restoreSession: () => [],
   readWithin: (select) => select,

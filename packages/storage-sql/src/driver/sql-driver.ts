@@ -2,6 +2,7 @@ import {
   assertConditions,
   defaultKeyGenerator,
   type DriverCall,
+  type DriverTransaction,
   isStorageError,
   type JournalRow,
   type KeyGenerator,
@@ -16,6 +17,8 @@ import {
   type StorageFeatures,
   type StoredPart,
   throwIfAborted,
+  type TransactionRequest,
+  type TransactionResult,
   type UnsettledRequest,
   type WriteRequest,
   type WriteResult,
@@ -38,6 +41,10 @@ import { unsettledOutside } from './outside-changes.js'
 import { Reader } from './reader.js'
 import { isCollision } from '../sql-errors.js'
 import type { TablePaths } from '../tables.js'
+import type { OpenTransaction } from '../transactions/open-transaction.js'
+import { canRepeat, type Transactions } from '../transactions/transactions.js'
+import { SqlTransaction } from './sql-transaction.js'
+import { writtenCollections } from './written-collections.js'
 import { Writer } from './writer.js'
 
 const FIRST_PAUSE_MS = 2
@@ -50,7 +57,7 @@ export class SqlDriver implements StorageDriver {
     atomicParts: true,
     atomicMany: true,
     transactions: true,
-    interactiveTransactions: false,
+    interactiveTransactions: true,
     journal: true,
     streams: true,
     orderByModified: true,
@@ -70,12 +77,16 @@ export class SqlDriver implements StorageDriver {
   readonly #listing: Listing
   readonly #writer: Writer
   readonly care: Care
+  readonly #tables: TablePaths
+  readonly #transactions: Transactions
+  readonly #joined = new WeakMap<OpenTransaction, SqlTransaction>()
 
   constructor(
     source: ConnectionSource,
     tables: TablePaths,
     settings: Settings,
     listener: Listener | undefined,
+    transactions: Transactions,
     { keyGenerator = defaultKeyGenerator, now }: Pick<SqlOptions, 'keyGenerator' | 'now'>,
   ) {
     this.system = SYSTEMS[source.dialect.family]
@@ -92,6 +103,8 @@ export class SqlDriver implements StorageDriver {
     this.#reader = new Reader(source, tables, this.#bodies)
     this.#listing = new Listing(source, tables, this.#containers)
     this.care = new Care(source, tables, this.#sweeper, this.#changes)
+    this.#tables = tables
+    this.#transactions = transactions
     this.#writer = new Writer(tables, this.#journal, this.#bodies, this.#clock, settings)
   }
 
@@ -129,6 +142,38 @@ export class SqlDriver implements StorageDriver {
       if (!isStorageError(error, 'E_OUTCOME_UNKNOWN')) await discardWrites(taken, this.#bodies)
       throw error
     }
+  }
+
+  async transaction<T>(
+    work: (tx: DriverTransaction) => Promise<T>,
+    { attempts = this.#settings.attempts, timeoutMs = Infinity }: TransactionRequest,
+    { signal }: DriverCall,
+  ): Promise<TransactionResult<T>> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const ended = await this.#transactions.run((open) => work(this.#bound(open)), { timeoutMs, signal })
+        this.#sweeper.poke()
+        return ended
+      } catch (error) {
+        if (!canRepeat(error)) throw error
+        if (attempt >= attempts) throw collidedTooOften('The transaction', attempt, undefined, error)
+      }
+      await pause(attempt, signal)
+    }
+  }
+
+  join(manager: object): DriverTransaction {
+    const open = this.#transactions.join(manager)
+    const joined = this.#joined.get(open) ?? this.#bound(open)
+    this.#joined.set(open, joined)
+    return joined
+  }
+
+  #bound(open: OpenTransaction): SqlTransaction {
+    return new SqlTransaction(open, {
+      ...{ supports: this.supports, system: this.system, keyOf: this.keyOf },
+      ...{ tables: this.#tables, settings: this.#settings, clock: this.#clock },
+    })
   }
 
   /** Conditions are decided with the row locked; but what cannot come to be need not be stored before. */
@@ -183,6 +228,7 @@ export class SqlDriver implements StorageDriver {
   }
 
   async close(): Promise<void> {
+    this.#transactions.close()
     await this.#listener?.close()
     await this.#sweeper.close()
     await this.#source.close()
@@ -198,13 +244,10 @@ export class SqlDriver implements StorageDriver {
         return await this.#source.write((connection) => this.#writer.run(connection, jobs, signal), signal)
       } catch (error) {
         if (!isCollision(error)) throw error
-        if (attempt >= this.#settings.attempts) {
-          const message = `The write collided with others ${attempt} times`
-          throw new StorageError('E_CONFLICT', message, { key: requests[0]?.info.key, cause: error })
-        }
+        if (attempt >= this.#settings.attempts)
+          throw collidedTooOften('The write', attempt, requests[0]?.info.key, error)
       }
-      await sleep(Math.min(FIRST_PAUSE_MS * 2 ** attempt, LONGEST_PAUSE_MS) * Math.random())
-      throwIfAborted(signal, requests[0]?.info.key)
+      await pause(attempt, signal, requests[0]?.info.key)
       for (const collection of writtenCollections(requests)) {
         await this.#containers.makeAgain(collection, signal)
       }
@@ -219,11 +262,17 @@ function streams({ changes }: WriteRequest): boolean {
   })
 }
 
-/** Collections that must be there. */
-function writtenCollections(requests: readonly WriteRequest[]): Set<string> {
-  return new Set(requests.filter((request) => !removesOnly(request)).map(({ info }) => info.collection))
+/** Before the next attempt. Rejects with `E_ABORTED`. */
+async function pause(attempt: number, signal: AbortSignal | undefined, key?: string): Promise<void> {
+  await sleep(Math.min(FIRST_PAUSE_MS * 2 ** attempt, LONGEST_PAUSE_MS) * Math.random())
+  throwIfAborted(signal, key)
 }
 
-function removesOnly({ changes }: WriteRequest): boolean {
-  return Object.values(changes).every((change) => change === 'remove')
+function collidedTooOften(
+  what: string,
+  attempts: number,
+  key: string | undefined,
+  cause: unknown,
+): StorageError {
+  return new StorageError('E_CONFLICT', `${what} collided with others ${attempts} times`, { key, cause })
 }

@@ -41,6 +41,12 @@ interface Plan {
   readonly change: Statement
 }
 
+/** Writes that are not committed yet. */
+export interface ChangedWrites {
+  readonly results: WriteResult[]
+  readonly calls: readonly HookCall[]
+}
+
 /** Runs the transaction of one write or of several, once. */
 export class Writer {
   readonly #tables: TablePaths
@@ -70,25 +76,36 @@ export class Writer {
     const deadline = performance.now() + this.#settings.transactionTimeoutMs
     const key = keyOf(jobs)
     try {
-      const rows = await this.#lock(connection, jobs)
-      for (const [i, { request }] of jobs.entries())
-        assertConditions(request.info, request.conditions, (part) => rows[i]?.versions[part])
-      const plans = this.#plans(connection, jobs, rows)
-      const changing = plans.filter((plan) => plan !== undefined)
-      if (changing.length === 0) {
+      const { results, calls } = await this.change(connection, jobs)
+      if (calls.length === 0) {
         await connection.rollback()
-        return jobs.map(() => unchanged(this.#clock()))
+        return results
       }
-      const journalIds = await this.#change(connection, changing)
-      const commitBefore = await callHooks(changing.map(callOf), signal, deadline)
+      const commitBefore = await callHooks(calls, signal, deadline)
       await this.#commit(connection, key, signal, commitBefore)
-      return plans.map((plan) =>
-        plan === undefined ? unchanged(this.#clock()) : resultOf(plan, journalIds.get(plan)),
-      )
+      return results
     } catch (error) {
       await connection.rollback()
       throw error
     }
+  }
+
+  /**
+   * Begins the transaction of the connection, locks the rows, checks the conditions and changes the rows. Resolves to what
+   * the writes result in once they are committed, and to the hooks of those that change anything.
+   */
+  async change(connection: Connection, jobs: readonly TakenWrite[]): Promise<ChangedWrites> {
+    const rows = await this.#lock(connection, jobs)
+    for (const [i, { request }] of jobs.entries())
+      assertConditions(request.info, request.conditions, (part) => rows[i]?.versions[part])
+    const plans = this.#plans(connection, jobs, rows)
+    const changing = plans.filter((plan) => plan !== undefined)
+    const journalIds =
+      changing.length === 0 ? new Map<Plan, string | undefined>() : await this.#change(connection, changing)
+    const results = plans.map((plan) =>
+      plan === undefined ? unchanged(this.#clock()) : resultOf(plan, journalIds.get(plan)),
+    )
+    return { results, calls: changing.map(callOf) }
   }
 
   /** All writers lock in the same order, so that none of two waits for the other. */

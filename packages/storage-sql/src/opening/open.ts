@@ -17,6 +17,8 @@ import { databasePath, listenerOf, openingMs, openSource } from './sources.js'
 import { fittedToPackets } from './packets.js'
 import { refuseStatementPooling } from './pooling.js'
 import { isUnknown, toStorageError } from '../sql-errors.js'
+import { SqliteSource } from '../connections/sqlite-source.js'
+import { Transactions } from '../transactions/transactions.js'
 import { type TablePaths, tablePathsOf } from '../tables.js'
 
 /** Opens what is needed, in this order, and closes it again should a later step fail. */
@@ -40,13 +42,15 @@ export async function openDriver(
       await migrate(dataSource, prefix, settings, given !== undefined)
     else await checkTables(dataSource, tables, settings)
     await withRunner(dataSource, (runner) => look(checkSchema(runner, tables.schema), settings))
-    const source = new ClosableSource(
-      await openSource(dataSource, given !== undefined, prefix, settings, opened),
-    )
+    const inner = await openSource(dataSource, given !== undefined, prefix, settings, opened)
+    const source = new ClosableSource(inner)
     const fitted = await fittedToPackets(settings, source)
     const listener = options.listen === false ? undefined : listenerOf(dataSource, prefix)
     const database = { dataSource, prefix, settings, source, listener }
-    return { driver: new SqlDriver(source, tables, fitted, listener, options), database }
+    const transactions = new Transactions(dataSource, source, settings, tables.journal)
+    const driver = new SqlDriver(source, tables, fitted, listener, transactions, options)
+    transactions.open(driver, inner instanceof SqliteSource ? inner.turns : undefined)
+    return { driver, database }
   } catch (error) {
     await opened.abandon()
     if (error instanceof TypeError || error instanceof RangeError) throw error

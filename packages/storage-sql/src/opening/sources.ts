@@ -77,7 +77,10 @@ async function sqliteSource(
   if (path === undefined) {
     const id = memory.ids.get(dataSource) ?? `memory ${++memory.count}`
     memory.ids.set(dataSource, id)
-    return new SqliteSource({ id, writer: dataSource, reader: undefined, close }, settings)
+    return new SqliteSource(
+      { id, writer: dataSource, program: dataSource, reader: undefined, close },
+      settings,
+    )
   }
   const another = async () => {
     const own = await ownDataSource(dataSource.options, prefix, settings)
@@ -89,7 +92,7 @@ async function sqliteSource(
   await setBusyTimeout(writer, 0)
   await useFullSync(writer)
   const reader = await another()
-  return new SqliteSource({ id: realpathSync(path), writer, reader, close }, settings)
+  return new SqliteSource({ id: realpathSync(path), writer, program: dataSource, reader, close }, settings)
 }
 
 /** Undefined for a database in memory. */

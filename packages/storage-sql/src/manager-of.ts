@@ -1,0 +1,12 @@
+import type { StorageTransaction } from '@larder/storage-core'
+import { EntityManager } from 'typeorm'
+
+/**
+ * TypeORM's `EntityManager` of a transaction of a `SqlStorage`, also behind caches: what the program writes with it is
+ * part of the transaction. Throws a `TypeError` for a transaction of another kind of storage.
+ */
+export function managerOf(tx: StorageTransaction): EntityManager {
+  const { native } = tx
+  if (native instanceof EntityManager) return native
+  throw new TypeError('This is not a transaction of a SqlStorage')
+}

@@ -1,0 +1,162 @@
+import { isStorageError, processWide, StorageError } from '@larder/storage-core'
+import { type DataSource, EntityManager, QueryFailedError } from 'typeorm'
+import { SERVER_ANSWERS_WITHIN_MS } from '../connections/connection.js'
+import type { ConnectionSource, Session } from '../connections/source.js'
+import { within } from '../connections/within.js'
+import type { Limits } from '../dialects/dialect.js'
+import { statement } from '../dialects/statement.js'
+import {
+  isCollision,
+  isConnectionLost,
+  isUniqueViolation,
+  staleConnection,
+  toStorageError,
+} from '../sql-errors.js'
+import { TransactionEvents, type Turns } from './events.js'
+import { OpenTransaction } from './open-transaction.js'
+
+/** How long a transaction of many calls may take, and what ends it. */
+export interface TransactionLimits {
+  readonly timeoutMs: number
+  readonly signal: AbortSignal | undefined
+}
+
+const events = processWide(
+  'storage-sql/transaction-events@1',
+  () => new WeakMap<DataSource, TransactionEvents>(),
+)
+
+/** Begins, joins and ends transactions of a data source for one owner. */
+export class Transactions {
+  readonly #dataSource: DataSource
+  readonly #source: ConnectionSource
+  readonly #limits: Limits
+  readonly #events: TransactionEvents
+  /** A table of the owner's, with which SQLite is asked for its only lock. */
+  readonly #table: string
+  #owner: object | undefined
+
+  constructor(dataSource: DataSource, source: ConnectionSource, limits: Limits, table: string) {
+    this.#dataSource = dataSource
+    this.#source = source
+    this.#limits = limits
+    this.#table = table
+    this.#events = events.get(dataSource) ?? new TransactionEvents(dataSource)
+    events.set(dataSource, this.#events)
+  }
+
+  /** `owner`: who is known to be called from within its own transactions. `turns`: what they wait for. */
+  open(owner: object, turns: Turns | undefined): void {
+    this.#owner = owner
+    this.#events.addOwner(owner, turns)
+  }
+
+  close(): void {
+    if (this.#owner !== undefined) this.#events.removeOwner(this.#owner)
+  }
+
+  /** The transaction that the program has open with this manager. Throws a `TypeError` where there is none. */
+  join(manager: object): OpenTransaction {
+    if (!(manager instanceof EntityManager))
+      throw new TypeError('within takes the EntityManager of an open transaction')
+    const { queryRunner: runner, dataSource } = manager
+    if (dataSource !== this.#dataSource)
+      throw new TypeError(
+        'The EntityManager is of another data source: open the storage with { dataSource }, the one whose transaction ' +
+          'it is to join',
+      )
+    if (runner?.isTransactionActive !== true)
+      throw new TypeError(
+        'The EntityManager has no open transaction: take the one that dataSource.transaction() hands over, or that of ' +
+          'a query runner after startTransaction()',
+      )
+    const known = this.#events.of(runner)
+    if (known !== undefined) return known
+    const joined = new OpenTransaction(runner, this.#source.dialect, this.#limits)
+    this.#events.add(joined)
+    return joined
+  }
+
+  /** Runs `work` in a transaction of its own, once. Rejects with an error that `canRepeat` where it may be repeated. */
+  async run<T>(
+    work: (transaction: OpenTransaction) => Promise<T>,
+    limits: TransactionLimits,
+  ): Promise<Ended<T>> {
+    const ended = await this.#source.session((session) => this.#runOn(session, work, limits), limits.signal)
+    // The connection is given back by now: caches may take their time.
+    return { value: ended.value, cacheTold: await ended.transaction.steps.afterCommit() }
+  }
+
+  async #runOn<T>(
+    session: Session,
+    work: (transaction: OpenTransaction) => Promise<T>,
+    limits: TransactionLimits,
+  ): Promise<{ readonly value: T; readonly transaction: OpenTransaction }> {
+    const { runner } = session
+    this.#events.setOwn(runner)
+    const transaction = new OpenTransaction(runner, this.#source.dialect, this.#limits, limits)
+    let value: T | undefined
+    try {
+      await this.#begin(session, transaction)
+      value = await work(transaction)
+      await transaction.untilAnswered(runner.commitTransaction())
+      return { value, transaction }
+    } catch (error) {
+      // A subscriber of the program's failed after the commit.
+      if (transaction.isCommitted) return { value: value as T, transaction }
+      const reason = reasonOf(transaction, error)
+      await this.#rollBack(session, transaction, reason)
+      throw reason
+    }
+  }
+
+  async #begin(session: Session, transaction: OpenTransaction): Promise<void> {
+    const { runner } = session
+    const { family } = this.#source.dialect
+    try {
+      // SQLite has one level, and no name for it that TypeORM knows.
+      const isolation = family === 'sqlite' ? undefined : 'READ COMMITTED'
+      await this.#inTime(runner.startTransaction(isolation))
+      await session.limit()
+    } catch (error) {
+      const cause = toStorageError(error)
+      throw isConnectionLost(cause) ? staleConnection(cause) : cause
+    }
+    this.#events.add(transaction)
+    if (family !== 'sqlite') return
+    const lock = statement(`DELETE FROM ${this.#table} WHERE 1 = 0`)
+    await transaction.run((connection) => connection.run(lock), undefined)
+  }
+
+  async #rollBack(session: Session, transaction: OpenTransaction, reason: unknown): Promise<void> {
+    const isFile = this.#source.dialect.family === 'sqlite'
+    if (isStorageError(reason, 'E_OUTCOME_UNKNOWN') && !isFile) session.discard()
+    else if (session.runner.isTransactionActive) {
+      await this.#inTime(session.runner.rollbackTransaction()).catch(() => session.discard())
+    }
+    await transaction.end(reason)
+  }
+
+  #inTime<T>(work: Promise<T>): Promise<T> {
+    const limitMs = this.#limits.statementTimeoutMs + SERVER_ANSWERS_WITHIN_MS
+    return within(work, limitMs, 'The statement')
+  }
+}
+
+export interface Ended<T> {
+  readonly value: T
+  readonly cacheTold: boolean
+}
+
+/** What the work failed with, unless that only follows from what has failed before. */
+function reasonOf(transaction: OpenTransaction, error: unknown): unknown {
+  const { failure } = transaction
+  if (failure !== undefined && (isCollision(failure) || isStorageError(error))) return failure
+  return error
+}
+
+/** Whether the transaction collided with another one, also where a statement of the program's own did. */
+export function canRepeat(error: unknown): boolean {
+  if (error instanceof StorageError) return isCollision(error)
+  return error instanceof QueryFailedError && isCollision(toStorageError(error)) && !isUniqueViolation(error)
+}

@@ -1,0 +1,370 @@
+import { isStorageError, type Participant, type Storage, type StorageTransaction } from '@larder/storage-core'
+import { larderEntities, larderMigrations, managerOf, SqlStorage, type SqlOptions } from '@larder/storage-sql'
+import assert from 'node:assert/strict'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { describe, test } from 'vitest'
+import { DataSource, type EntityManager, EntitySchema, EntitySchemaOptions } from 'typeorm'
+import { DATABASE_NAMES, type DatabaseName, DATABASES, errorOf, gate, type Place } from './databases.js'
+
+interface OrderRow {
+  readonly id: number
+  readonly total: number
+}
+
+const Order = new EntitySchema<OrderRow>(
+  Object.assign(new EntitySchemaOptions<OrderRow>(), {
+    name: 'order_',
+    columns: { id: { type: Number, primary: true }, total: { type: Number } },
+  }),
+)
+
+/** A program with a table of its own, and a storage on its data source. */
+class Program implements AsyncDisposable {
+  constructor(
+    readonly place: Place,
+    readonly dataSource: DataSource,
+    readonly storage: SqlStorage,
+  ) {}
+
+  static async open(name: DatabaseName, options: SqlOptions & { readonly pool?: number } = {}) {
+    const { pool, ...rest } = options
+    const place = await DATABASES[name]()
+    const dataSource = new DataSource({
+      ...place.typeorm,
+      ...(pool === undefined || name === 'sqlite' ? {} : { poolSize: pool }),
+      entities: [Order, ...larderEntities(place.typeorm.type as 'postgres')],
+      migrations: larderMigrations(place.typeorm.type as 'postgres'),
+    } as typeof place.typeorm)
+    await dataSource.initialize()
+    await dataSource.query('CREATE TABLE order_ (id integer PRIMARY KEY, total integer NOT NULL)')
+    const storage = await SqlStorage.open({ dataSource, migrate: true, ...rest })
+    return new Program(place, dataSource, storage)
+  }
+
+  async totals(): Promise<Record<string, number>> {
+    const orders = await this.dataSource.getRepository(Order).find({ order: { id: 'ASC' } })
+    return Object.fromEntries(orders.map(({ id, total }) => [id, total] as const))
+  }
+
+  async contents(): Promise<Record<string, string>> {
+    const infos = await this.storage.ls('invoices')
+    const parts = await this.storage.getMany([...infos.values()])
+    return Object.fromEntries([...infos.keys()].map((each, i) => [each, String(parts[i]?.bytes)] as const))
+  }
+
+  async [Symbol.asyncDispose]() {
+    await this.storage.shutdown()
+    await this.dataSource.destroy()
+    await this.place[Symbol.asyncDispose]()
+  }
+}
+
+const boom = new Error('the program failed')
+
+function invoice(storage: Storage, id: number) {
+  return storage.info('invoices', String(id))
+}
+
+async function bill(tx: StorageTransaction, manager: EntityManager, id: number): Promise<void> {
+  await manager.insert(Order, { id, total: id * 10 })
+  await tx.putContent(invoice(tx, id), `invoice ${id}`)
+}
+
+describe.each(DATABASE_NAMES)('a transaction with tables of the program on %s', (name) => {
+  test('the storage begins one, and both commit or neither does', async () => {
+    await using program = await Program.open(name)
+    const { storage } = program
+    const { value } = await storage.transaction(async (tx) => {
+      await bill(tx, managerOf(tx), 1)
+      assert.equal(await managerOf(tx).countBy(Order, { id: 1 }), 1)
+      return 'billed'
+    })
+    assert.equal(value, 'billed')
+    const failing = storage.transaction(async (tx) => {
+      await bill(tx, managerOf(tx), 2)
+      throw boom
+    })
+    await assert.rejects(failing, boom)
+    assert.deepEqual(await program.totals(), { 1: 10 })
+    assert.deepEqual(await program.contents(), { 1: 'invoice 1' })
+  })
+
+  test('an error of a statement of the program rolls both back', async () => {
+    await using program = await Program.open(name)
+    const { storage } = program
+    await program.dataSource.getRepository(Order).insert({ id: 1, total: 7 })
+    let runs = 0
+    const twice = storage.transaction(async (tx) => {
+      runs++
+      await tx.putContent(invoice(tx, 1), 'never')
+      await managerOf(tx).insert(Order, { id: 1, total: 8 })
+    })
+    const { message } = await errorOf(twice)
+    assert.match(message, /unique|duplicate/i)
+    assert.equal(runs, 1, 'a duplicate of the program was taken for a collision')
+    assert.deepEqual(await program.contents(), {})
+  })
+
+  test('the storage joins one that the program has opened', async () => {
+    await using program = await Program.open(name)
+    const { storage, dataSource } = program
+    const outcomes: unknown[] = []
+    const told: string[] = []
+    const participant: Participant = {
+      beforeCommit: async () => void told.push('before'),
+      afterCommit: async () => told.push('after') > 0,
+      afterRollback: async () => void told.push('rolled back'),
+    }
+    await dataSource.transaction(async (manager) => {
+      const tx = storage.within(manager)
+      assert.equal(storage.within(manager), tx)
+      assert.equal(managerOf(tx), manager)
+      tx.enlist(participant)
+      await bill(tx, manager, 1)
+      assert.equal((await tx.getContent(invoice(tx, 1))).bytes.toString(), 'invoice 1')
+      void tx.outcome.then((outcome) => outcomes.push(outcome))
+    })
+    const failing = dataSource.transaction(async (manager) => {
+      const tx = storage.within(manager)
+      tx.enlist(participant)
+      await bill(tx, manager, 2)
+      void tx.outcome.then((outcome) => outcomes.push(outcome))
+      throw boom
+    })
+    await assert.rejects(failing, boom)
+    assert.deepEqual(await program.totals(), { 1: 10 })
+    assert.deepEqual(await program.contents(), { 1: 'invoice 1' })
+    assert.deepEqual(told, ['before', 'after', 'rolled back'])
+    assert.deepEqual(outcomes, [
+      { status: 'committed', cacheTold: true },
+      { status: 'rolled back', cacheTold: true },
+    ])
+  })
+
+  test('the storage joins one of a query runner, again and again', async () => {
+    await using program = await Program.open(name)
+    const runner = program.dataSource.createQueryRunner()
+    await runner.connect()
+    for (const id of [1, 2, 3]) {
+      await runner.startTransaction()
+      const tx = program.storage.within(runner.manager)
+      await bill(tx, runner.manager, id)
+      if (id === 2) await runner.rollbackTransaction()
+      else await runner.commitTransaction()
+      assert.equal((await errorOf(tx.putContent(invoice(tx, id), 'late'))).code, 'E_CLOSED')
+    }
+    await runner.release()
+    assert.deepEqual(await program.totals(), { 1: 10, 3: 30 })
+    assert.deepEqual(await program.contents(), { 1: 'invoice 1', 3: 'invoice 3' })
+  })
+
+  test('what a savepoint takes back is no write any more', async () => {
+    await using program = await Program.open(name)
+    const hooks: string[] = []
+    const hooked = (id: string) => ({ transaction: { beforeCommit: async () => void hooks.push(id) } })
+    await program.dataSource.transaction(async (manager) => {
+      const tx = program.storage.within(manager)
+      await tx.putContent(invoice(tx, 1), 'kept', hooked('1'))
+      const undone = manager.transaction(async (nested) => {
+        const inner = program.storage.within(nested)
+        await inner.putContent(invoice(tx, 1), 'never', hooked('1 again'))
+        await inner.putContent(invoice(tx, 2), 'never', hooked('2'))
+        throw boom
+      })
+      await assert.rejects(undone, boom)
+      await manager.transaction(async (nested) => {
+        await bill(program.storage.within(nested), nested, 3)
+      })
+      await tx.transaction((inner) => inner.putContent(invoice(tx, 4), 'four', hooked('4')))
+    })
+    assert.deepEqual(hooks.sort(), ['1', '4'])
+    assert.deepEqual(await program.contents(), { 1: 'kept', 3: 'invoice 3', 4: 'four' })
+    assert.deepEqual(await program.totals(), { 3: 30 })
+  })
+
+  test('a hook that rejects makes the commit of the program fail', async () => {
+    await using program = await Program.open(name)
+    const failing = program.dataSource.transaction(async (manager) => {
+      const tx = program.storage.within(manager)
+      await bill(tx, manager, 1)
+      await tx.putMetaData(invoice(tx, 1), 'x', { transaction: { beforeCommit: () => Promise.reject(boom) } })
+    })
+    await assert.rejects(failing, boom)
+    assert.deepEqual([await program.totals(), await program.contents()], [{}, {}])
+  })
+
+  test('a write that was not awaited makes the commit wait, and fail with it', async () => {
+    await using program = await Program.open(name)
+    await program.dataSource.transaction(async (manager) => {
+      const tx = program.storage.within(manager)
+      await manager.insert(Order, { id: 1, total: 10 })
+      void tx.putContent(invoice(tx, 1), 'one')
+    })
+    const failing = program.dataSource.transaction(async (manager) => {
+      const tx = program.storage.within(manager)
+      await manager.insert(Order, { id: 2, total: 20 })
+      tx.putContent(invoice(tx, 1), 'two', { ifNoneMatch: '*' }).catch(() => undefined)
+    })
+    assert.equal((await errorOf(failing)).code, 'E_PRECONDITION_FAILED')
+    assert.deepEqual(await program.totals(), { 1: 10 })
+    assert.deepEqual(await program.contents(), { 1: 'one' })
+  })
+
+  test('a statement that ends the transaction past TypeORM is refused', async () => {
+    await using program = await Program.open(name)
+    const statements = ['COMMIT', ' rollback', 'ROLLBACK TO SAVEPOINT x', "SELECT ';'; COMMIT"]
+    if (name === 'mariadb') statements.push('CREATE TABLE other (id integer)', 'TRUNCATE order_')
+    for (const sql of statements) {
+      const failing = program.dataSource.transaction(async (manager) => {
+        await bill(program.storage.within(manager), manager, 1)
+        await manager.query(sql)
+      })
+      assert.equal((await errorOf(failing)).code, 'E_UNSUPPORTED', sql)
+    }
+    assert.deepEqual([await program.totals(), await program.contents()], [{}, {}])
+    await program.dataSource.transaction(async (manager) => {
+      await bill(program.storage.within(manager), manager, 1)
+      await manager.query("UPDATE order_ SET total = total WHERE 'commit;' <> ''")
+    })
+    assert.deepEqual(await program.contents(), { 1: 'invoice 1' })
+  })
+
+  test('one that was ended past TypeORM and unseen is found out before the commit', async () => {
+    await using program = await Program.open(name)
+    const reasons: unknown[] = []
+    const failing = program.dataSource.transaction(async (manager) => {
+      const tx = program.storage.within(manager)
+      tx.enlist({ afterRollback: async (reason) => void reasons.push(reason) })
+      await bill(tx, manager, 1)
+      await pastTypeOrm(manager, 'COMMIT')
+    })
+    assert.equal((await errorOf(failing)).code, 'E_OUTCOME_UNKNOWN')
+    assert.ok(isStorageError(reasons[0], 'E_OUTCOME_UNKNOWN'))
+    assert.deepEqual(await program.contents(), { 1: 'invoice 1' })
+    await program.dataSource.transaction((manager) => bill(program.storage.within(manager), manager, 2))
+    assert.deepEqual(await program.totals(), { 1: 10, 2: 20 })
+  })
+
+  test('managers of other databases and without a transaction are refused', async () => {
+    await using program = await Program.open(name)
+    await using other = await Program.open(name)
+    const { storage, dataSource } = program
+    assert.throws(() => storage.within(dataSource.manager), TypeError)
+    assert.throws(() => storage.within({}), TypeError)
+    const runner = dataSource.createQueryRunner()
+    assert.throws(() => storage.within(runner.manager), TypeError)
+    await runner.release()
+    await other.dataSource.transaction(async (manager) => {
+      assert.throws(() => storage.within(manager), /data source/)
+    })
+    await using alone = await SqlStorage.open({ url: program.place.url })
+    await dataSource.transaction(async (manager) => {
+      assert.throws(() => alone.within(manager), TypeError)
+    })
+  })
+
+  test('a write beside a transaction of the program fails at once', async () => {
+    await using program = await Program.open(name, { pool: 3 })
+    const { storage, dataSource } = program
+    const begun = performance.now()
+    const beside = Array.from({ length: 12 }, (_, i) =>
+      dataSource.transaction(async (manager) => {
+        if (name !== 'sqlite') await manager.insert(Order, { id: i, total: i })
+        await storage.putContent(invoice(storage, i), 'beside')
+      }),
+    )
+    // Not a part of any of them.
+    const plain = storage.putContent(invoice(storage, 99), 'plain')
+    for (const each of await Promise.allSettled(beside)) {
+      assert.equal(each.status, 'rejected')
+      assert.match(String(each.status === 'rejected' && each.reason), /within\(manager\)/)
+    }
+    await plain
+    assert.ok(performance.now() - begun < 3_000)
+    const runner = dataSource.createQueryRunner()
+    await runner.startTransaction()
+    assert.equal((await errorOf(storage.putContent(invoice(storage, 1), 'x'))).code, 'E_UNSUPPORTED')
+    await runner.commitTransaction()
+    await runner.release()
+    await storage.putContent(invoice(storage, 1), 'after')
+    assert.deepEqual(await program.contents(), { 1: 'after', 99: 'plain' })
+  })
+
+  test('transactions of the program and writes of the storage wait for each other', async () => {
+    await using program = await Program.open(name, { pool: 4 })
+    const { storage, dataSource } = program
+    const inside = gate()
+    const open = gate()
+    const slow = dataSource.transaction(async (manager) => {
+      await bill(storage.within(manager), manager, 1)
+      inside.open()
+      await open.opened
+    })
+    await inside.opened
+    const waiting = [
+      storage.putContent(invoice(storage, 1), 'later'),
+      storage.transaction((tx) => bill(tx, managerOf(tx), 2)),
+      storage.putContent(invoice(storage, 3), 'three'),
+    ]
+    await sleep(20)
+    open.open()
+    await Promise.all([slow, ...waiting])
+    assert.deepEqual(await program.contents(), { 1: 'later', 2: 'invoice 2', 3: 'three' })
+    assert.deepEqual(await program.totals(), { 1: 10, 2: 20 })
+  })
+
+  test('a manager is of no use after the end', async () => {
+    await using program = await Program.open(name)
+    let late: EntityManager | undefined
+    const hanging = program.storage.transaction(
+      async (tx) => {
+        late = managerOf(tx)
+        await bill(tx, late, 1)
+        await new Promise(() => undefined)
+      },
+      { timeoutMs: 300 },
+    )
+    assert.equal((await errorOf(hanging)).code, 'E_TIMEOUT')
+    await errorOf(Promise.resolve(late?.insert(Order, { id: 9, total: 9 })))
+    assert.deepEqual([await program.totals(), await program.contents()], [{}, {}])
+  })
+
+  test('large contents and removals are part of it', async () => {
+    await using program = await Program.open(name)
+    const { storage } = program
+    const large = Buffer.alloc(1_500_000, 'larder')
+    await storage.putContent(invoice(storage, 1), large)
+    const failing = storage.transaction(async (tx) => {
+      await tx.putContent(invoice(tx, 2), large)
+      await tx.removeContent(invoice(tx, 1))
+      throw boom
+    })
+    await assert.rejects(failing, boom)
+    await storage.transaction(async (tx) => {
+      await tx.putContent(invoice(tx, 3), large)
+      const read = await tx.getContent(invoice(tx, 3))
+      assert.ok(large.equals(read.bytes))
+      await tx.remove(invoice(tx, 1))
+    })
+    assert.ok(large.equals((await storage.getContent(invoice(storage, 3))).bytes))
+    assert.deepEqual([...(await storage.ls('invoices')).keys()], ['3'])
+    const rows = await program.dataSource.query<{ n: unknown }[]>(
+      'SELECT COUNT(*) AS n FROM larder_body WHERE expires_ms IS NULL',
+    )
+    assert.equal(Number(rows[0]?.n), 1)
+  })
+})
+
+/** By the driver's own client. */
+async function pastTypeOrm(manager: EntityManager, sql: string): Promise<void> {
+  const client = (await manager.queryRunner?.connect()) as {
+    readonly query?: (text: string, done?: (error: unknown) => void) => unknown
+    readonly exec?: (text: string) => void
+  }
+  if (client.exec !== undefined) client.exec(sql)
+  else if (manager.dataSource.options.type === 'postgres') await client.query?.(sql)
+  else
+    await new Promise<void>((resolve, reject) => {
+      client.query?.(sql, (error) => (error instanceof Error ? reject(error) : resolve()))
+    })
+}
