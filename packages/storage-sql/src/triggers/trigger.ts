@@ -25,9 +25,14 @@ export const CHANNEL = 'larder_changes'
 
 const WATCH_VERSION = 2
 
+/** What the names of all triggers begin with that watch tables. */
+export function watchPrefix(prefix: string): string {
+  return `${prefix}w_`
+}
+
 /** What the names of all triggers begin with that watch the table of this name. */
 export function watchName(prefix: string, table: string): string {
-  return `${prefix}w_${createHash('sha256').update(table).digest('hex').slice(0, 10)}_`
+  return `${watchPrefix(prefix)}${createHash('sha256').update(table).digest('hex').slice(0, 10)}_`
 }
 
 /** The triggers that record each statement that changes `path`, which everybody knows as `table`. */

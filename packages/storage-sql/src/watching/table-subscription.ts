@@ -10,6 +10,7 @@ import { openDatabase } from '../opening/databases.js'
 import { listenerOf, openSource } from '../opening/sources.js'
 import { toStorageError } from '../sql-errors.js'
 import type { SqlStorage } from '../sql-storage.js'
+import { TriggerCheck, triggersGone } from './trigger-check.js'
 import { checkTableNames } from './watch-tables.js'
 
 const ROWS_AT_ONCE = 1_000
@@ -24,7 +25,13 @@ export interface TableChangesOptions extends TableOptions {
   readonly intervalMs?: number | undefined
   /** On PostgreSQL: hears of changes at once, by a connection of its own. Default: true. */
   readonly listen?: boolean | undefined
-  /** Told of what kept a pass from its end; it is tried again. */
+  /**
+   * How often it is checked that the triggers are still there, in milliseconds. Tools that rebuild a table lose them:
+   * then the handler is called with that table, as changes may have been missed, and `onError`, until `watchTables`
+   * has installed them again. Default: 60,000.
+   */
+  readonly checkIntervalMs?: number | undefined
+  /** Told of what kept a pass from its end, which is tried again, and of triggers that are gone. */
   readonly onError?: ((error: unknown) => void) | undefined
 }
 
@@ -33,8 +40,11 @@ const OPTION_NAMES: NamesOf<TableChangesOptions> = Object.freeze({
   tables: true,
   intervalMs: true,
   listen: true,
+  checkIntervalMs: true,
   onError: true,
 })
+
+type Intervals = Readonly<Record<'intervalMs' | 'checkIntervalMs', number>>
 
 /** Called with the names of tables that were changed, each once. What it has not resolved for comes again. */
 export type TableChangesHandler = (tables: readonly string[]) => Promise<void>
@@ -55,9 +65,10 @@ export async function onTableChanges(
 ): Promise<TableSubscription> {
   if (typeof handler !== 'function') throw new TypeError('onTableChanges needs a function to call')
   checkOptionNames('onTableChanges', options, OPTION_NAMES)
-  const { intervalMs = 1_000 } = options
-  if (!(intervalMs > 0 && intervalMs <= LONGEST_INTERVAL_MS)) {
-    throw new RangeError(`intervalMs must be more than 0 and at most ${LONGEST_INTERVAL_MS}`)
+  const { intervalMs = 1_000, checkIntervalMs = 60_000 } = options
+  for (const [name, ms] of Object.entries({ intervalMs, checkIntervalMs })) {
+    if (!(ms > 0 && ms <= LONGEST_INTERVAL_MS))
+      throw new RangeError(`${name} must be more than 0 and at most ${LONGEST_INTERVAL_MS}`)
   }
   const subjects = options.tables && checkTableNames(options.tables)
   const database = await openDatabase(target, options)
@@ -76,7 +87,8 @@ export async function onTableChanges(
       changes,
       subjects,
       handler,
-      intervalMs,
+      { intervalMs, checkIntervalMs },
+      new TriggerCheck(source, prefix, subjects),
       options.onError,
       listener,
       async () => {
@@ -96,12 +108,14 @@ export class TableSubscription implements AsyncDisposable {
   readonly #changes: ChangeLog
   readonly #subjects: readonly string[] | undefined
   readonly #handler: TableChangesHandler
-  readonly #intervalMs: number
+  readonly #intervals: Intervals
+  readonly #triggers: TriggerCheck
   readonly #onError: (error: unknown) => void
   readonly #release: () => Promise<void>
   readonly #unsubscribe: (() => void) | undefined
   /** A look is to come that sees what was told. */
   #isWoken = false
+  #checkAt = 0
   #timer: NodeJS.Timeout | undefined
   #pass: Promise<void> = Promise.resolve()
   #closing: Promise<void> | undefined
@@ -111,7 +125,8 @@ export class TableSubscription implements AsyncDisposable {
     changes: ChangeLog,
     subjects: readonly string[] | undefined,
     handler: TableChangesHandler,
-    intervalMs: number,
+    intervals: Intervals,
+    triggers: TriggerCheck,
     onError: ((error: unknown) => void) | undefined,
     listener: Listener | undefined,
     release: () => Promise<void>,
@@ -119,7 +134,8 @@ export class TableSubscription implements AsyncDisposable {
     this.#changes = changes
     this.#subjects = subjects
     this.#handler = handler
-    this.#intervalMs = intervalMs
+    this.#intervals = intervals
+    this.#triggers = triggers
     this.#onError = onError ?? (() => undefined)
     this.#release = release
     this.#wait(0)
@@ -173,11 +189,27 @@ export class TableSubscription implements AsyncDisposable {
         this.#isWoken = false
         return this.#handleAll()
       })
+      .then(() => this.#checkTriggers())
       .finally(() => {
-        this.#wait(this.#isWoken ? WOKEN_SPREAD_MS : this.#intervalMs * (0.75 + Math.random() / 2))
+        this.#wait(this.#isWoken ? WOKEN_SPREAD_MS : this.#intervals.intervalMs * (0.75 + Math.random() / 2))
       })
     this.#pass = next.catch(() => undefined)
     return next
+  }
+
+  /** Not what ends a pass: the changes that are recorded are handled all the same. */
+  async #checkTriggers(): Promise<void> {
+    const now = performance.now()
+    if (now < this.#checkAt) return
+    this.#checkAt = now + this.#intervals.checkIntervalMs
+    try {
+      const tables = await this.#triggers.missing()
+      if (tables.length === 0) return
+      await this.#handler(tables)
+      throw triggersGone(tables)
+    } catch (error) {
+      this.#onError(error)
+    }
   }
 
   async #handleAll(): Promise<void> {
