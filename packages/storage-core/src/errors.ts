@@ -19,6 +19,8 @@ export type StorageErrorCode =
   | 'E_LOCK_LOST'
   /** The cache could not be reached, and the caller asked to be told. */
   | 'E_CACHE_UNAVAILABLE'
+  /** A server did not confirm an invalidation: older results may be read until their time to live is over. */
+  | 'E_NOT_INVALIDATED'
   /** The durable storage could not be reached. */
   | 'E_STORAGE_UNAVAILABLE'
   /** Concurrent transactions collided more often than the storage retries. Nothing was written. */

@@ -1,9 +1,21 @@
-import { checkOptionNames, type NamesOf } from '@larder/storage-core'
+import { checkOptionNames, type Codec, type NamesOf } from '@larder/storage-core'
 import { argumentsText } from './arguments-text.js'
+import type { AnyCachedOptions } from './cached-options.js'
 import type { QueryCache } from './query-cache.js'
 import { ENTRY_NAMES, type EntryOptions } from './query-options.js'
+import type { CachedResult, FormOptions, Own } from './result-form.js'
+import type { StandardSchema } from './standard-schema.js'
 
-export interface CachedQueryOptions<Args extends readonly unknown[], T> extends EntryOptions {
+type AnyCodec = Codec<unknown> | undefined
+type AnySchema = StandardSchema | undefined
+
+export interface CachedQueryOptions<
+  Args extends readonly unknown[],
+  T,
+  C extends AnyCodec = undefined,
+  S extends AnySchema = undefined,
+>
+  extends EntryOptions, FormOptions<C, S> {
   /**
    * Begins the key of every result, up to the arguments, which follow as JSON, with colons written otherwise, since
    * each would be the end of a prefix. Arguments must be what JSON can tell apart; two queries of one cache need two
@@ -20,41 +32,60 @@ export interface CachedQueryOptions<Args extends readonly unknown[], T> extends 
 
 const OPTION_NAMES: NamesOf<CachedQueryOptions<[], unknown>> = Object.freeze({
   ...ENTRY_NAMES,
+  codec: true,
+  schema: true,
   name: true,
   tags: true,
   load: true,
   loadMany: true,
 })
 
-/** One query with its arguments, and all that is to be known of how it is cached. */
-export class CachedQuery<Args extends readonly unknown[], T> {
-  readonly #queries: QueryCache
-  readonly #options: CachedQueryOptions<Args, T>
-  readonly #entryOptions: EntryOptions
+/** Makes a `CachedQuery`: its results come back as its own codec and schema say, else as those of the query cache. */
+export interface CachedQueryConstructor {
+  /** Throws `TypeError` without a name or a loader, and for an unknown option. */
+  new <
+    Args extends readonly unknown[],
+    T,
+    C extends Codec<unknown>,
+    S extends AnySchema,
+    OwnC extends AnyCodec = undefined,
+    OwnS extends AnySchema = undefined,
+  >(
+    queries: QueryCache<C, S>,
+    options: CachedQueryOptions<Args, T, OwnC, OwnS>,
+  ): CachedQuery<Args, CachedResult<T, Own<OwnC, C>, Own<OwnS, S>>>
+}
 
-  /** Throws `TypeError` without a name or a loader, and for an option that there is not. */
-  constructor(queries: QueryCache, options: CachedQueryOptions<Args, T>) {
+/** One query with its arguments, and how it is cached. `R` is what it comes back as. */
+export type CachedQuery<Args extends readonly unknown[], R> = Query<Args, R>
+
+class Query<Args extends readonly unknown[], R> {
+  readonly #queries: QueryCache
+  readonly #options: CachedQueryOptions<Args, unknown, AnyCodec, AnySchema>
+  readonly #entryOptions: AnyCachedOptions
+
+  constructor(queries: QueryCache, options: CachedQueryOptions<Args, unknown, AnyCodec, AnySchema>) {
     checkOptionNames('CachedQuery', options, OPTION_NAMES)
     if (typeof options.name !== 'string' || options.name === '')
       throw new TypeError('A cached query needs a name')
     if (typeof options.load !== 'function') throw new TypeError('load must be a function')
     this.#queries = queries
     this.#options = options
-    const { ttlMs, graceMs, softTimeoutMs, whenLoaderFails } = options
-    this.#entryOptions = { ttlMs, graceMs, softTimeoutMs, whenLoaderFails }
+    const { ttlMs, graceMs, softTimeoutMs, whenLoaderFails, codec, schema } = options
+    this.#entryOptions = { ttlMs, graceMs, softTimeoutMs, whenLoaderFails, codec, schema }
   }
 
   /** As `QueryCache.cached`. */
-  async get(...args: Args): Promise<T> {
+  async get(...args: Args): Promise<R> {
     const { load } = this.#options
-    return this.#queries.cached(this.key(...args), this.#entry(args), async () => load(...args))
+    return (await this.#queries.cached(this.key(...args), this.#entry(args), async () => load(...args))) as R
   }
 
   /**
    * Results in the order of `list`: what the cache does not have is loaded in one call of `loadMany`. Tags must not
    * depend on the arguments.
    */
-  async getMany(list: readonly Args[]): Promise<T[]> {
+  async getMany(list: readonly Args[]): Promise<R[]> {
     const { load, loadMany = all(load), tags } = this.#options
     if (typeof tags === 'function')
       throw new TypeError('getMany cannot do with tags that depend on the arguments')
@@ -68,9 +99,9 @@ export class CachedQuery<Args extends readonly unknown[], T> {
           `loadMany of ${this.#options.name} gave ${results.length} results for ${asked.length}`,
         )
       }
-      return new Map(missing.map((key, i) => [key, results[i] as T]))
+      return new Map(missing.map((key, i) => [key, results[i]]))
     })
-    return keys.map((key) => found.get(key) as T)
+    return keys.map((key) => found.get(key) as R)
   }
 
   /** Voids the result for these arguments; see `QueryCache.invalidate`. */
@@ -79,7 +110,7 @@ export class CachedQuery<Args extends readonly unknown[], T> {
   }
 
   /** Loads anew, whatever the cache has. */
-  async refresh(...args: Args): Promise<T> {
+  async refresh(...args: Args): Promise<R> {
     await this.invalidate(...args)
     return this.get(...args)
   }
@@ -89,14 +120,16 @@ export class CachedQuery<Args extends readonly unknown[], T> {
     return `${this.#options.name}:${argumentsText(args)}`
   }
 
-  #entry(args: Args): EntryOptions & { readonly tags: readonly string[] | undefined } {
+  #entry(args: Args): AnyCachedOptions {
     const { tags } = this.#options
     return { ...this.#entryOptions, tags: typeof tags === 'function' ? tags(...args) : tags }
   }
 }
 
-function all<Args extends readonly unknown[], T>(
-  load: (...args: Args) => Promise<T> | T,
-): (list: readonly Args[]) => Promise<T[]> {
+export const CachedQuery = Query as CachedQueryConstructor
+
+function all<Args extends readonly unknown[]>(
+  load: (...args: Args) => unknown,
+): (list: readonly Args[]) => Promise<unknown[]> {
   return (list) => Promise.all(list.map(async (args) => load(...args)))
 }

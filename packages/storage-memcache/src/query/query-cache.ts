@@ -2,6 +2,7 @@ import { type Cache, type Environment, systemEnvironment } from '@larder/memcach
 import {
   checkOptionNames,
   type Codec,
+  type JsonCodec,
   jsonCodec,
   type NamesOf,
   StorageError,
@@ -10,16 +11,15 @@ import {
 } from '@larder/storage-core'
 import { CACHE_CHOICE_NAMES, type CacheChoice, chooseCache } from '../cache-choice.js'
 import { checkNamespace } from '../proxy/cache-key.js'
-import { inWaves, settleAll } from '../proxy/promises.js'
-import { FencedEntries, type QueryLook, type StoredResult } from './fenced-entries.js'
-import { LoaderBatch, type LoadMany } from './loader-batch.js'
+import { inWaves } from '../proxy/promises.js'
+import { type AnyCachedOptions, type CachedOptions, checkCall } from './cached-options.js'
+import { FencedEntries, type QueryLook } from './fenced-entries.js'
+import { invalidateAll, InvalidationError } from './invalidation-error.js'
+import type { LoadMany } from './loader-batch.js'
 import { newQueryCounters, type QueryCounters } from './query-counters.js'
 import { type InvalidationTarget, QueryKeys } from './query-keys.js'
 import {
   checkEntryOptions,
-  ENTRY_NAMES,
-  type EntryOptions,
-  type EntrySettings,
   entrySettings,
   QUERY_NAMES,
   type QueryOptions,
@@ -27,16 +27,24 @@ import {
   resolveQueryOptions,
 } from './query-options.js'
 import { QueryReader, type Wanted } from './query-reader.js'
+import { QueryResolver, type ResultCall, UNREADABLE } from './query-resolver.js'
+import { type CachedResult, type FormOptions, type Own, ResultForm } from './result-form.js'
+import type { StandardSchema } from './standard-schema.js'
 import { Stamps } from './stamps.js'
 
-export type QueryCacheOptions = CacheChoice & QueryCacheSettings
+export type QueryCacheOptions<
+  C extends Codec<unknown> = JsonCodec<unknown>,
+  S extends StandardSchema | undefined = undefined,
+> = CacheChoice & QueryCacheSettings<C, S>
 
 /** The options of a `QueryCache`, besides its cache. */
-export interface QueryCacheSettings extends QueryOptions {
+export interface QueryCacheSettings<
+  C extends Codec<unknown> = JsonCodec<unknown>,
+  S extends StandardSchema | undefined = undefined,
+>
+  extends QueryOptions, FormOptions<C, S> {
   /** Begins every key, up to 80 characters of ASCII. Default: `'cached:'`. */
   readonly namespace?: string | undefined
-  /** Results to bytes and back. Default: JSON, which makes every entry as a whole a JSON text. */
-  readonly codec?: Codec<unknown> | undefined
   /** Clock, chance and waiting, for simulations. */
   readonly environment?: Environment | undefined
 }
@@ -46,57 +54,41 @@ const OPTION_NAMES: NamesOf<QueryCacheOptions> = Object.freeze({
   ...CACHE_CHOICE_NAMES,
   namespace: true,
   codec: true,
+  schema: true,
   environment: true,
 })
 
-/** What a call of `cached` can be told. */
-export interface CachedOptions extends EntryOptions {
-  /**
-   * What `invalidate({ tag })` voids this result by. All calls with the same key must name the same tags in the same
-   * order.
-   */
-  readonly tags?: readonly string[] | undefined
-  /** Settles the call with `E_ABORTED`; a loader that runs goes on, for those who share it. */
-  readonly signal?: AbortSignal | undefined
-}
-
-const CACHED_NAMES: NamesOf<CachedOptions> = Object.freeze({ ...ENTRY_NAMES, tags: true, signal: true })
-
-/** How what is missing is loaded. */
-interface LoadCall {
-  readonly load: LoadMany
-  readonly settings: EntrySettings
-  readonly startedAt: number
-}
-
 /** Not all commands may wait for one server at once. */
 const KEYS_AT_ONCE = 1_000
-
-const UNREADABLE: unique symbol = Symbol('unreadable')
-const DOWN: QueryLook = Object.freeze({ kind: 'down' })
 
 /**
  * Results of queries, and of whatever else takes long, in memcached: a miss runs the loader and keeps what it brings.
  * An invalidation that has resolved is seen by every call that starts later, in any process: a loader that was still
  * running is not able to store what it read before.
+ *
+ * `C` and `S` are the codec and the schema of the results; a call can have its own.
  */
-export class QueryCache implements AsyncDisposable {
+export class QueryCache<
+  C extends Codec<unknown> = JsonCodec<unknown>,
+  S extends StandardSchema | undefined = undefined,
+> implements AsyncDisposable {
   readonly #owned: readonly Cache[]
   readonly #settings: QuerySettings
-  readonly #codec: Codec<unknown>
+  readonly #form: ResultForm
   readonly #keys: QueryKeys
   readonly #stamps: Stamps
   readonly #entries: FencedEntries
   readonly #reader: QueryReader
+  readonly #resolver: QueryResolver
   readonly #counters: QueryCounters
   #isClosed = false
 
   /** Connects to nothing yet. Throws `TypeError` or `RangeError` for options that make no sense. */
-  constructor(options: QueryCacheOptions) {
+  constructor(options: QueryCacheOptions<C, S>) {
     checkOptionNames('QueryCache', options, OPTION_NAMES)
     const { namespace = 'cached:', codec = jsonCodec(), environment: env = systemEnvironment } = options
     this.#settings = resolveQueryOptions(options)
-    this.#codec = codec
+    this.#form = new ResultForm(codec, options.schema)
     const { prefixSeparator, clearable, leaseTtlMs } = this.#settings
     this.#keys = new QueryKeys(checkNamespace(namespace), prefixSeparator, clearable)
     const { cache, owned } = chooseCache(options, 'QueryCache')
@@ -105,100 +97,100 @@ export class QueryCache implements AsyncDisposable {
     this.#stamps = new Stamps(cache, env)
     this.#entries = new FencedEntries(cache, this.#stamps, env, leaseTtlMs)
     this.#reader = new QueryReader(this.#entries, this.#settings, env, this.#counters)
+    this.#resolver = new QueryResolver(this.#entries, this.#reader, this.#counters)
   }
 
   /**
-   * The result under `key`; where the cache has none, what the loader brings, which is then kept. What comes back has
-   * been through the codec in either case: with JSON, a `Date` is a string from the first call on. Rejects with what
-   * the loader rejects with, and keeps nothing then; a cache that does not answer is done without.
+   * The result under `key`. On a miss the loader's result, which is then kept. The result has been through the codec and
+   * the schema in either case, and its type says so: with JSON, a `Date` is a string from the first call on (`Jsonify`);
+   * with a schema, it is what the schema makes of that.
+   *
+   * Rejects with what the loader rejects with, with a `TypeError` that names the path of what JSON cannot carry, and
+   * with an `InvalidResultError` for a new result that does not fit the schema. Nothing is kept then. A cache that does
+   * not answer is bypassed.
    */
-  async cached<T>(key: string, options: CachedOptions, loader: (key: string) => Promise<T> | T): Promise<T> {
+  async cached<
+    T,
+    OwnC extends Codec<unknown> | undefined = undefined,
+    OwnS extends StandardSchema | undefined = undefined,
+  >(
+    key: string,
+    options: CachedOptions<OwnC, OwnS>,
+    loader: (key: string) => Promise<T> | T,
+  ): Promise<CachedResult<T, Own<OwnC, C>, Own<OwnS, S>>> {
     checkCall(options, loader)
     this.#checkOpen()
     checkEntryOptions(this.#settings, options)
-    const address = this.#keys.address(key, options.tags)
+    const form = this.#form.with(options)
+    const wanted = { key, address: this.#keys.address(key, options.tags) }
     const startedAt = this.#reader.tick()
-    const look = this.#entries.look(address)
+    const look = this.#entries.look(wanted.address)
     const found = await (options.signal === undefined ? look : untilAborted(look, options.signal, key))
     this.#count(found)
-    const cached = found.kind === 'fresh' ? this.#tryDecode(found.result) : UNREADABLE
-    if (cached !== UNREADABLE) return cached as T
-    const load: LoadMany = async () => new Map([[key, this.#encode(await loader(key))]])
+    if (found.kind === 'fresh') {
+      const value = await this.#resolver.tryRead(key, found.result, form)
+      if (value !== UNREADABLE) return value as never
+    }
+    const load: LoadMany = async () => new Map([[key, await form.write(key, await loader(key))]])
     const settings = entrySettings(this.#settings, options)
-    const wanted = [{ key, address }]
-    const results = this.#resolve(wanted, [found], { load, settings, startedAt })
-    const [value] = await untilAborted(results, options.signal, key)
-    return value as T
+    const call: ResultCall = { load, settings, form, startedAt, mayMiss: false }
+    const [value] = await untilAborted(this.#resolver.resolve([wanted], [found], call), options.signal, key)
+    return value as never
   }
 
   /**
-   * The results under many keys, in one batch; the loader is called once for all that the cache does not have, and a
-   * key that it leaves out of its answer has no result, which is remembered like any other. Keys of which another
-   * process runs the loader may need a second call. Of more than 1,000 keys, 1,000 are looked up and loaded at a time.
+   * The results under many keys, in one batch. The loader is called once for all keys that the cache does not have; a
+   * key that its answer leaves out has no result, which is remembered like any other. A key that another process is
+   * loading may need a second call of the loader. Of more than 1,000 keys, 1,000 are looked up and loaded at a time.
    */
-  async cachedMany<T>(
+  async cachedMany<
+    T,
+    OwnC extends Codec<unknown> | undefined = undefined,
+    OwnS extends StandardSchema | undefined = undefined,
+  >(
     keys: readonly string[],
-    options: CachedOptions,
+    options: CachedOptions<OwnC, OwnS>,
     loader: (keys: readonly string[]) => Promise<ReadonlyMap<string, T>> | ReadonlyMap<string, T>,
-  ): Promise<Map<string, T>> {
+  ): Promise<Map<string, Exclude<CachedResult<T, Own<OwnC, C>, Own<OwnS, S>>, undefined>>> {
     checkCall(options, loader)
     if (!Array.isArray(keys)) throw new TypeError('cachedMany takes a list of keys')
     this.#checkOpen()
-    if (keys.length > KEYS_AT_ONCE) {
-      const all = new Map<string, T>()
-      for (let start = 0; start < keys.length; start += KEYS_AT_ONCE) {
-        const some = keys.slice(start, start + KEYS_AT_ONCE)
-        for (const [key, value] of await this.cachedMany<T>(some, options, loader)) all.set(key, value)
-      }
-      return all
-    }
+    checkEntryOptions(this.#settings, options)
     const wanted = [...new Set(keys as readonly string[])].map((key) => ({
       key,
       address: this.#keys.address(key, options.tags),
     }))
-    checkEntryOptions(this.#settings, options)
-    const settings = entrySettings(this.#settings, options)
-    const load: LoadMany = async (missing) => {
-      const found: unknown = await loader(missing)
-      if (!(found instanceof Map)) throw new TypeError('The loader of many keys must answer with a Map')
-      return new Map(missing.map((key) => [key, this.#encode(found.get(key))]))
+    const found = new Map<string, unknown>()
+    for (let start = 0; start < wanted.length; start += KEYS_AT_ONCE) {
+      const some = wanted.slice(start, start + KEYS_AT_ONCE)
+      const values = await untilAborted(this.#manyAtOnce(some, options, loader), options.signal)
+      for (const [i, value] of values.entries()) if (value !== undefined) found.set(some[i]?.key ?? '', value)
     }
-    const read = async () => {
-      const startedAt = this.#reader.tick()
-      const looks = await Promise.all(wanted.map(({ address }) => this.#entries.look(address)))
-      for (const look of looks) this.#count(look)
-      return this.#resolve(wanted, looks, { load, settings, startedAt })
-    }
-    const values = await untilAborted(read(), options.signal)
-    const found = new Map<string, T>()
-    for (const [i, value] of values.entries()) {
-      if (value !== undefined) found.set(wanted[i]?.key ?? '', value as T)
-    }
-    return found
+    return found as never
   }
 
   /**
-   * From when this resolves, no call that starts later gets what was read before. Call it after the commit of what
-   * has changed. Rejects where a server did not confirm it; what could be invalidated then is, and to call it again
-   * does no harm.
+   * Once this has resolved, no call that starts later gets what was read before. Call it after the commit of what has
+   * changed. Rejects with an `InvalidationError` (`E_NOT_INVALIDATED`) if a server did not confirm it: its `targets` may
+   * still be read until their `ttlMs`, all others are invalidated. Repeating the call is harmless.
    */
   async invalidate(...targets: readonly InvalidationTarget[]): Promise<void> {
     this.#checkOpen()
-    const found = targets.map((target) => this.#keys.target(target))
-    const failures: unknown[] = []
-    await inWaves(found, ({ kind, key }) =>
-      (kind === 'entry' ? this.#entries.drop(key) : this.#stamps.renew(key)).catch((error: unknown) => {
-        failures.push(error)
-      }),
-    )
-    if (failures.length > 0) throw failures[0]
+    // All are checked before the first is sent.
+    const found = new Map(targets.map((target) => [target, this.#keys.target(target)]))
+    await invalidateAll([...found.keys()], inWaves, async (target) => {
+      const { kind, key } = found.get(target) ?? this.#keys.target(target)
+      await (kind === 'entry' ? this.#entries.drop(key) : this.#stamps.renew(key))
+    })
   }
 
-  /** Invalidates all entries of this namespace. Throws `TypeError` unless the cache is `clearable`. */
+  /** Invalidates all entries of this namespace. Rejects as `invalidate` does; `TypeError` unless it is `clearable`. */
   async clear(): Promise<void> {
     this.#checkOpen()
     if (!this.#settings.clearable) throw new TypeError('Only a cache with clearable: true can be cleared')
-    await this.#stamps.renew(this.#keys.clearKey())
+    await this.#stamps.renew(this.#keys.clearKey()).catch((cause: unknown) => {
+      throw new InvalidationError([], cause)
+    })
   }
 
   /** What this cache has done so far. */
@@ -222,60 +214,29 @@ export class QueryCache implements AsyncDisposable {
     if (look.kind !== 'fresh' && look.kind !== 'stale') this.#counters.misses++
   }
 
-  #counted(load: LoadMany): LoadMany {
-    return async (keys) => {
-      this.#counters.loaderCalls++
-      try {
-        return await load(keys)
-      } catch (error) {
-        this.#counters.loaderErrors++
-        throw error
-      }
+  async #manyAtOnce(
+    wanted: readonly Wanted[],
+    options: AnyCachedOptions,
+    loader: (keys: readonly string[]) => unknown,
+  ): Promise<unknown[]> {
+    const form = this.#form.with(options)
+    const settings = entrySettings(this.#settings, options)
+    const load: LoadMany = async (missing) => {
+      const found: unknown = await loader(missing)
+      if (!(found instanceof Map)) throw new TypeError('The loader of many keys must answer with a Map')
+      const written = missing.map(async (key) => {
+        const value: unknown = found.get(key)
+        return [key, value === undefined ? undefined : await form.write(key, value)] as const
+      })
+      return new Map(await Promise.all(written))
     }
-  }
-
-  /** The values; what the codec cannot read goes from the cache, and is loaded. */
-  async #resolve(wanted: readonly Wanted[], looks: readonly QueryLook[], call: LoadCall): Promise<unknown[]> {
-    const { load, settings, startedAt } = call
-    const batch = new LoaderBatch(this.#counted(load), wanted.length)
-    const results = await settleAll(
-      wanted.map((each, i) => this.#reader.resolve(each, looks[i] ?? DOWN, { settings, batch, startedAt })),
-    )
-    const values = results.map((result) => this.#tryDecode(result))
-    const unread = wanted.filter((_, i) => values[i] === UNREADABLE)
-    if (unread.length === 0) return values
-    await Promise.all(unread.map(({ address }) => this.#entries.drop(address.key).catch(() => undefined)))
-    const loaded = await this.#counted(load)(unread.map(({ key }) => key))
-    return values.map((value, i) =>
-      value === UNREADABLE ? this.#decode(loaded.get(wanted[i]?.key ?? '')) : value,
-    )
-  }
-
-  #encode(value: unknown): StoredResult {
-    return value === undefined ? undefined : this.#codec.encode(value)
-  }
-
-  #decode(result: StoredResult): unknown {
-    return result === undefined ? undefined : this.#codec.decode(result.bytes, result.flags)
-  }
-
-  #tryDecode(result: StoredResult): unknown {
-    try {
-      return this.#decode(result)
-    } catch {
-      this.#counters.cacheErrors++
-      return UNREADABLE
-    }
+    const startedAt = this.#reader.tick()
+    const looks = await Promise.all(wanted.map(({ address }) => this.#entries.look(address)))
+    for (const look of looks) this.#count(look)
+    return this.#resolver.resolve(wanted, looks, { load, settings, form, startedAt, mayMiss: true })
   }
 
   #checkOpen(): void {
     if (this.#isClosed) throw new StorageError('E_CLOSED', 'The query cache is closed')
   }
-}
-
-function checkCall(options: unknown, loader: unknown): void {
-  if (typeof options !== 'object' || options === null)
-    throw new TypeError('Options are needed, as {} at least')
-  checkOptionNames('A cached query', options, CACHED_NAMES)
-  if (typeof loader !== 'function') throw new TypeError('The loader must be a function')
 }

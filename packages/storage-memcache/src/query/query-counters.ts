@@ -18,7 +18,7 @@ export interface QueryCounters {
   fillsRefused: number
   /** Loads that were not to be stored: another's loader was slow, or a server did not answer. */
   bypasses: number
-  /** Calls to the cache that failed. */
+  /** Calls to the cache that failed, and results there that could not be read. */
   cacheErrors: number
 }
 

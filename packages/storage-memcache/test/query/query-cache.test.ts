@@ -1,6 +1,11 @@
 import { isStorageError, jsonCodec, textCodec } from '@larder/storage-core'
 import { EmbeddedCache, systemEnvironment } from '@larder/memcached'
-import { DEFAULT_QUERY_OPTIONS, QueryCache, type QueryCacheSettings } from '@larder/storage-memcache'
+import {
+  DEFAULT_QUERY_OPTIONS,
+  InvalidationError,
+  QueryCache,
+  type QueryCacheSettings,
+} from '@larder/storage-memcache'
 import { servers } from '@larder/dev-servers/vitest'
 import { describe, expect, test, vi } from 'vitest'
 import { CacheServer, type FaultyCache } from '../support/faulty-cache.js'
@@ -237,7 +242,10 @@ test('many keys are invalidated in parts, those behind a failure too', async () 
   for (const key of keys) table.rows.set(key, 'old')
   await one.cachedMany(keys, {}, table.many)
   clients[0]!.failNext('delete')
-  await expect(one.invalidate(...keys)).rejects.toMatchObject({ code: 'E_TIMEOUT' })
+  const failure: unknown = await one.invalidate(...keys).catch((error: unknown) => error)
+  expect(failure).toBeInstanceOf(InvalidationError)
+  expect(failure).toMatchObject({ code: 'E_NOT_INVALIDATED', cause: { code: 'E_TIMEOUT' } })
+  expect((failure as InvalidationError<string>).targets).toHaveLength(1)
   expect(await server.cache.get('cached:k2499')).toBeUndefined()
   await one.invalidate(...keys)
   expect(await server.cache.get('cached:k0')).toBeUndefined()
@@ -334,9 +342,15 @@ describe('invalidation', () => {
     await one.cached('q', { tags: ['t'] }, table.one)
     table.rows.set('q', 'new')
     clients[1]!.failNext('delete')
-    await expect(two.invalidate('q')).rejects.toMatchObject({ code: 'E_TIMEOUT' })
+    await expect(two.invalidate('q')).rejects.toMatchObject({
+      code: 'E_NOT_INVALIDATED',
+      cause: { code: 'E_TIMEOUT' },
+    })
     clients[1]!.failNext('set')
-    await expect(two.invalidate({ tag: 't' })).rejects.toMatchObject({ code: 'E_TIMEOUT' })
+    await expect(two.invalidate({ tag: 't' })).rejects.toMatchObject({
+      code: 'E_NOT_INVALIDATED',
+      cause: { code: 'E_TIMEOUT' },
+    })
     await two.invalidate({ tag: 't' })
     expect(await one.cached('q', { tags: ['t'] }, table.one)).toBe('new')
   })
