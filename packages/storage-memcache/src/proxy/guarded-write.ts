@@ -14,6 +14,7 @@ import {
 } from '@larder/storage-core'
 import type { StorageCounters } from './counters.js'
 import type { MemberSet } from './member-set.js'
+import type { OwnErrors } from './own-errors.js'
 import type { PartCache } from './part-cache.js'
 import type { PartReader } from './part-reader.js'
 import { settleAll, settleBoth } from './promises.js'
@@ -53,16 +54,20 @@ export class GuardedWrite {
   readonly request: WriteRequest
   /** Keeps what passes by on its way to the storage. */
   readonly recorder: Recorder
+  readonly #ownErrors: OwnErrors
   readonly #it: WriterParts
   readonly #guard: WriteGuard
   readonly #head: string
   #listing: ListingView = UNSEEN
   #isOver = false
+  /** Whether the storage may have sent its commit. */
+  #mayBeCommitted = false
 
-  constructor(request: WriteRequest, parts: WriterParts, room?: Room) {
+  constructor(request: WriteRequest, parts: WriterParts, ownErrors: OwnErrors, room?: Room) {
     const { cache, settings, env, counters } = parts
     this.request = request
-    this.recorder = new Recorder(request.changes, settings.maxCachedBytes, room)
+    this.recorder = new Recorder(request.changes, ownErrors, settings.maxCachedBytes, room)
+    this.#ownErrors = ownErrors
     this.#it = parts
     this.#guard = new WriteGuard(cache, settings, env, counters)
     this.#head = headKey(parts.keyOf, request.info.collection)
@@ -71,11 +76,13 @@ export class GuardedWrite {
   /** Sets the marks inside of the storage's transaction, with its row lock held. */
   hook(inTurn: InTurn = (work) => work()): TransactionHook {
     const { info, transaction } = this.request
-    const beforeCommit = async (pending: PendingWrite): Promise<CommitTerms> => {
+    const run = async (pending: PendingWrite): Promise<CommitTerms> => {
       const outer = await transaction?.beforeCommit({ ...pending, info })
       const commitBefore = await inTurn(() => this.#mark(pending))
+      this.#mayBeCommitted = true
       return { commitBefore: Math.min(commitBefore, outer?.commitBefore ?? Infinity) }
     }
+    const beforeCommit = (pending: PendingWrite) => this.#ownErrors.watch(() => run(pending))
     if (!this.#it.storage.supports.journal) return { beforeCommit }
     const own = [...changedKeys(this.request), this.#head]
     return { journal: journalKeys(this.#it.namespace, own, transaction?.journal), beforeCommit }
@@ -111,7 +118,15 @@ export class GuardedWrite {
     this.#isOver = true
   }
 
-  /** After a write that did not happen, or of which that is unknown. */
+  /** What the write rejects with, where the storage rejected with `error`. */
+  meaningOf(error: unknown): unknown {
+    const { transactions } = this.#it.storage.supports
+    // Without a transaction nobody tells when the change is made; bad arguments are refused before.
+    const isRefused = error instanceof TypeError || error instanceof RangeError
+    return this.#ownErrors.meaningOf(error, transactions ? this.#mayBeCommitted : !isRefused)
+  }
+
+  /** After a write that did not happen, or of which that is unknown. `error`: what it rejects with. */
   async giveUp(error: unknown): Promise<void> {
     this.end()
     await this.#guard.rollBack(error)

@@ -1,6 +1,7 @@
 import { type DriverCall, KeyedMutex, type WriteRequest, type WriteResult } from '@larder/storage-core'
 import { forward, resourceWrite } from './forward.js'
 import { GuardedWrite, type InTurn, type WriterParts } from './guarded-write.js'
+import { OwnErrors } from './own-errors.js'
 import { settleAll } from './promises.js'
 
 /** How many resources of one transaction the cache is told of at once. */
@@ -17,13 +18,14 @@ export class ProxyWriter {
   /** In a transaction, where the storage has them; else the marks are the lock, from before the write until after it. */
   async write(request: WriteRequest, call: DriverCall): Promise<WriteResult> {
     const { storage } = this.#parts
-    const write = new GuardedWrite(request, this.#parts)
+    const write = new GuardedWrite(request, this.#parts, new OwnErrors())
     if (!storage.supports.transactions) await write.lock(call.signal)
     const transaction = storage.supports.transactions ? write.hook() : undefined
     let result: WriteResult
     try {
       result = await forward(storage, request, write.recorder, { ...call, transaction })
-    } catch (error) {
+    } catch (cause) {
+      const error = write.meaningOf(cause)
       await write.giveUp(error)
       throw error
     }
@@ -35,15 +37,18 @@ export class ProxyWriter {
     const { storage } = this.#parts
     const lanes = new KeyedMutex()
     const room = { left: this.#parts.settings.maxCachedBytes }
+    const ownErrors = new OwnErrors()
     const writes = requests.map((request, i) => {
       const inTurn: InTurn = (work) => lanes.run(String(i % LANES), work)
-      return { inTurn, write: new GuardedWrite(request, this.#parts, room) }
+      return { inTurn, write: new GuardedWrite(request, this.#parts, ownErrors, room) }
     })
     let results: WriteResult[]
     try {
       const forwarded = writes.map(({ inTurn, write }) => resourceWrite(write, write.hook(inTurn)))
       results = await storage.writeMany(forwarded, call)
-    } catch (error) {
+    } catch (cause) {
+      // All are committed together, if at all.
+      const error = writes.reduce<unknown>((told, { write }) => write.meaningOf(told), cause)
       for (const { write } of writes) write.end()
       // In lanes of their own: marks that are on their way take care of themselves.
       const after = new KeyedMutex()

@@ -1,5 +1,6 @@
 import { type PartChange, type PartName, type WriteRequest, type WriteResult } from '@larder/storage-core'
 import { storedPart } from './entry.js'
+import type { OwnErrors } from './own-errors.js'
 import type { Content } from './part-codec.js'
 
 /** What all streams of one call may still keep, in bytes. */
@@ -10,11 +11,18 @@ export interface Room {
 /** Keeps what a write stores, as it passes by, for the cache; streams up to a limit. */
 export class Recorder {
   readonly #changes: WriteRequest['changes']
+  readonly #ownErrors: OwnErrors
   readonly #maxBytes: number
   readonly #room: Room
   readonly #recorded = new Map<PartName, Uint8Array[] | 'too large'>()
 
-  constructor(changes: WriteRequest['changes'], maxBytes: number, room: Room = { left: Infinity }) {
+  constructor(
+    changes: WriteRequest['changes'],
+    ownErrors: OwnErrors,
+    maxBytes: number,
+    room: Room = { left: Infinity },
+  ) {
+    this.#ownErrors = ownErrors
     this.#room = room
     this.#changes = changes
     this.#maxBytes = maxBytes
@@ -42,7 +50,7 @@ export class Recorder {
     let chunks: Uint8Array[] | undefined = []
     let size = 0
     this.#recorded.delete(part)
-    for await (const chunk of stream) {
+    for await (const chunk of this.#watched(stream)) {
       size += chunk.length
       this.#room.left -= chunks === undefined ? 0 : chunk.length
       if (chunks !== undefined && (size > this.#maxBytes || this.#room.left < 0)) {
@@ -54,6 +62,15 @@ export class Recorder {
       yield chunk
     }
     this.#recorded.set(part, chunks ?? 'too large')
+  }
+
+  async *#watched(stream: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
+    try {
+      yield* stream
+    } catch (error) {
+      this.#ownErrors.add(error)
+      throw error
+    }
   }
 }
 

@@ -325,7 +325,7 @@ class RollsBack extends ForwardingStorage {
   override put(info: ResourceInfo, parts: Parts, options: WriteOptions = {}): Promise<WriteResult> {
     const beforeCommit = async (pending: PendingWrite): Promise<void> => {
       await options.transaction?.beforeCommit(pending)
-      throw new Error('rolled back')
+      throw new StorageError('E_CONFLICT', 'rolled back')
     }
     return super.put(info, parts, { ...options, transaction: { ...options.transaction, beforeCommit } })
   }

@@ -325,6 +325,39 @@ describe('writes that do not happen', () => {
     expect(reader.counters().bypasses).toBe(1)
   })
 
+  for (const without of [[], ['journal'], ['transactions', 'journal']] as const) {
+    const missing = without.length === 0 ? '' : `, without ${without.join(' and ')}`
+    test(`an error that says nothing of the commit counts as an unknown outcome${missing}`, async () => {
+      const durable = new FaultyStorage(new MemoryStorage())
+      const cache = new EmbeddedCache()
+      const open = () => new MemcacheStorage({ storage: new LimitedStorage(durable, [...without]), cache })
+      await using writer = open()
+      await using reader = open()
+      const info = reader.info(...FILM)
+      await durable.putContent(info, 'old')
+      await textOf(reader, info)
+      const cause = new Error('FATAL XX000 unable to read data from DB node 0')
+      durable.failNextWrites(1, cause, { at: 'after' })
+      await expect(writer.putContent(info, 'new')).rejects.toMatchObject({ code: 'E_OUTCOME_UNKNOWN', cause })
+      expect(await textOf(reader, info)).toBe('new')
+    })
+  }
+
+  test('an error of the caller, and one before the commit, come back as they are', async () => {
+    const { durable, reader, writer } = play()
+    const info = reader.info(...FILM)
+    const early = new Error('no connection')
+    durable.failNextWrites(1, early, { at: 'before' })
+    await expect(writer.putContent(info, 'new')).rejects.toBe(early)
+    const late = new Error('the disk is gone')
+    const source = async function* () {
+      yield Buffer.from('half')
+      throw late
+    }
+    await expect(writer.putContent(info, source())).rejects.toBe(late)
+    expect(await reader.exists(info)).toBe(false)
+  })
+
   test('a transaction that comes near the end of its mark rolls back', async () => {
     const { durable, reader, writer } = play({ markTtlMs: 0.001 })
     const info = reader.info(...FILM)

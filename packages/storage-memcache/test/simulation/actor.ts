@@ -150,5 +150,5 @@ function textOf(content: string): string {
 }
 
 function saysNothingWritten(error: unknown): boolean {
-  return isStorageError(error) && error.code !== 'E_OUTCOME_UNKNOWN'
+  return !isStorageError(error, 'E_OUTCOME_UNKNOWN')
 }

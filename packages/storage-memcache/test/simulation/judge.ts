@@ -11,11 +11,13 @@ import type { WorldOptions } from './world.js'
 export const NOT_HEALED = 'not healed'
 /** A write was rejected with an error that says that nothing was written, and was. */
 export const WRITTEN = 'written though rejected'
+/** A resource that had a part all the time was missing. */
+export const VANISHED = 'vanished'
 /** Nobody gets anywhere, or the world broke. */
 export const STUCK = 'stuck'
 
 export interface Finding {
-  readonly kind: ViolationKind | typeof NOT_HEALED | typeof WRITTEN | typeof STUCK
+  readonly kind: ViolationKind | typeof NOT_HEALED | typeof WRITTEN | typeof VANISHED | typeof STUCK
   readonly key: string
   readonly message: string
 }

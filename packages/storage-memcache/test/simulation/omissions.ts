@@ -1,13 +1,16 @@
-import type {
-  CallOptions,
-  ExistsOptions,
-  Parts,
-  PendingWrite,
-  ResourceInfo,
-  ResourceWrite,
-  Storage,
-  WriteOptions,
-  WriteResult,
+import {
+  type CallOptions,
+  type ExistsOptions,
+  isStorageError,
+  PART_NAMES,
+  type Parts,
+  type PendingWrite,
+  type ResourceInfo,
+  type ResourceWrite,
+  type Storage,
+  StorageError,
+  type WriteOptions,
+  type WriteResult,
 } from '@larder/storage-core'
 import { ForwardingStorage } from '@larder/storage-core/testing'
 import type { Cache, CasResult, CasToken, ItemOptions } from '@larder/memcached'
@@ -163,6 +166,29 @@ export class TellingOfRollbacks extends ForwardingStorage {
       await this.#cache.release()
       throw error
     }
+  }
+}
+
+/** An error that tells nothing of the commit is taken for the database's own: nothing was written. */
+export class MiddlemenBelieved extends ForwardingStorage {
+  override async put(...args: Parameters<Storage['put']>): Promise<WriteResult> {
+    return super.put(...args).catch(believe)
+  }
+
+  override async removeContent(...args: Parameters<Storage['removeContent']>): Promise<WriteResult> {
+    return super.removeContent(...args).catch(believe)
+  }
+}
+
+function believe(cause: unknown): never {
+  throw isStorageError(cause) ? cause : new StorageError('E_SERVER', 'The database failed', { cause })
+}
+
+/** Whether a resource exists is the answer of two lookups, each of its own moment. */
+export class AbsencesJoined extends ForwardingStorage {
+  override async exists(info: ResourceInfo, options?: ExistsOptions): Promise<boolean> {
+    const parts = PART_NAMES.map((part) => super.exists(info, { ...options, part }))
+    return (await Promise.all(parts)).includes(true)
   }
 }
 

@@ -19,6 +19,8 @@ export class Scene {
   readonly unconfirmed = new Set<number>()
   /** What is wrong beside what the history tells. */
   readonly findings: Finding[] = []
+  /** Answers to whether a resource exists, and parts that were written, beside what the history tells. */
+  readonly turns = { asked: 0, written: 0 }
   /** Commands that a process got no answer to. */
   unanswered = 0
 

@@ -35,6 +35,8 @@ export interface SimStorageOptions {
   readonly slowTransactions: number
   /** How likely the answer to a commit is lost. */
   readonly lostCommits: number
+  /** How likely a commit is answered with an error of a middleman, whether it was executed or not. */
+  readonly middlemanErrors: number
   /** How likely a process pauses behind a commit, while others take some steps. */
   readonly pauses: number
   readonly servers: readonly SimServer[]
@@ -90,6 +92,10 @@ export class SimStorage extends ForwardingStorage {
 
   override putContent(info: ResourceInfo, content: Uint8Array, options?: WriteOptions): Promise<WriteResult> {
     return this.put(info, { content }, options)
+  }
+
+  override removeMetaData(info: ResourceInfo, options?: WriteOptions): Promise<WriteResult> {
+    return this.#write(info, undefined, options, (own) => super.removeMetaData(info, own))
   }
 
   override removeContent(info: ResourceInfo, options?: WriteOptions): Promise<WriteResult> {
@@ -179,6 +185,7 @@ export class SimStorage extends ForwardingStorage {
     // A database rolls back what a process leaves open when it dies.
     await this.#orDead(scheduler.step('', this.#process))
     if (this.#process.isDead || scheduler.chance(this.#options.rollbacks)) throw new Rollback('rolled back')
+    if (scheduler.chance(this.#options.middlemanErrors / 2)) throw middlemanError()
     if (scheduler.chance(this.#options.lostCommits / 2))
       throw new OutcomeUnknownError('No answer came to the commit, which failed')
     if (scheduler.nowMs >= (terms?.commitBefore ?? Infinity))
@@ -200,6 +207,10 @@ export class SimStorage extends ForwardingStorage {
     if (scheduler.chance(this.#options.lostCommits)) {
       await this.#step('commit without an answer')
       throw new OutcomeUnknownError('No answer came to the commit')
+    }
+    if (scheduler.chance(this.#options.middlemanErrors)) {
+      await this.#step('commit answered by a middleman')
+      throw middlemanError()
     }
     await this.#step('commit answered')
     if (scheduler.chance(this.#options.pauses)) await this.#pause()
@@ -238,6 +249,11 @@ export class SimStorage extends ForwardingStorage {
 
 function textOf(content: unknown): string | undefined {
   return content instanceof Uint8Array ? Buffer.from(content).toString() : undefined
+}
+
+/** Neither the storage nor its driver knows what it means. */
+function middlemanError(): Error {
+  return new Error('unable to read data from DB node 0')
 }
 
 /** Nothing was written. */

@@ -128,6 +128,30 @@ export const variants: Readonly<Record<string, Variant>> = {
     world: { ...ALL_AT_ONCE, make: over((storage) => new omissions.FirstMarkOnly(storage)) },
     found: ['split', 'stale'],
   },
+  "errors of a middleman are taken for the database's": {
+    world: {
+      ...CALM,
+      middlemanErrors: 0.2,
+      make: over((storage) => new omissions.MiddlemenBelieved(storage)),
+    },
+    found: ['written though rejected'],
+  },
+  'marks are released after an error of a middleman': {
+    world: {
+      ...HOT,
+      ...{ middlemanErrors: 0.3, journal: false },
+      make: over((storage) => new omissions.MiddlemenBelieved(storage)),
+    },
+    found: ['stale', 'back', 'not healed'],
+  },
+  'absences of two moments are one answer': {
+    world: {
+      ...CALM,
+      ...{ turns: true, servers: 2, processes: 4, rollbacks: 0, operations: 20 },
+      make: (...parts) => new omissions.AbsencesJoined(PROXY(...parts)),
+    },
+    found: ['vanished'],
+  },
   'no relay': {
     world: {
       ...CALM,

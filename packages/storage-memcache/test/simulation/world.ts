@@ -13,6 +13,7 @@ import { Scheduler, SimProcess } from './scheduler.js'
 import { SimCache } from './sim-cache.js'
 import { Scene, SimServer } from './sim-server.js'
 import { SimStorage } from './sim-storage.js'
+import { TurnTaker } from './turns.js'
 
 /** Rates are for each operation of each client unless they say otherwise. */
 export interface WorldOptions {
@@ -50,9 +51,13 @@ export interface WorldOptions {
   readonly conditions: number
   /** How likely a write is one of all resources, in one transaction. */
   readonly together: number
+  /** Whether clients write the parts of their resources by turns, and ask whether resources exist; else as `mix` says. */
+  readonly turns: boolean
   readonly rollbacks: number
   readonly slowTransactions: number
   readonly lostCommits: number
+  /** How likely a commit is answered with an error of a middleman, whether it was executed or not. */
+  readonly middlemanErrors: number
   /** How likely a process pauses behind a commit, while others take some steps. */
   readonly pauses: number
   /** How likely a content is so large that it is cached in pieces. */
@@ -101,6 +106,8 @@ export const CALM: WorldOptions = Object.freeze({
   rollbacks: 0.05,
   slowTransactions: 0,
   lostCommits: 0,
+  middlemanErrors: 0,
+  turns: false,
   pauses: 0,
   largeContents: 0,
   transactions: true,
@@ -174,6 +181,15 @@ export async function simulate(seed: number, options: WorldOptions, isWatched = 
     return { made, storage: new MortalStorage(made, process), lastStep }
   }
 
+  const founded = new Set<string>()
+  const ownNames = [...names]
+  const turnTaker = (name: string, storage: Storage, process: SimProcess) =>
+    new TurnTaker({
+      ...{ name, names, storage, scene, process, founded },
+      own: ownNames.shift(),
+      operations: options.operations,
+    })
+
   const intrude = intruder({ scene, servers, database, history, names, collection: COLLECTION, keyOf })
 
   const runProcess = async (process: SimProcess): Promise<void> => {
@@ -181,6 +197,7 @@ export async function simulate(seed: number, options: WorldOptions, isWatched = 
     const fate: Fate = adversary({ scene, servers, process, network, lastStep, intrude }, options)
     const clients = Array.from({ length: options.clients }, (_, i) => {
       const name = options.clients === 1 ? process.name : `${process.name}${'xyz'[i] ?? i}`
+      if (options.turns) return turnTaker(name, storage, process)
       return new Actor({
         name,
         names,
@@ -241,8 +258,10 @@ export async function simulate(seed: number, options: WorldOptions, isWatched = 
     findings,
     trace: scheduler.trace,
     coverage: scene.coverage,
-    reads: history.registers.filter(({ kind }) => kind === 'read').length,
-    acknowledged: history.registers.filter(({ kind, end }) => kind === 'write' && end !== undefined).length,
+    reads: scene.turns.asked + history.registers.filter(({ kind }) => kind === 'read').length,
+    acknowledged:
+      scene.turns.written +
+      history.registers.filter(({ kind, end }) => kind === 'write' && end !== undefined).length,
   }
 }
 

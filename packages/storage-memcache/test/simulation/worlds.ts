@@ -31,6 +31,9 @@ const TOGETHER = Object.freeze({
   mix: { read: 0.6, write: 0.25, remove: 0.05 },
 })
 
+/** Resources exist all the time, though neither of their parts does. */
+const TURNS = Object.freeze({ turns: true, servers: 2, processes: 4, rollbacks: 0, operations: 20 })
+
 /** Every world in which the library must keep its promises. */
 export const worlds: Readonly<Record<string, WorldOptions>> = {
   'nothing fails': CALM,
@@ -57,6 +60,18 @@ export const worlds: Readonly<Record<string, WorldOptions>> = {
   'transactions are slow': { ...HOURS, waits: 0.1, slowTransactions: 0.3, evictions: 0.1 },
   'processes stand still': { ...HOURS, waits: 0.1, stops: 0.15, evictions: 0.1 },
   'commits get no answer': { ...CALM, lostCommits: 0.2, evictions: 0.1 },
+  'commits are answered by a middleman': { ...CALM, middlemanErrors: 0.2, evictions: 0.1 },
+  // Nothing but its mark tells of such a commit, so that no mark may be lost.
+  'commits are answered by a middleman, and nothing is journaled': {
+    ...CALM,
+    ...{ middlemanErrors: 0.2, journal: false },
+  },
+  'parts take turns on two servers': { ...CALM, ...TURNS },
+  'parts take turns, and everything fails': {
+    ...HOURS,
+    ...TURNS,
+    ...{ evictions: 0.2, restarts: 0.03, crashes: 0.02, stops: 0.03, losses: 0.03, lostCommits: 0.05 },
+  },
   'relays work and die': {
     ...HOURS,
     ...SMALL_ITEMS,
