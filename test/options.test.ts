@@ -35,7 +35,7 @@ const servers = '127.0.0.1:1'
 const cache = new EmbeddedCache()
 const queries = new QueryCache({ cache })
 const maps = new MemcacheMaps({ plugins: { default: { cache } } })
-const client = new MemcacheClient(cache)
+const client = new MemcacheClient({ cache })
 const memory = new MemoryStorage()
 const cached = new MemcacheStorage({ cache, storage: memory })
 const info = memory.info('pages', 'home')
@@ -92,16 +92,16 @@ const MISTAKES: readonly (readonly [
     (given) => new RemoteCache(servers, given),
   ],
   ['discover', 'interval', 'intervalMs', (given) => RemoteCache.discover(servers, {}, given)],
-  ['MemcacheClient', 'prefx', 'prefix', (given) => new MemcacheClient(cache, given)],
+  ['MemcacheClient', 'keyPrefx', 'keyPrefix', (given) => new MemcacheClient({ cache, ...given })],
   [
     'MemcacheClient',
     'compression.minLength',
     'compression.algorithm, minBytes, level',
-    (given) => new MemcacheClient(cache, given),
+    (given) => new MemcacheClient({ cache, ...given }),
   ],
-  ['A store', 'expires', 'signal, routeBy, ttlMs', (given) => client.set('k', 'v', given)],
-  ['A store', 'ttl', 'ttlMs', (given) => client.setMulti([['k', 'v']], given)],
-  ['A counter', 'inital', 'initial', (given) => client.incr('n', 1, given)],
+  ['set', 'expires', 'signal, keyPrefix, ttlMs', (given) => client.set('k', 'v', given)],
+  ['setMulti', 'ttl', 'ttlMs', (given) => client.setMulti([['k', 'v']], given)],
+  ['incr', 'inital', 'initial', (given) => client.incr('n', 1, given)],
   ['delete', 'lockMS2', 'lockMs', (given) => client.delete('k', given)],
   ['A cached query', 'ttl', 'ttlMs', (given) => queries.cached('k', given, () => 1)],
   ['A cached query', 'tag', 'tags', (given) => queries.cachedMany(['k'], given, () => new Map())],
@@ -183,7 +183,10 @@ test.each(MISTAKES)('%s has no option %s', async (subject, wrong, meant, call) =
 
 test('options that are no object are told as well', async () => {
   // As python-memcached and pylibmc take a time.
-  await assert.rejects(client.set('k', 'v', 60 as unknown as object), /^TypeError: A store takes an object/)
+  await assert.rejects(
+    client.set('k', 'v', 60 as unknown as object),
+    /^TypeError: set takes an object of options, got a number$/,
+  )
   for (const given of [undefined, null, 'localhost:11211', 7]) {
     assert.throws(
       () => new MemcacheStorage(given as unknown as MemcacheStorageOptions),

@@ -22,8 +22,8 @@ export const CLIENTS = {
 }
 
 async function typedClient(address, transport) {
-  const { MemcacheClient, RemoteCache } = await import('@larder/memcached')
-  const client = new MemcacheClient(new RemoteCache(address, { transport, timeoutMs: PATIENCE_MS }))
+  const { MemcacheClient } = await import('@larder/memcached')
+  const client = new MemcacheClient({ servers: address, transport, timeoutMs: PATIENCE_MS })
   return {
     get: (key) => client.get(key),
     set: (key, value) => client.set(key, value),

@@ -34,8 +34,8 @@ const cacheOf = () =>
     servers.map(({ address }) => address),
     { transport: 'meta', timeoutMs: 30_000 },
   )
-const plain = new MemcacheClient(cacheOf())
-const root = new MemcacheClient(cacheOf())
+const plain = new MemcacheClient({ cache: cacheOf() })
+const root = new MemcacheClient({ cache: cacheOf() })
 const named = root.namespace('bench')
 const clients = {
   transports: {

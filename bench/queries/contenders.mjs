@@ -1,6 +1,6 @@
 // One function for each contender: `open` resolves to a function that answers the query for one of its keys.
 import { KeyvMemcache as PublishedKeyvMemcache } from '@keyv/memcache'
-import { MemcacheClient, RemoteCache } from '@larder/memcached'
+import { MemcacheClient } from '@larder/memcached'
 import { QueryCache } from '@larder/storage-memcache'
 import { KeyvMemcache } from '@larder/storage-memcache/keyv'
 import { BentoCache, bentostore } from 'bentocache'
@@ -41,7 +41,7 @@ function newQuery(url) {
 
 /** The same rows as a JSON value of the client's, without a query cache. */
 async function openBare({ servers, url }) {
-  const client = new MemcacheClient(new RemoteCache(servers, CLIENT), { prefix: 'bare:' })
+  const client = new MemcacheClient({ servers, ...CLIENT, keyPrefix: 'bare:' })
   const rows = await newQuery(url)()
   const stored = new Set()
   return async (key) => {

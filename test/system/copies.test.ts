@@ -91,7 +91,10 @@ class Unanswered extends ForwardingStorage {
 
 test('TREAT_AS_MISS of another copy is a miss', async () => {
   const deserialize = () => other.memcached.TREAT_AS_MISS
-  const client = new MemcacheClient(new EmbeddedCache(), { serializer: { ...plainSerializer, deserialize } })
+  const client = new MemcacheClient({
+    cache: new EmbeddedCache(),
+    serializer: { ...plainSerializer, deserialize },
+  })
   await client.set('key', 'value')
   expect(await client.get('key')).toBeUndefined()
 })

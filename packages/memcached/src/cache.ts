@@ -43,6 +43,12 @@ export interface CasToken {
   equals(other: CasToken): boolean
 }
 
+/** Whether it has the form of a token; it need not be one that still matches anything. */
+export function isCasToken(value: unknown): value is CasToken {
+  if (typeof value !== 'object' || value === null || !('id' in value)) return false
+  return typeof (value as Partial<CasToken>).equals === 'function'
+}
+
 /** What a cache holds under a key. */
 export interface CacheItem {
   /** Owned by the caller; shares no memory with the receive buffer. */

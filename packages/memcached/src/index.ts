@@ -18,23 +18,31 @@ export type {
   PeekedItem,
   ReadOptions,
 } from './cache.js'
-export { COMMAND_CHANNEL } from './client/client-core.js'
-export type { CommandEvent } from './client/client-core.js'
-export type { ClientKey, UnfitKeys } from './client/client-keys.js'
-export { DEFAULT_CLIENT_OPTIONS } from './client/client-options.js'
+export { COMMAND_CHANNEL } from './client/command-events.js'
+export type { CommandEvent } from './client/command-events.js'
+export type { ClientKey, InvalidKeys } from './client/client-keys.js'
 export type {
   BatchAnswers,
-  BatchOptions,
+  ClientCallOptions,
+  ClientOfCache,
+  ClientOfServers,
+  ClientOptions,
   CounterOptions,
   DeleteCallOptions,
+  DeleteManyOptions,
   MemcacheClientOptions,
+  Outcome,
   PeekedValue,
+  ServerCallOptions,
   StoreCallOptions,
+  Unanswered,
   VersionedValue,
+  WhenUnavailable,
 } from './client/client-options.js'
 export { DISCOVERY_CHANNEL } from './client/cluster-watch.js'
 export type { DiscoveryEvent, DiscoveryOptions } from './client/cluster-watch.js'
-export { MemcacheClient } from './client/memcache-client.js'
+export { MemcacheClient, MemcacheNamespace } from './client/memcache-client.js'
+export type { ServerSummary } from './client/server-summary.js'
 export { RemoteCache } from './client/remote-cache.js'
 export type { RemoteCacheOptions } from './client/remote-options.js'
 export type { Servers } from './client/servers.js'

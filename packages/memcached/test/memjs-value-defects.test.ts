@@ -105,9 +105,9 @@ describe('11: an item that is to stay, by a client whose items expire', () => {
 
   test('ours lets a call override it', async () => {
     const server = await servers.faulty(OK)
-    const client = new MemcacheClient(servers.ours(server), { ttlMs: 59_000 })
+    const client = new MemcacheClient({ cache: servers.ours(server), ttlMs: 59_000 })
     await client.set('k', 'v')
-    await client.set('k', 'v', { ttlMs: undefined })
+    await client.set('k', 'v', { ttlMs: Infinity })
     expect(exptimes(server)).toEqual([60, 0])
   })
 })

@@ -148,7 +148,7 @@ test.each<[string, unknown, typeof TypeError | typeof RangeError, string]>([
     TypeError,
     'A thing has no option "abcdefg"; it has timeoutMs, share, port, maxBytes, unfitKeys, listen, now, tls, signal, routing',
   ],
-  ['text', 'localhost', TypeError, "A thing takes an object of options, got 'localhost'"],
+  ['text', 'localhost', TypeError, 'A thing takes an object of options, got text'],
   ['a function', () => 1, TypeError, 'A thing takes an object of options, got a function'],
   ['null', null, TypeError, 'A thing takes an object of options, got null'],
   ['a list', [], TypeError, 'A thing takes an object of options, got a list'],

@@ -1,82 +1,70 @@
-import type { CacheItem, CallOptions, CasResult, CasToken, ReadOptions } from '../cache.js'
-import { integerOf, withoutToken } from './client-core.js'
-import { routeOf, type ClientKey } from './client-keys.js'
-import type {
-  BatchAnswers,
-  BatchOptions,
-  CounterOptions,
-  DeleteCallOptions,
-  StoreCallOptions,
-  VersionedValue,
+import { isStorageError, wrongType, type OptionTable } from '@larder/storage-core/base'
+import { isCasToken, type CacheItem, type CallOptions, type CasToken } from '../cache.js'
+import { entriesOf, keysOf, routesOf, type Route } from './batch-members.js'
+import { ClientCore, withoutToken } from './client-core.js'
+import type { ClientKey } from './client-keys.js'
+import {
+  CALL_OPTIONS,
+  COUNTER_OPTIONS,
+  DELETE_MANY_OPTIONS,
+  STORE_OPTIONS,
+  type BatchAnswers,
+  type ClientCallOptions,
+  type CounterOptions,
+  type DeleteManyOptions,
+  type StoreCallOptions,
+  type VersionedValue,
+  type WhenUnavailable,
 } from './client-options.js'
+import { counterStep, integerOf, sumFor } from './counter-steps.js'
 import { ItemCommands } from './item-commands.js'
-import type { EncodedItem } from './lockable-items.js'
+import { routed, type EncodedItem } from './lockable-items.js'
 import type { PlainValue } from './plain-serializer.js'
 
+/** What is common to the commands about many keys. */
+interface Batch<Key, Member> {
+  readonly command: string
+  readonly table: OptionTable
+  readonly options: ClientCallOptions | undefined
+  /** The members, after all of them were checked. */
+  readonly prepare: () => readonly Member[]
+  readonly keyOf: (member: Member) => Key
+}
+
 /** Answers for the members of a batch that share a route, each by its place there; throws what one failed with. */
-type AskBatch<Member, Value, Options> = (
+type AskBatch<Member, Value> = (
   wireKeys: readonly string[],
-  options: Options,
+  call: CallOptions | undefined,
   members: readonly Member[],
 ) => Promise<(i: number, wireKey: string) => Value | undefined>
 
-/** The commands about many keys. Bad keys and values are a `RangeError` or `TypeError` before any I/O. */
-export abstract class BatchCommands extends ItemCommands {
+/** The commands about many keys. Bad arguments are a `RangeError` or `TypeError` before any I/O. */
+export abstract class BatchCommands<When extends WhenUnavailable> extends ItemCommands<When> {
   /** One round trip a server. */
   getMulti<T = PlainValue, Key extends ClientKey = ClientKey>(
     keys: Iterable<Key>,
-    options?: BatchOptions,
+    options?: ClientCallOptions,
   ): Promise<BatchAnswers<Key, T>> {
-    return this.#read(
-      'getMulti',
-      keys,
-      withoutToken(options),
-      (wireKey, item) => this.core.decodeValue(wireKey, item) as T | undefined,
-    )
+    return this.#read('getMulti', keys, options, withoutToken, (wireKey, item) => {
+      return item && (this.core.decodeValue(wireKey, item) as T | undefined)
+    })
   }
 
   /** As `getMulti`, with the tokens for `cas`. */
   getsMulti<T = PlainValue, Key extends ClientKey = ClientKey>(
     keys: Iterable<Key>,
-    options?: BatchOptions,
+    options?: ClientCallOptions,
   ): Promise<BatchAnswers<Key, VersionedValue<T>>> {
-    return this.#read('getsMulti', keys, options, (wireKey, item) => this.core.decode<T>(wireKey, item))
+    return this.#read('getsMulti', keys, options, own, (wireKey, item) => this.core.decode<T>(wireKey, item))
   }
 
-  async #read<Value, Key extends ClientKey>(
-    command: string,
-    keys: Iterable<Key>,
-    options: (BatchOptions & ReadOptions) | undefined,
-    decode: (wireKey: string, item: CacheItem | undefined) => Value | undefined,
-  ): Promise<BatchAnswers<Key, Value>> {
-    const { values, failed } = await this.#batch(
-      command,
-      listOf(keys),
-      own,
-      options,
-      async (wireKeys, call) => {
-        const batch = await this.core.cache.getMulti(wireKeys, call)
-        return (_, wireKey) => {
-          const error = batch.failed.get(wireKey)
-          if (error !== undefined) throw error
-          return decode(wireKey, batch.items.get(wireKey))
-        }
-      },
-    )
-    return { values, failed: this.core.report(failed) }
-  }
-
-  /** One round trip a server; answers with the keys that were not stored. Too large a value fails the whole batch. */
-  async setMulti<Key extends ClientKey>(
+  /** `true` for each key that was stored. One round trip a server. Too large a value rejects the whole batch. */
+  setMulti<Key extends ClientKey>(
     entries: Iterable<readonly [Key, unknown]>,
-    options?: StoreCallOptions & BatchOptions,
-  ): Promise<ReadonlyMap<Key, Error>> {
-    const encoded = this.#encodeAll(entries, options)
-    const { failed } = await this.#batch(
-      'setMulti',
-      encoded,
-      first,
-      options,
+    options?: StoreCallOptions,
+  ): Promise<BatchAnswers<Key, true>> {
+    return this.#run(
+      this.#stores('setMulti', () => entriesOf(entries, 2), options),
       async (wireKeys, call, group) => {
         const items = group.map(([, item], i) => {
           return { key: wireKeys[i] as string, value: item.bytes, ...item.options }
@@ -85,88 +73,127 @@ export abstract class BatchCommands extends ItemCommands {
         return (_, wireKey) => {
           const error = refused.get(wireKey)
           if (error !== undefined) throw error
+          return true
         }
       },
     )
-    return failed
   }
 
   /** `true` for each key under which something was stored, `false` where there was something. */
-  async addMulti<Key extends ClientKey>(
+  addMulti<Key extends ClientKey>(
     entries: Iterable<readonly [Key, unknown]>,
-    options?: StoreCallOptions & BatchOptions,
+    options?: StoreCallOptions,
   ): Promise<BatchAnswers<Key, boolean>> {
-    const encoded = this.#encodeAll(entries, options)
-    return this.#each('addMulti', encoded, first, options, (wireKey, call, [, item]) =>
-      this.core.add(wireKey, routed(item, call)),
-    )
+    const batch = this.#stores('addMulti', () => entriesOf(entries, 2), options)
+    return this.#each(batch, (wireKey, call, [, item]) => this.core.items.add(wireKey, routed(item, call)))
   }
 
   /** `true` for each key under which something was replaced, `false` where there was nothing. */
-  async replaceMulti<Key extends ClientKey>(
+  replaceMulti<Key extends ClientKey>(
     entries: Iterable<readonly [Key, unknown]>,
-    options?: StoreCallOptions & BatchOptions,
+    options?: StoreCallOptions,
   ): Promise<BatchAnswers<Key, boolean>> {
-    const encoded = this.#encodeAll(entries, options)
-    return this.#each('replaceMulti', encoded, first, options, (wireKey, call, [, item]) =>
+    const batch = this.#stores('replaceMulti', () => entriesOf(entries, 2), options)
+    return this.#each(batch, (wireKey, call, [, item]) =>
       this.core.items.replace(wireKey, routed(item, call)),
     )
   }
 
-  /** Each entry is a key, a value and the token of the state that it may be stored over. */
-  async casMulti<Key extends ClientKey>(
+  /** Each entry is a key, a value and the token of the state that it may be stored over; answers as those of `cas`. */
+  casMulti<Key extends ClientKey>(
     entries: Iterable<readonly [Key, unknown, CasToken]>,
-    options?: StoreCallOptions & BatchOptions,
-  ): Promise<BatchAnswers<Key, CasResult>> {
-    const list = listOf(entries)
-    const encoded = this.#encodeAll(list, options)
-    const tokens = list.map(([, , token]) => token)
-    const members = encoded.map(([key, item], i) => [key, item, tokens[i] as CasToken] as const)
-    return this.#each('casMulti', members, first, options, (wireKey, call, [, item, token]) =>
-      this.core.cache.cas(wireKey, item.bytes, token, routed(item, call).options),
+    options?: StoreCallOptions,
+  ): Promise<BatchAnswers<Key, boolean>> {
+    const prepare = () =>
+      entriesOf(entries, 3).map(([key, value, token]) => {
+        if (!isCasToken(token)) throw wrongType('token', 'a token of gets()', token)
+        return [key, this.core.encode(value, options), token] as const
+      })
+    return this.#each(
+      { command: 'casMulti', table: STORE_OPTIONS, options, prepare, keyOf: first },
+      (wireKey, call, [, item, token]) => this.core.items.cas(wireKey, routed(item, call), token),
     )
   }
 
-  /** A missing key is no failure. */
-  async deleteMulti<Key extends ClientKey>(
+  /** `true` for each key that was deleted, `false` where there was nothing. */
+  deleteMulti<Key extends ClientKey>(
     keys: Iterable<Key>,
-    options: Omit<DeleteCallOptions, 'cas'> & BatchOptions = {},
-  ): Promise<BatchAnswers<Key, 'deleted' | 'exists' | 'not-found'>> {
-    return this.#each('deleteMulti', listOf(keys), own, options, (wireKey, call) =>
-      this.core.items.delete(wireKey, call),
+    options?: DeleteManyOptions,
+  ): Promise<BatchAnswers<Key, boolean>> {
+    const prepare = () => keysOf(keys)
+    return this.#each(
+      { command: 'deleteMulti', table: DELETE_MANY_OPTIONS, options, prepare, keyOf: own },
+      (wireKey, call) => this.core.items.delete(wireKey, options, call),
     )
   }
 
-  /** Counts each up or down by its own delta. A counter that is not there is in neither map. */
-  async offsetMulti<Key extends ClientKey>(
+  /**
+   * Counts each up or down by its own delta. A missing counter is in neither map, and one whose sum is no safe integer in
+   * `failed`, as `incr` says.
+   */
+  offsetMulti<Key extends ClientKey>(
     deltas: Iterable<readonly [Key, bigint | number]>,
-    options: CounterOptions & BatchOptions = {},
-  ): Promise<BatchAnswers<Key, bigint>> {
-    const steps = listOf(deltas).map(([key, delta]) => {
-      return [key, this.core.counterStep(integerOf(delta, 'A delta'), options)] as const
-    })
-    return this.#each('offsetMulti', steps, first, options, (wireKey, { signal, routeBy }, [, step]) =>
-      this.core.items.count(wireKey, { ...step, signal, routeBy }),
+    options: CounterOptions & { readonly bigint: true },
+  ): Promise<BatchAnswers<Key, bigint>>
+  offsetMulti<Key extends ClientKey>(
+    deltas: Iterable<readonly [Key, bigint | number]>,
+    options?: CounterOptions & { readonly bigint?: false | undefined },
+  ): Promise<BatchAnswers<Key, number>>
+  offsetMulti<Key extends ClientKey>(
+    deltas: Iterable<readonly [Key, bigint | number]>,
+    options?: CounterOptions,
+  ): Promise<BatchAnswers<Key, bigint | number>> {
+    const step = (delta: bigint | number, call?: CallOptions) =>
+      counterStep(this.core, integerOf(delta, 'delta'), options, call)
+    const prepare = () => {
+      const list = entriesOf(deltas, 2)
+      for (const [, delta] of list) step(delta)
+      return list
+    }
+    return this.#each(
+      { command: 'offsetMulti', table: COUNTER_OPTIONS, options, prepare, keyOf: first },
+      async (wireKey, call, [, delta]) =>
+        sumFor(await this.core.items.count(wireKey, step(delta, call)), wireKey, options?.bigint),
+    )
+  }
+
+  #read<Value, Key extends ClientKey>(
+    command: string,
+    keys: Iterable<Key>,
+    options: ClientCallOptions | undefined,
+    callFor: (call: CallOptions | undefined) => CallOptions | undefined,
+    decode: (wireKey: string, item: CacheItem | undefined) => Value | undefined,
+  ): Promise<BatchAnswers<Key, Value>> {
+    const prepare = () => keysOf(keys)
+    return this.#run(
+      { command, table: CALL_OPTIONS, options, prepare, keyOf: own },
+      async (wireKeys, call) => {
+        const batch = await this.core.cache.getMulti(wireKeys, callFor(call))
+        return (_, wireKey) => {
+          const error = batch.failed.get(wireKey)
+          if (error !== undefined) throw error
+          return decode(wireKey, batch.items.get(wireKey))
+        }
+      },
     )
   }
 
   /** Every value is encoded, and so checked, before the first command is sent. */
-  #encodeAll<Key extends ClientKey>(
-    entries: Iterable<readonly [Key, unknown, ...unknown[]]>,
+  #stores<Key extends ClientKey>(
+    command: string,
+    list: () => readonly (readonly [Key, unknown])[],
     options: StoreCallOptions | undefined,
-  ): readonly (readonly [Key, EncodedItem])[] {
-    return listOf(entries).map(([key, value]) => [key, this.core.encode(value, options)] as const)
+  ): Batch<Key, readonly [Key, EncodedItem]> {
+    const prepare = () => list().map(([key, value]) => [key, this.core.encode(value, options)] as const)
+    return { command, table: STORE_OPTIONS, options, prepare, keyOf: first }
   }
 
   /** A command a key; the connection sends them together. */
-  #each<Key extends ClientKey, Member, Value, Options extends BatchOptions | undefined>(
-    command: string,
-    members: readonly Member[],
-    keyOf: (member: Member) => Key,
-    options: Options,
-    ask: (wireKey: string, options: Options, member: Member) => Promise<Value | undefined>,
+  #each<Key extends ClientKey, Member, Value>(
+    batch: Batch<Key, Member>,
+    ask: (wireKey: string, call: CallOptions | undefined, member: Member) => Promise<Value | undefined>,
   ): Promise<BatchAnswers<Key, Value>> {
-    return this.#batch(command, members, keyOf, options, async (wireKeys, call, group) => {
+    return this.#run(batch, async (wireKeys, call, group) => {
       const settled = await Promise.allSettled(
         group.map((member, i) => ask(wireKeys[i] as string, call, member)),
       )
@@ -179,77 +206,62 @@ export abstract class BatchCommands extends ItemCommands {
   }
 
   /** `ask` answers for many keys at once; what it returns gives the answer for each, or throws its error. */
-  #batch<Key extends ClientKey, Member, Value, Options extends BatchOptions | undefined>(
-    command: string,
-    members: readonly Member[],
-    keyOf: (member: Member) => Key,
-    options: Options,
-    ask: AskBatch<Member, Value, Options>,
+  async #run<Key extends ClientKey, Member, Value>(
+    { command, table, options, prepare, keyOf }: Batch<Key, Member>,
+    ask: AskBatch<Member, Value>,
   ): Promise<BatchAnswers<Key, Value>> {
-    const allFailed = (error: Error) => ({
+    let members: readonly Member[] = []
+    let error: Error | undefined
+    try {
+      members = prepare()
+    } catch (reason) {
+      error = reason as Error
+    }
+    const allFailed = (reason: Error): BatchAnswers<Key, Value> => ({
       values: new Map<Key, Value>(),
-      failed: new Map(members.map((member) => [keyOf(member), error])),
+      failed: new Map(members.map((member) => [keyOf(member), reason])),
     })
-    return this.core.run(command, members.length, allFailed, () => {
-      const keys = members.map(keyOf)
-      const keyPrefix = options?.keyPrefix ?? ''
-      return this.core.withKeys(keys, keyPrefix, options, async (wireKeys, routed) => {
-        const values = new Map<Key, Value>()
-        const failed = new Map<Key, Error>()
-        const run = async ({ routeBy, members, wireKeys }: Route<Member>) => {
-          const call = routeBy === undefined ? routed : { ...routed, routeBy }
-          const answerOf = await ask(wireKeys, call, members)
-          for (const [i, member] of members.entries()) {
-            try {
-              const value = answerOf(i, wireKeys[i] as string)
-              if (value !== undefined) values.set(keyOf(member), value)
-            } catch (error) {
-              failed.set(keyOf(member), error as Error)
-            }
-          }
-        }
-        await Promise.all(routesOf(members, keys, wireKeys).map(run))
-        return { values, failed }
+    return this.core.run(command, members.length, table, options, allFailed, () => {
+      if (error !== undefined) throw error
+      return this.#ask(members, keyOf, options, ask).catch((reason: unknown) => {
+        if (ClientCore.isForgivable(reason)) return allFailed(reason)
+        throw reason
       })
     })
   }
-}
 
-/** Those of a batch whose server the same thing chooses. */
-interface Route<Member> {
-  readonly routeBy: string | number | undefined
-  readonly members: readonly Member[]
-  readonly wireKeys: readonly string[]
-}
-
-function routesOf<Member>(
-  members: readonly Member[],
-  keys: readonly ClientKey[],
-  wireKeys: readonly string[],
-): readonly Route<Member>[] {
-  if (members.length > 0 && !keys.some(Array.isArray)) return [{ routeBy: undefined, members, wireKeys }]
-  const routes = new Map<string | number | undefined, { members: Member[]; wireKeys: string[] }>()
-  for (const [i, member] of members.entries()) {
-    const routeBy = routeOf(keys[i] as ClientKey)
-    let route = routes.get(routeBy)
-    if (route === undefined) routes.set(routeBy, (route = { members: [], wireKeys: [] }))
-    route.members.push(member)
-    route.wireKeys.push(wireKeys[i] as string)
+  #ask<Key extends ClientKey, Member, Value>(
+    members: readonly Member[],
+    keyOf: (member: Member) => Key,
+    options: ClientCallOptions | undefined,
+    ask: AskBatch<Member, Value>,
+  ): Promise<BatchAnswers<Key, Value>> {
+    const keys = members.map(keyOf)
+    return this.core.withKeys(keys, options, async (wireKeys, call) => {
+      const values = new Map<Key, Value>()
+      const failed = new Map<Key, Error>()
+      const run = async ({ routeBy, members: group, wireKeys: names }: Route<Member>) => {
+        const answerOf = await ask(names, routeBy === undefined ? call : { ...call, routeBy }, group)
+        for (const [i, member] of group.entries()) {
+          try {
+            const value = answerOf(i, names[i] as string)
+            if (value !== undefined) values.set(keyOf(member), value)
+          } catch (error) {
+            if (concernsAll(error)) throw error
+            failed.set(keyOf(member), error as Error)
+          }
+        }
+      }
+      await Promise.all(routesOf(members, keys, wireKeys).map(run))
+      return { values, failed }
+    })
   }
-  return Array.from(routes, ([routeBy, route]) => ({ routeBy, ...route }))
 }
 
-/** Refuses an object, which `Array.from` would take for an empty list, and a text, which is a list of letters. */
-function listOf<Member>(members: Iterable<Member> | null | undefined): readonly Member[] {
-  if (typeof members === 'object' && members !== null && Symbol.iterator in members) return [...members]
-  throw new TypeError('A batch is a list, a Map or another iterable')
+/** A closed client and an aborted call concern every key. */
+function concernsAll(error: unknown): boolean {
+  return isStorageError(error, 'E_ABORTED') || isStorageError(error, 'E_CLOSED')
 }
 
-const own = <Key extends ClientKey>(key: Key): Key => key
+const own = <T>(it: T): T => it
 const first = <Key extends ClientKey>([key]: readonly [Key, ...unknown[]]): Key => key
-
-/** An encoded item for the call that stores it. */
-function routed(item: EncodedItem, call: CallOptions | undefined): EncodedItem {
-  const routeBy = call?.routeBy
-  return routeBy === undefined ? item : { ...item, options: { ...item.options, routeBy } }
-}

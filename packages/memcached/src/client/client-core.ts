@@ -1,46 +1,20 @@
 import {
-  checkOptionNames,
+  checkOptions,
   isStorageError,
-  type StorageError,
+  StorageError,
+  type OptionTable,
   type StorageErrorCode,
 } from '@larder/storage-core/base'
-import { channel } from 'node:diagnostics_channel'
-import type { CacheItem, CallOptions, PeekedItem, ReadOptions } from '../cache.js'
+import type { CacheItem, CallOptions, ReadOptions } from '../cache.js'
 import type { CommandCache } from '../command-cache.js'
-import { checkCounter } from '../protocol/counter.js'
-import { exptimeOf } from '../protocol/expiry.js'
 import { checkValue } from '../protocol/limits.js'
 import { wireKeyText, type ClientKey } from './client-keys.js'
-import {
-  CLIENT_NAMES,
-  COUNTER_NAMES,
-  DEFAULT_CLIENT_OPTIONS,
-  type CounterOptions,
-  type MemcacheClientOptions,
-  type PeekedValue,
-  STORE_NAMES,
-  type StoreCallOptions,
-  type VersionedValue,
-} from './client-options.js'
-import { LockableItems, type CounterStep, type EncodedItem } from './lockable-items.js'
+import type { ClientCallOptions, ClientSettings, StoreCallOptions, VersionedValue } from './client-options.js'
+import { commandEvents, type CommandEvent } from './command-events.js'
+import { LockableItems, type EncodedItem } from './lockable-items.js'
 import type { Namespace } from './namespace.js'
 import { together } from './together.js'
-import { isLock } from './value-flags.js'
 import { TREAT_AS_MISS, ValueCoder } from './values.js'
-
-/** What is published for each command where somebody listens. */
-export interface CommandEvent {
-  readonly command: string
-  /** How many keys it is about; 0 for commands to the servers themselves. */
-  readonly keys: number
-  readonly durationMs: number
-  /** Undefined where it succeeded. */
-  readonly error: unknown
-}
-
-/** The name of the `node:diagnostics_channel` on which a `CommandEvent` is published for each command. */
-export const COMMAND_CHANNEL = 'larder:memcache:command'
-const commands = channel(COMMAND_CHANNEL)
 
 /** What `whenUnavailable: 'miss'` forgives: the server's troubles, not the caller's and not damaged items. */
 const FORGIVEN: ReadonlySet<StorageErrorCode> = new Set([
@@ -52,83 +26,90 @@ const FORGIVEN: ReadonlySet<StorageErrorCode> = new Set([
 const WITHOUT_TOKEN: ReadOptions = Object.freeze({ withoutToken: true })
 
 /** For reads whose caller gets no token. */
-export function withoutToken(options: CallOptions | undefined): ReadOptions {
-  return options === undefined ? WITHOUT_TOKEN : { ...options, withoutToken: true }
+export function withoutToken(call: CallOptions | undefined): ReadOptions {
+  return call === undefined ? WITHOUT_TOKEN : { ...call, withoutToken: true }
 }
 
-/** What all commands of a client share: its keys, its values, its way with errors. */
+/** What all commands of a client share: key mapping, codec and error policy. */
 export class ClientCore {
   readonly cache: CommandCache
-  readonly options: Required<MemcacheClientOptions>
+  readonly settings: ClientSettings
   readonly namespace: Namespace | undefined
-  /** What is done to items among which there may be locks. */
+  /** Commands about items among which there may be locks. */
   readonly items: LockableItems
   readonly #coder: ValueCoder
+  #isClosed = false
 
-  constructor(cache: CommandCache, options: MemcacheClientOptions, namespace: Namespace | undefined) {
-    checkOptionNames('MemcacheClient', options, CLIENT_NAMES)
+  constructor(cache: CommandCache, settings: ClientSettings, namespace: Namespace | undefined) {
     this.cache = cache
-    this.options = checked({ ...DEFAULT_CLIENT_OPTIONS, ...options })
+    this.settings = settings
     this.namespace = namespace
-    this.#coder = new ValueCoder(this.options.serializer, this.options.compression)
-    this.items = new LockableItems(cache, this.#coder.counterFlags)
+    this.#coder = new ValueCoder(settings.serializer, settings.compression)
+    this.items = new LockableItems(cache)
+  }
+
+  /** Later commands reject with `E_CLOSED`. */
+  close(): void {
+    this.#isClosed = true
   }
 
   /**
-   * Runs a command, reports it, and answers with `otherwise` where the options forgive its failure. Where nobody
-   * listens and nothing is forgiven, the promise of `ask` is the answer: each one around it costs as much as the rest.
+   * Checks the options, runs a command and publishes it. Where the client forgives its failure, the answer is
+   * `otherwise`. Where nobody listens and nothing is forgiven, the promise of `ask` is the answer: each one around it
+   * costs as much as the rest.
    */
-  run<T>(command: string, keys: number, otherwise: (error: Error) => T, ask: () => Promise<T>): Promise<T> {
-    if (commands.hasSubscribers || this.options.whenUnavailable !== 'reject')
-      return this.#runWatched(command, keys, otherwise, ask)
+  run<T, Otherwise>(
+    command: string,
+    keys: number,
+    table: OptionTable,
+    options: unknown,
+    otherwise: (error: Error) => Otherwise,
+    ask: () => Promise<T>,
+  ): Promise<T | Otherwise> {
+    if (commandEvents.hasSubscribers || this.settings.whenUnavailable !== 'reject')
+      return this.#runWatched(command, keys, otherwise, async () => this.#start(command, table, options, ask))
     try {
-      return ask()
+      return this.#start(command, table, options, ask)
     } catch (error) {
       const reason = error as Error
       return Promise.reject(reason)
     }
   }
 
-  /** Without the failures of servers where the options forgive them: those keys are misses. */
-  report<Key>(failed: ReadonlyMap<Key, Error>): ReadonlyMap<Key, Error> {
-    if (this.options.whenUnavailable === 'reject') return failed
-    return new Map([...failed].filter(([, error]) => !isForgiven(error)))
-  }
-
   /** Runs a command with the key as it is on the wire. */
-  withKey<T, Options extends CallOptions | undefined>(
+  withKey<T>(
     key: ClientKey,
-    options: Options,
-    run: (wireKey: string, options: Options) => Promise<T>,
+    options: ClientCallOptions | undefined,
+    call: CallOptions | undefined,
+    run: (wireKey: string, call: CallOptions | undefined) => Promise<T>,
   ): Promise<T> {
-    if (this.namespace === undefined) return run(this.#text(key, this.options.prefix), options)
-    return this.#under(this.namespace, options, (prefix, call) => run(this.#text(key, prefix), call))
+    const { namespace, settings } = this
+    if (namespace === undefined) return run(this.#text(key, settings.keyPrefix, options), call)
+    return this.#under(namespace, call, (prefix, rest) => run(this.#text(key, prefix, options), rest))
   }
 
   /** Runs a command with the keys as they are on the wire. */
-  async withKeys<T, Options extends CallOptions | undefined>(
+  async withKeys<T>(
     keys: readonly ClientKey[],
-    keyPrefix: string,
-    options: Options,
-    run: (wireKeys: readonly string[], options: Options) => Promise<T>,
+    options: ClientCallOptions | undefined,
+    run: (wireKeys: readonly string[], call: CallOptions | undefined) => Promise<T>,
   ): Promise<T> {
-    const ask = (prefix: string, call: Options) => {
-      const full = prefix + keyPrefix
-      const wireKeys = keys.map((key) => this.#text(key, full))
-      return run(wireKeys, call)
-    }
+    const call = options?.signal === undefined ? undefined : { signal: options.signal }
+    const ask = (prefix: string, rest: CallOptions | undefined) =>
+      run(
+        keys.map((key) => this.#text(key, prefix, options)),
+        rest,
+      )
     return this.namespace === undefined
-      ? ask(this.options.prefix, options)
-      : this.#under(this.namespace, options, ask)
+      ? ask(this.settings.keyPrefix, call)
+      : this.#under(this.namespace, call, ask)
   }
 
   /** Refuses what would not fit, so that a batch with such a value fails before any of it is sent. */
   encode(value: unknown, options: StoreCallOptions | undefined): EncodedItem {
-    if (options !== undefined) checkOptionNames('A store', options, STORE_NAMES)
     const { bytes, flags } = this.#coder.encode(value)
     checkValue(bytes, this.cache.maxItemBytes)
-    const ttlMs = options !== undefined && 'ttlMs' in options ? options.ttlMs : this.options.ttlMs
-    return { bytes, options: { flags, ttlMs, signal: options?.signal, routeBy: options?.routeBy } }
+    return { bytes, options: { flags, ttlMs: options?.ttlMs ?? this.settings.ttlMs } }
   }
 
   decode<T>(key: string, item: CacheItem | undefined): VersionedValue<T> | undefined {
@@ -138,8 +119,7 @@ export class ClientCore {
   }
 
   /** As `decode`, without the token. */
-  decodeValue(key: string, item: CacheItem | undefined): unknown {
-    if (item === undefined) return undefined
+  decodeValue(key: string, item: CacheItem): unknown {
     const value = this.#coder.decode(item.value, item.flags, key)
     return value === TREAT_AS_MISS ? undefined : value
   }
@@ -149,85 +129,62 @@ export class ClientCore {
     this.#coder.checkAppend(item.flags, key)
   }
 
-  decodePeeked<T>(key: string, item: PeekedItem | undefined): PeekedValue<T> | undefined {
-    if (item === undefined) return undefined
-    const { cas, ttlMs, idleMs, wasRead } = item
-    const lockMs = isLock(item) ? ttlMs : undefined
-    return { value: this.decode<T>(key, item)?.value, cas, ttlMs, idleMs, wasRead, lockMs }
+  /** The flags under which a counter that is created reads as `initial` would, or else as the serializer's counters. */
+  counterFlags(initial: number | bigint): number {
+    const { bytes, flags } = this.#coder.encode(initial)
+    return Buffer.from(bytes).toString('latin1') === String(initial) ? flags : this.#coder.counterFlags
   }
 
-  async add(key: string, item: EncodedItem): Promise<boolean> {
-    return (await this.cache.add(key, item.bytes, item.options)) !== undefined
+  /** Whether the client turns the failure of a server into a miss, or a batch into a report. */
+  static isForgivable(error: unknown): error is StorageError {
+    return isStorageError(error) && FORGIVEN.has(error.code)
   }
 
-  /** What is asked of a counter. Bad options are a `RangeError` or `TypeError`. */
-  counterStep(delta: bigint, options: CounterOptions | undefined): CounterStep {
-    if (options !== undefined) checkOptionNames('A counter', options, COUNTER_NAMES)
-    const { initial, ttlMs = this.options.ttlMs, signal, routeBy } = options ?? {}
-    checkCounter(delta < 0n ? -delta : delta, 'A delta')
-    exptimeOf(ttlMs)
-    const first = initial === undefined ? undefined : checkCounter(integerOf(initial, 'initial'), 'initial')
-    return { delta, initial: first, ttlMs, signal, routeBy }
+  #start<T>(command: string, table: OptionTable, options: unknown, ask: () => Promise<T>): Promise<T> {
+    if (options !== undefined) checkOptions(command, table, options)
+    if (this.#isClosed) throw new StorageError('E_CLOSED', 'The client was closed')
+    return ask()
   }
 
   /** The question for the stamp is put for others too: a signal gives up this call alone. */
-  #under<T, Options extends CallOptions | undefined>(
+  #under<T>(
     namespace: Namespace,
-    options: Options,
-    run: (prefix: string, options: Options) => Promise<T>,
+    call: CallOptions | undefined,
+    run: (prefix: string, call: CallOptions | undefined) => Promise<T>,
   ): Promise<T> {
-    const ask = (call: Options) =>
+    const ask = (rest: CallOptions | undefined) =>
       namespace.under(
-        (prefix) => run(prefix, call),
-        ({ prefix, askedAt }) => together(this.cache, call, (rest) => run(prefix, rest), askedAt),
+        (prefix) => run(prefix, rest),
+        ({ prefix, askedAt }) => together(this.cache, rest, (last) => run(prefix, last), askedAt),
       )
-    return options?.signal === undefined ? ask(options) : together(this.cache, options, ask)
+    return call?.signal === undefined ? ask(call) : together(this.cache, call, ask)
   }
 
-  async #runWatched<T>(
+  async #runWatched<T, Otherwise>(
     command: string,
     keys: number,
-    otherwise: (error: Error) => T,
+    otherwise: (error: Error) => Otherwise,
     ask: () => Promise<T>,
-  ): Promise<T> {
-    const start = commands.hasSubscribers ? performance.now() : 0
+  ): Promise<T | Otherwise> {
+    const start = commandEvents.hasSubscribers ? performance.now() : 0
     let failure: unknown
     try {
       return await ask()
     } catch (error) {
       failure = error
-      if (this.options.whenUnavailable === 'miss' && isForgiven(error)) return otherwise(error)
+      if (this.settings.whenUnavailable === 'miss' && ClientCore.isForgivable(error)) return otherwise(error)
       throw error
     } finally {
       if (start !== 0) {
         const event: CommandEvent = { command, keys, durationMs: performance.now() - start, error: failure }
-        commands.publish(event)
+        commandEvents.publish(event)
       }
     }
   }
 
-  #text(key: ClientKey, prefix: string): string {
-    return wireKeyText(key, prefix, this.options.unfitKeys)
+  #text(key: ClientKey, prefix: string, options: ClientCallOptions | undefined): string {
+    const keyPrefix = options?.keyPrefix
+    const full = keyPrefix === undefined ? prefix : prefix + keyPrefix
+    return wireKeyText(key, full, this.settings.invalidKeys)
   }
-}
-
-/** A number or `bigint` that is whole; anything else is a `TypeError` or `RangeError`. */
-export function integerOf(value: unknown, what: string): bigint {
-  if (typeof value !== 'number' && typeof value !== 'bigint')
-    throw new TypeError(`${what} must be a number or a bigint, not ${typeof value}`)
-  return BigInt(value)
-}
-
-function checked(options: Required<MemcacheClientOptions>): Required<MemcacheClientOptions> {
-  const { unfitKeys, whenUnavailable, ttlMs } = options
-  if (!['refuse', 'hash'].includes(unfitKeys))
-    throw new RangeError(`There is no way ${unfitKeys} with unfit keys`)
-  if (!['reject', 'miss'].includes(whenUnavailable))
-    throw new RangeError(`There is no way ${whenUnavailable} with servers that do not answer`)
-  exptimeOf(ttlMs)
-  return options
-}
-
-function isForgiven(error: unknown): error is StorageError {
-  return isStorageError(error) && FORGIVEN.has(error.code)
 }

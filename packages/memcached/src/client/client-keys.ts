@@ -1,3 +1,4 @@
+import { describeValue, wrongType } from '@larder/storage-core/base'
 import { createHash } from 'node:crypto'
 import { keyBytes } from '../protocol/key.js'
 
@@ -8,8 +9,9 @@ import { keyBytes } from '../protocol/key.js'
 export type ClientKey = string | Uint8Array | readonly [hash: string | number, key: string | Uint8Array]
 
 /** `'refuse'`: a `RangeError`. `'hash'`: SHA-256 of prefix and key together takes the place of both. */
-export type UnfitKeys = 'refuse' | 'hash'
+export type InvalidKeys = 'refuse' | 'hash'
 
+const EXPECTED = 'text, bytes, or a pair of a hash and one of those'
 const HASHED_PREFIX = 'sha256:'
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
@@ -17,15 +19,15 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
  * The key on the wire. What does not fit there (too long, spaces, control characters, bytes that are no UTF-8)
  * is refused or hashed.
  */
-export function wireKeyText(key: ClientKey, prefix: string, unfit: UnfitKeys): string {
+export function wireKeyText(key: ClientKey, prefix: string, invalid: InvalidKeys): string {
   const own = plainKey(key)
-  if (own.length === 0) throw new RangeError('A key must not be empty')
+  if (own.length === 0) throw new RangeError('`key` must not be empty')
   try {
     const text = joined(prefix, typeof own === 'string' ? own : decode(own))
     keyBytes(text)
     return text
   } catch (error) {
-    if (unfit === 'refuse') throw error
+    if (invalid === 'refuse') throw error
     const hash = createHash('sha256').update(prefix)
     // Text and bytes are the same key where they are the same bytes.
     return HASHED_PREFIX + hash.update(typeof own === 'string' ? Buffer.from(own) : own).digest('hex')
@@ -34,13 +36,19 @@ export function wireKeyText(key: ClientKey, prefix: string, unfit: UnfitKeys): s
 
 /** What chooses the server in place of the key: the first of a pair. */
 export function routeOf(key: ClientKey): string | number | undefined {
-  return Array.isArray(key) ? (key as readonly [string | number, unknown])[0] : undefined
+  if (!Array.isArray(key)) return undefined
+  const [hash] = key as readonly unknown[]
+  if (key.length !== 2) throw wrongType('key', EXPECTED, key)
+  if (typeof hash === 'string') return hash
+  if (typeof hash !== 'number') throw wrongType('key[0]', 'text or a number', hash)
+  if (Number.isSafeInteger(hash) && hash >= 0) return hash
+  throw new RangeError(`\`key[0]\` must be an integer from 0 to 2^53 - 1, got ${describeValue(hash)}`)
 }
 
 function plainKey(key: ClientKey): string | Uint8Array {
   const own = Array.isArray(key) ? (key as readonly unknown[])[1] : key
   if (typeof own === 'string' || own instanceof Uint8Array) return own
-  throw new TypeError('A key must be a string, bytes, or a pair of a hash and one of those')
+  throw wrongType('key', EXPECTED, own)
 }
 
 /** What `+` makes of two strings is put together when it is first read, which takes twice as long. */

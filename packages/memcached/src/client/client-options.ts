@@ -1,91 +1,133 @@
-import type { NamesOf } from '@larder/storage-core/base'
-import type { CallOptions, CasToken } from '../cache.js'
-import type { UnfitKeys } from './client-keys.js'
+import {
+  booleanOption,
+  checkOptionNames,
+  choiceOption,
+  numberOption,
+  optionTable,
+  signalOption,
+  textOption,
+  typedOption,
+  wrongType,
+  type Option,
+  type OptionsOf,
+  type ResolvedOptions,
+} from '@larder/storage-core/base'
+import { isCasToken, type CasToken } from '../cache.js'
+import type { CommandCache } from '../command-cache.js'
 import { COMPRESSION_NAMES, type CompressionOptions } from './compression.js'
+import { REMOTE_OPTIONS, type RemoteCacheOptions } from './remote-options.js'
+import type { Servers } from './servers.js'
 import { plainSerializer } from './plain-serializer.js'
 import type { ValueSerializer } from './values.js'
 
+/** What becomes of a call whose server does not answer. */
+export type WhenUnavailable = 'reject' | 'miss'
+
 /** How a `MemcacheClient` makes keys and values. */
-export interface MemcacheClientOptions {
-  /** Goes before every key. Default: none. */
-  readonly prefix?: string
-  /** For stores that name none; undefined means for ever. */
-  readonly ttlMs?: number | undefined
-  /** What becomes of keys that memcached cannot take. Default: refused. */
-  readonly unfitKeys?: UnfitKeys
-  readonly serializer?: ValueSerializer
-  /** Default: none. */
-  readonly compression?: CompressionOptions | undefined
+export const CLIENT_OPTIONS = optionTable({
+  /** Begins every key. Default: none. */
+  keyPrefix: textOption(''),
+  /** How long values of stores that do not say live, in milliseconds. Default: for ever. */
+  ttlMs: ttlOption(),
   /**
-   * `'reject'`: a server that does not answer is told from a miss. `'miss'`: reads miss and stores answer `false`,
-   * as the classic clients do. Bad arguments and items that cannot be read reject in any case.
+   * What becomes of keys that memcached cannot take: `'refuse'`, a `RangeError`, or `'hash'`, SHA-256 of prefix and key
+   * takes the place of both. Default: `'refuse'`.
    */
-  readonly whenUnavailable?: 'reject' | 'miss'
+  invalidKeys: choiceOption(['refuse', 'hash'], 'refuse'),
+  /** Turns values into bytes and flags, and back. Default: `plainSerializer`. */
+  serializer: typedOption('a serializer', isSerializer, plainSerializer),
+  /** Default: none. */
+  compression: compressionOption(),
+  /**
+   * `'reject'`: a call whose server does not answer rejects. `'miss'`: it resolves to `undefined`, which is a miss to a
+   * read, and neither `true` nor `false` to a change. Bad arguments and items that cannot be read reject in any case.
+   * Default: `'reject'`.
+   */
+  whenUnavailable: choiceOption<WhenUnavailable>(['reject', 'miss'], 'reject'),
+})
+
+export type ClientSettings = ResolvedOptions<typeof CLIENT_OPTIONS>
+
+const ALL_OPTIONS = optionTable({
+  ...REMOTE_OPTIONS,
+  ...CLIENT_OPTIONS,
+  /** The servers, whose connections are closed with the client. */
+  servers: typedOption('a list of servers', (value): value is Servers => value !== null),
+  /** In the place of `servers`: a cache of the caller's, which stays open. */
+  cache: typedOption('a cache of commands', isCommandCache),
+})
+
+/** How a `MemcacheClient` makes keys and values. */
+export type ClientOptions = OptionsOf<typeof CLIENT_OPTIONS>
+
+/** `servers` with the options of a `RemoteCache`, or a `cache`; and how to make keys and values. */
+export type MemcacheClientOptions = ClientOptions & (ClientOfServers | ClientOfCache)
+
+/** The connections belong to the client. */
+export type ClientOfServers = RemoteCacheOptions & {
+  readonly servers: Servers
+  readonly cache?: undefined
 }
 
-export const CLIENT_NAMES: NamesOf<MemcacheClientOptions> = Object.freeze({
-  prefix: true,
-  ttlMs: true,
-  unfitKeys: true,
-  serializer: true,
-  compression: COMPRESSION_NAMES,
-  whenUnavailable: true,
-})
-
-/** What a `MemcacheClient` does unless told otherwise. */
-export const DEFAULT_CLIENT_OPTIONS: Required<MemcacheClientOptions> = Object.freeze({
-  prefix: '',
-  ttlMs: undefined,
-  unfitKeys: 'refuse',
-  serializer: plainSerializer,
-  compression: undefined,
-  whenUnavailable: 'reject',
-})
-
-/** What a store can be told. */
-export interface StoreCallOptions extends CallOptions {
-  /** In milliseconds; the client's own where it is not named, for ever where that has none. */
-  readonly ttlMs?: number | undefined
+/** The cache belongs to the caller, and stays open. */
+export type ClientOfCache = { readonly [name in keyof RemoteCacheOptions]?: undefined } & {
+  readonly cache: CommandCache
+  readonly servers?: undefined
 }
 
-const CALL_NAMES: NamesOf<CallOptions> = Object.freeze({ signal: true, routeBy: true })
-export const STORE_NAMES: NamesOf<StoreCallOptions & BatchOptions> = Object.freeze({
-  ...CALL_NAMES,
-  ttlMs: true,
-  keyPrefix: true,
-})
-export const DELETE_NAMES: NamesOf<DeleteCallOptions & BatchOptions> = Object.freeze({
-  ...CALL_NAMES,
-  cas: true,
-  lockMs: true,
-  keyPrefix: true,
-})
-export const COUNTER_NAMES: NamesOf<CounterOptions & BatchOptions> = Object.freeze({
-  ...STORE_NAMES,
-  initial: true,
-})
+export { ALL_OPTIONS as MEMCACHE_CLIENT_OPTIONS }
 
-/** What a batch can be told. */
-export interface BatchOptions extends CallOptions {
-  /** Goes between the client's prefix and each key; answers come under the caller's own keys. */
-  readonly keyPrefix?: string
+const CALL = {
+  /** Settles the call with `E_ABORTED`. A command that was already sent may still be executed by the server. */
+  signal: signalOption(),
+  /** Goes between the client's own prefix and the key; answers come under the caller's own keys. */
+  keyPrefix: textOption(),
 }
 
-/** What `delete` can be told. */
-export interface DeleteCallOptions extends CallOptions {
-  /** Deletes only the state that the token stands for. */
-  readonly cas?: CasToken
+/** For commands about keys. */
+export const CALL_OPTIONS = optionTable(CALL)
+export type ClientCallOptions = OptionsOf<typeof CALL_OPTIONS>
+
+/** For commands to the servers themselves. */
+export const SERVER_CALL_OPTIONS = optionTable({ signal: CALL.signal })
+export type ServerCallOptions = OptionsOf<typeof SERVER_CALL_OPTIONS>
+
+const STORE = {
+  ...CALL,
+  /** How long the value lives, in milliseconds; `Infinity`: for ever. Default: the client's `ttlMs`. */
+  ttlMs: ttlOption(),
+}
+export const STORE_OPTIONS = optionTable(STORE)
+export type StoreCallOptions = OptionsOf<typeof STORE_OPTIONS>
+
+const DELETE_MANY = {
+  ...CALL,
   /** Leaves a lock behind: until it ends, `get` misses and `add`, `replace` and `cas` fail; `set` works. */
-  readonly lockMs?: number
+  lockMs: ttlOption(),
 }
+export const DELETE_MANY_OPTIONS = optionTable(DELETE_MANY)
+export type DeleteManyOptions = OptionsOf<typeof DELETE_MANY_OPTIONS>
 
-/** What `increment` and `decrement` can be told. */
-export interface CounterOptions extends CallOptions {
-  /** What a counter that is not there is taken to hold. */
-  readonly initial?: bigint | number
-  /** For a counter that is created. */
-  readonly ttlMs?: number | undefined
-}
+export const DELETE_OPTIONS = optionTable({
+  ...DELETE_MANY,
+  /** Deletes only the state that the token stands for. */
+  cas: typedOption<CasToken>('a token of gets()', isCasToken),
+})
+export type DeleteCallOptions = OptionsOf<typeof DELETE_OPTIONS>
+
+export const COUNTER_OPTIONS = optionTable({
+  ...CALL,
+  /** How long a counter that is created lives, in milliseconds; an existing one keeps its time to live. */
+  ttlMs: ttlOption(),
+  /** What a missing counter is taken to hold. Default: none, it stays missing. */
+  initial: typedOption(
+    'a number or a bigint',
+    (value): value is number | bigint => typeof value === 'number' || typeof value === 'bigint',
+  ),
+  /** Answers with a `bigint`, however small the sum. Default: false. */
+  bigint: booleanOption(false),
+})
+export type CounterOptions = OptionsOf<typeof COUNTER_OPTIONS>
 
 /** A value, and the token to change it with. */
 export interface VersionedValue<T> {
@@ -107,8 +149,48 @@ export interface PeekedValue<T> {
   readonly lockMs: number | undefined
 }
 
-/** Answers under the caller's own keys. A key in neither map is a miss. */
+/**
+ * Answers under the caller's own keys. A key in neither map is a miss. A server that does not answer never rejects a
+ * batch: its keys are in `failed`, whatever `whenUnavailable` says.
+ */
 export interface BatchAnswers<Key, Value> {
   readonly values: ReadonlyMap<Key, Value>
   readonly failed: ReadonlyMap<Key, Error>
+}
+
+/**
+ * Whether a change was made. `false`: its condition did not hold. `undefined`, which only `whenUnavailable: 'miss'`
+ * allows: the server did not answer, and it may have been made or not.
+ */
+export type Outcome<When extends WhenUnavailable> = boolean | Unanswered<When>
+/** What a change resolves to whose server does not answer. */
+export type Unanswered<When extends WhenUnavailable> = When extends 'miss' ? undefined : never
+
+function ttlOption(): Option<number> {
+  return numberOption({ above: 0, isUnlimited: true })
+}
+
+function compressionOption(): Option<CompressionOptions> {
+  return {
+    fallback: undefined,
+    check(value, name) {
+      if (typeof value !== 'object' || value === null) throw wrongType(name, 'an object of options', value)
+      checkOptionNames('MemcacheClient', { compression: value }, { compression: COMPRESSION_NAMES })
+      return value as CompressionOptions
+    },
+  }
+}
+
+function isSerializer(value: unknown): value is ValueSerializer {
+  if (typeof value !== 'object' || value === null) return false
+  const { serialize, deserialize } = value as Partial<ValueSerializer>
+  return typeof serialize === 'function' && typeof deserialize === 'function'
+}
+
+function isCommandCache(value: unknown): value is CommandCache {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    typeof (value as Partial<CommandCache>).arithmetic === 'function'
+  )
 }

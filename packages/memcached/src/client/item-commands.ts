@@ -1,102 +1,112 @@
-import type { CallOptions, CasResult, CasToken } from '../cache.js'
+import { wrongType, type OptionTable } from '@larder/storage-core/base'
+import { isCasToken, type CallOptions, type CasToken } from '../cache.js'
 import type { CommandCache } from '../command-cache.js'
 import { exptimeOf } from '../protocol/expiry.js'
-import { ClientCore, integerOf, withoutToken } from './client-core.js'
+import { ClientCore, withoutToken } from './client-core.js'
 import { routeOf, type ClientKey } from './client-keys.js'
-import type {
-  CounterOptions,
-  DeleteCallOptions,
-  MemcacheClientOptions,
-  PeekedValue,
-  StoreCallOptions,
-  VersionedValue,
+import {
+  CALL_OPTIONS,
+  COUNTER_OPTIONS,
+  DELETE_OPTIONS,
+  STORE_OPTIONS,
+  type ClientCallOptions,
+  type ClientSettings,
+  type CounterOptions,
+  type DeleteCallOptions,
+  type Outcome,
+  type PeekedValue,
+  type StoreCallOptions,
+  type Unanswered,
+  type VersionedValue,
+  type WhenUnavailable,
 } from './client-options.js'
+import { counterStep, distanceOf, sumFor } from './counter-steps.js'
+import { routed, type EncodedItem } from './lockable-items.js'
 import type { Namespace } from './namespace.js'
+import { peekedValue } from './peeked-value.js'
 import { together } from './together.js'
 import type { PlainValue } from './plain-serializer.js'
 import { textBytes } from './strict-forms.js'
 
-/** The commands about one key. Bad keys and values are a `RangeError` or `TypeError` before any I/O. */
-export abstract class ItemCommands {
+type Ask<T> = (wireKey: string, call: CallOptions | undefined) => Promise<T>
+
+/** The commands about one key. Bad arguments are a `RangeError` or `TypeError` before any I/O. */
+export abstract class ItemCommands<When extends WhenUnavailable> {
   protected readonly core: ClientCore
 
-  protected constructor(
-    cache: CommandCache,
-    options: MemcacheClientOptions,
-    namespace: Namespace | undefined,
-  ) {
-    this.core = new ClientCore(cache, options, namespace)
+  protected constructor(cache: CommandCache, settings: ClientSettings, namespace: Namespace | undefined) {
+    this.core = new ClientCore(cache, settings, namespace)
   }
 
   /** Resolves to the value as the type that went in, null included; `undefined`: there is none. */
-  get<T = PlainValue>(key: ClientKey, options?: CallOptions): Promise<T | undefined> {
-    return this.#run('get', undefined, key, options, (wireKey, routed) =>
-      this.core.cache.getAs(
+  get<T = PlainValue>(key: ClientKey, options?: ClientCallOptions): Promise<T | undefined> {
+    const { core } = this
+    return this.#run('get', CALL_OPTIONS, key, options, (wireKey, call) =>
+      core.cache.getAs(
         wireKey,
-        (item) => this.core.decodeValue(wireKey, item) as T | undefined,
-        withoutToken(routed),
+        (item) => core.decodeValue(wireKey, item) as T | undefined,
+        withoutToken(call),
       ),
     )
   }
 
   /** As `get`, with the token for `cas`. */
-  gets<T = PlainValue>(key: ClientKey, options?: CallOptions): Promise<VersionedValue<T> | undefined> {
-    return this.#run('gets', undefined, key, options, async (wireKey, routed) =>
-      this.core.decode<T>(wireKey, await this.core.cache.get(wireKey, routed)),
+  gets<T = PlainValue>(key: ClientKey, options?: ClientCallOptions): Promise<VersionedValue<T> | undefined> {
+    return this.#run('gets', CALL_OPTIONS, key, options, async (wireKey, call) =>
+      this.core.decode<T>(wireKey, await this.core.cache.get(wireKey, call)),
     )
   }
 
-  /** Looks without a trace, at locks too; rejects with `E_UNSUPPORTED` over the binary protocol. */
-  peek<T = PlainValue>(key: ClientKey, options?: CallOptions): Promise<PeekedValue<T> | undefined> {
-    return this.#run('peek', undefined, key, options, async (wireKey, routed) =>
-      this.core.decodePeeked<T>(wireKey, await this.core.cache.peek(wireKey, routed)),
-    )
+  /** Reads without counting as a use, locks too; rejects with `E_UNSUPPORTED` over the binary protocol. */
+  peek<T = PlainValue>(key: ClientKey, options?: ClientCallOptions): Promise<PeekedValue<T> | undefined> {
+    const { core } = this
+    return this.#run('peek', CALL_OPTIONS, key, options, async (wireKey, call) => {
+      const item = await core.cache.peek(wireKey, call)
+      return item && peekedValue(item, core.decode<T>(wireKey, item)?.value)
+    })
   }
 
   /** As `get`, and sets a new time to live. Two round trips, since a lock that `delete` left must stay as it is. */
   getAndTouch<T = PlainValue>(
     key: ClientKey,
     ttlMs: number | undefined,
-    options?: CallOptions,
+    options?: ClientCallOptions,
   ): Promise<T | undefined> {
     const { cache } = this.core
-    return this.#run('getAndTouch', undefined, key, options, (wireKey, routed) => {
+    return this.#run('getAndTouch', CALL_OPTIONS, key, options, (wireKey, call) => {
       exptimeOf(ttlMs)
-      return together(cache, routed, async (call) => {
-        const found = this.core.decode<T>(wireKey, await cache.get(wireKey, call))
+      return together(cache, call, async (rest) => {
+        const found = this.core.decode<T>(wireKey, await cache.get(wireKey, rest))
         if (found === undefined) return undefined
-        return (await cache.touch(wireKey, ttlMs, call)) ? found.value : undefined
+        return (await cache.touch(wireKey, ttlMs, rest)) ? found.value : undefined
       })
     })
   }
 
   /** `true`: stored. */
-  set(key: ClientKey, value: unknown, options?: StoreCallOptions): Promise<boolean> {
-    return this.#run('set', false, key, options, (wireKey, routed) => {
-      const item = this.core.encode(value, routed)
-      return this.core.cache.put(wireKey, item.bytes, item.options)
-    })
+  set(key: ClientKey, value: unknown, options?: StoreCallOptions): Promise<true | Unanswered<When>> {
+    return this.#store('set', key, value, options, (wireKey, item) =>
+      this.core.cache.put(wireKey, item.bytes, item.options),
+    )
   }
 
   /** Stores only where nothing is; `false`: there is something, a lock that `delete` left included. */
-  add(key: ClientKey, value: unknown, options?: StoreCallOptions): Promise<boolean> {
-    return this.#run('add', false, key, options, (wireKey, routed) =>
-      this.core.add(wireKey, this.core.encode(value, routed)),
-    )
+  add(key: ClientKey, value: unknown, options?: StoreCallOptions): Promise<Outcome<When>> {
+    return this.#store('add', key, value, options, (wireKey, item) => this.core.items.add(wireKey, item))
   }
 
   /** Stores only where something is. Two round trips, since a lock that `delete` left must not be replaced. */
-  replace(key: ClientKey, value: unknown, options?: StoreCallOptions): Promise<boolean> {
-    return this.#run('replace', false, key, options, (wireKey, routed) =>
-      this.core.items.replace(wireKey, this.core.encode(value, routed)),
+  replace(key: ClientKey, value: unknown, options?: StoreCallOptions): Promise<Outcome<When>> {
+    return this.#store('replace', key, value, options, (wireKey, item) =>
+      this.core.items.replace(wireKey, item),
     )
   }
 
-  /** Stores over the state that the token stands for. */
-  cas(key: ClientKey, value: unknown, token: CasToken, options?: StoreCallOptions): Promise<CasResult> {
-    return this.#run('cas', NOT_STORED, key, options, (wireKey, routed) => {
-      const item = this.core.encode(value, routed)
-      return this.core.cache.cas(wireKey, item.bytes, token, item.options)
+  /** Stores only over the state that the token stands for; `false`: it was changed, is gone, or the token is void. */
+  cas(key: ClientKey, value: unknown, token: CasToken, options?: StoreCallOptions): Promise<Outcome<When>> {
+    return this.#store('cas', key, value, options, (wireKey, item) => {
+      if (!isCasToken(token)) throw wrongType('token', 'a token of gets()', token)
+      return this.core.items.cas(wireKey, item, token)
     })
   }
 
@@ -104,68 +114,92 @@ export abstract class ItemCommands {
    * Adds bytes at the end of a text or of bytes; `false`: no such item. `E_UNSUPPORTED` for an item whose value would be
    * lost or damaged: compressed, or JSON. Two round trips, as `getAndTouch`.
    */
-  append(key: ClientKey, value: string | Uint8Array, options?: CallOptions): Promise<boolean> {
+  append(key: ClientKey, value: string | Uint8Array, options?: ClientCallOptions): Promise<Outcome<When>> {
     return this.#extend('append', key, value, options)
   }
 
   /** Adds bytes at the start; otherwise as `append`. */
-  prepend(key: ClientKey, value: string | Uint8Array, options?: CallOptions): Promise<boolean> {
+  prepend(key: ClientKey, value: string | Uint8Array, options?: ClientCallOptions): Promise<Outcome<When>> {
     return this.#extend('prepend', key, value, options)
   }
 
-  /** `'exists'`: the token stands for another state, or the server did not answer and the options forgive that. */
-  delete(key: ClientKey, options: DeleteCallOptions = {}): Promise<'deleted' | 'exists' | 'not-found'> {
-    return this.#run('delete', 'exists', key, options, (wireKey, routed) =>
-      this.core.items.delete(wireKey, routed),
+  /** `true`: deleted. `false`: there was nothing, or not the state that `options.cas` stands for. */
+  delete(key: ClientKey, options?: DeleteCallOptions): Promise<Outcome<When>> {
+    return this.#run('delete', DELETE_OPTIONS, key, options, (wireKey, call) =>
+      this.core.items.delete(wireKey, options, call),
     )
   }
 
   /** Sets a new time to live; `false`: no such item. Two round trips, as `getAndTouch`. */
-  touch(key: ClientKey, ttlMs: number | undefined, options?: CallOptions): Promise<boolean> {
-    return this.#run('touch', false, key, options, (wireKey, routed = {}) => {
+  touch(key: ClientKey, ttlMs: number | undefined, options?: ClientCallOptions): Promise<Outcome<When>> {
+    return this.#run('touch', CALL_OPTIONS, key, options, (wireKey, call) => {
       exptimeOf(ttlMs)
-      return this.core.items.change(wireKey, routed, (call) => this.core.cache.touch(wireKey, ttlMs, call))
+      return this.core.items.change(wireKey, call, (rest) => this.core.cache.touch(wireKey, ttlMs, rest))
     })
   }
 
-  /** Counts up, around at 2^64; `undefined`: no such counter, and no initial value for it. */
+  /**
+   * Counts up, around at 2^64; `undefined`: no such counter, and no initial value for it. A sum that is no safe integer
+   * is `E_UNSUPPORTED` unless `options.bigint` asks for it; the counter was changed all the same.
+   */
   incr(
     key: ClientKey,
-    delta: bigint | number = 1n,
-    options: CounterOptions = {},
-  ): Promise<bigint | undefined> {
-    return this.#run('incr', undefined, key, options, (wireKey, routed) =>
-      this.core.items.count(wireKey, this.core.counterStep(step(delta), routed)),
-    )
+    delta: bigint | number | undefined,
+    options: CounterOptions & { readonly bigint: true },
+  ): Promise<bigint | undefined>
+  incr(
+    key: ClientKey,
+    delta?: bigint | number,
+    options?: CounterOptions & { readonly bigint?: false | undefined },
+  ): Promise<number | undefined>
+  incr(
+    key: ClientKey,
+    delta: bigint | number = 1,
+    options?: CounterOptions,
+  ): Promise<bigint | number | undefined> {
+    return this.#count('incr', key, () => distanceOf(delta), options)
   }
 
-  /** Counts down, and stops at 0; `undefined`: as `incr`. */
+  /** Counts down, and stops at 0; otherwise as `incr`. */
   decr(
     key: ClientKey,
-    delta: bigint | number = 1n,
-    options: CounterOptions = {},
-  ): Promise<bigint | undefined> {
-    return this.#run('decr', undefined, key, options, (wireKey, routed) =>
-      this.core.items.count(wireKey, this.core.counterStep(-step(delta), routed)),
-    )
+    delta: bigint | number | undefined,
+    options: CounterOptions & { readonly bigint: true },
+  ): Promise<bigint | undefined>
+  decr(
+    key: ClientKey,
+    delta?: bigint | number,
+    options?: CounterOptions & { readonly bigint?: false | undefined },
+  ): Promise<number | undefined>
+  decr(
+    key: ClientKey,
+    delta: bigint | number = 1,
+    options?: CounterOptions,
+  ): Promise<bigint | number | undefined> {
+    return this.#count('decr', key, () => -distanceOf(delta), options)
   }
 
-  #run<T, Options extends CallOptions | undefined>(
+  #count(
     command: string,
-    otherwise: T,
     key: ClientKey,
-    options: Options,
-    ask: (wireKey: string, options: Options) => Promise<T>,
-  ): Promise<T> {
-    return this.core.run(
-      command,
-      1,
-      () => otherwise,
-      () => {
-        const routeBy = routeOf(key)
-        const routed = routeBy === undefined ? options : { ...options, routeBy }
-        return this.core.withKey(key, routed, ask)
-      },
+    delta: () => bigint,
+    options: CounterOptions | undefined,
+  ): Promise<bigint | number | undefined> {
+    return this.#run(command, COUNTER_OPTIONS, key, options, async (wireKey, call) => {
+      const step = counterStep(this.core, delta(), options, call)
+      return sumFor(await this.core.items.count(wireKey, step), wireKey, options?.bigint)
+    })
+  }
+
+  #store<T>(
+    command: string,
+    key: ClientKey,
+    value: unknown,
+    options: StoreCallOptions | undefined,
+    store: (wireKey: string, item: EncodedItem) => Promise<T>,
+  ): Promise<T | Unanswered<When>> {
+    return this.#run(command, STORE_OPTIONS, key, options, (wireKey, call) =>
+      store(wireKey, routed(this.core.encode(value, options), call)),
     )
   }
 
@@ -173,24 +207,38 @@ export abstract class ItemCommands {
     command: 'append' | 'prepend',
     key: ClientKey,
     value: string | Uint8Array,
-    options: CallOptions | undefined,
-  ): Promise<boolean> {
-    return this.#run(command, false, key, options, (wireKey, routed = {}) => {
+    options: ClientCallOptions | undefined,
+  ): Promise<Outcome<When>> {
+    return this.#run(command, CALL_OPTIONS, key, options, (wireKey, call) => {
+      if (typeof value !== 'string' && !(value instanceof Uint8Array))
+        throw wrongType('value', 'text or bytes', value)
       const bytes = typeof value === 'string' ? textBytes(value) : Buffer.from(value)
       return this.core.items.change(
         wireKey,
-        routed,
-        (call) => this.core.cache[command](wireKey, bytes, call),
+        call,
+        (rest) => this.core.cache[command](wireKey, bytes, rest),
         (item) => this.core.checkAppend(wireKey, item),
       )
     })
   }
+
+  #run<T>(
+    command: string,
+    table: OptionTable,
+    key: ClientKey,
+    options: ClientCallOptions | undefined,
+    ask: Ask<T>,
+  ): Promise<T | Unanswered<When>> {
+    return this.core.run(command, 1, table, options, unanswered<When>, () => {
+      const routeBy = routeOf(key)
+      const signal = options?.signal
+      const call = routeBy === undefined && signal === undefined ? undefined : { signal, routeBy }
+      return this.core.withKey(key, options, call, ask)
+    })
+  }
 }
 
-const NOT_STORED: CasResult = Object.freeze({ status: 'exists' })
-
-function step(delta: bigint | number): bigint {
-  const value = integerOf(delta, 'A delta')
-  if (value < 0n) throw new RangeError('A delta must not be negative; incr and decr are the two directions')
-  return value
+/** Called only where the client forgives the failure. */
+export function unanswered<When extends WhenUnavailable>(): Unanswered<When> {
+  return undefined as Unanswered<When>
 }

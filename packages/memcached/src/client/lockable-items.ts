@@ -1,9 +1,8 @@
-import { checkOptionNames, isStorageError } from '@larder/storage-core/base'
-import type { CacheItem, CallOptions, ItemOptions } from '../cache.js'
+import { isStorageError } from '@larder/storage-core/base'
+import type { CacheItem, CallOptions, CasToken, ItemOptions } from '../cache.js'
 import type { CommandCache } from '../command-cache.js'
 import { addToCounter } from '../protocol/counter.js'
-import { exptimeOf } from '../protocol/expiry.js'
-import { DELETE_NAMES, type DeleteCallOptions } from './client-options.js'
+import type { DeleteCallOptions } from './client-options.js'
 import { together } from './together.js'
 import { DELETION_LOCK_FLAGS, isLock } from './value-flags.js'
 
@@ -15,10 +14,17 @@ export interface EncodedItem {
   readonly options: ItemOptions & CallOptions
 }
 
-/** What is asked of a counter, checked. */
+/** The item for the call that stores it. */
+export function routed(item: EncodedItem, call: CallOptions | undefined): EncodedItem {
+  return call === undefined ? item : { ...item, options: { ...item.options, ...call } }
+}
+
+/** A step of a counter, checked. */
 export interface CounterStep extends CallOptions {
   readonly delta: bigint
   readonly initial: bigint | undefined
+  /** Of one that is created. */
+  readonly flags: number
   /** For one that is created. */
   readonly ttlMs: number | undefined
 }
@@ -29,33 +35,38 @@ export interface CounterStep extends CallOptions {
  */
 export class LockableItems {
   readonly #cache: CommandCache
-  readonly #counterFlags: number
 
-  /** A counter that is created gets `counterFlags`. */
-  constructor(cache: CommandCache, counterFlags: number) {
+  constructor(cache: CommandCache) {
     this.#cache = cache
-    this.#counterFlags = counterFlags
   }
 
   /** Changes an item where there is one; what `check` throws for it is the rejection. */
-  change<Options extends CallOptions>(
+  change(
     key: string,
-    options: Options,
-    change: (options: Options) => Promise<boolean>,
+    call: CallOptions | undefined,
+    change: (call: CallOptions | undefined) => Promise<boolean>,
     check?: (item: CacheItem) => void,
   ): Promise<boolean> {
-    return together(this.#cache, options, async (call) => {
-      const found = await this.#cache.get(key, call)
+    return together(this.#cache, call, async (rest) => {
+      const found = await this.#cache.get(key, rest)
       if (found === undefined || isLock(found)) return false
       check?.(found)
-      return change(call)
+      return change(rest)
     })
+  }
+
+  async add(key: string, { bytes, options }: EncodedItem): Promise<boolean> {
+    return (await this.#cache.add(key, bytes, options)) !== undefined
+  }
+
+  async cas(key: string, { bytes, options }: EncodedItem, token: CasToken): Promise<boolean> {
+    return (await this.#cache.cas(key, bytes, token, options)).status === 'stored'
   }
 
   replace(key: string, { bytes, options }: EncodedItem): Promise<boolean> {
     return together(this.#cache, options, async (call) => {
       for (;;) {
-        const found = await this.#cache.get(key, call)
+        const found = await this.#cache.get(key, callOf(call))
         if (found === undefined || isLock(found)) return false
         const { status } = await this.#cache.cas(key, bytes, found.cas, call)
         if (status !== 'exists') return status === 'stored'
@@ -64,20 +75,28 @@ export class LockableItems {
   }
 
   /** With `lockMs`, leaves a lock behind. */
-  delete(key: string, options: DeleteCallOptions): Promise<'deleted' | 'exists' | 'not-found'> {
-    checkOptionNames('delete', options, DELETE_NAMES)
-    const { cas, lockMs, signal, routeBy } = options
-    if (lockMs === undefined) return this.#cache.delete(key, options)
-    exptimeOf(lockMs)
-    const lock = { flags: DELETION_LOCK_FLAGS, ttlMs: lockMs, signal, routeBy }
-    return together(this.#cache, lock, async (call) => {
-      if (cas !== undefined) {
-        const { status } = await this.#cache.cas(key, NO_VALUE, cas, call)
-        return status === 'stored' ? 'deleted' : status
-      }
-      const item = await this.#cache.get(key, call)
-      await this.#cache.set(key, NO_VALUE, call)
-      return item === undefined || isLock(item) ? 'not-found' : 'deleted'
+  async delete(
+    key: string,
+    options: DeleteCallOptions | undefined,
+    call: CallOptions | undefined,
+  ): Promise<boolean> {
+    const { cas, lockMs } = options ?? {}
+    if (lockMs !== undefined) return this.#lock(key, lockMs, cas, call)
+    return (await this.#cache.delete(key, cas === undefined ? call : { ...call, cas })) === 'deleted'
+  }
+
+  #lock(
+    key: string,
+    lockMs: number,
+    cas: CasToken | undefined,
+    call: CallOptions | undefined,
+  ): Promise<boolean> {
+    const lock = { flags: DELETION_LOCK_FLAGS, ttlMs: lockMs, ...call }
+    return together(this.#cache, lock, async (rest) => {
+      if (cas !== undefined) return (await this.#cache.cas(key, NO_VALUE, cas, rest)).status === 'stored'
+      const item = await this.#cache.get(key, callOf(rest))
+      await this.#cache.set(key, NO_VALUE, rest)
+      return item !== undefined && !isLock(item)
     })
   }
 
@@ -91,20 +110,20 @@ export class LockableItems {
   async #countExisting(key: string, step: CounterStep): Promise<bigint | undefined> {
     const start = performance.now()
     try {
-      return await this.#cache.arithmetic(key, step.delta, step)
+      return await this.#cache.arithmetic(key, step.delta, callOf(step))
     } catch (error) {
       if (!isStorageError(error, 'E_SERVER')) throw error
-      await together(this.#cache, step, (call) => this.#lockOf(key, call, error), start)
+      await together(this.#cache, callOf(step), (call) => this.#lockOf(key, call, error), start)
       return undefined
     }
   }
 
   /** Creates it by a store: memcached would create it without the flags that tell what it is. */
   async #countFrom(key: string, step: CounterStep): Promise<bigint | undefined> {
-    const { delta, initial = 0n, ttlMs, signal, routeBy } = step
+    const { delta, initial = 0n, flags, ttlMs, signal, routeBy } = step
     const sum = addToCounter(initial, delta)
     const bytes = Buffer.from(String(sum))
-    const options = { flags: this.#counterFlags, ttlMs, signal, routeBy }
+    const options = { flags, ttlMs, signal, routeBy }
     for (;;) {
       let lock: CacheItem | undefined
       try {
@@ -130,4 +149,9 @@ export class LockableItems {
     if (item !== undefined && !isLock(item)) throw error
     return item
   }
+}
+
+/** What of a store's or a counter's options is for other commands too. */
+function callOf({ signal, routeBy }: CallOptions): CallOptions {
+  return { signal, routeBy }
 }

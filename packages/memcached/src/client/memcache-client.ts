@@ -1,76 +1,101 @@
-import type { CallOptions } from '../cache.js'
+import { wrongType } from '@larder/storage-core/base'
 import type { CommandCache, ServerAnswers } from '../command-cache.js'
 import { BatchCommands } from './batch-commands.js'
+import { chooseCache } from './client-cache.js'
 import { wireKeyText } from './client-keys.js'
-import type { MemcacheClientOptions } from './client-options.js'
+import {
+  SERVER_CALL_OPTIONS,
+  type ClientSettings,
+  type MemcacheClientOptions,
+  type ServerCallOptions,
+  type Unanswered,
+  type WhenUnavailable,
+} from './client-options.js'
+import { unanswered } from './item-commands.js'
 import { Namespace } from './namespace.js'
+import { summarize, type ServerSummary } from './server-summary.js'
+
+/** A cache with its client's settings; `isOwned`: it is closed with the client. */
+interface Opened {
+  readonly cache: CommandCache
+  readonly isOwned: boolean
+  readonly settings: ClientSettings
+  readonly namespace?: Namespace | undefined
+}
+
+const OPENED = Symbol('opened')
 
 /**
- * Typed values on a cache: memcached's commands with keys, values and batches as a program has them. Made over
- * any `CommandCache`; several clients over one cache have options of their own, and closing one closes the cache.
+ * Typed values in memcached: its commands with keys, values and batches as a program has them. A change resolves to
+ * whether it was made; see `Outcome`.
  */
-export class MemcacheClient extends BatchCommands implements AsyncDisposable {
-  /** Throws `TypeError` or `RangeError` for options that make no sense. Connects to nothing. */
-  constructor(cache: CommandCache, options: MemcacheClientOptions = {}, namespace?: Namespace) {
-    if (typeof (cache as Partial<CommandCache> | undefined)?.arithmetic !== 'function')
-      throw new TypeError(
-        'A MemcacheClient is made over a cache: new MemcacheClient(new RemoteCache(servers))',
-      )
-    super(cache, options, namespace)
+export class MemcacheClient<When extends WhenUnavailable = 'reject'>
+  extends BatchCommands<When>
+  implements AsyncDisposable
+{
+  readonly #opened: Opened
+
+  /** Connects to nothing. Throws `TypeError` or `RangeError` for options that make no sense. */
+  constructor(options: MemcacheClientOptions & { readonly whenUnavailable?: When | undefined }) {
+    const opened: Opened = isOpened(options) ? options[OPENED] : chooseCache(options)
+    super(opened.cache, opened.settings, opened.namespace)
+    this.#opened = opened
   }
 
   /**
    * A client whose keys its `flush` drops all at once, by one store. Each call asks for the namespace's stamp
-   * first, once for all calls of a tick.
+   * first, once for all calls of a tick. It uses the connections of this client.
    */
-  namespace(name: string): MemcacheClient {
+  namespace(name: string): MemcacheNamespace<When> {
     if (this.core.namespace !== undefined) throw new TypeError('A namespace has no namespaces of its own')
-    const { cache, options } = this.core
-    const full = wireKeyText(name, options.prefix, 'refuse')
-    return new MemcacheClient(cache, options, new Namespace(cache, full))
+    if (typeof name !== 'string') throw wrongType('name', 'text', name)
+    const { cache, settings } = this.#opened
+    const full = wireKeyText(name, settings.keyPrefix, 'refuse')
+    const namespace = new Namespace(cache, full)
+    return new MemcacheNamespace(given({ cache, isOwned: false, settings, namespace }))
   }
 
   /**
-   * A namespace drops its own keys; any other client drops all items of all servers, whatever their prefix. `false`:
-   * a server did not answer, and the options forgive that.
+   * Drops all items of all servers, those of other programs and other prefixes too, at once or after a delay in
+   * milliseconds. `namespace()` has a `flush` of its own keys.
    */
-  flush(options?: CallOptions): Promise<boolean> {
-    const { cache, namespace } = this.core
-    return this.core.run('flush', 0, notDone, async () => {
-      if (namespace !== undefined) await namespace.flush(options)
-      else for (const error of (await cache.flushAll(0, options)).failed.values()) throw error
-      return true
-    })
+  flushAll(delayMs = 0, options?: ServerCallOptions): Promise<ServerAnswers<true>> {
+    return this.#ask('flushAll', options, () => this.core.cache.flushAll(delayMs, options))
   }
 
-  /** Drops all items of all servers, whatever their prefix, at once or after a delay in milliseconds. */
-  flushAll(delayMs = 0, options?: CallOptions): Promise<ServerAnswers<true>> {
-    return this.#ask('flushAll', () => this.core.cache.flushAll(delayMs, options))
+  /** The statistics of each server by memcached's names; `topic` as in `stats items`, `stats settings`. */
+  stats(topic?: string, options?: ServerCallOptions): Promise<ServerAnswers<ReadonlyMap<string, string>>> {
+    return this.#ask('stats', options, () => this.core.cache.stats(topic, options))
   }
 
-  /** What each server says of itself. */
-  stats(topic?: string, options?: CallOptions): Promise<ServerAnswers<ReadonlyMap<string, string>>> {
-    return this.#ask('stats', () => this.core.cache.stats(topic, options))
+  /** Hits, misses, items and bytes of all servers together, as App Engine's `get_stats`. */
+  summary(options?: ServerCallOptions): Promise<ServerSummary | Unanswered<When>> {
+    return this.core.run('summary', 0, SERVER_CALL_OPTIONS, options, unanswered<When>, () =>
+      summarize(this.core.cache, options),
+    )
   }
 
-  version(options?: CallOptions): Promise<ServerAnswers<string>> {
-    return this.#ask('version', () => this.core.cache.version(options))
+  version(options?: ServerCallOptions): Promise<ServerAnswers<string>> {
+    return this.#ask('version', options, () => this.core.cache.version(options))
   }
 
-  /** Cuts all connections; the next command connects anew. */
+  /** Cuts all connections and forgets which servers were dead; the next command connects anew. */
   disconnectAll(): void {
     this.core.cache.disconnectAll()
   }
 
   /** The same keys and options with connections of its own; each is closed by itself. */
-  clone(): MemcacheClient {
-    const { cache, options, namespace } = this.core
+  clone(): this {
+    const { cache, settings, namespace } = this.#opened
     const copy = cache.clone()
-    return new MemcacheClient(copy, options, namespace?.over(copy))
+    const Class = this.constructor as new (options: MemcacheClientOptions) => this
+    return new Class(given({ cache: copy, isOwned: true, settings, namespace: namespace?.over(copy) }))
   }
 
-  close(): Promise<void> {
-    return this.core.cache.close()
+  /** Later commands reject with `E_CLOSED`. Closes the connections, but not a `cache` that was given. Idempotent. */
+  async close(): Promise<void> {
+    this.core.close()
+    if (this.#opened.isOwned) await this.core.cache.close()
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -78,12 +103,45 @@ export class MemcacheClient extends BatchCommands implements AsyncDisposable {
   }
 
   /** A command to the servers themselves: those that do not answer are in `failed`. */
-  #ask<T>(command: string, ask: () => Promise<ServerAnswers<T>>): Promise<ServerAnswers<T>> {
-    return this.core.run<ServerAnswers<T>>(command, 0, noAnswers, ask)
+  #ask<T>(
+    command: string,
+    options: ServerCallOptions | undefined,
+    ask: () => Promise<ServerAnswers<T>>,
+  ): Promise<ServerAnswers<T>> {
+    return this.core.run<ServerAnswers<T>, ServerAnswers<T>>(
+      command,
+      0,
+      SERVER_CALL_OPTIONS,
+      options,
+      noAnswers,
+      ask,
+    )
   }
 }
 
-const notDone = () => false
+/** A client of the keys of one namespace. Made by `MemcacheClient.namespace`. */
+export class MemcacheNamespace<When extends WhenUnavailable = 'reject'> extends MemcacheClient<When> {
+  /** Drops all keys of the namespace, and no others, by one store. */
+  flush(options?: ServerCallOptions): Promise<true | Unanswered<When>> {
+    return this.core.run('flush', 0, SERVER_CALL_OPTIONS, options, unanswered<When>, async () => {
+      await this.core.namespace?.flush(options)
+      return true as const
+    })
+  }
+}
+
+/** Options that only a client makes for another one. */
+interface Given {
+  readonly [OPENED]: Opened
+}
+
+function given(opened: Opened): MemcacheClientOptions & Given {
+  return { cache: opened.cache, [OPENED]: opened }
+}
+
+function isOpened(options: MemcacheClientOptions): options is MemcacheClientOptions & Given {
+  return typeof options === 'object' && (options as object | null) !== null && OPENED in options
+}
 
 function noAnswers<T>(): ServerAnswers<T> {
   return { answers: new Map(), failed: new Map() }

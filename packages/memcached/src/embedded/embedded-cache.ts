@@ -207,9 +207,10 @@ export class EmbeddedCache implements CommandCache {
 
   async stats(topic = '', options?: CallOptions): Promise<ServerAnswers<ReadonlyMap<string, string>>> {
     this.#checkCall(options)
-    if (topic !== '') throw new StorageError('E_UNSUPPORTED', 'An embedded cache has no statistics by topic')
-    const lines = { curr_items: this.#items.count, bytes: this.#items.bytes }
-    return answer(new Map(Object.entries(lines).map(([name, value]) => [name, String(value)])))
+    if (topic !== '' && topic !== 'items')
+      throw new StorageError('E_UNSUPPORTED', `An embedded cache has no statistics of ${topic}`)
+    const stats = topic === '' ? this.#items.stats : this.#items.slabStats
+    return answer(new Map(Object.entries(stats).map(([name, value]) => [name, String(value)])))
   }
 
   async version(options?: CallOptions): Promise<ServerAnswers<string>> {

@@ -27,6 +27,9 @@ export class EmbeddedItems {
   readonly #entries: LRUCache<string, Entry>
   readonly #now: () => number
   #stores = 0
+  #hits = 0
+  #misses = 0
+  #readBytes = 0
 
   constructor(maxBytes: number, now: () => number) {
     this.#now = now
@@ -36,12 +39,24 @@ export class EmbeddedItems {
     })
   }
 
-  get count(): number {
-    return this.#entries.size
+  /** By memcached's names. */
+  get stats(): Readonly<Record<string, number>> {
+    return {
+      curr_items: this.#entries.size,
+      bytes: this.#entries.calculatedSize,
+      get_hits: this.#hits,
+      get_misses: this.#misses,
+      bytes_written: this.#readBytes,
+    }
   }
 
-  get bytes(): number {
-    return this.#entries.calculatedSize
+  /** Of one slab class, which holds all of them. */
+  get slabStats(): Readonly<Record<string, number>> {
+    const [oldest] = this.#entries.rkeys()
+    const entry = oldest === undefined ? undefined : this.#entries.peek(oldest)
+    if (entry === undefined) return {}
+    const age = Math.floor((this.#now() - entry.usedAt) / 1000)
+    return { 'items:1:number': this.#entries.size, 'items:1:age': age }
   }
 
   has(key: string): boolean {
@@ -50,7 +65,12 @@ export class EmbeddedItems {
 
   get(key: string): CacheItem | undefined {
     const entry = this.#find(key)
-    if (entry === undefined) return undefined
+    if (entry === undefined) {
+      this.#misses++
+      return undefined
+    }
+    this.#hits++
+    this.#readBytes += entry.value.length
     entry.usedAt = this.#now()
     entry.wasRead = true
     return itemOf(entry)

@@ -22,7 +22,7 @@ const LONG = 'long text '.repeat(100)
 
 describe.each(Object.entries(golden))('%s', (name, { stores, reads }) => {
   const cache = new EmbeddedCache()
-  const client = new MemcacheClient(cache)
+  const client = new MemcacheClient({ cache })
   afterAll(() => cache.close())
 
   const read = async ({ flags, hex }: Stored) => {
@@ -43,7 +43,7 @@ describe.each(Object.entries(golden))('%s', (name, { stores, reads }) => {
   })
 
   test('what is stored here is what it reads as the type that it was', async () => {
-    const packing = new MemcacheClient(cache, { compression: { minBytes: 100 } })
+    const packing = new MemcacheClient({ cache, compression: { minBytes: 100 } })
     const values = {
       text: ['hällo', 'str', 'hällo'],
       bytes: [Buffer.from([0, 255, 13, 10]), 'bytes', '00ff0d0a'],

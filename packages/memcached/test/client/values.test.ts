@@ -4,7 +4,7 @@ import { inspect } from 'node:util'
 import { afterAll, describe, expect, test } from 'vitest'
 
 const cache = new EmbeddedCache()
-const client = new MemcacheClient(cache)
+const client = new MemcacheClient({ cache })
 afterAll(() => cache.close())
 
 let keys = 0
@@ -98,7 +98,7 @@ describe('counters', () => {
 
   test('are counted where the client compresses', async () => {
     const key = fresh()
-    const packing = new MemcacheClient(cache, { compression: { minBytes: 1 } })
+    const packing = new MemcacheClient({ cache, compression: { minBytes: 1 } })
     await packing.set(key, 1e15)
     expect(await packing.incr(key)).toEqual(BigInt(1e15 + 1))
     await packing.set(key, 10n ** 18n)
@@ -107,7 +107,7 @@ describe('counters', () => {
 })
 
 describe('append and prepend', () => {
-  const packing = new MemcacheClient(cache, { compression: { minBytes: 10 } })
+  const packing = new MemcacheClient({ cache, compression: { minBytes: 10 } })
 
   test.each(['append', 'prepend'] as const)(
     'refuse an item whose bytes are compressed: %s',
@@ -150,20 +150,20 @@ describe('a serializer of the program', () => {
 
   test.each([0, 1, 8, 2048, 4096, 32_768, 0x4c6f_636b, 0xffff_ffff])('owns all flags: %i', async (flags) => {
     const key = fresh()
-    const own = new MemcacheClient(cache, { serializer: raw(flags) })
+    const own = new MemcacheClient({ cache, serializer: raw(flags) })
     await own.set(key, 'v')
     expect(await own.get(key)).toBe(`v with ${flags}`)
     expect((await cache.get(key))?.flags).toBe(flags)
   })
 
   test.each([-1, 1.5, NaN, 2 ** 32])('is refused flags that no item can have: %d', async (flags) => {
-    const own = new MemcacheClient(cache, { serializer: raw(flags) })
+    const own = new MemcacheClient({ cache, serializer: raw(flags) })
     await expect(own.set(fresh(), 'v')).rejects.toThrow(RangeError)
   })
 
   test('is refused the one pair of flags and value that marks a deletion', async () => {
     const key = fresh()
-    const own = new MemcacheClient(cache, { serializer: raw(0x4c6f_636b) })
+    const own = new MemcacheClient({ cache, serializer: raw(0x4c6f_636b) })
     await expect(own.set(key, '')).rejects.toThrow(/mark a deletion/)
     await own.set(key, 'v')
     await own.delete(key, { lockMs: 60_000 })
@@ -173,7 +173,7 @@ describe('a serializer of the program', () => {
 
   test('that names no compressions is refused the option compression', () => {
     const compression = { minBytes: 1 }
-    expect(() => new MemcacheClient(cache, { serializer: raw(0), compression })).toThrow(
+    expect(() => new MemcacheClient({ cache, serializer: raw(0), compression })).toThrow(
       'The serializer has no `compressions`, so `compression` must not be set',
     )
   })
@@ -182,17 +182,17 @@ describe('a serializer of the program', () => {
     const key = fresh()
     const compression = { minBytes: 10 }
     const compressions = [zlibCompression(0x8000_0000)]
-    const own = new MemcacheClient(cache, { serializer: raw(8, { compressions }), compression })
+    const own = new MemcacheClient({ cache, serializer: raw(8, { compressions }), compression })
     await own.set(key, 'x'.repeat(100))
     expect((await cache.get(key))?.flags).toBe(0x8000_0008)
     expect(await own.get(key)).toBe(`${'x'.repeat(100)} with 8`)
-    const wrong = new MemcacheClient(cache, { serializer: raw(0x8000_0000, { compressions }), compression })
+    const wrong = new MemcacheClient({ cache, serializer: raw(0x8000_0000, { compressions }), compression })
     await expect(wrong.set(key, 'v')).rejects.toThrow('set the flags 2147483648')
   })
 
   test('creates counters under its own flags', async () => {
     const key = fresh()
-    const own = new MemcacheClient(cache, { serializer: raw(0, { counterFlags: 77 }) })
+    const own = new MemcacheClient({ cache, serializer: raw(0, { counterFlags: 77 }) })
     await own.incr(key, 1, { initial: 1 })
     expect((await cache.get(key))?.flags).toBe(77)
   })
@@ -202,7 +202,7 @@ describe('a serializer of the program', () => {
     const fails = (): never => {
       throw new SyntaxError(`Unexpected token in ${SECRET}`)
     }
-    const own = new MemcacheClient(cache, { serializer: raw(0, { deserialize: fails }) })
+    const own = new MemcacheClient({ cache, serializer: raw(0, { deserialize: fails }) })
     await own.set(key, 'v')
     await expect(own.get(key)).rejects.toMatchObject({
       code: 'E_CORRUPT',

@@ -45,7 +45,7 @@ const JAVA_READ: readonly (readonly [string, number, string, unknown])[] = [
 
 describe('spymemcachedSerializer', () => {
   const cache = new EmbeddedCache()
-  const client = new MemcacheClient(cache, { serializer: spymemcachedSerializer() })
+  const client = new MemcacheClient({ cache, serializer: spymemcachedSerializer() })
 
   test.each(JAVA)('writes the bytes that Java writes: %s', async (_, flags, hex, value) => {
     await client.set('k', value)
@@ -149,7 +149,7 @@ function asPhp(value: unknown): unknown {
 
 describe('a FastLZ block of PHP', () => {
   const cache = new EmbeddedCache()
-  const client = new MemcacheClient(cache, { serializer: phpSerializer() })
+  const client = new MemcacheClient({ cache, serializer: phpSerializer() })
   /** 'long text ' 300 times, as php-memcached 3.2 writes it. */
   const block = Buffer.from(
     'b80b0000096c6f6e67207465787420e0fd09e0fd09e0fd09e0fd09e0fd09e0fd09e0fd09e0fd09e0fd09e0fd09e0fd09e06009027874 20'.replace(

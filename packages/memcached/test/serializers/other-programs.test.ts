@@ -35,7 +35,7 @@ afterAll(async () => {
 let prefixes = 0
 function connect(serializer: ValueSerializer): { client: MemcacheClient; prefix: string } {
   const prefix = `p${++prefixes}:`
-  const client = new MemcacheClient(cache, { serializer, prefix, compression: undefined })
+  const client = new MemcacheClient({ cache, serializer, keyPrefix: prefix, compression: undefined })
   return { client, prefix }
 }
 
@@ -94,7 +94,11 @@ describe.each(['PHP', 'JSON'])('PHP with SERIALIZER_%s', (format) => {
         mixed,
         counter: 42,
       })
-      const asBytes = new MemcacheClient(cache, { serializer: phpSerializer({ strings: 'bytes' }), prefix })
+      const asBytes = new MemcacheClient({
+        cache,
+        serializer: phpSerializer({ strings: 'bytes' }),
+        keyPrefix: prefix,
+      })
       expect(await asBytes.get('bytes')).toEqual(Buffer.from([0, 255, 13, 10]))
       await expect(client.get('bytes')).rejects.toEqual(refused(/no UTF-8/))
       if (format === 'PHP')
@@ -104,9 +108,10 @@ describe.each(['PHP', 'JSON'])('PHP with SERIALIZER_%s', (format) => {
 
   test('reads the types that were stored here', async () => {
     const { client, prefix } = connect(phpSerializer({ arrays: format === 'PHP' ? 'php' : 'json' }))
-    const packing = new MemcacheClient(cache, {
+    const packing = new MemcacheClient({
+      cache,
       serializer: phpSerializer(),
-      prefix,
+      keyPrefix: prefix,
       compression: { minBytes: 100 },
     })
     await storeAll(client, {
@@ -199,9 +204,10 @@ describe('Ruby with dalli', () => {
 
   test('reads the types that were stored here', async () => {
     const { client, prefix } = connect(dalliSerializer())
-    const packing = new MemcacheClient(cache, {
+    const packing = new MemcacheClient({
+      cache,
       serializer: dalliSerializer(),
-      prefix,
+      keyPrefix: prefix,
       compression: { minBytes: 100 },
     })
     await storeAll(client, { text: 'hällo', small: 42, float: 1.5, true: true, null: null, map: { a: [1] } })
@@ -245,9 +251,10 @@ describe.each(['Cache::Memcached', 'Cache::Memcached::Fast'])('Perl with %s', (p
 
   test('reads the strings that were stored here', async () => {
     const { client, prefix } = connect(perlSerializer({ utf8 }))
-    const packing = new MemcacheClient(cache, {
+    const packing = new MemcacheClient({
+      cache,
       serializer: perlSerializer(),
-      prefix,
+      keyPrefix: prefix,
       compression: { minBytes: 100 },
     })
     await storeAll(client, { text: 'hällo ☺', small: 42, float: 1.5 })
@@ -292,7 +299,12 @@ describe.each(['pylibmc', 'memcache', 'pymemcache'])('Python with %s', (program)
   test('reads the types that were stored here', async () => {
     const { client, prefix } = connect(pythonSerializer())
     const compression = program === 'pymemcache' ? undefined : { minBytes: 100 }
-    const packing = new MemcacheClient(cache, { serializer: pythonSerializer(), prefix, compression })
+    const packing = new MemcacheClient({
+      cache,
+      serializer: pythonSerializer(),
+      keyPrefix: prefix,
+      compression,
+    })
     await storeAll(client, {
       text: 'hällo',
       padded: '9 ',
@@ -363,7 +375,11 @@ test('memjs writes text and bytes that are read here, and reads those that were 
   try {
     await theirs.set(`${prefix}text`, 'hällo', {})
     expect(await client.get('text')).toEqual(Buffer.from('hällo'))
-    const asText = new MemcacheClient(cache, { serializer: memjsSerializer({ strings: 'text' }), prefix })
+    const asText = new MemcacheClient({
+      cache,
+      serializer: memjsSerializer({ strings: 'text' }),
+      keyPrefix: prefix,
+    })
     expect(await asText.get('text')).toBe('hällo')
     await client.set('ours', Buffer.from([0, 255]))
     expect((await theirs.get(`${prefix}ours`)).value).toEqual(Buffer.from([0, 255]))

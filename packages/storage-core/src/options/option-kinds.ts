@@ -71,6 +71,12 @@ export function booleanOption(fallback: boolean): Option<boolean, boolean> {
   return typedOption('true or false', (value): value is boolean => typeof value === 'boolean', fallback)
 }
 
+export function textOption(fallback: string): Option<string, string>
+export function textOption(): Option<string>
+export function textOption(fallback?: string): Option<string, string | undefined> {
+  return typedOption('text', (value): value is string => typeof value === 'string', fallback)
+}
+
 export function functionOption<Fn>(fallback: NoInfer<Fn>): Option<Fn, Fn>
 export function functionOption<Fn>(): Option<Fn>
 export function functionOption<Fn>(fallback?: Fn): Option<Fn, Fn | undefined> {

@@ -42,7 +42,7 @@ export function optionTable<Table extends OptionTable>(table: Table): Table {
  */
 export function checkOptions(subject: string, table: OptionTable, options: unknown, path = ''): void {
   if (typeof options !== 'object' || options === null || Array.isArray(options))
-    throw new TypeError(`${subject} takes an object of options, got ${describeValue(options)}`)
+    throw new TypeError(`${subject} takes an object of options, got ${kindOf(options)}`)
   for (const name in options) {
     const option = table[name]
     if (option === undefined) throw unknownOption(subject, table, name, path)
@@ -75,16 +75,20 @@ function fillIn(table: OptionTable, options: object): Record<string, unknown> {
   return Object.freeze(resolved)
 }
 
-/** The value as an error message shows it: short, and never the content of an object. */
+/**
+ * The value as an error message shows it: short, never the content of an object, and no text in which there may be a
+ * password, as in a URL.
+ */
 export function describeValue(value: unknown): string {
   switch (typeof value) {
     case 'string':
-      return value.length > MAX_SHOWN ? `text of ${value.length} characters` : `'${value}'`
+      return value.length > MAX_SHOWN || /[@:]/.test(value)
+        ? `text of ${value.length} characters`
+        : `'${value}'`
     case 'object':
-      return value === null ? 'null' : Array.isArray(value) ? 'a list' : 'an object'
     case 'function':
     case 'symbol':
-      return `a ${typeof value}`
+      return kindOf(value)
     case 'bigint':
       return `${value}n`
     default:
@@ -93,6 +97,13 @@ export function describeValue(value: unknown): string {
 }
 
 const MAX_SHOWN = 60
+
+function kindOf(value: unknown): string {
+  if (typeof value === 'string') return 'text'
+  if (typeof value === 'object')
+    return value === null ? 'null' : Array.isArray(value) ? 'a list' : 'an object'
+  return typeof value === 'undefined' ? 'undefined' : `a ${typeof value}`
+}
 
 function read(options: object, name: string): unknown {
   try {

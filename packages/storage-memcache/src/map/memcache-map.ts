@@ -1,4 +1,4 @@
-import type { MemcacheClient, PlainValue } from '@larder/memcached'
+import type { MemcacheClient, PlainValue, WhenUnavailable } from '@larder/memcached'
 import { NotFoundError, StorageError } from '@larder/storage-core'
 import { inWaves } from '../proxy/promises.js'
 
@@ -30,11 +30,11 @@ const NOTHING: unique symbol = Symbol('nothing')
  */
 export class MemcacheMap<T = PlainValue> {
   readonly keyPrefix: string
-  readonly #client: MemcacheClient
+  readonly #client: MemcacheClient<WhenUnavailable>
   readonly #settings: MemcacheMapSettings
   #entries = new Map<string, Entry>()
 
-  constructor(client: MemcacheClient, keyPrefix: string, settings: MemcacheMapSettings) {
+  constructor(client: MemcacheClient<WhenUnavailable>, keyPrefix: string, settings: MemcacheMapSettings) {
     this.#client = client
     this.keyPrefix = keyPrefix
     this.#settings = settings
@@ -88,10 +88,12 @@ export class MemcacheMap<T = PlainValue> {
     const failures = new Map<string, Error>()
     const write = async ([key, { value }]: readonly [string, Entry]) => {
       try {
-        if (value === NOTHING) await this.#client.delete(this.#key(key))
-        else if (!(await this.#client.set(this.#key(key), value, { ttlMs: this.#settings.ttlMs }))) {
-          throw new StorageError('E_CACHE_UNAVAILABLE', 'The server did not store the value', { key })
-        }
+        const done =
+          value === NOTHING
+            ? await this.#client.delete(this.#key(key))
+            : await this.#client.set(this.#key(key), value, { ttlMs: this.#settings.ttlMs })
+        if (done === undefined)
+          throw new StorageError('E_CACHE_UNAVAILABLE', 'The server did not answer', { key })
       } catch (error) {
         failures.set(key, error instanceof Error ? error : new Error(String(error)))
       }

@@ -1,9 +1,10 @@
 import {
+  type ClientOptions,
   type CommandCache,
   MemcacheClient,
-  type MemcacheClientOptions,
   type PlainValue,
   RemoteCache,
+  type WhenUnavailable,
 } from '@larder/memcached'
 import { COMPRESSION_NAMES } from '@larder/memcached/driver'
 import { checkOptionNames, type NamesOf } from '@larder/storage-core'
@@ -14,7 +15,10 @@ import { type FlushFailures, MemcacheMap } from './memcache-map.js'
 export type MapPlugin = CacheChoice<CommandCache> & MapPluginSettings
 
 /** How the maps of a plugin keep their values. */
-export interface MapPluginSettings extends Omit<MemcacheClientOptions, 'prefix' | 'ttlMs' | 'unfitKeys'> {
+export interface MapPluginSettings extends Pick<
+  ClientOptions,
+  'serializer' | 'compression' | 'whenUnavailable'
+> {
   /** How long values live, in seconds, however many; for maps that do not say. Default: as long as there is room. */
   readonly expires?: number | undefined
 }
@@ -58,7 +62,7 @@ export interface MapSource {
 
 interface Opened {
   readonly plugin: Pick<MapPlugin, 'expires'>
-  readonly client: MemcacheClient
+  readonly client: MemcacheClient<WhenUnavailable>
 }
 
 /** Named configurations of memcached, and dictionaries on them. */
@@ -131,7 +135,10 @@ export class MemcacheMaps implements MapSource, AsyncDisposable {
     const remote = servers === undefined ? undefined : new RemoteCache(servers, client)
     if (remote !== undefined) this.#owned.push(remote)
     const commands = (remote ?? cache) as CommandCache
-    return { plugin: { expires }, client: new MemcacheClient(commands, { ...values, unfitKeys: 'hash' }) }
+    return {
+      plugin: { expires },
+      client: new MemcacheClient({ cache: commands, ...values, invalidKeys: 'hash' }),
+    }
   }
 }
 

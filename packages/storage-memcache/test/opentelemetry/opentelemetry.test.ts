@@ -104,7 +104,7 @@ describe('spans', () => {
 
   test('say of batches how many they are about', async () => {
     const { server } = await onServer()
-    const client = new MemcacheClient(new RemoteCache(server.address))
+    const client = new MemcacheClient({ servers: server.address })
     onTestFinished(() => client.close())
     const { spanOf, tracer } = traced()
     await tracer.startActiveSpan('all', () => client.getMulti(['a', 'b', 'c']))
