@@ -129,10 +129,9 @@ export class ClientCore {
     this.#coder.checkAppend(item.flags, key)
   }
 
-  /** The flags under which a counter that is created reads as `initial` would, or else as the serializer's counters. */
+  /** Flags of a counter that is created. */
   counterFlags(initial: number | bigint): number {
-    const { bytes, flags } = this.#coder.encode(initial)
-    return Buffer.from(bytes).toString('latin1') === String(initial) ? flags : this.#coder.counterFlags
+    return this.#coder.counterFlags(initial)
   }
 
   /** Whether the client turns the failure of a server into a miss, or a batch into a report. */

@@ -24,7 +24,8 @@ export const plainSerializer: ValueSerializer = Object.freeze({
     brotliCompression(ValueFlag.brotli),
     zstdCompression(ValueFlag.zstd),
   ]),
-  counterFlags: ValueFlag.long,
+  counterFlags: (initial: number | bigint) =>
+    typeof initial === 'bigint' ? ValueFlag.long : ValueFlag.integer,
   canAppend: (flags: number) => (flags & NOT_APPENDABLE) === 0,
 })
 

@@ -24,8 +24,8 @@ export interface ValueSerializer {
   deserialize(bytes: Buffer, flags: number): unknown
   /** The forms of compression that it reads; the option `compression` chooses one to write. Default: none. */
   readonly compressions?: readonly ItemCompression[]
-  /** Flags of a counter that `incr` creates from decimal digits. Default: 0. */
-  readonly counterFlags?: number
+  /** Flags of a counter that `incr` creates from decimal digits, or how `initial` decides them. Default: 0. */
+  readonly counterFlags?: number | ((initial: number | bigint) => number)
   /** Whether bytes may be added to an uncompressed item with these flags. Default: to all. */
   canAppend?(flags: number): boolean
 }
@@ -34,13 +34,16 @@ export interface ValueSerializer {
 export class ValueCoder {
   readonly #serializer: ValueSerializer
   readonly #compressor: Compressor
-  /** Flags of a counter that is created. */
-  readonly counterFlags: number
 
   constructor(serializer: ValueSerializer, compression: CompressionOptions | undefined) {
     this.#serializer = serializer
-    this.counterFlags = serializer.counterFlags ?? 0
     this.#compressor = new Compressor(serializer.compressions ?? [], compression)
+  }
+
+  /** Flags of a counter that is created. */
+  counterFlags(initial: number | bigint): number {
+    const { counterFlags = 0 } = this.#serializer
+    return typeof counterFlags === 'number' ? counterFlags : counterFlags(initial)
   }
 
   encode(value: unknown): SerializedValue {

@@ -244,7 +244,7 @@ describe.each(kinds)('client over %s', (kind, create) => {
     expect(() => new MemcacheClient('127.0.0.1:11211' as never)).toThrow(
       /takes an object of options, got text/,
     )
-    expect(() => new MemcacheClient({ cache: cache as never })).toThrow(/new MemcacheClient\({ cache }\)/)
+    expect(() => new MemcacheClient(cache as never)).toThrow(/new MemcacheClient\({ cache }\)/)
     expect(await client.get(key)).toBeUndefined()
   })
 
