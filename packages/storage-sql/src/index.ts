@@ -25,3 +25,4 @@ export {
 } from './watching/table-subscription.js'
 export { unwatchTables, watchTables } from './watching/watch-tables.js'
 export { installTriggers, removeTriggers } from './watching/own-triggers.js'
+export type { TriggerOptions } from './watching/trigger-options.js'

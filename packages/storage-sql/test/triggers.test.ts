@@ -338,10 +338,10 @@ describe.each(DATABASE_NAMES)('triggers on %s', (name) => {
     const { sql, opened } = world
     const old = 'larder_outside_insert_1'
     if (name === 'postgres') {
-      await sql.query(`ALTER TRIGGER larder_outside_insert_3 ON larder_resource RENAME TO ${old}`)
+      await sql.query(`ALTER TRIGGER larder_outside_insert_5 ON larder_resource RENAME TO ${old}`)
     } else {
       const body = name === 'sqlite' ? 'BEGIN SELECT 1; END' : 'SET @x = 1'
-      await sql.query('DROP TRIGGER larder_outside_insert_3')
+      await sql.query('DROP TRIGGER larder_outside_insert_5')
       await sql.query(`CREATE TRIGGER ${old} AFTER INSERT ON larder_resource FOR EACH ROW ${body}`)
     }
     await installTriggers(opened.storage)

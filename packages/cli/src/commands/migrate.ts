@@ -6,6 +6,7 @@ interface MigrateOptions {
   readonly triggers?: 'install' | 'remove'
   readonly watch?: readonly string[]
   readonly unwatch?: readonly string[]
+  readonly notify: boolean
 }
 
 export function addMigrate(program: Command, act: Act): void {
@@ -19,26 +20,30 @@ export function addMigrate(program: Command, act: Act): void {
     )
     .option('--watch <tables...>', 'tables of your own whose changes are to be told')
     .option('--unwatch <tables...>', 'no longer')
+    .option(
+      '--no-notify',
+      'triggers on PostgreSQL wake nobody: changes are found by polling, and commits cost less',
+    )
     .action(act(migrate))
 }
 
 async function migrate(
   context: Context,
-  { triggers, watch = [], unwatch = [] }: MigrateOptions,
+  { triggers, watch = [], unwatch = [], notify }: MigrateOptions,
 ): Promise<void> {
   const { output } = context
   const storage = await context.database({ migrate: true })
   const { installTriggers, removeTriggers, unwatchTables, watchTables } = await import('@larder/storage-sql')
   const done = ['the tables are up to date']
   if (triggers === 'install') {
-    await installTriggers(storage)
+    await installTriggers(storage, { notify })
     done.push('triggers installed')
   } else if (triggers === 'remove') {
     await removeTriggers(storage)
     done.push('triggers removed')
   }
   if (watch.length > 0) {
-    await watchTables(storage, watch)
+    await watchTables(storage, watch, { notify })
     done.push(`watching ${watch.join(', ')}`)
   }
   if (unwatch.length > 0) {

@@ -6,6 +6,7 @@ import { within } from './within.js'
 
 const FIRST_PAUSE_MS = 250
 const LONGEST_PAUSE_MS = 30_000
+const AGAIN_MS = [50, 500]
 const CLOSED_WITHIN_MS = 1_000
 
 /** Tells those who wait when something may have been recorded. */
@@ -44,6 +45,7 @@ export class PostgresListener implements Listener {
   readonly #wakes = new Set<() => void>()
   #client: Client | undefined
   #timer: NodeJS.Timeout | undefined
+  readonly #again = new Set<NodeJS.Timeout>()
   #pauseMs = FIRST_PAUSE_MS
   #cannotListen = false
   #ended: Promise<void> = Promise.resolve()
@@ -80,7 +82,7 @@ export class PostgresListener implements Listener {
     client.on('error', () => this.#lost(client))
     client.on('end', () => this.#lost(client))
     client.on('notification', ({ payload }) => {
-      if (payload === this.#payload) this.#wakeAll()
+      if (payload === this.#payload) this.#wakeRepeatedly()
     })
     try {
       await client.connect()
@@ -123,10 +125,24 @@ export class PostgresListener implements Listener {
 
   #disconnect(): void {
     clearTimeout(this.#timer)
+    for (const timer of this.#again) clearTimeout(timer)
+    this.#again.clear()
     const client = this.#client
     this.#client = undefined
     if (client === undefined) return
     this.#ended = within(client.end(), CLOSED_WITHIN_MS, 'Closing').catch(() => undefined)
+  }
+
+  /** Transactions that commit beside the one that notifies leave it to that one, and may end somewhat later. */
+  #wakeRepeatedly(): void {
+    this.#wakeAll()
+    for (const ms of AGAIN_MS) {
+      const timer = setTimeout(() => {
+        this.#again.delete(timer)
+        this.#wakeAll()
+      }, ms).unref()
+      this.#again.add(timer)
+    }
   }
 
   #wakeAll(): void {

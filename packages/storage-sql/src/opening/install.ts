@@ -3,6 +3,7 @@ import { type Family, familyOf } from '../entities/family.js'
 import { createChanges } from '../migrations/create-changes.js'
 import { pathsFor } from '../migrations/paths.js'
 import type { TablePaths } from '../tables.js'
+import { wakeName, wakeTriggers } from '../triggers/wake-trigger.js'
 import { schemaOf, type Trigger, type TriggerPaths } from '../triggers/trigger.js'
 import type { OpenDatabase } from './databases.js'
 import { underMigrationLock } from './migrate.js'
@@ -52,6 +53,13 @@ export async function install(place: Place, { triggers, begins, on }: Plan): Pro
   }
   const obsolete = found.filter(({ name }) => !triggers.some((trigger) => trigger.name === name))
   await drop(place, obsolete)
+}
+
+/** What wakes those who listen, or its removal. */
+export async function installWaking(place: Place, notify: boolean): Promise<void> {
+  const { family, paths, prefix } = place
+  const triggers = notify ? wakeTriggers(family, paths, prefix) : []
+  await install(place, { triggers, begins: wakeName(prefix), on: [paths.change] })
 }
 
 export async function uninstall(place: Place, { begins, on }: Omit<Plan, 'triggers'>): Promise<void> {

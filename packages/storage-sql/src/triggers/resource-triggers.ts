@@ -7,7 +7,7 @@ import { record, WORDS } from './words.js'
 type Tables = Readonly<Record<TableName, string>>
 
 /** Raised whenever what the triggers do changes: those of before are then replaced. */
-const VERSION = 4
+const VERSION = 5
 
 /** True for statements of a write that the library journals: they are left alone. */
 const JOURNALED: Readonly<Record<Family, (tables: Tables, event: TriggerEvent | 'rename') => string>> = {
@@ -166,7 +166,7 @@ function truncated(name: string, tables: Tables, schema: string): Trigger {
     'RETURN NULL',
   ]
   const fires = `BEFORE TRUNCATE ON ${tables.resource} FOR EACH STATEMENT`
-  return postgresTrigger(schema, { name, table: tables.resource, fires, change: tables.change, body })
+  return postgresTrigger(schema, { name, table: tables.resource, fires, body })
 }
 
 function replaced(name: string, tables: Tables): Trigger {
@@ -187,7 +187,6 @@ const MAKE: Readonly<Record<Family, (trigger: Body, tables: Tables, schema: stri
     return postgresTrigger(schema, {
       name,
       table,
-      change: tables.change,
       fires: `${timing} ${event.toUpperCase()} ON ${table} FOR EACH ROW WHEN (${condition})`,
       declare: columns.map(({ column, type, value }) => `n_${column} ${type} := ${value}`),
       body: [

@@ -23,7 +23,7 @@ export const EVENTS = Object.freeze(['insert', 'update', 'delete'] as const)
 /** Where triggers on PostgreSQL say that they have recorded something; the table of changes is what they say. */
 export const CHANNEL = 'larder_changes'
 
-const WATCH_VERSION = 2
+const WATCH_VERSION = 3
 
 /** What the names of all triggers begin with that watch tables. */
 export function watchPrefix(prefix: string): string {
@@ -49,7 +49,7 @@ export function watchTriggers(
   if (family === 'postgres') {
     const name = `${begins}${WATCH_VERSION}`
     const fires = `AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON ${path} FOR EACH STATEMENT`
-    return [postgresTrigger(schema, { name, table: path, fires, change, body: [...body, 'RETURN NULL'] })]
+    return [postgresTrigger(schema, { name, table: path, fires, body: [...body, 'RETURN NULL'] })]
   }
   return EVENTS.map((event) => {
     const name = `${begins}${event}_${WATCH_VERSION}`
@@ -65,27 +65,25 @@ export function schemaOf(path: string, otherwise: string): string {
 }
 
 interface PostgresTrigger {
-  /** The table that it writes to, whose readers are woken. */
-  readonly change: string
   readonly name: string
   readonly table: string
   readonly fires: string
+  readonly isConstraint?: boolean
   readonly declare?: readonly string[]
   readonly body: readonly string[]
 }
 
 /** With the rights of who installs it: whoever may change the table need not be allowed to write the record. */
 export function postgresTrigger(schema: string, trigger: PostgresTrigger): Trigger {
-  const { name, table, fires, change, declare = [], body } = trigger
-  const wake = `PERFORM pg_notify('${CHANNEL}', '${change.slice(change.lastIndexOf('.') + 2, -1)}')`
+  const { name, table, fires, isConstraint = false, declare = [], body } = trigger
   const declared = declare.length === 0 ? '' : `DECLARE ${declare.join('; ')}; `
   return {
     name,
     table,
     create: [
       `CREATE OR REPLACE FUNCTION ${schema}${name}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER ` +
-        `SET search_path = pg_catalog, pg_temp AS $larder$ ${declared}BEGIN ${[wake, ...body].join('; ')}; END $larder$`,
-      `CREATE TRIGGER ${name} ${fires} EXECUTE FUNCTION ${schema}${name}()`,
+        `SET search_path = pg_catalog, pg_temp AS $larder$ ${declared}BEGIN ${body.join('; ')}; END $larder$`,
+      `CREATE ${isConstraint ? 'CONSTRAINT ' : ''}TRIGGER ${name} ${fires} EXECUTE FUNCTION ${schema}${name}()`,
     ],
   }
 }

@@ -2,9 +2,10 @@ import { checkOptionNames } from '@larder/storage-core'
 import type { DataSource } from 'typeorm'
 import { TABLE_OPTION_NAMES, type TableOptions } from '../entities/tables.js'
 import { openDatabase } from '../opening/databases.js'
-import { install, type Place, uninstall, withPlace } from '../opening/install.js'
+import { install, installWaking, type Place, uninstall, withPlace } from '../opening/install.js'
 import { toStorageError } from '../sql-errors.js'
 import type { SqlStorage } from '../sql-storage.js'
+import { notifyOf, TRIGGER_OPTION_NAMES, type TriggerOptions } from './trigger-options.js'
 import { resourceName, resourceTriggers } from '../triggers/resource-triggers.js'
 
 /**
@@ -17,13 +18,15 @@ import { resourceName, resourceTriggers } from '../triggers/resource-triggers.js
  */
 export async function installTriggers(
   target: DataSource | SqlStorage,
-  options: TableOptions = {},
+  options: TriggerOptions = {},
 ): Promise<void> {
-  checkOptionNames('installTriggers', options, TABLE_OPTION_NAMES)
+  checkOptionNames('installTriggers', options, TRIGGER_OPTION_NAMES)
+  const notify = notifyOf(options)
   await changeTriggers(target, options, async (place) => {
     const { family, tables, paths, prefix } = place
     const triggers = resourceTriggers(family, tables, paths, prefix)
     await install(place, { triggers, ...whereabouts(place) })
+    await installWaking(place, notify)
   })
 }
 

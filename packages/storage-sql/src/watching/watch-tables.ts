@@ -2,9 +2,10 @@ import { checkOptionNames } from '@larder/storage-core'
 import type { DataSource } from 'typeorm'
 import { TABLE_OPTION_NAMES, type TableOptions } from '../entities/tables.js'
 import { openDatabase } from '../opening/databases.js'
-import { install, type Place, uninstall, withPlace } from '../opening/install.js'
+import { install, installWaking, type Place, uninstall, withPlace } from '../opening/install.js'
 import { toStorageError } from '../sql-errors.js'
 import type { SqlStorage } from '../sql-storage.js'
+import { notifyOf, TRIGGER_OPTION_NAMES, type TriggerOptions } from './trigger-options.js'
 import { watchName, watchTriggers } from '../triggers/trigger.js'
 
 const NAME = /^[^\0"'`\\.]{1,63}(?:\.[^\0"'`\\.]{1,63})?$/u
@@ -22,15 +23,17 @@ const NAME = /^[^\0"'`\\.]{1,63}(?:\.[^\0"'`\\.]{1,63})?$/u
 export async function watchTables(
   target: DataSource | SqlStorage,
   tables: readonly string[],
-  options: TableOptions = {},
+  options: TriggerOptions = {},
 ): Promise<void> {
-  checkOptionNames('watchTables', options, TABLE_OPTION_NAMES)
-  await changeTriggers(target, tables, options, async (place, table) => {
+  checkOptionNames('watchTables', options, TRIGGER_OPTION_NAMES)
+  const notify = notifyOf(options)
+  const watch = async (place: Place, table: string) => {
     const path = pathOf(place, table)
     const { family, paths, prefix } = place
     const triggers = watchTriggers(family, paths, prefix, table, path)
     await install(place, { triggers, begins: watchName(prefix, table), on: [path] })
-  })
+  }
+  await changeTriggers(target, tables, options, watch, (place) => installWaking(place, notify))
 }
 
 /** Removes what `watchTables` has installed on these tables. What is not there is passed over. */
@@ -50,12 +53,14 @@ async function changeTriggers(
   tables: readonly string[],
   options: TableOptions,
   change: (place: Place, table: string) => Promise<void>,
+  finish?: (place: Place) => Promise<void>,
 ): Promise<void> {
   const checked = checkTableNames(tables)
   const database = await openDatabase(target, options)
   try {
     await withPlace(database, async (place) => {
       for (const table of checked) await change(place, table)
+      await finish?.(place)
     })
   } catch (error) {
     throw toStorageError(error)
