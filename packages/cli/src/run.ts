@@ -31,6 +31,7 @@ const OF_USAGE = [CommanderError, UsageError, RangeError, TypeError] as const
 
 function codeOf(error: unknown): ExitCode {
   if (OF_USAGE.some((kind) => error instanceof kind)) return ExitCode.usage
+  if (isStorageError(error, 'E_BAD_REQUEST')) return ExitCode.usage
   if (isStorageError(error, 'E_NOT_FOUND')) return ExitCode.notFound
   if (isStorageError(error, 'E_PRECONDITION_FAILED')) return ExitCode.refused
   return ExitCode.failed

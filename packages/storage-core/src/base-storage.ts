@@ -14,7 +14,8 @@ import type {
   ListOptions,
   ListPage,
   PageOptions,
-  Parts,
+  PartsWriteOptions,
+  PutArguments,
   ReadManyOptions,
   ResourceWrite,
   Storage,
@@ -94,7 +95,7 @@ export abstract class BaseStorage implements Storage {
     return this.#writes.write('putMetaData', info, { metadata }, options)
   }
 
-  async put(info: ResourceInfo, parts: Parts, options?: WriteOptions): Promise<WriteResult> {
+  async put(info: ResourceInfo, ...[parts, options]: PutArguments): Promise<WriteResult> {
     if (typeof parts !== 'object' || parts === null) throw new TypeError('put takes an object of parts')
     return this.#writes.write('put', info, parts, options)
   }
@@ -107,7 +108,7 @@ export abstract class BaseStorage implements Storage {
     return this.#writes.write('removeMetaData', info, REMOVAL.metadata, options)
   }
 
-  remove(info: ResourceInfo, options?: WriteOptions): Promise<WriteResult> {
+  remove(info: ResourceInfo, options?: PartsWriteOptions): Promise<WriteResult> {
     return this.#writes.write('remove', info, REMOVAL.both, options)
   }
 

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { ListRequest } from './driver.js'
+import { StorageError } from './errors.js'
 
 type Listing = Pick<ListRequest, 'collection' | 'order' | 'ext'>
 
@@ -8,14 +9,15 @@ export function encodeCursor(listing: Listing, position: string): string {
   return Buffer.from(JSON.stringify([fingerprint(listing), position])).toString('base64url')
 }
 
-/** Throws `RangeError` for what is no cursor of this listing. */
+/** Throws a `StorageError` `E_BAD_REQUEST` for what is no cursor of this listing: clients hand cursors through. */
 export function decodeCursor(listing: Listing, cursor: unknown): string {
   if (typeof cursor !== 'string') throw new TypeError('after must be the next of a page')
   const parsed = parse(cursor)
   if (!Array.isArray(parsed) || typeof parsed[1] !== 'string')
-    throw new RangeError('after is no cursor of a page')
+    throw new StorageError('E_BAD_REQUEST', '`after` is no cursor of a page')
   if (parsed[0] !== fingerprint(listing)) {
-    throw new RangeError('after is a cursor of another listing: collection, order and ext must stay the same')
+    const told = '`after` is a cursor of another listing: collection, order and ext must stay the same'
+    throw new StorageError('E_BAD_REQUEST', told)
   }
   return parsed[1]
 }

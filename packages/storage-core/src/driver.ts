@@ -21,8 +21,13 @@ export interface DriverCall {
 export type PartChange =
   { readonly bytes: Uint8Array } | { readonly stream: AsyncIterable<Uint8Array> } | 'remove'
 
-/** `'*'`: must exist. `'none'`: must not exist. Otherwise the entity tag that the part must have. */
-export type PartCondition = '*' | 'none' | { readonly etag: string }
+/** What must hold of a part: all that is named. Entity tags have no `W/`; an empty `match` never holds. */
+export interface PartCondition {
+  /** It has one of these entity tags; `'*'`: it exists. */
+  readonly match?: '*' | readonly string[] | undefined
+  /** It has none of these entity tags, as one that is missing; `'*'`: it is missing. */
+  readonly noneMatch?: '*' | readonly string[] | undefined
+}
 
 /** One write: at least one part changes; parts that are not named stay as they are. */
 export interface WriteRequest {

@@ -7,6 +7,8 @@ export type StorageErrorCode =
   | 'E_NOT_FOUND'
   /** `ifMatch` or `ifNoneMatch` did not hold; nothing was written. */
   | 'E_PRECONDITION_FAILED'
+  /** A cursor or an entity tag, which clients hand through, is malformed or belongs elsewhere; nothing was asked. */
+  | 'E_BAD_REQUEST'
   /** The storage, client or lock was closed before the call, or while it ran. */
   | 'E_CLOSED'
   /** The caller's `AbortSignal` fired; `cause` is its reason. A write that was aborted has not happened. */

@@ -1,4 +1,5 @@
 import type { ListRequest, ListRow, ListRows } from './driver.js'
+import { StorageError } from './errors.js'
 import { compareNames } from './names.js'
 
 /** The page of all rows of a collection that `request` asks for. */
@@ -38,6 +39,6 @@ function positionOf({ name, version }: Position): string {
 
 function parsePosition(text: string): Position {
   const [, name, version] = /^([^\0]+)\0([1-9][0-9]{0,15})$/.exec(text) ?? []
-  if (name === undefined) throw new RangeError('after is no cursor of this storage')
+  if (name === undefined) throw new StorageError('E_BAD_REQUEST', '`after` is no cursor of this storage')
   return { name, version: Number(version) }
 }

@@ -1,33 +1,43 @@
 import { checkPart } from './call-arguments.js'
+import { type EntityTag, parseEntityTags } from './entity-tags.js'
 import type { PartCondition, WriteRequest } from './driver.js'
 import { PreconditionFailedError } from './errors.js'
 import { etagOf, PART_NAMES, type PartName, type ResourceInfo } from './resource.js'
-import type { Match, NoneMatch, Preconditions } from './storage.js'
+import type { EntityTags, Match, NoneMatch, PartPreconditions, Preconditions } from './storage.js'
 
 type Conditions = WriteRequest['conditions']
 
-/** What a write's options ask of each part. Throws `TypeError` for what makes no sense. */
+/**
+ * What a write's options ask of each part. Throws `TypeError` for what makes no sense, and `E_BAD_REQUEST` for text that
+ * is no entity tag.
+ */
 export function conditionsOf(options: Preconditions, written: readonly PartName[]): Conditions {
   const { ifMatch, ifNoneMatch } = options
+  const match = byPart('ifMatch', ifMatch, written)
+  const noneMatch = byPart('ifNoneMatch', ifNoneMatch, written)
   const conditions: { [part in PartName]?: PartCondition } = {}
-  if (ifNoneMatch !== undefined) for (const part of nonesOf(ifNoneMatch, written)) conditions[part] = 'none'
-  if (ifMatch !== undefined) {
-    for (const [part, etag] of matchesOf(ifMatch, written)) {
-      if (conditions[part] !== undefined) throw new TypeError('ifMatch and ifNoneMatch exclude each other')
-      conditions[part] = etag === '*' ? '*' : { etag }
+  for (const part of PART_NAMES) {
+    const [wanted, unwanted] = [match.get(part), noneMatch.get(part)]
+    if (wanted !== undefined && unwanted === '*')
+      throw new TypeError('ifMatch and ifNoneMatch exclude each other')
+    // A weak tag is no match, but it is the version that is unwanted: RFC 9110, section 13.1.
+    const condition = {
+      ...(wanted !== undefined && { match: etagsOf(wanted, ({ isWeak }) => !isWeak) }),
+      ...(unwanted !== undefined && { noneMatch: etagsOf(unwanted) }),
     }
+    if (wanted !== undefined || unwanted !== undefined) conditions[part] = condition
   }
   return conditions
 }
 
 /** The options by which a write asks for these conditions. */
-export function preconditionsOf(conditions: Conditions): Preconditions {
-  const ifMatch: { [part in PartName]?: string } = {}
-  const ifNoneMatch: { [part in PartName]?: '*' } = {}
+export function preconditionsOf(conditions: Conditions): PartPreconditions {
+  const ifMatch: { [part in PartName]?: EntityTags } = {}
+  const ifNoneMatch: { [part in PartName]?: EntityTags } = {}
   for (const part of PART_NAMES) {
-    const condition = conditions[part]
-    if (condition === 'none') ifNoneMatch[part] = '*'
-    else if (condition !== undefined) ifMatch[part] = condition === '*' ? '*' : condition.etag
+    const { match, noneMatch } = conditions[part] ?? {}
+    if (match !== undefined) ifMatch[part] = match
+    if (noneMatch !== undefined) ifNoneMatch[part] = noneMatch
   }
   return {
     ...(Object.keys(ifMatch).length === 0 ? {} : { ifMatch }),
@@ -35,35 +45,39 @@ export function preconditionsOf(conditions: Conditions): Preconditions {
   }
 }
 
-function nonesOf(match: NoneMatch, written: readonly PartName[]): readonly PartName[] {
-  if (match === '*') return written
-  if (typeof match !== 'object' || match === null)
-    throw new TypeError("ifNoneMatch takes '*', or that by part")
-  const named = Object.entries(match)
-  if (named.length === 0) throw new TypeError('ifNoneMatch names no part; leave it out to write in any case')
-  return named.map(([part, star]) => {
-    if (star !== '*') throw new TypeError("ifNoneMatch takes '*' for a part, and nothing else")
-    return checkPart(part as PartName)
-  })
-}
+type Tags = ReturnType<typeof parseEntityTags>
 
-function matchesOf(match: Match, written: readonly PartName[]): [PartName, string][] {
-  if (typeof match === 'string') {
-    const [part, other] = written
-    if (part === undefined || other !== undefined) {
-      throw new TypeError('A write of both parts needs ifMatch by part, for example { content: etag }')
-    }
-    return [[part, checkEtag(match)]]
+function byPart(
+  name: 'ifMatch' | 'ifNoneMatch',
+  given: Match | NoneMatch | undefined,
+  written: readonly PartName[],
+): ReadonlyMap<PartName, Tags> {
+  if (given === undefined) return new Map()
+  if (typeof given === 'string' || Array.isArray(given)) {
+    const tags = tagsOf(name, given)
+    if (written.length !== 1 && !(name === 'ifNoneMatch' && tags === '*'))
+      throw new TypeError(`A write of both parts needs ${name} by part, for example { content: etag }`)
+    return new Map(written.map((part) => [part, tags]))
   }
-  if (typeof match !== 'object' || match === null) throw new TypeError('ifMatch must be an entity tag')
-  const named = Object.entries(match)
-  if (named.length === 0) throw new TypeError('ifMatch names no part; leave it out to write in any case')
-  return named.map(([part, etag]) => [checkPart(part as PartName), checkEtag(etag)])
+  if (typeof given !== 'object' || given === null)
+    throw new TypeError(`${name} takes entity tags, or '*', or these by part`)
+  const named = Object.entries(given)
+  if (named.length === 0) throw new TypeError(`${name} names no part; leave it out to write in any case`)
+  return new Map(named.map(([part, tags]) => [checkPart(part as PartName), tagsOf(name, tags)]))
 }
 
-function checkEtag(etag: unknown): string {
-  if (typeof etag !== 'string' || etag === '') throw new TypeError("ifMatch must be an entity tag or '*'")
-  return etag
+function tagsOf(name: string, given: unknown): Tags {
+  const list: readonly unknown[] = Array.isArray(given) ? given : [given]
+  const texts = list.map((each) => {
+    if (typeof each === 'string' && each.trim() !== '') return each
+    throw new TypeError(`${name} takes entity tags such as '"3"', or '*'`)
+  })
+  if (texts.length === 0) return []
+  return parseEntityTags(texts.join(','), name)
+}
+
+function etagsOf(tags: Tags, isUsed: (tag: EntityTag) => boolean = () => true): '*' | readonly string[] {
+  return tags === '*' ? '*' : tags.filter(isUsed).map(({ etag }) => etag)
 }
 
 /** Throws `E_PRECONDITION_FAILED` unless `conditions` hold; `versionOf` gives undefined for a missing part. */
@@ -77,16 +91,34 @@ export function assertConditions(
     if (condition === undefined) continue
     const version = versionOf(part)
     const etag = version === undefined ? undefined : etagOf(version)
-    const holds =
-      condition === 'none'
-        ? etag === undefined
-        : condition === '*'
-          ? etag !== undefined
-          : etag === condition.etag
-    if (holds) continue
-    const wanted =
-      condition === 'none' ? 'to be missing' : condition === '*' ? 'to exist' : `to have ${condition.etag}`
+    if (holds(condition, etag)) continue
     const found = etag === undefined ? 'it is missing' : `it has ${etag}`
-    throw new PreconditionFailedError(`The ${part} was expected ${wanted}, but ${found}`, { key: info.key })
+    throw new PreconditionFailedError(`The ${part} was expected ${wantedOf(condition)}, but ${found}`, {
+      key: info.key,
+    })
   }
+}
+
+function holds({ match, noneMatch }: PartCondition, etag: string | undefined): boolean {
+  const isMatched = match === undefined || (etag !== undefined && includes(match, etag))
+  return isMatched && (etag === undefined || noneMatch === undefined || !includes(noneMatch, etag))
+}
+
+function includes(tags: '*' | readonly string[], etag: string): boolean {
+  return tags === '*' || tags.includes(etag)
+}
+
+function wantedOf({ match, noneMatch }: PartCondition): string {
+  const wanted = match === undefined ? undefined : match === '*' ? 'to exist' : `to have ${listOf(match)}`
+  const unwanted =
+    noneMatch === undefined
+      ? undefined
+      : noneMatch === '*'
+        ? 'to be missing'
+        : `not to have ${listOf(noneMatch)}`
+  return [wanted, unwanted].filter((each) => each !== undefined).join(' and ')
+}
+
+function listOf(tags: readonly string[]): string {
+  return tags.length === 0 ? 'an entity tag that no version has' : tags.join(' or ')
 }

@@ -66,21 +66,31 @@ export interface ExistsOptions extends CallOptions {
   readonly part?: PartName | undefined
 }
 
-/** An entity tag of a part, or one a part. `'*'` stands for any version. */
-export type Match = string | Partial<Readonly<Record<PartName, string>>>
+/**
+ * An entity tag, a list of which any will do, or `'*'` for any version. A string may also be a whole header, as
+ * `'"9", "3"'`; malformed text rejects with `E_BAD_REQUEST`. An empty list holds for no version.
+ */
+export type EntityTags = string | readonly string[]
 
-/** `'*'` for all parts that are written, or for those that are named. */
-export type NoneMatch = '*' | Partial<Readonly<Record<PartName, '*'>>>
+/** Entity tags for each part that is named. */
+export type TagsByPart = Partial<Readonly<Record<PartName, EntityTags>>>
 
-/** What must hold for a write to be made; it is checked in the transaction that writes. */
+export type Match = EntityTags | TagsByPart
+export type NoneMatch = EntityTags | TagsByPart
+
+/** What must hold for a write of one part to be made; it is checked in the transaction that writes. */
 export interface Preconditions {
-  /**
-   * Writes only if the part has this entity tag; `'*'`: only if it exists. A plain string means the part that is
-   * written; where the write is of both parts, name the parts.
-   */
+  /** Writes only if the part has one of these entity tags. Weak ones match nothing. May name the other part as well. */
   readonly ifMatch?: Match | undefined
-  /** Writes only if no written part exists; or none of those that are named, beside an `ifMatch` of the other. */
+  /** Writes only if the part has none of these entity tags; `'*'`: only if it does not exist. */
   readonly ifNoneMatch?: NoneMatch | undefined
+}
+
+/** The same for a write of both parts, each of which has an entity tag of its own. */
+export interface PartPreconditions {
+  readonly ifMatch?: TagsByPart | undefined
+  /** `'*'`: writes only if none of the parts exists. */
+  readonly ifNoneMatch?: '*' | TagsByPart | undefined
 }
 
 /** What every write can be told. */
@@ -88,19 +98,40 @@ export interface WriteOptions extends CallOptions, Preconditions {
   readonly transaction?: TransactionHook | undefined
 }
 
+/** What a write of both parts can be told. */
+export interface PartsWriteOptions extends CallOptions, PartPreconditions {
+  readonly transaction?: TransactionHook | undefined
+}
+
+/** One part, and not the other. */
+export type OnePart<Source> =
+  | { readonly content: Source; readonly metadata?: undefined }
+  | { readonly metadata: Source; readonly content?: undefined }
+
 /** What `put` stores: one part or both. A part that is not named stays as it is. */
 export interface Parts {
   readonly content?: ByteSource | undefined
   readonly metadata?: ByteSource | undefined
 }
 
+/** What `put` takes behind the info: where both parts may be written, preconditions name theirs. */
+export type PutArguments =
+  | [parts: OnePart<ByteSource>, options?: WriteOptions | undefined]
+  | [parts: Parts, options?: PartsWriteOptions | undefined]
+
 /** What is to become of one resource among several. A part that is `undefined` stays, one that is `null` is removed. */
-export interface ResourceWrite extends Preconditions {
+export type ResourceWrite = WriteTarget &
+  ((OnePart<ByteSource | null> & Preconditions) | (PartChanges & PartPreconditions))
+
+interface WriteTarget {
   readonly info: ResourceInfo
-  readonly content?: ByteSource | null | undefined
-  readonly metadata?: ByteSource | null | undefined
   /** Runs once all resources are changed and locked; those of several resources run at once. */
   readonly transaction?: TransactionHook | undefined
+}
+
+interface PartChanges {
+  readonly content?: ByteSource | null | undefined
+  readonly metadata?: ByteSource | null | undefined
 }
 
 /** What a write has done. */
@@ -245,13 +276,13 @@ export interface Storage extends Outbox, AsyncDisposable {
   putContent(info: ResourceInfo, content: ByteSource, options?: WriteOptions): Promise<WriteResult>
   putMetaData(info: ResourceInfo, metadata: ByteSource, options?: WriteOptions): Promise<WriteResult>
   /** Writes the parts that are given in one atomic step; with both, `supports.atomicParts` is needed. */
-  put(info: ResourceInfo, parts: Parts, options?: WriteOptions): Promise<WriteResult>
+  put(info: ResourceInfo, ...args: PutArguments): Promise<WriteResult>
 
   /** What is missing is silently passed over, unless a precondition asks for it. */
   removeContent(info: ResourceInfo, options?: WriteOptions): Promise<WriteResult>
   removeMetaData(info: ResourceInfo, options?: WriteOptions): Promise<WriteResult>
   /** Removes both parts in one atomic step; `supports.atomicParts` is needed. */
-  remove(info: ResourceInfo, options?: WriteOptions): Promise<WriteResult>
+  remove(info: ResourceInfo, options?: PartsWriteOptions): Promise<WriteResult>
 
   /**
    * Writes several resources in one transaction: all of them or, where one is refused, none. Needs

@@ -1,7 +1,7 @@
 import { checkSource } from './bytes.js'
 import { conditionsOf } from './preconditions.js'
 import { PART_NAMES, type PartName, type ResourceInfo } from './resource.js'
-import type { CallOptions, Storage, WriteOptions } from './storage.js'
+import type { CallOptions, OnePart, PartsWriteOptions, Storage, WriteOptions } from './storage.js'
 import {
   apply,
   applyAll,
@@ -25,6 +25,19 @@ export interface UnitParts {
 /** Preconditions and a hook, as of the write that is queued. */
 export type UnitWriteOptions = Omit<WriteOptions, 'signal'>
 
+/** The same of a write of both parts. */
+export type UnitPartsOptions = Omit<PartsWriteOptions, 'signal'>
+
+/** What `UnitOfWork.put` takes behind the info. */
+export type UnitPutArguments =
+  | [parts: OnePart<UnitSource>, options?: UnitWriteOptions | undefined]
+  | [parts: UnitParts, options?: UnitPartsOptions | undefined]
+
+/** What `UnitOfWork.remove` can be told; `parts` are both by default. */
+export type UnitRemoveOptions =
+  | (UnitWriteOptions & { readonly parts: readonly [PartName] })
+  | (UnitPartsOptions & { readonly parts?: readonly PartName[] | undefined })
+
 /**
  * Queues writes of one or more storages until `commit()`. Nothing is sent before.
  *
@@ -44,7 +57,7 @@ export class UnitOfWork {
   }
 
   /** Queues parts to be written. Of several calls about one part, the last one counts. */
-  put(storage: Storage, info: ResourceInfo, parts: UnitParts, options: UnitWriteOptions = {}): void {
+  put(storage: Storage, info: ResourceInfo, ...[parts, options = {}]: UnitPutArguments): void {
     checkWriteNames('put', parts, options)
     const sources = new Map<PartName, UnitSource>()
     for (const part of PART_NAMES) {
@@ -59,9 +72,8 @@ export class UnitOfWork {
   remove(
     storage: Storage,
     info: ResourceInfo,
-    options: UnitWriteOptions & { readonly parts?: readonly PartName[] | undefined } = {},
+    { parts = PART_NAMES, ...rest }: UnitRemoveOptions = {},
   ): void {
-    const { parts = PART_NAMES, ...rest } = options
     if (parts.length === 0 || !parts.every((part) => PART_NAMES.includes(part)))
       throw new TypeError(`parts must name some of ${PART_NAMES.join(', ')}`)
     checkWriteNames('remove', {}, rest)

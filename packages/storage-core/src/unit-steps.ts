@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from 'node:util'
 import type { PartCondition } from './driver.js'
 import { preconditionsOf } from './preconditions.js'
 import { PART_NAMES, type PartName, type ResourceInfo } from './resource.js'
@@ -99,10 +98,24 @@ function resourceWrite(pieces: readonly Queued[]): ResourceWrite {
 /** Throws `TypeError` where no state of the part would do. */
 function bothOf(one: PartCondition | undefined, other: PartCondition | undefined): PartCondition | undefined {
   if (one === undefined || other === undefined) return one ?? other
-  if (isDeepStrictEqual(one, other)) return one
-  if (one === '*' && typeof other === 'object') return other
-  if (other === '*' && typeof one === 'object') return one
-  throw new TypeError('Two preconditions of a resource exclude each other')
+  const match = matchOf(one.match, other.match)
+  const noneMatch = noneMatchOf(one.noneMatch, other.noneMatch)
+  if (match !== undefined && (match.length === 0 || noneMatch === '*'))
+    throw new TypeError('Two preconditions of a resource exclude each other')
+  return { ...(match !== undefined && { match }), ...(noneMatch !== undefined && { noneMatch }) }
+}
+
+type Tags = PartCondition['match']
+
+function matchOf(one: Tags, other: Tags): Tags {
+  if (one === undefined || one === '*') return other ?? one
+  if (other === undefined || other === '*') return one
+  return one.filter((etag) => other.includes(etag))
+}
+
+function noneMatchOf(one: Tags, other: Tags): Tags {
+  if (one === '*' || other === '*') return '*'
+  return one === undefined || other === undefined ? (one ?? other) : [...one, ...other]
 }
 
 function oneHook(hooks: readonly TransactionHook[]): TransactionHook | undefined {

@@ -15,28 +15,30 @@ const both: PartName[] = ['content', 'metadata']
 describe('conditionsOf', () => {
   test('a plain tag is meant for the one part that is written', () => {
     assert.deepEqual(conditionsOf({}, both), {})
-    assert.deepEqual(conditionsOf({ ifMatch: '"1"' }, ['metadata']), { metadata: { etag: '"1"' } })
-    assert.deepEqual(conditionsOf({ ifMatch: '*' }, ['content']), { content: '*' })
+    assert.deepEqual(conditionsOf({ ifMatch: '"1"' }, ['metadata']), { metadata: { match: ['"1"'] } })
+    assert.deepEqual(conditionsOf({ ifMatch: '*' }, ['content']), { content: { match: '*' } })
     assert.throws(() => conditionsOf({ ifMatch: '"1"' }, both), TypeError)
   })
 
   test('ifNoneMatch is meant for all written parts', () => {
-    assert.deepEqual(conditionsOf({ ifNoneMatch: '*' }, both), { content: 'none', metadata: 'none' })
-    assert.deepEqual(conditionsOf({ ifNoneMatch: '*' }, ['metadata']), { metadata: 'none' })
+    assert.deepEqual(conditionsOf({ ifNoneMatch: '*' }, both), {
+      content: { noneMatch: '*' },
+      metadata: { noneMatch: '*' },
+    })
+    assert.deepEqual(conditionsOf({ ifNoneMatch: '*' }, ['metadata']), { metadata: { noneMatch: '*' } })
   })
 
   test('by part it goes with a tag of the other one', () => {
-    const options = { ifNoneMatch: { metadata: '*' }, ifMatch: { content: '"2"' } } as const
+    const options = { ifNoneMatch: { metadata: '*' }, ifMatch: { content: ['"2"'] } } as const
     const conditions = conditionsOf(options, both)
-    assert.deepEqual(conditions, { metadata: 'none', content: { etag: '"2"' } })
+    assert.deepEqual(conditions, { metadata: { noneMatch: '*' }, content: { match: ['"2"'] } })
     assert.deepEqual(preconditionsOf(conditions), options)
-    assert.deepEqual(preconditionsOf({ content: '*' }), { ifMatch: { content: '*' } })
+    assert.deepEqual(preconditionsOf({ content: { match: '*' } }), { ifMatch: { content: '*' } })
     assert.deepEqual(preconditionsOf({}), {})
     const refused = [
       { ifNoneMatch: '*', ifMatch: { content: '*' } },
       { ifNoneMatch: {} },
       { ifNoneMatch: { body: '*' } },
-      { ifNoneMatch: { content: '"2"' } },
       { ifNoneMatch: '"2"' },
       { ifNoneMatch: null },
     ]
@@ -46,8 +48,8 @@ describe('conditionsOf', () => {
 
   test('tags by part may name a part that is not written', () => {
     assert.deepEqual(conditionsOf({ ifMatch: { metadata: '"2"', content: '*' } }, ['content']), {
-      metadata: { etag: '"2"' },
-      content: '*',
+      metadata: { match: ['"2"'] },
+      content: { match: '*' },
     })
   })
 })
@@ -69,14 +71,14 @@ describe('assertConditions', () => {
 
   test('compares each part with what is asked of it', () => {
     assert.equal(holds({}, undefined), true)
-    assert.equal(holds({ content: 'none' }, undefined), true)
-    assert.equal(holds({ content: 'none' }, 7), false)
-    assert.equal(holds({ content: '*' }, 7), true)
-    assert.equal(holds({ content: '*' }, undefined), false)
-    assert.equal(holds({ content: { etag: '"7"' } }, 7), true)
-    assert.equal(holds({ content: { etag: '"7"' } }, 8), false)
-    assert.equal(holds({ content: { etag: '"7"' } }, undefined), false)
-    assert.equal(holds({ content: { etag: '"7"' }, metadata: 'none' }, 7), true)
-    assert.equal(holds({ content: { etag: '"7"' }, metadata: '*' }, 7), false)
+    assert.equal(holds({ content: { noneMatch: '*' } }, undefined), true)
+    assert.equal(holds({ content: { noneMatch: '*' } }, 7), false)
+    assert.equal(holds({ content: { match: '*' } }, 7), true)
+    assert.equal(holds({ content: { match: '*' } }, undefined), false)
+    assert.equal(holds({ content: { match: ['"7"', '"9"'] } }, 7), true)
+    assert.equal(holds({ content: { match: ['"7"', '"9"'] } }, 8), false)
+    assert.equal(holds({ content: { match: ['"7"', '"9"'] } }, undefined), false)
+    assert.equal(holds({ content: { match: ['"7"', '"9"'] }, metadata: { noneMatch: '*' } }, 7), true)
+    assert.equal(holds({ content: { match: ['"7"', '"9"'] }, metadata: { match: '*' } }, 7), false)
   })
 })

@@ -1,4 +1,10 @@
-import { MemoryStorage, type PendingWrite, type Storage, StorageError } from '@larder/storage-core'
+import {
+  MemoryStorage,
+  type PendingWrite,
+  type PutArguments,
+  type Storage,
+  StorageError,
+} from '@larder/storage-core'
 import { FaultyStorage, ForwardingStorage } from '@larder/storage-core/testing'
 import { servers } from '@larder/dev-servers/vitest'
 import { type Cache, EmbeddedCache, RemoteCache, systemEnvironment } from '@larder/memcached'
@@ -54,7 +60,7 @@ class SlowStorage extends ForwardingStorage {
         return terms
       },
     }
-    const written = await super.put(info, parts, { ...options, transaction })
+    const written = await super.put(info, ...([parts, { ...options, transaction }] as PutArguments))
     await turn()
     return written
   }

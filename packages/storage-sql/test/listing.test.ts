@@ -122,7 +122,9 @@ describe.each(DATABASE_NAMES)('listings on %s', (name) => {
     const [fingerprint] = JSON.parse(Buffer.from(next, 'base64url').toString()) as [string]
     for (const position of ['', 'x', '1', '-1 a', "1' a", '1 ']) {
       const after = Buffer.from(JSON.stringify([fingerprint, position])).toString('base64url')
-      await assert.rejects(opened.storage.page('c', { order: 'newest', after }), RangeError)
+      await assert.rejects(opened.storage.page('c', { order: 'newest', after }), {
+        code: 'E_BAD_REQUEST',
+      })
     }
   })
 })

@@ -2,7 +2,8 @@ import type {
   ByteSource,
   CallOptions,
   JournalRow,
-  Parts,
+  PartsWriteOptions,
+  PutArguments,
   ResourceInfo,
   ResourceWrite,
   Storage,
@@ -22,16 +23,16 @@ export class StepStorage extends ForwardingStorage {
     this.#at = at
   }
 
-  override put(info: ResourceInfo, parts: Parts, options?: WriteOptions): Promise<WriteResult> {
-    return this.#write(options, (own) => super.put(info, parts, own))
+  override put(info: ResourceInfo, ...[parts, options]: PutArguments): Promise<WriteResult> {
+    return this.#write(options, (own) => super.put(info, ...([parts, own] as PutArguments)))
   }
 
   override putContent(info: ResourceInfo, content: ByteSource, options?: WriteOptions): Promise<WriteResult> {
     return this.#write(options, (own) => super.putContent(info, content, own))
   }
 
-  override remove(info: ResourceInfo, options?: WriteOptions): Promise<WriteResult> {
-    return this.#write(options, (own) => super.remove(info, own))
+  override remove(info: ResourceInfo, options?: PartsWriteOptions): Promise<WriteResult> {
+    return this.#write(options, (own) => super.remove(info, own as PartsWriteOptions | undefined))
   }
 
   override removeContent(info: ResourceInfo, options?: WriteOptions): Promise<WriteResult> {
@@ -71,13 +72,13 @@ export class StepStorage extends ForwardingStorage {
     write: (options: WriteOptions | undefined) => Promise<WriteResult>,
   ): Promise<WriteResult> {
     this.#at('before the transaction')
-    const result = await write(options && this.#watching(options))
+    const result = await write(options && { ...options, ...this.#watching(options) })
     this.#at('after the commit')
     return result
   }
 
-  #watching({ transaction, ...options }: WriteOptions): WriteOptions {
-    if (transaction === undefined) return options
+  #watching({ transaction }: Pick<WriteOptions, 'transaction'>): Pick<WriteOptions, 'transaction'> {
+    if (transaction === undefined) return {}
     const beforeCommit: typeof transaction.beforeCommit = async (pending) => {
       this.#at('before the mark')
       const terms = await transaction.beforeCommit(pending)
@@ -86,6 +87,6 @@ export class StepStorage extends ForwardingStorage {
       setImmediate(() => this.#at('commit sent'))
       return terms
     }
-    return { ...options, transaction: { ...transaction, beforeCommit } }
+    return { transaction: { ...transaction, beforeCommit } }
   }
 }

@@ -1,3 +1,4 @@
+import { parseEntityTags } from '@larder/storage-core'
 import {
   checkConditions,
   type Conditions,
@@ -5,9 +6,7 @@ import {
   type Tags,
   type Version,
 } from '../store/conditions.js'
-import { Problem } from '../problem.js'
 
-const TAG = /(W\/)?"([\x21\x23-\x7e\x80-\xff]*)"/g
 /** What stands for the same version, compressed on the way. */
 const GZIP = '-gzip'
 
@@ -18,7 +17,7 @@ interface GivenTag {
   readonly isWeak: boolean
 }
 
-/** For a write. Weak tags of `If-Match` match nothing. Throws a `Problem` 400 for what is no list of tags. */
+/** For a write. Weak tags of `If-Match` match nothing. Throws `E_BAD_REQUEST` for what is no list of tags. */
 export function conditionsOf({ headers }: Request): Conditions {
   const strong = (tags: readonly GivenTag[]): readonly GivenTag[] => tags.filter(({ isWeak }) => !isWeak)
   return {
@@ -70,12 +69,14 @@ function etagsOf(
   return usable(tagsIn(name, header)).map(({ etag }) => etag)
 }
 
+/** None of `'*'`, which is looked for before. */
 function tagsIn(name: string, header: string): GivenTag[] {
-  if (!/^[\s,]*$/.test(header.replace(TAG, ''))) throw new Problem(400, `${name} is no list of entity tags`)
-  return Array.from(header.matchAll(TAG), ([, weak, opaque = '']) => {
-    const own = opaque.endsWith(GZIP) ? opaque.slice(0, -GZIP.length) : opaque
-    return { given: `"${opaque}"`, etag: `"${own}"`, isWeak: weak !== undefined }
-  })
+  const tags = parseEntityTags(header, name)
+  return tags === '*' ? [] : tags.map(({ etag, isWeak }) => ({ given: etag, etag: ownTag(etag), isWeak }))
+}
+
+function ownTag(etag: string): string {
+  return etag.endsWith(`${GZIP}"`) ? `${etag.slice(0, -GZIP.length - 1)}"` : etag
 }
 
 /** What is no date is passed over. */

@@ -17,6 +17,7 @@ const LATER: readonly StorageErrorCode[] = [
 /** What the client is told of an error. Nothing of the inside gets out. */
 export function problemOf(error: unknown): Problem {
   if (error instanceof Problem) return error
+  if (isStorageError(error, 'E_BAD_REQUEST')) return new Problem(400, error.message, { cause: error })
   if (isStorageError(error, 'E_TOO_LARGE'))
     return new Problem(413, 'It is larger than can be stored', { cause: error })
   if (isStorageError(error, 'E_OUTCOME_UNKNOWN'))

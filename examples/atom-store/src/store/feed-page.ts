@@ -1,4 +1,10 @@
-import type { CallOptions, ListOrder, ListPage, Storage } from '@larder/storage-core'
+import {
+  type CallOptions,
+  isStorageError,
+  type ListOrder,
+  type ListPage,
+  type Storage,
+} from '@larder/storage-core'
 import type { EntryRecord } from '../atom/entry-record.js'
 import { Problem } from '../problem.js'
 import { type Entry, entryOf } from './entry.js'
@@ -86,7 +92,7 @@ async function list(
   try {
     return await storage.page(collection, { ...options, order, limit, after })
   } catch (cause) {
-    if (cause instanceof RangeError) throw new Problem(400, 'There is no such page', { cause })
+    if (isStorageError(cause, 'E_BAD_REQUEST')) throw new Problem(400, 'There is no such page', { cause })
     throw cause
   }
 }

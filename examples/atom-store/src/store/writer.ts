@@ -1,7 +1,7 @@
 import {
   type CallOptions,
   isStorageError,
-  type Preconditions,
+  type PartPreconditions,
   type ResourceInfo,
   type Storage,
   type UnitSource,
@@ -123,7 +123,7 @@ export class Writer {
   async #write(
     action: Action,
     event: HookEvent & { readonly name: string },
-    preconditions: Preconditions,
+    preconditions: PartPreconditions,
     { signal }: CallOptions,
     content: UnitSource | undefined,
   ): Promise<Entry | undefined> {

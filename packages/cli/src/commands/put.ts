@@ -1,4 +1,4 @@
-import type { ByteSource, PartName, Preconditions } from '@larder/storage-core'
+import type { ByteSource, PartName, PartPreconditions } from '@larder/storage-core'
 import type { Command } from 'commander'
 import { createReadStream } from 'node:fs'
 import { readFile, stat } from 'node:fs/promises'
@@ -53,10 +53,10 @@ async function put(
   await context.output.result({ name, version, etag, created, modifiedAt }, text)
 }
 
-function conditionsOf({ ifMatch, new: isNew }: PutOptions, part: PartName): Preconditions {
+function conditionsOf({ ifMatch, new: isNew }: PutOptions, part: PartName): PartPreconditions {
   return {
     ...(ifMatch === undefined ? {} : { ifMatch: { [part]: ifMatch } }),
-    ...(isNew === true ? { ifNoneMatch: '*' as const } : {}),
+    ...(isNew === true ? { ifNoneMatch: '*' } : {}),
   }
 }
 

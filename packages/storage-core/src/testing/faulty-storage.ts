@@ -7,7 +7,8 @@ import type {
   ListOptions,
   ListPage,
   PageOptions,
-  Parts,
+  PartsWriteOptions,
+  PutArguments,
   ReadManyOptions,
   ResourceWrite,
   StorageTransaction,
@@ -156,8 +157,8 @@ export class FaultyStorage extends ForwardingStorage {
     return this.#write('putMetaData', info, options, (own) => super.putMetaData(info, metadata, own))
   }
 
-  override put(info: ResourceInfo, parts: Parts, options?: WriteOptions): Promise<WriteResult> {
-    return this.#write('put', info, options, (own) => super.put(info, parts, own))
+  override put(info: ResourceInfo, ...[parts, options]: PutArguments): Promise<WriteResult> {
+    return this.#write('put', info, options, (own) => super.put(info, ...([parts, own] as PutArguments)))
   }
 
   override removeContent(info: ResourceInfo, options?: WriteOptions): Promise<WriteResult> {
@@ -168,8 +169,10 @@ export class FaultyStorage extends ForwardingStorage {
     return this.#write('removeMetaData', info, options, (own) => super.removeMetaData(info, own))
   }
 
-  override remove(info: ResourceInfo, options?: WriteOptions): Promise<WriteResult> {
-    return this.#write('remove', info, options, (own) => super.remove(info, own))
+  override remove(info: ResourceInfo, options?: PartsWriteOptions): Promise<WriteResult> {
+    return this.#write('remove', info, options, (own) =>
+      super.remove(info, own as PartsWriteOptions | undefined),
+    )
   }
 
   override async writeMany(writes: readonly ResourceWrite[], options?: CallOptions): Promise<WriteResult[]> {

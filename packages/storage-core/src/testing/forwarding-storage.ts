@@ -6,7 +6,8 @@ import type {
   ListOptions,
   ListPage,
   PageOptions,
-  Parts,
+  PartsWriteOptions,
+  PutArguments,
   ReadManyOptions,
   ResourceWrite,
   Storage,
@@ -61,8 +62,8 @@ export class ForwardingStorage implements Storage {
     return this.inner.putMetaData(info, metadata, options)
   }
 
-  put(info: ResourceInfo, parts: Parts, options?: WriteOptions): Promise<WriteResult> {
-    return this.inner.put(info, parts, options)
+  put(info: ResourceInfo, ...args: PutArguments): Promise<WriteResult> {
+    return this.inner.put(info, ...args)
   }
 
   removeContent(info: ResourceInfo, options?: WriteOptions): Promise<WriteResult> {
@@ -73,7 +74,7 @@ export class ForwardingStorage implements Storage {
     return this.inner.removeMetaData(info, options)
   }
 
-  remove(info: ResourceInfo, options?: WriteOptions): Promise<WriteResult> {
+  remove(info: ResourceInfo, options?: PartsWriteOptions): Promise<WriteResult> {
     return this.inner.remove(info, options)
   }
 

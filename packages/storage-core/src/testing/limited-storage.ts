@@ -5,7 +5,8 @@ import type {
   CallOptions,
   ListPage,
   PageOptions,
-  Parts,
+  PartsWriteOptions,
+  PutArguments,
   ResourceWrite,
   Storage,
   StorageTransaction,
@@ -58,9 +59,9 @@ export class LimitedStorage extends ForwardingStorage {
     return super.putMetaData(info, metadata, this.#allowed(options))
   }
 
-  override async put(info: ResourceInfo, parts: Parts, options?: WriteOptions): Promise<WriteResult> {
+  override async put(info: ResourceInfo, ...[parts, options]: PutArguments): Promise<WriteResult> {
     this.#refuseParts(parts)
-    return super.put(info, parts, this.#allowed(options))
+    return super.put(info, ...([parts, this.#allowed(options)] as PutArguments))
   }
 
   override async removeContent(info: ResourceInfo, options?: WriteOptions): Promise<WriteResult> {
@@ -71,7 +72,7 @@ export class LimitedStorage extends ForwardingStorage {
     return super.removeMetaData(info, this.#allowed(options))
   }
 
-  override async remove(info: ResourceInfo, options?: WriteOptions): Promise<WriteResult> {
+  override async remove(info: ResourceInfo, options?: PartsWriteOptions): Promise<WriteResult> {
     this.#refuse('atomicParts')
     return super.remove(info, this.#allowed(options))
   }
@@ -107,7 +108,7 @@ export class LimitedStorage extends ForwardingStorage {
     return this.#without.has('journal') ? 0 : super.unsettled(...args)
   }
 
-  #allowed(options: WriteOptions | undefined): WriteOptions | undefined {
+  #allowed<Options extends WriteOptions>(options: Options | undefined): Options | undefined {
     return options?.transaction === undefined ? options : { ...options, ...this.#hook(options.transaction) }
   }
 

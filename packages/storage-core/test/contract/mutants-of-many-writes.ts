@@ -38,7 +38,7 @@ class WritesInItsOwnOrder extends Defective {
 class PassesOverRemovals extends Defective {
   override async writeMany(writes: readonly ResourceWrite[], options?: CallOptions) {
     return super.writeMany(
-      writes.map(({ metadata, ...write }) => ({ ...write, metadata: metadata ?? undefined })),
+      writes.map((write) => ({ ...write, metadata: write.metadata ?? undefined }) as ResourceWrite),
       options,
     )
   }

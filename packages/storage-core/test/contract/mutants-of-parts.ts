@@ -7,7 +7,8 @@ import {
   type CallOptions,
   type ExistsOptions,
   type PartStream,
-  type Parts,
+  type PartsWriteOptions,
+  type PutArguments,
   type ReadManyOptions,
   type ResourceInfo,
   type StoredPart,
@@ -18,8 +19,9 @@ import { Readable } from 'node:stream'
 import { Defective, mutant, type Mutant } from './mutant.js'
 
 class LosesMetadata extends Defective {
-  override put(info: ResourceInfo, parts: Parts, options?: WriteOptions) {
-    return super.put(info, parts.content === undefined ? parts : { content: parts.content }, options)
+  override put(info: ResourceInfo, ...[parts, options]: PutArguments) {
+    const kept = parts.content === undefined ? parts : { content: parts.content }
+    return super.put(info, ...([kept, options] as PutArguments))
   }
 }
 
@@ -32,11 +34,11 @@ class TakesEmptyForMissing extends Defective {
 }
 
 class WritesPartsInTwoSteps extends Defective {
-  override async put(info: ResourceInfo, parts: Parts, options?: WriteOptions) {
+  override async put(info: ResourceInfo, ...[parts, options]: PutArguments) {
     let result: WriteResult | undefined
     if (parts.content !== undefined) result = await super.putContent(info, parts.content, options)
     if (parts.metadata !== undefined) result = await super.putMetaData(info, parts.metadata, options)
-    return result ?? super.put(info, parts, options)
+    return result ?? super.put(info, ...([parts, options] as PutArguments))
   }
 }
 
@@ -97,7 +99,7 @@ class ComplainsOfMissing extends Defective {
 
 class RemovesBothParts extends Defective {
   override removeContent(info: ResourceInfo, options?: WriteOptions) {
-    return super.remove(info, options)
+    return super.remove(info, options as PartsWriteOptions | undefined)
   }
 }
 

@@ -115,7 +115,7 @@ describe('a mark that could not be set', () => {
     inner.putContent = (to, content, options) =>
       write(to, { content }, { ...options, signal: undefined, transaction: giveUpOn(controller, options) })
     durable.putContent = inner.putContent.bind(inner)
-    durable.put = (to, { content = '' }, options) => inner.putContent(to, content, options)
+    durable.put = (to, ...[{ content = '' }, options]) => inner.putContent(to, content, options)
     const aborted = first.storage.putContent(info, 'new', { signal: controller.signal })
     await set.reached
     controller.abort()

@@ -2,12 +2,12 @@ import {
   type ListPage,
   MemoryStorage,
   type PageOptions,
-  type Parts,
+  type PartsWriteOptions,
+  type PutArguments,
   type PendingWrite,
   type ResourceInfo,
   type Storage,
   StorageError,
-  type WriteOptions,
   type WriteResult,
 } from '@larder/storage-core'
 import { FaultyStorage, ForwardingStorage, LimitedStorage } from '@larder/storage-core/testing'
@@ -322,12 +322,13 @@ describe('late changes', () => {
 
 /** A storage whose transactions come to nothing when all is done but the commit. */
 class RollsBack extends ForwardingStorage {
-  override put(info: ResourceInfo, parts: Parts, options: WriteOptions = {}): Promise<WriteResult> {
+  override put(info: ResourceInfo, ...[parts, options = {}]: PutArguments): Promise<WriteResult> {
     const beforeCommit = async (pending: PendingWrite): Promise<void> => {
       await options.transaction?.beforeCommit(pending)
       throw new StorageError('E_CONFLICT', 'rolled back')
     }
-    return super.put(info, parts, { ...options, transaction: { ...options.transaction, beforeCommit } })
+    const own = { ...options, transaction: { ...options.transaction, beforeCommit } }
+    return super.put(info, ...([parts, own] as PutArguments))
   }
 }
 
@@ -345,7 +346,7 @@ class Versioned extends ForwardingStorage {
     return { ...page, entries: page.entries.map((entry) => ({ ...entry, version: this.#version })) }
   }
 
-  override async remove(info: ResourceInfo, options?: WriteOptions): Promise<WriteResult> {
+  override async remove(info: ResourceInfo, options?: PartsWriteOptions): Promise<WriteResult> {
     return { ...(await super.remove(info, options)), version: 1 }
   }
 }

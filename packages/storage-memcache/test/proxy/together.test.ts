@@ -2,13 +2,12 @@ import {
   type CallOptions,
   MemoryStorage,
   OutcomeUnknownError,
-  type Parts,
+  type PutArguments,
   type ResourceInfo,
   type ResourceWrite,
   type Storage,
   StorageError,
   untilAborted,
-  type WriteOptions,
 } from '@larder/storage-core'
 import { FaultyStorage, ForwardingStorage } from '@larder/storage-core/testing'
 import { MemcacheStorage, type ProtocolOptions } from '@larder/storage-memcache'
@@ -34,8 +33,8 @@ const contentKey = ({ key }: ResourceInfo) => `${key}:c`
 
 /** Hears an abort while hooks run, as a database does. */
 class Impatient extends ForwardingStorage {
-  override put(info: ResourceInfo, parts: Parts, options?: WriteOptions) {
-    return untilAborted(super.put(info, parts, options), options?.signal)
+  override put(info: ResourceInfo, ...args: PutArguments) {
+    return untilAborted(super.put(info, ...args), args[1]?.signal)
   }
 
   override writeMany(writes: readonly ResourceWrite[], options?: CallOptions) {

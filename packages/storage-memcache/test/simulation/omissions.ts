@@ -3,7 +3,7 @@ import {
   type ExistsOptions,
   isStorageError,
   PART_NAMES,
-  type Parts,
+  type PutArguments,
   type PendingWrite,
   type ResourceInfo,
   type ResourceWrite,
@@ -159,9 +159,9 @@ export class TellingOfRollbacks extends ForwardingStorage {
     this.#cache = cache
   }
 
-  override async put(info: ResourceInfo, parts: Parts, options?: WriteOptions): Promise<WriteResult> {
+  override async put(info: ResourceInfo, ...args: PutArguments): Promise<WriteResult> {
     try {
-      return await super.put(info, parts, options)
+      return await super.put(info, ...args)
     } catch (error) {
       await this.#cache.release()
       throw error
@@ -237,8 +237,8 @@ export class NoVersionsInLogs extends ForwardingCache {
 
 /** Runs the hook, and so sets the marks, before the row is locked. */
 export class HookOutside extends ForwardingStorage {
-  override async put(info: ResourceInfo, parts: Parts, options?: WriteOptions): Promise<WriteResult> {
-    return super.put(info, parts, await withoutHook(info, options))
+  override async put(info: ResourceInfo, ...[parts, options]: PutArguments): Promise<WriteResult> {
+    return super.put(info, ...([parts, await withoutHook(info, options)] as PutArguments))
   }
 }
 

@@ -3,7 +3,7 @@ import {
   type ExistsOptions,
   type JournalRow,
   OutcomeUnknownError,
-  type Parts,
+  type PutArguments,
   type ReadManyOptions,
   type ResourceInfo,
   type ResourceWrite,
@@ -86,8 +86,10 @@ export class SimStorage extends ForwardingStorage {
     return page
   }
 
-  override put(info: ResourceInfo, parts: Parts, options?: WriteOptions): Promise<WriteResult> {
-    return this.#write(info, textOf(parts.content), options, (own) => super.put(info, parts, own))
+  override put(info: ResourceInfo, ...[parts, options]: PutArguments): Promise<WriteResult> {
+    return this.#write(info, textOf(parts.content), options, (own) =>
+      super.put(info, ...([parts, own] as PutArguments)),
+    )
   }
 
   override putContent(info: ResourceInfo, content: Uint8Array, options?: WriteOptions): Promise<WriteResult> {

@@ -1,4 +1,4 @@
-import type { ListRequest, ListRow, ListRows } from '@larder/storage-core'
+import { type ListRequest, type ListRow, type ListRows, StorageError } from '@larder/storage-core'
 import type { ConnectionSource } from '../connections/source.js'
 import { type Containers, inCollection } from './containers.js'
 import { joinSql, numberOf, type Row, type Statement, statement } from '../dialects/statement.js'
@@ -166,6 +166,6 @@ function behindTime(order: 'oldest' | 'newest', { modifiedUs, name }: Position):
 function parsePosition(text: string): Position {
   const match = /^([0-9]{1,16}) (.+)$/s.exec(text)
   if (match?.[1] === undefined || match[2] === undefined)
-    throw new RangeError('after is no cursor of this storage')
+    throw new StorageError('E_BAD_REQUEST', '`after` is no cursor of this storage')
   return { modifiedUs: Number(match[1]), name: match[2] }
 }

@@ -214,7 +214,7 @@ export const transactions = group('transactions', (test) => {
   })
 })
 
-function recording(record: (pending: PendingWrite) => unknown): WriteOptions {
+function recording(record: (pending: PendingWrite) => unknown): Pick<WriteOptions, 'transaction'> {
   return { transaction: { beforeCommit: async (pending) => asTerms(await record(pending)) } }
 }
 
