@@ -6,8 +6,10 @@ import {
   NotFoundError,
   OutcomeUnknownError,
   PreconditionFailedError,
-  type Storage,
+  type PutArguments,
+  type ResourceInfo,
   StorageError,
+  type WriteResult,
 } from '@larder/storage-core'
 import { ForwardingStorage, LimitedStorage } from '@larder/storage-core/testing'
 import { audit, MemcacheStorage } from '@larder/storage-memcache'
@@ -83,8 +85,8 @@ describe('an error of another copy of storage-core', () => {
 
 /** Commits, and rejects with the error of another copy, as if no answer came. */
 class Unanswered extends ForwardingStorage {
-  override async put(...args: Parameters<Storage['put']>): ReturnType<Storage['put']> {
-    await super.put(...args)
+  override async put(info: ResourceInfo, ...args: PutArguments): Promise<WriteResult> {
+    await super.put(info, ...args)
     throw new other.core.OutcomeUnknownError('No answer came to the commit')
   }
 }
