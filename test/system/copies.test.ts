@@ -8,6 +8,7 @@ import {
   PreconditionFailedError,
   type PutArguments,
   type ResourceInfo,
+  type Storage,
   StorageError,
   type WriteResult,
 } from '@larder/storage-core'

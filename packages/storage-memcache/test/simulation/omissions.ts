@@ -171,8 +171,8 @@ export class TellingOfRollbacks extends ForwardingStorage {
 
 /** An error that tells nothing of the commit is taken for the database's own: nothing was written. */
 export class MiddlemenBelieved extends ForwardingStorage {
-  override async put(...args: Parameters<Storage['put']>): Promise<WriteResult> {
-    return super.put(...args).catch(believe)
+  override async put(info: ResourceInfo, ...args: PutArguments): Promise<WriteResult> {
+    return super.put(info, ...args).catch(believe)
   }
 
   override async removeContent(...args: Parameters<Storage['removeContent']>): Promise<WriteResult> {
