@@ -37,6 +37,8 @@ export interface SimStorageOptions {
   readonly lostCommits: number
   /** How likely a commit is answered with an error of a middleman, whether it was executed or not. */
   readonly middlemanErrors: number
+  /** How likely a middleman answers so before the commit is executed. */
+  readonly lateCommits: number
   /** How likely a process pauses behind a commit, while others take some steps. */
   readonly pauses: number
   readonly servers: readonly SimServer[]
@@ -168,14 +170,27 @@ export class SimStorage extends ForwardingStorage {
     write: (options: WriteOptions) => Promise<WriteResult>,
   ): Promise<WriteResult> {
     await this.#step('begin')
+    let giveUp: (error: Error) => void = () => undefined
+    const givenUp = new Promise<never>((_, reject) => (giveUp = reject))
     const transaction = {
       journal: options?.transaction?.journal,
       beforeCommit: async (pending: Pending) => {
         await this.#passHook(options?.transaction, pending)
+        await this.#commitLate(giveUp)
         this.#noteCommit(info, text, pending)
       },
     }
-    return this.#answer(await write({ ...options, transaction }))
+    const written = write({ ...options, transaction })
+    return Promise.race([written.then((result) => this.#answer(result)), givenUp])
+  }
+
+  /** A middleman may lose the server before the commit is executed. */
+  async #commitLate(giveUp: (error: Error) => void): Promise<void> {
+    const { scheduler } = this.#scene
+    if (!scheduler.chance(this.#options.lateCommits)) return
+    giveUp(middlemanError())
+    for (let left = scheduler.random() * LONGEST_PAUSE_STEPS; left > 0; left--)
+      await this.#orDead(scheduler.step(''))
   }
 
   /** What can happen between a change and its commit. */

@@ -3,7 +3,7 @@ import type { Cache } from '@larder/memcached'
 import { naiveStorage } from '../support/naive-storages.js'
 import type { Finding } from './judge.js'
 import * as omissions from './omissions.js'
-import { CALM, LISTING, PAUSING, PROXY, type WorldOptions } from './world.js'
+import { CALM, LATE_COMMITS, LISTING, PAUSING, PROXY, type WorldOptions } from './world.js'
 
 /** A protocol with one thing left out, and a world in which that shows. */
 export interface Variant {
@@ -138,11 +138,10 @@ export const variants: Readonly<Record<string, Variant>> = {
   },
   'marks are released after an error of a middleman': {
     world: {
-      ...HOT,
-      ...{ middlemanErrors: 0.3, journal: false },
+      ...LATE_COMMITS,
       make: over((storage) => new omissions.MiddlemenBelieved(storage)),
     },
-    found: ['stale', 'back', 'not healed'],
+    found: ['not healed'],
   },
   'absences of two moments are one answer': {
     world: {

@@ -58,6 +58,8 @@ export interface WorldOptions {
   readonly lostCommits: number
   /** How likely a commit is answered with an error of a middleman, whether it was executed or not. */
   readonly middlemanErrors: number
+  /** How likely a middleman answers so before the commit is executed. */
+  readonly lateCommits: number
   /** How likely a process pauses behind a commit, while others take some steps. */
   readonly pauses: number
   /** How likely a content is so large that it is cached in pieces. */
@@ -107,6 +109,7 @@ export const CALM: WorldOptions = Object.freeze({
   slowTransactions: 0,
   lostCommits: 0,
   middlemanErrors: 0,
+  lateCommits: 0,
   turns: false,
   pauses: 0,
   largeContents: 0,
@@ -121,6 +124,13 @@ export const CALM: WorldOptions = Object.freeze({
 export const LISTING: WorldOptions = Object.freeze({
   ...CALM,
   mix: Object.freeze({ read: 0.05, write: 0.35, remove: 0.25 }),
+})
+
+/** A middleman answers commits that come later. Only the marks tell of them, and no listing is there to be wrong. */
+export const LATE_COMMITS: WorldOptions = Object.freeze({
+  ...CALM,
+  ...{ resources: 1, conditions: 0, lateCommits: 0.3, journal: false },
+  mix: Object.freeze({ read: 0.65, write: 0.35, remove: 0 }),
 })
 
 /** Writers of one resource pause between their commit and what follows, and are overtaken by some that fail. */

@@ -1,4 +1,4 @@
-import { CALM, LISTING, PAUSING, type WorldOptions } from './world.js'
+import { CALM, LATE_COMMITS, LISTING, PAUSING, type WorldOptions } from './world.js'
 
 /** Times to live of seconds, so that they end within a run. */
 const SHORT_LIVES = Object.freeze({
@@ -60,12 +60,16 @@ export const worlds: Readonly<Record<string, WorldOptions>> = {
   'transactions are slow': { ...HOURS, waits: 0.1, slowTransactions: 0.3, evictions: 0.1 },
   'processes stand still': { ...HOURS, waits: 0.1, stops: 0.15, evictions: 0.1 },
   'commits get no answer': { ...CALM, lostCommits: 0.2, evictions: 0.1 },
-  'commits are answered by a middleman': { ...CALM, middlemanErrors: 0.2, evictions: 0.1 },
+  'commits are answered by a middleman': {
+    ...CALM,
+    ...{ middlemanErrors: 0.15, lateCommits: 0.1, evictions: 0.1 },
+  },
   // Nothing but its mark tells of such a commit, so that no mark may be lost.
   'commits are answered by a middleman, and nothing is journaled': {
     ...CALM,
     ...{ middlemanErrors: 0.2, journal: false },
   },
+  'commits come after the answer of a middleman': LATE_COMMITS,
   'parts take turns on two servers': { ...CALM, ...TURNS },
   'parts take turns, and everything fails': {
     ...HOURS,
