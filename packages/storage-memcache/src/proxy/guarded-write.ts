@@ -41,6 +41,12 @@ export interface WriterParts {
 /** Runs work when it is its turn, so that not all of many writes ask the cache at once. */
 export type InTurn = <T>(work: () => Promise<T>) => Promise<T>
 
+/** The last write of a part. */
+export interface PartWritten {
+  readonly recorder: Recorder
+  readonly result: WriteResult
+}
+
 /** What was seen of the listing, and of other writers of the resource, while the write held its lock. */
 interface ListingView {
   readonly generation: string | undefined
@@ -78,7 +84,7 @@ export class GuardedWrite {
     const { info, transaction } = this.request
     const run = async (pending: PendingWrite): Promise<CommitTerms> => {
       const outer = await transaction?.beforeCommit({ ...pending, info })
-      const commitBefore = await inTurn(() => this.#mark(pending))
+      const commitBefore = await inTurn(() => this.mark(pending))
       this.#mayBeCommitted = true
       return { commitBefore: Math.min(commitBefore, outer?.commitBefore ?? Infinity) }
     }
@@ -89,7 +95,7 @@ export class GuardedWrite {
   }
 
   /** Resolves to the instant by which the commit must have been sent. */
-  async #mark({ written, removed, created, emptied }: PendingWrite): Promise<number> {
+  async mark({ written, removed, created, emptied }: PendingWrite): Promise<number> {
     // A hook may outlive its transaction: nobody would take these marks away.
     if (this.#isOver) return -Infinity
     const keys = [...written, ...removed].map((part) => partKey(this.request.info, part))
@@ -142,12 +148,11 @@ export class GuardedWrite {
 
   /** After the commit: makes the cache right, and resolves to what the caller is told. */
   async acknowledge(result: WriteResult, confirmBy?: number): Promise<WriteResult> {
-    this.#guard.confirmBy = confirmBy
     if (!result.changed) {
       await this.#foundNothing()
       return result
     }
-    const confirmed = await this.#confirm(result)
+    const confirmed = await this.confirm(result, { confirmBy })
     this.#it.counters.writes++
     if (!confirmed) this.#it.counters.unconfirmedWrites++
     const { journalId, ...written } = result
@@ -169,8 +174,21 @@ export class GuardedWrite {
     await Promise.all(changedKeys(this.request).map((key) => this.#it.reader.help(key, undefined)))
   }
 
-  /** Whether the cache is known to be right. */
-  async #confirm(result: WriteResult): Promise<boolean> {
+  /**
+   * Resolves to whether the cache is known to be right. `parts`: what became of each of them, where several writes of one
+   * transaction changed them.
+   */
+  async confirm(
+    result: WriteResult,
+    {
+      confirmBy,
+      parts,
+    }: {
+      readonly confirmBy?: number | undefined
+      readonly parts?: ReadonlyMap<PartName, PartWritten>
+    } = {},
+  ): Promise<boolean> {
+    this.#guard.confirmBy = confirmBy
     const { info, changes } = this.request
     const { version, created, emptied } = result
     let listed = true
@@ -185,9 +203,10 @@ export class GuardedWrite {
     }
     const installs = PART_NAMES.filter((part) => changes[part] !== undefined).map((part) => {
       const key = partKey(info, part)
-      const content = this.recorder.contentOf(part, result)
+      const own = parts?.get(part) ?? { recorder: this.recorder, result }
+      const content = own.recorder.contentOf(part, own.result)
       return this.#it.storage.supports.transactions
-        ? this.#guard.install(key, version, content)
+        ? this.#guard.install(key, own.result.version, content)
         : this.#guard.installOrDrop(key, content)
     })
     return (await settleAll(installs)).every(Boolean) && listed

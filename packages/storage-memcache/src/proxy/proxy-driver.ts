@@ -2,6 +2,7 @@ import type { Cache, Environment } from '@larder/memcached'
 import {
   closeUnread,
   type DriverCall,
+  type DriverTransaction,
   isStorageError,
   type JournalRow,
   type KeyGenerator,
@@ -15,7 +16,10 @@ import {
   type Storage,
   type StorageDriver,
   type StorageFeatures,
+  type StorageTransaction,
   type StoredPart,
+  type TransactionRequest,
+  type TransactionResult,
   type UnsettledRequest,
   untilAborted,
   type WriteRequest,
@@ -30,7 +34,10 @@ import { PartCache } from './part-cache.js'
 import { PartReader } from './part-reader.js'
 import { Presence } from './presence.js'
 import { headKey, isHeadKey, NEWEST, outsideKeys, partKey, partKeyOf } from './proxy-keys.js'
+import type { WriterParts } from './guarded-write.js'
+import { ProxyTransaction } from './proxy-transaction.js'
 import { ProxyWriter } from './proxy-writer.js'
+import { TransactionWrites, type WithheldRows } from './transaction-writes.js'
 import type { Settings } from './settings.js'
 import { guestPrefix, Relay } from './relay.js'
 import { Settler } from './settler.js'
@@ -58,7 +65,10 @@ export class ProxyDriver implements StorageDriver {
   readonly #counters: StorageCounters
   readonly #reader: PartReader
   readonly #presence: Presence
+  readonly #parts: WriterParts
   readonly #writer: ProxyWriter
+  readonly #withheld: WithheldRows = new Set()
+  readonly #joined = new WeakMap<StorageTransaction, ProxyTransaction>()
   readonly #listing: Listing
   readonly #settler: Settler
   readonly #relay: Relay
@@ -67,12 +77,12 @@ export class ProxyDriver implements StorageDriver {
   isClosed = false
 
   constructor({ cache, storage, settings, namespace, keyGenerator, env, counters, owned }: ProxyParts) {
-    const { transactions, atomicMany } = storage.supports
+    const { transactions, atomicMany, interactiveTransactions } = storage.supports
     // Marks as locks are set for one resource at a time.
     this.supports = Object.freeze({
       ...storage.supports,
       atomicMany: atomicMany && transactions,
-      interactiveTransactions: false,
+      interactiveTransactions: interactiveTransactions && transactions,
     })
     this.keyOf = (collection, resource) => cacheKey(namespace, keyGenerator(collection, resource))
     this.#storage = storage
@@ -91,10 +101,11 @@ export class ProxyDriver implements StorageDriver {
     const keysOf = (change: OutsideChange) => outsideKeys(this.keyOf, change)
     this.#relay = new Relay(storage, namespace, repair, keysOf, settings, env, counters)
     this.#settler = new Settler((ids) => storage.settle(ids), env)
-    this.#writer = new ProxyWriter({
+    this.#parts = {
       ...{ storage, settings, env, counters, members },
       ...{ cache: parts, reader: this.#reader, settler: this.#settler, keyOf: this.keyOf, namespace },
-    })
+    }
+    this.#writer = new ProxyWriter(this.#parts)
   }
 
   innerOf(collection: string, resource: string | undefined): ResourceInfo {
@@ -215,7 +226,29 @@ export class ProxyDriver implements StorageDriver {
   }
 
   settle(journalIds: readonly string[]): Promise<void> {
-    return this.#storage.settle(journalIds)
+    return this.#storage.settle(journalIds.filter((id) => !this.#withheld.has(id)))
+  }
+
+  transaction<T>(
+    work: (tx: DriverTransaction) => Promise<T>,
+    request: TransactionRequest,
+    { signal }: DriverCall,
+  ): Promise<TransactionResult<T>> {
+    this.#relay.start()
+    const through = (inner: StorageTransaction) => work(this.#through(inner))
+    return this.#storage.transaction(through, { ...request, signal })
+  }
+
+  join(manager: object): DriverTransaction {
+    this.#relay.start()
+    const inner = this.#storage.within(manager)
+    const joined = this.#joined.get(inner) ?? this.#through(inner)
+    this.#joined.set(inner, joined)
+    return joined
+  }
+
+  #through(inner: StorageTransaction): ProxyTransaction {
+    return new ProxyTransaction(this, inner, new TransactionWrites(this.#parts, this.#withheld))
   }
 
   /** What a proxy behind which this one stands asks for; this one's own keys are set right on the way. */

@@ -199,11 +199,7 @@ export class Relay {
       // What was wrong on a server that is still away has expired there by now.
       if (waitedMs < this.#settings.relayForMs) return undefined
     }
-    return {
-      id,
-      version,
-      keys: keys.filter((key) => key.startsWith(GUEST)).map((key) => key.slice(GUEST.length)),
-    }
+    return { id, version, keys: keys.flatMap(keyOfGuest) }
   }
 
   #remember(id: string): void {
@@ -211,6 +207,13 @@ export class Relay {
     const [oldest] = this.#waiting
     if (this.#waiting.size > MAX_WAITING && oldest !== undefined) this.#waiting.delete(oldest)
   }
+}
+
+/** Before what is to be invalidated of cached queries: such rows are a `QueryCache`'s, whatever stands in between. */
+export const QUERY_MARK = '? '
+
+function isQueryKey(key: string): boolean {
+  return key.startsWith(QUERY_MARK)
 }
 
 /** Before the keys that another proxy, or the caller, has put into the same row. No namespace contains it. */
@@ -232,5 +235,15 @@ export function journalKeys(
 
 /** Finds the rows of guests whose keys begin so. */
 export function guestPrefix(keyPrefix: string): string {
-  return keyPrefix === '' ? '' : GUEST + keyPrefix
+  return keyPrefix === '' || isQueryKey(keyPrefix) ? keyPrefix : GUEST + keyPrefix
+}
+
+/** Keys of those who take part in a transaction, as the row names them. */
+export function guestKeys(keys: readonly string[]): string[] {
+  return keys.map((key) => (isQueryKey(key) ? key : GUEST + key))
+}
+
+function keyOfGuest(key: string): string[] {
+  if (isQueryKey(key)) return [key]
+  return key.startsWith(GUEST) ? [key.slice(GUEST.length)] : []
 }
