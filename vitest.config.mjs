@@ -30,6 +30,8 @@ export default defineConfig({
       'test/**/*.test.ts',
       'bench/test/**/*.test.ts',
     ],
+    // They have a command of their own.
+    exclude: ['**/node_modules/**', 'test/topologies/**'],
     globalSetup: ['@larder/dev-servers/global-setup'],
     // The packages run as they are published: built, and loaded by Node itself.
     server: { deps: { external: [/\/dist\/.*\.js$/] } },

@@ -14,6 +14,7 @@ const FIRST = [
   'own-storage',
   'atom-store',
   'operate',
+  'production',
   'command',
   'observability',
   'coming-from',

@@ -6,7 +6,10 @@ import { TABLE_OPTION_NAMES, type TableOptions } from './entities/tables.js'
 
 /** How a `SqlStorage` works; durations in milliseconds. */
 export interface SqlOptions extends TableOptions {
-  /** Creates and changes the tables, guarded by a lock. Default: true, but false with a `dataSource`. */
+  /**
+   * Creates and changes the tables, guarded by a lock. Default: true, but false with a `dataSource`, and for a SQLite file
+   * whose TypeORM options have `readonly: true`.
+   */
   readonly migrate?: boolean | undefined
   /** Connections at most, of those that this storage opens itself. SQLite always has two. Default: 10. */
   readonly poolSize?: number | undefined

@@ -28,4 +28,5 @@ export {
   type FrontServer,
   type PoolMode,
 } from './fronts.js'
+export { startGalera, type GaleraCluster } from './galera.js'
 export { nodeOf } from './node-of.js'

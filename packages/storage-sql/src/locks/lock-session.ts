@@ -7,6 +7,7 @@ import type { Dialect } from '../dialects/dialect.js'
 import { type Row, type Statement, statement } from '../dialects/statement.js'
 import { ownDataSource } from '../opening/data-sources.js'
 import type { StorageDatabase } from '../opening/databases.js'
+import { refuseGalera } from '../opening/galera.js'
 import { Opened } from '../opening/opened.js'
 import { openingMs } from '../opening/sources.js'
 import { isTransactionPooled, type PostgresPool, type PostgresSession } from '../connections/pooler.js'
@@ -68,6 +69,7 @@ export class LockSession {
       client.once('end', end)
       client.once('error', end)
       await refusePooler(client, dataSource)
+      await within(refuseGalera(runner), settings.connectTimeoutMs, 'The look at the server')
       await within(callSessionHook(runner), settings.connectTimeoutMs, 'The set-up of the session')
       await session.#run(advisory.endWhenIdle(idleMs))
       return session

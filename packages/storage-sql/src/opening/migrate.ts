@@ -1,14 +1,18 @@
 import { processWide, StorageError } from '@larder/storage-core'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type DataSource, MigrationExecutor, type QueryRunner } from 'typeorm'
 import { whileBusy } from '../connections/sqlite-connection.js'
 import { within } from '../connections/within.js'
 import type { Limits } from '../dialects/dialect.js'
 import { type Family, familyOf } from '../entities/family.js'
 import { isInDoubt } from '../sql-errors.js'
+import { isGalera } from './galera.js'
 import { look, withRunner } from './looks.js'
 import { GUARDS, PATIENCE_MS } from './migration-lock.js'
 
 const OWN_MIGRATION_MS = 60_000
+const GALERA_ATTEMPTS = 10
+const GALERA_PAUSE_MS = 200
 /** What a user's own migrations may take. */
 export const LONGEST_MIGRATION_MS = 3_600_000
 
@@ -47,15 +51,32 @@ async function migrateAlone(
   const family = familyOf(dataSource.options.type)
   await withRunner(dataSource, async (runner) => {
     if (await nothingLeft(dataSource, runner, limits)) return
-    await GUARDS[family](runner, lockOf(prefix), limits, async () => {
-      const executor = new MigrationExecutor(dataSource, runner)
-      // The other guards are transactions themselves.
-      executor.transaction = family === 'mysql' ? 'each' : 'none'
-      if (family === 'postgres') await refuseWithoutTransaction(executor)
-      const limitMs = shared ? LONGEST_MIGRATION_MS : OWN_MIGRATION_MS
-      await within(executor.executePendingMigrations(), limitMs, 'The migrations')
+    const attempts = (await look(isGalera(runner), limits)) ? GALERA_ATTEMPTS : 1
+    await repeatedly(attempts, async () => {
+      // Another node may have made them.
+      if (attempts > 1 && (await nothingLeft(dataSource, runner, limits))) return
+      await GUARDS[family](runner, lockOf(prefix), limits, async () => {
+        const executor = new MigrationExecutor(dataSource, runner)
+        // The other guards are transactions themselves.
+        executor.transaction = family === 'mysql' ? 'each' : 'none'
+        if (family === 'postgres') await refuseWithoutTransaction(executor)
+        const limitMs = shared ? LONGEST_MIGRATION_MS : OWN_MIGRATION_MS
+        await within(executor.executePendingMigrations(), limitMs, 'The migrations')
+      })
     })
   })
+}
+
+/** Where the guard is a node's own, those who migrate on two nodes get in each other's way; each step may be repeated. */
+async function repeatedly(attempts: number, work: () => Promise<void>): Promise<void> {
+  for (let left = attempts; ; left--) {
+    try {
+      return await work()
+    } catch (error) {
+      if (left <= 1 || isInDoubt(error)) throw error
+      await sleep(GALERA_PAUSE_MS * (0.5 + Math.random()))
+    }
+  }
 }
 
 function lockOf(prefix: string): string {

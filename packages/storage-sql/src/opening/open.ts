@@ -13,7 +13,7 @@ import type { StorageDatabase } from './databases.js'
 import { Opened } from './opened.js'
 import { type Settings, settingsOf, type SqlStorageOptions } from '../options.js'
 import { SqlDriver } from '../driver/sql-driver.js'
-import { databasePath, listenerOf, openingMs, openSource } from './sources.js'
+import { databasePath, isReadonly, listenerOf, openingMs, openSource } from './sources.js'
 import { fittedToPackets } from './packets.js'
 import { refuseStatementPooling } from './pooling.js'
 import { isUnknown, toStorageError } from '../sql-errors.js'
@@ -36,9 +36,9 @@ export async function openDriver(
     setSessionHook(dataSource, options.onSession)
     const tables = await initialised(dataSource, prefix, settings, opened)
     const family = familyOf(dataSource.options.type)
-    if (family === 'sqlite') await useWal(dataSource)
+    if (family === 'sqlite' && !isReadonly(dataSource)) await useWal(dataSource)
     await refuseStatementPooling(dataSource, settings)
-    if (options.migrate ?? given === undefined)
+    if (options.migrate ?? (given === undefined && !isReadonly(dataSource)))
       await migrate(dataSource, prefix, settings, given !== undefined)
     else await checkTables(dataSource, tables, settings)
     await withRunner(dataSource, (runner) => look(checkSchema(runner, tables.schema), settings))

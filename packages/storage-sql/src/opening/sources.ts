@@ -90,9 +90,14 @@ async function sqliteSource(
   }
   const writer = shared ? await another() : dataSource
   await setBusyTimeout(writer, 0)
-  await useFullSync(writer)
+  if (!isReadonly(dataSource)) await useFullSync(writer)
   const reader = await another()
   return new SqliteSource({ id: realpathSync(path), writer, program: dataSource, reader, close }, settings)
+}
+
+/** Whether the options of a SQLite file say that nobody writes to it. */
+export function isReadonly({ options }: DataSource): boolean {
+  return 'readonly' in options && options.readonly === true
 }
 
 /** Undefined for a database in memory. */
