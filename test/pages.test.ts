@@ -112,7 +112,7 @@ describe('the pages are complete', () => {
     ['packages/storage-memcache/src/query/query-options.ts', 'docs/queries.md'],
     ['packages/storage-memcache/src/query/query-cache.ts', 'docs/queries.md'],
     ['packages/storage-memcache/src/query/result-form.ts', 'docs/queries.md'],
-    ['packages/storage-memcache/src/typeorm/query-result-cache.ts', 'docs/queries.md'],
+    ['packages/storage-memcache/src/typeorm/query-result-cache-options.ts', 'docs/queries.md'],
     ['packages/storage-memcache/src/opentelemetry/instrument.ts', 'docs/observability.md'],
   ])('in the options of %s: %s', (path, page) => {
     const interfaces = sourceOf(path).matchAll(

@@ -10,4 +10,5 @@ export type {
   QueryResultCacheOptions,
   QueryResultCacheSettings,
   TransactionState,
-} from './query-result-cache.js'
+} from './query-result-cache-options.js'
+export type { ResultCacheCounters } from './result-cache-counters.js'

@@ -1,69 +1,22 @@
 import { type Cache, type Environment, systemEnvironment } from '@larder/memcached'
-import { checkOptionNames, type NamesOf } from '@larder/storage-core'
-import { CACHE_CHOICE_NAMES, type CacheChoice, chooseCache } from '../cache-choice.js'
+import { checkOptionNames, watchedCounters } from '@larder/storage-core'
+import { type CacheChoice, chooseCache } from '../cache-choice.js'
 import { checkNamespace } from '../proxy/cache-key.js'
-import { settleAll } from '../proxy/promises.js'
-import { type EntryAddress, type Fence, FencedEntries, type QueryLook } from '../query/fenced-entries.js'
+import { inWaves, settleAll } from '../proxy/promises.js'
+import { type EntryAddress, FencedEntries, type StoredResult } from '../query/fenced-entries.js'
+import { invalidateAll, InvalidationError } from '../query/invalidation-error.js'
 import { QueryKeys } from '../query/query-keys.js'
 import { Stamps } from '../query/stamps.js'
-
-/** What TypeORM says of a query and its result. */
-export interface CachedQueryResult {
-  readonly identifier?: string
-  /** Milliseconds since 1970. */
-  readonly time?: number
-  /** How long the result may be used, in milliseconds. */
-  readonly duration: number
-  /** The SQL and its parameters. */
-  readonly query?: string
-  /** JSON. */
-  readonly result?: unknown
-}
-
-/** What of TypeORM's query runner matters here. */
-export interface TransactionState {
-  readonly isTransactionActive: boolean
-}
-
-export type QueryResultCacheOptions = CacheChoice & QueryResultCacheSettings
-
-/** The options of a `MemcacheQueryResultCache`, besides its cache. */
-export interface QueryResultCacheSettings {
-  /** Begins every key, up to 80 characters of ASCII. One for each database. Default: `'typeorm:'`. */
-  readonly namespace?: string | undefined
-  /**
-   * Tables that `invalidateTables` is called for. A query is taken to read those whose names occur in its SQL; what
-   * it reads through views and functions needs their names here too. Default: none.
-   */
-  readonly tables?: readonly string[] | undefined
-  /** How long a query may take to have its result cached, in milliseconds. Default: 10,000. */
-  readonly leaseTtlMs?: number | undefined
-  /** How long a query waits for the same one elsewhere before it is sent too, in milliseconds. Default: 250. */
-  readonly fillWaitMs?: number | undefined
-  /** Clock, chance and waiting, for simulations. */
-  readonly environment?: Environment | undefined
-}
-
-const OPTION_NAMES: NamesOf<QueryResultCacheOptions> = Object.freeze({
-  ...CACHE_CHOICE_NAMES,
-  namespace: true,
-  tables: true,
-  leaseTtlMs: true,
-  fillWaitMs: true,
-  environment: true,
-})
-
-/** What `getFromCache` hands to TypeORM for a query that is to be run, and gets back with its result. */
-class Leased implements CachedQueryResult {
-  readonly duration = 0
-  readonly address: EntryAddress
-  readonly fence: Fence
-
-  constructor(address: EntryAddress, fence: Fence) {
-    this.address = address
-    this.fence = fence
-  }
-}
+import { intervalParserOf, isRunner } from './next-query.js'
+import {
+  type CachedQueryResult,
+  OPTION_NAMES,
+  type QueryResultCacheOptions,
+  type TransactionState,
+} from './query-result-cache-options.js'
+import { decodeRecords, TYPED_RECORDS } from './record-codec.js'
+import { newResultCacheCounters, type ResultCacheCounters } from './result-cache-counters.js'
+import { Leased, Restored } from './saved-result.js'
 
 interface Connected {
   readonly entries: FencedEntries
@@ -71,7 +24,7 @@ interface Connected {
   readonly owned: readonly Cache[]
 }
 
-/** memcached counts whole seconds; the exact end is written in the entry, which may stay a while longer. */
+/** memcached counts whole seconds. The exact end is part of the entry, which may stay this much longer. */
 const ROUNDING_MS = 1_000
 
 /**
@@ -86,6 +39,7 @@ export class MemcacheQueryResultCache {
   readonly #tables: readonly { readonly name: string; readonly pattern: RegExp }[]
   readonly #leaseTtlMs: number
   readonly #fillWaitMs: number
+  readonly #counters: ResultCacheCounters
   #open: Connected | undefined
 
   /** Connects to nothing yet. Throws `TypeError` or `RangeError` for options that make no sense. */
@@ -100,6 +54,7 @@ export class MemcacheQueryResultCache {
     this.#tables = tables.map((name) => ({ name, pattern: wordPattern(name) }))
     this.#leaseTtlMs = leaseTtlMs
     this.#fillWaitMs = fillWaitMs
+    this.#counters = watchedCounters({ counters: 'typeorm', namespace }, newResultCacheCounters())
     this.#open = this.#connect()
   }
 
@@ -124,23 +79,26 @@ export class MemcacheQueryResultCache {
     options: CachedQueryResult,
     queryRunner?: TransactionState,
   ): Promise<CachedQueryResult | undefined> {
-    if (this.#open === undefined || queryRunner?.isTransactionActive === true) return undefined
+    if (this.#open === undefined) return undefined
+    if (queryRunner?.isTransactionActive === true) return this.#bypass()
     const { entries } = this.#open
     const address = this.#address(options)
     const giveUpAt = this.#env.now() + this.#fillWaitMs
     for (let pauseMs = 1; ; pauseMs = Math.min(pauseMs * 2, 32)) {
       const look = await entries.look(address)
-      if (look.kind === 'fresh') return answer(options, look)
-      if (look.kind === 'down') return undefined
+      if (look.kind === 'down') return this.#failed()
+      if (look.kind === 'fresh') return this.#answer(options, look.result, queryRunner, address)
       if (look.kind === 'lease') {
         const leftMs = giveUpAt - this.#env.now()
-        if (leftMs <= 0) return undefined
+        if (leftMs <= 0) return this.#bypass()
         await this.#env.sleep(Math.min(leftMs, pauseMs * (0.5 + this.#env.random())))
         continue
       }
       const fence = await entries.lease(address.key, look.fence).catch(() => 'down' as const)
-      if (fence === 'down') return undefined
-      if (fence !== undefined) return new Leased(address, fence)
+      if (fence === 'down') return this.#failed()
+      if (fence === undefined) continue
+      this.#counters.misses++
+      return new Leased(address, fence, isRunner(queryRunner) ? queryRunner : undefined)
     }
   }
 
@@ -153,41 +111,101 @@ export class MemcacheQueryResultCache {
     if (!(saved instanceof Leased) || this.#open === undefined) return
     const { entries } = this.#open
     const { key } = saved.address
-    if (queryRunner?.isTransactionActive === true) return entries.release(key, saved.fence)
-    const result = { bytes: Buffer.from(String(options.result)), flags: 0 }
+    const isInTransaction = queryRunner?.isTransactionActive === true
+    const result = isInTransaction ? undefined : saved.encode(options)
+    if (result === undefined) {
+      this.#counters[isInTransaction ? 'bypasses' : 'unrestorable']++
+      return entries.release(key, saved.fence)
+    }
     const freshness = { ttlMs: options.duration, graceMs: ROUNDING_MS }
-    await entries.fill(key, saved.fence, result, freshness).catch(() => false)
+    try {
+      const isStored = await entries.fill(key, saved.fence, result, freshness)
+      this.#counters[isStored ? 'fills' : 'fillsRefused']++
+    } catch {
+      this.#counters.cacheErrors++
+    }
   }
 
   /** TypeORM runs the query where this is true, and then stores its result. */
   isExpired(saved: CachedQueryResult): boolean {
-    return saved instanceof Leased
+    return saved instanceof Leased || saved instanceof Restored ? saved.beforeQuery() : false
   }
 
-  /** Voids all results of this namespace, and nothing else on the servers. */
+  /** What this cache has done so far. */
+  counters(): ResultCacheCounters {
+    return { ...this.#counters }
+  }
+
+  /** Voids all results of this namespace, and nothing else on the servers. Rejects as `remove` does. */
   async clear(): Promise<void> {
-    await this.#stamps().renew(this.#keys.clearKey())
+    await this.#stamps()
+      .renew(this.#keys.clearKey())
+      .catch((cause: unknown) => {
+        throw new InvalidationError([], cause)
+      })
+    this.#counters.invalidations++
   }
 
-  /** Voids the results of these identifiers, with what TypeORM keeps beside them for counts and pages. */
+  /**
+   * Voids the results of these identifiers, with what TypeORM keeps beside them for counts and pages. Rejects with an
+   * `InvalidationError` (`E_NOT_INVALIDATED`) that names the identifiers which a server did not confirm.
+   */
   async remove(identifiers: readonly string[]): Promise<void> {
-    const all = identifiers.flatMap((id) => [id, `${id}-count`, `${id}-pagination`])
-    await this.#invalidate(all.map(identifierTag))
+    await this.#invalidate(identifiers, (id) => [id, `${id}-count`, `${id}-pagination`].map(identifierTag))
   }
 
-  /** Voids the results of all queries that read one of these tables; see `tables`. Throws for one not named there. */
+  /**
+   * Voids the results of all queries that read one of these tables; see `tables`. Those named there are voided first;
+   * then it rejects with a `RangeError` if there are others. Rejects as `remove` does.
+   */
   async invalidateTables(names: readonly string[]): Promise<void> {
-    for (const name of names) {
-      if (!this.#tables.some((table) => table.name === name)) {
-        throw new RangeError(`${name} is not one of the tables that this cache was made with`)
+    const isKnown = (name: string): boolean => this.#tables.some((table) => table.name === name)
+    await this.#invalidate(names.filter(isKnown), (name) => [tableTag(name)])
+    const unknown = names.filter((name) => !isKnown(name))
+    if (unknown.length === 0) return
+    throw new RangeError(`The option tables of this cache does not name ${unknown.join(', ')}`)
+  }
+
+  async #invalidate(names: readonly string[], tagsOf: (name: string) => readonly string[]): Promise<void> {
+    const stamps = this.#stamps()
+    await invalidateAll(names, inWaves, async (name) => {
+      await settleAll(tagsOf(name).map((tag) => stamps.renew(this.#keys.target({ tag }).key)))
+      this.#counters.invalidations++
+    })
+  }
+
+  #bypass(): undefined {
+    this.#counters.bypasses++
+  }
+
+  #failed(): undefined {
+    this.#counters.cacheErrors++
+  }
+
+  async #answer(
+    { identifier, query, duration }: CachedQueryResult,
+    result: StoredResult,
+    queryRunner: TransactionState | undefined,
+    address: EntryAddress,
+  ): Promise<CachedQueryResult | undefined> {
+    if (result?.flags === TYPED_RECORDS) {
+      try {
+        if (!isRunner(queryRunner)) throw new TypeError('A query runner is needed')
+        const restored = new Restored(decodeRecords(result.bytes, intervalParserOf(queryRunner)), queryRunner)
+        this.#counters.hits++
+        return restored
+      } catch {
+        await this.#open?.entries.drop(address.key).catch(() => undefined)
+        return this.#failed()
       }
     }
-    await this.#invalidate(names.map(tableTag))
-  }
-
-  async #invalidate(tags: readonly string[]): Promise<void> {
-    const stamps = this.#stamps()
-    await settleAll(tags.map((tag) => stamps.renew(this.#keys.target({ tag }).key)))
+    this.#counters.hits++
+    return {
+      ...(identifier === undefined ? {} : { identifier }),
+      ...(query === undefined ? {} : { query }),
+      duration,
+      result: Buffer.from(result?.bytes ?? NULL).toString(),
+    }
   }
 
   #stamps(): Stamps {
@@ -225,15 +243,4 @@ function wordPattern(name: string): RegExp {
   )
 }
 
-function answer(
-  { identifier, query, duration }: CachedQueryResult,
-  { result }: Extract<QueryLook, { kind: 'fresh' }>,
-): CachedQueryResult {
-  const about = identifier === undefined ? {} : { identifier }
-  return {
-    ...about,
-    ...(query === undefined ? {} : { query }),
-    duration,
-    result: String(result?.bytes ?? 'null'),
-  }
-}
+const NULL = Buffer.from('null')
