@@ -24,22 +24,19 @@ async function setUp() {
   }
 }
 
-const wakers = async (dataSource: DataSource) =>
-  Number(
-    (
-      (await dataSource.query("SELECT count(*) AS n FROM pg_trigger WHERE tgname LIKE 'larder_wake_%'")) as [
-        { n: string },
-      ]
-    )[0].n,
-  )
+async function countOf(dataSource: DataSource, from: string): Promise<number> {
+  const rows: { readonly n: string }[] = await dataSource.query(`SELECT count(*) AS n FROM ${from}`)
+  return Number(rows[0]?.n)
+}
+
+const wakers = (dataSource: DataSource) => countOf(dataSource, "pg_trigger WHERE tgname LIKE 'larder_wake_%'")
 
 describe('commits on PostgreSQL that record changes', () => {
   test('wake those who listen, also many that commit at once', async () => {
     await using world = await setUp()
     const { dataSource } = world
     await watchTables(dataSource, ['film'])
-    const left = async () =>
-      Number(((await dataSource.query('SELECT count(*) AS n FROM larder_change')) as [{ n: string }])[0].n)
+    const left = () => countOf(dataSource, 'larder_change')
     await using subscription = await onTableChanges(dataSource, async () => undefined, {
       intervalMs: NEVER_MS,
     })

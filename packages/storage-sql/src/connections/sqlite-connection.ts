@@ -36,7 +36,8 @@ export class SqliteConnection implements Connection {
   async runAll(statements: readonly Statement[]): Promise<readonly Outcome[]> {
     const outcomes: Outcome[] = []
     for (const statement of statements) {
-      await eventLoopTurn()
+      // Not within a transaction: another connection of this program would wait for it, and stop the loop meanwhile.
+      if (!this.#inTransaction) await eventLoopTurn()
       outcomes.push(await this.run(statement))
     }
     return outcomes

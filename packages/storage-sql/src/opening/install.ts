@@ -3,8 +3,9 @@ import { type Family, familyOf } from '../entities/family.js'
 import { createChanges } from '../migrations/create-changes.js'
 import { pathsFor } from '../migrations/paths.js'
 import type { TablePaths } from '../tables.js'
+import { resourceName } from '../triggers/resource-triggers.js'
 import { wakeName, wakeTriggers } from '../triggers/wake-trigger.js'
-import { schemaOf, type Trigger, type TriggerPaths } from '../triggers/trigger.js'
+import { schemaOf, watchPrefix, type Trigger, type TriggerPaths } from '../triggers/trigger.js'
 import type { OpenDatabase } from './databases.js'
 import { underMigrationLock } from './migrate.js'
 
@@ -62,8 +63,18 @@ export async function installWaking(place: Place, notify: boolean): Promise<void
   await install(place, { triggers, begins: wakeName(prefix), on: [paths.change] })
 }
 
+/** Removes what wakes those who listen, too, once no trigger is left that records. */
 export async function uninstall(place: Place, { begins, on }: Omit<Plan, 'triggers'>): Promise<void> {
   await drop(place, await installed(place, begins, on))
+  if (place.family === 'postgres' && !(await records(place))) await installWaking(place, false)
+}
+
+async function records({ runner, prefix }: Place): Promise<boolean> {
+  const rows = (await runner.query(
+    'SELECT 1 FROM pg_trigger WHERE left(tgname, length($1)) = $1 OR left(tgname, length($2)) = $2 LIMIT 1',
+    [watchPrefix(prefix), resourceName(prefix)],
+  )) as unknown[]
+  return rows.length > 0
 }
 
 interface Installed {
