@@ -11,6 +11,7 @@ export class Output {
   readonly #results: Terminal
   readonly #errors: Terminal
   readonly #stop: AbortSignal
+  #progress: Progress = SILENT
 
   constructor(results: Terminal, errors: Terminal, isJson: boolean, stop: AbortSignal) {
     this.#stop = stop
@@ -36,13 +37,15 @@ export class Output {
     await this.write(`${this.isJson ? JSON.stringify(value) : text}\n`)
   }
 
-  /** For people only. */
+  /** For people only. Ends the bar, which would erase the line. */
   note(text: string): void {
+    this.#progress.end()
     if (!this.isJson) this.#errors.write(`${text}\n`)
   }
 
   /** Something that whoever reads the errors has to know, though it is none. */
   warn(message: string): void {
+    this.#progress.end()
     this.#errors.write(`${this.isJson ? JSON.stringify({ warning: { message } }) : message}\n`)
   }
 
@@ -56,11 +59,15 @@ export class Output {
       clearOnComplete: true,
     })
     bar.start(total, 0)
-    return {
+    this.#progress = {
       add: () => bar.increment(),
       grow: (more) => bar.setTotal(bar.getTotal() + more),
-      end: () => bar.stop(),
+      end: () => {
+        // A second time it would erase what was written since.
+        if (bar.isActive) bar.stop()
+      },
     }
+    return this.#progress
   }
 }
 

@@ -29,16 +29,23 @@ export async function run(args: readonly string[], surroundings: Surroundings): 
 
 const OF_USAGE = [CommanderError, UsageError, RangeError, TypeError] as const
 
+function isOfUsage(error: unknown): boolean {
+  return OF_USAGE.some((kind) => error instanceof kind)
+}
+
 function codeOf(error: unknown): ExitCode {
-  if (OF_USAGE.some((kind) => error instanceof kind)) return ExitCode.usage
+  if (isOfUsage(error)) return ExitCode.usage
   if (isStorageError(error, 'E_BAD_REQUEST')) return ExitCode.usage
   if (isStorageError(error, 'E_NOT_FOUND')) return ExitCode.notFound
   if (isStorageError(error, 'E_PRECONDITION_FAILED')) return ExitCode.refused
   return ExitCode.failed
 }
 
+/** `code`: of a `StorageError` or of the system; `E_USAGE` for arguments and settings that make no sense. */
 function described(error: unknown): object {
-  return { code: isStorageError(error) ? error.code : undefined, message: messageOf(error) }
+  const code =
+    error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
+  return { code: isOfUsage(error) ? 'E_USAGE' : code, message: messageOf(error) }
 }
 
 /** With its causes, since the first says what was wanted, and the last what went wrong. */

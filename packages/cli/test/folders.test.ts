@@ -82,3 +82,25 @@ test('what cannot be stored or written is named, and the rest goes on', async ()
   assert.match(refused.err, /not empty/)
   assert.equal((await place.run(['import', place.path('nowhere'), 'pages'])).code, 1)
 })
+
+test('an export names what cannot be a file, and writes the others', async () => {
+  await using place = await Workplace.open()
+  await place.run(['migrate'])
+  const long = 'x'.repeat(300)
+  for (const name of ['a', 'a/b', 'c', 'd.metadata/e', long, 'z'])
+    await place.run(['put', 'pages', name], `content of ${name}`)
+  await place.run(['put', 'pages', 'd', '--part', 'metadata'], 'about d')
+  const [result] = (await place.values('export', 'pages', place.path('copy'))) as [
+    { written: number; skipped: { name: string; reason: string }[] },
+  ]
+  // One of each two is the file, and the other would have to be a folder of that name.
+  assert.deepEqual([result.written, result.skipped.length], [4, 3])
+  const skipped = result.skipped.map(({ name }) => name)
+  for (const pair of [['a', 'a/b'], ['d', 'd.metadata/e'], [long]])
+    assert.equal(pair.filter((name) => skipped.includes(name)).length, 1, pair.join())
+  assert.ok(result.skipped.every(({ reason }) => /^(EISDIR|ENOTDIR|EEXIST|ENAMETOOLONG)/.test(reason)))
+  assert.equal(await readFile(place.path('copy/z'), 'utf8'), 'content of z')
+  const again = await place.run(['export', 'pages', place.path('copy'), '--force'])
+  assert.equal(again.code, 1)
+  assert.match(again.err, /^skipped a(\/b)?: /m)
+})

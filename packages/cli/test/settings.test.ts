@@ -56,7 +56,9 @@ test('settings and arguments that make no sense are told, and nothing is done', 
   ] as const) {
     const { code, out, err } = await place.run(args)
     assert.deepEqual([code, out], [2, ''])
-    assert.match((JSON.parse(err) as { error: { message: string } }).error.message, message)
+    const { error } = JSON.parse(err) as { error: { code: string; message: string } }
+    assert.match(error.message, message)
+    assert.equal(error.code, 'E_USAGE')
   }
   // What stands behind -- is a name.
   assert.match((await place.run(['get', '--', 'pages', '--json', 'x'])).err, /^error: too many/)

@@ -56,6 +56,20 @@ test('an import that is stopped leaves whole resources, and tells how many', asy
   }
 })
 
+test('what was done until Ctrl-C stands below the bar, which does not erase it', async () => {
+  await using place = await Workplace.open()
+  await fill(place)
+  const { code, err } = await stoppedAfter(5, 'put', 'bar-stopped', (stop) =>
+    place.run(['import', place.path('site'), 'bar-stopped'], '', true, stop),
+  )
+  assert.equal(code, 130)
+  const summary = /stopped after \d+ resources, [^\n]*\n/.exec(err)
+  assert.ok(summary, err)
+  // An escape sequence behind it would move the cursor or clear the line.
+  const behind = err.slice(summary.index + summary[0].length)
+  assert.ok(!behind.includes('\u001b'), JSON.stringify(behind))
+})
+
 test('an export that is stopped leaves whole files', async () => {
   await using place = await Workplace.open()
   await fill(place)

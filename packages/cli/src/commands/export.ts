@@ -55,12 +55,15 @@ async function exportCollection(
     const members = storage.ils(collection, { ext: options.ext, signal })
     await eachLimit(members, AT_ONCE, async ([name, info]) => {
       progress.grow(1)
-      const reason = reasonToSkip(name, options.metadataSuffix)
-      if (reason === undefined) {
-        const size = await exportOne(context, storage, info, join(folder, name), options.metadataSuffix)
-        bytes += size
+      try {
+        const reason = reasonToSkip(name, options.metadataSuffix)
+        if (reason !== undefined) throw new UnfitTarget(reason)
+        bytes += await exportOne(context, storage, info, join(folder, name), options.metadataSuffix)
         written++
-      } else skipped.push({ name, reason })
+      } catch (error) {
+        if (!isOfTarget(error)) throw error
+        skipped.push({ name, reason: error.message })
+      }
       progress.add()
     })
   } catch (error) {
@@ -99,6 +102,18 @@ async function exportOne(
   if (metadata !== undefined) await writeBelow(path + suffix, [metadata.bytes], signal)
   if (content !== undefined) await writeBelow(path, content.stream, signal)
   return (metadata?.size ?? 0) + (content?.size ?? 0)
+}
+
+class UnfitTarget extends Error {}
+
+/** Errors of the file system that the next target will meet as well: no space, no rights to write at all. */
+const OF_ALL = new Set(['ENOSPC', 'EDQUOT', 'EROFS', 'EMFILE', 'ENFILE', 'EIO'])
+
+/** Whether the error is about this one target: a folder of its name, for example, or a name that is too long. */
+function isOfTarget(error: unknown): error is Error {
+  if (error instanceof UnfitTarget) return true
+  if (!(error instanceof Error) || !('syscall' in error) || !('path' in error)) return false
+  return !('code' in error && typeof error.code === 'string' && OF_ALL.has(error.code))
 }
 
 async function ifThere<T>(found: Promise<T>): Promise<T | undefined> {

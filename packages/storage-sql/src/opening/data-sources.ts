@@ -118,8 +118,12 @@ async function driverOf(family: Family, options: DataSourceOptions): Promise<unk
     const loaded: unknown = await import(name)
     return (loaded as { readonly default?: unknown }).default ?? loaded
   } catch (cause) {
-    throw new StorageError('E_UNSUPPORTED', `The package ${name} is needed for this database: install it`, {
-      cause,
-    })
+    throw new StorageError(
+      'E_UNSUPPORTED',
+      `The package ${name} is needed for this database: npm install ${name}`,
+      {
+        cause,
+      },
+    )
   }
 }
