@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { loadWarning } from './lib/load.mjs'
 import { machine } from './lib/results.mjs'
 import { PARTS } from './parts.mjs'
 import { html } from './report/html.mjs'
@@ -47,20 +48,24 @@ async function run(name) {
 }
 
 mkdirSync(folder, { recursive: true })
+const overload = loadWarning()
+if (overload !== undefined) console.warn(overload)
 const parts = []
-let failed = 0
+const failed = []
 for (const name of Object.keys(PARTS)) {
   const file = join(folder, `${name}.json`)
   const isAsked = names.includes(name) && !values['report-only']
   if (isAsked) rmSync(file, { force: true })
   const result = isAsked ? await run(name) : {}
-  // A part that missed a target has written its file all the same.
+  if (isAsked && result.code !== 0) failed.push(name)
+  // A part that missed a target, or failed at its end, has written its file all the same.
   if (existsSync(file)) parts.push({ ...partOf(name, JSON.parse(readFileSync(file, 'utf8'))), ...result })
-  else if (isAsked) failed++
+  else if (isAsked) console.error(`${name} has no results`)
 }
 const report = { kind, machine: machine(), parts }
 writeFileSync(join(folder, 'report.json'), `${JSON.stringify(report, undefined, 1)}\n`)
 writeFileSync(join(folder, 'report.html'), html(report))
 console.log(`${join(folder, 'report.html')}\n${join(folder, 'report.json')}`)
-if (failed > 0) console.error(`${failed} parts have no results`)
-process.exit(failed > 0 ? 1 : 0)
+if (failed.length > 0) console.error(`Failed: ${failed.join(', ')}`)
+if (overload !== undefined) console.warn(overload)
+process.exit(failed.length > 0 ? 1 : 0)

@@ -7,7 +7,7 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { versionOf, writePart } from '../lib/results.mjs'
-import { spread, testOf } from '../lib/rounds.mjs'
+import { endOf, spread, testOf } from '../lib/rounds.mjs'
 import { packageVersion } from '../lib/versions.mjs'
 
 const SERVER = fileURLToPath(new URL('server.mjs', import.meta.url))
@@ -40,7 +40,7 @@ async function startInstance(withCache, target) {
     child.send({ fill: counts })
     await answer()
   }
-  return { name: withCache ? CACHED : DIRECT, url, fill, end: () => child.disconnect() }
+  return { name: withCache ? CACHED : DIRECT, url, fill, end: () => endOf(child) }
 }
 
 /** The paths of a test: entries in turn, or one page. */
@@ -122,7 +122,7 @@ try {
     )
   }
 } finally {
-  for (const instance of instances) instance.end()
+  for (const instance of instances) await instance.end()
   await postgres.stop()
   await memcached.stop()
 }

@@ -34,6 +34,17 @@ export async function during(ms, width, work) {
 /** Much longer than any round takes on a busy machine. */
 const PATIENCE_MS = 5 * 60_000
 const SILENT = Symbol('silent')
+/** How long a process may take to end by itself. */
+const END_MS = 5_000
+
+/** Resolves when the process has ended, so that no client outlives the servers that it uses. */
+export async function endOf(child) {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const ended = once(child, 'exit')
+  if (child.connected) child.disconnect()
+  const timer = setTimeout(() => child.kill('SIGKILL'), END_MS)
+  await ended.finally(() => clearTimeout(timer))
+}
 
 /** Starts a contender: a script that calls `serve`. One that never answers is ended, and takes part no more. */
 export async function startPeer(name, script, args, execPath = process.execPath, patienceMs = PATIENCE_MS) {
@@ -60,7 +71,7 @@ export async function startPeer(name, script, args, execPath = process.execPath,
       console.warn(`${name} has not answered for ${patienceMs / 1000} s, and takes part no more`)
       return undefined
     },
-    end: () => child.connected && child.disconnect(),
+    end: () => endOf(child),
   }
 }
 

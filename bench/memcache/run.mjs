@@ -87,7 +87,7 @@ try {
     console.log(markdown(tests.slice(-1)))
   }
 } finally {
-  for (const peer of peers) peer.end()
+  for (const peer of peers) await peer.end()
   await server.stop()
 }
 

@@ -48,7 +48,7 @@ try {
   const test = { width: WIDTH, roundMs: Number(values['round-ms']) }
   answers = await takeTurns(peers, Number(values.rounds), test)
 } finally {
-  for (const peer of peers) peer.end()
+  for (const peer of peers) await peer.end()
   await redis?.stop()
   await postgres.stop()
   await memcached.stop()

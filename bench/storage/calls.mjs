@@ -52,7 +52,7 @@ export async function measureCalls(database, target, { rounds, roundMs }) {
       }
     }
   } finally {
-    for (const peer of peers) peer.end()
+    for (const peer of peers) await peer.end()
   }
   return tests
 }

@@ -40,7 +40,7 @@ export async function measureImport(database, target, { rounds, files }) {
     const name = `${database}, import of ${files.toLocaleString('en')} files`
     return testOf({ name, unit: 'a second', better: 'more', baseline: 'SqlStorage' }, answers, perSecond)
   } finally {
-    for (const peer of peers) peer.end()
+    for (const peer of peers) await peer.end()
     await rm(folder, { recursive: true, force: true })
   }
 }

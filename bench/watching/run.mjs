@@ -19,7 +19,7 @@ const script = fileURLToPath(new URL('peer.mjs', import.meta.url))
 const peers = []
 for (const name of NAMES) peers.push(await startPeer(name, script, [memcached.address, name]))
 const answers = await takeTurns(peers, Number(rounds), { name: 'read', ms: Number(roundMs) })
-for (const peer of peers) peer.end()
+for (const peer of peers) await peer.end()
 await memcached.stop()
 const named = {
   name: 'getContent of 100 B, 64 at once',
