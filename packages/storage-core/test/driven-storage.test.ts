@@ -84,7 +84,7 @@ describe('DrivenStorage', () => {
     const storage = new DrivenStorage(driver)
     await storage.remove(storage.info('c', 'r'), { ifMatch: { metadata: '"3"' } })
     assert.deepEqual(driver.writes[0]?.changes, { content: 'remove', metadata: 'remove' })
-    assert.deepEqual(driver.writes[0].conditions, { metadata: { etag: '"3"' } })
+    assert.deepEqual(driver.writes[0].conditions, { metadata: { match: ['"3"'] } })
   })
 
   test('what the driver does not support does not reach it', async () => {
