@@ -97,7 +97,8 @@ export type CasResult =
  * error; a rejection (`E_CACHE_UNAVAILABLE`, `E_TIMEOUT`, `E_OVERLOADED`, `E_SERVER`, `E_CLOSED`, `E_ABORTED`)
  * means that the outcome is unknown: the command may have been executed, or may still be.
  * Keys are 1 to 250 bytes of UTF-8 without spaces and control characters; others are a `RangeError` before any
- * I/O, as is a value over `maxItemBytes` (memcached answers a store that is too large by deleting the old item).
+ * I/O, as is a value over `maxItemBytes`. A server with a smaller `-I` answers with `E_TOO_LARGE`, and has deleted the old
+ * item; `maxItemBytes` is then what that server takes.
  * Stores copy or send `value` before the promise settles; the caller must not change it before.
  */
 export interface Cache extends AsyncDisposable {

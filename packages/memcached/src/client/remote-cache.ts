@@ -14,18 +14,14 @@ import type {
 import type { ArithmeticOptions, CommandCache } from '../command-cache.js'
 import { addToCounter, checkCounter } from '../protocol/counter.js'
 import { exptimeOf } from '../protocol/expiry.js'
-import {
-  checkFlags,
-  checkValue,
-  DEFAULT_SERVER_ITEM_LIMIT_BYTES,
-  maxItemBytesFor,
-} from '../protocol/limits.js'
+import { checkFlags, checkValue, DEFAULT_SERVER_ITEM_LIMIT_BYTES } from '../protocol/limits.js'
 import { CasId } from '../transport/cas-id.js'
 import type { Channel } from '../transport/channel.js'
 import type { Cas, Command, ResultOf, Store, StoreKind, WireItem, WireKey } from '../transport/commands.js'
 import type { DatagramReader } from '../transport/datagram-reader.js'
 import { ClusterWatch, type DiscoveryOptions } from './cluster-watch.js'
 import { resolveRemoteOptions, type RemoteCacheOptions } from './remote-options.js'
+import { ItemLimit } from './item-limit.js'
 import { ServerCommands } from './server-commands.js'
 import { wireKeyOf } from './server-set.js'
 import type { Servers } from './servers.js'
@@ -38,7 +34,7 @@ type StoreOptions = ItemOptions & CallOptions
  * would be found again in an old state.
  */
 export class RemoteCache extends ServerCommands implements CommandCache {
-  readonly maxItemBytes: number
+  readonly #limit: ItemLimit
   #watch: ClusterWatch | undefined
 
   /**
@@ -47,7 +43,11 @@ export class RemoteCache extends ServerCommands implements CommandCache {
    */
   constructor(servers: Servers, options: RemoteCacheOptions = {}) {
     super(servers, options)
-    this.maxItemBytes = maxItemBytesFor(options.serverItemLimitBytes ?? DEFAULT_SERVER_ITEM_LIMIT_BYTES)
+    this.#limit = new ItemLimit(options.serverItemLimitBytes ?? DEFAULT_SERVER_ITEM_LIMIT_BYTES)
+  }
+
+  get maxItemBytes(): number {
+    return this.#limit.maxBytes
   }
 
   get(key: string, options?: ReadOptions): Promise<CacheItem | undefined> {
@@ -99,7 +99,7 @@ export class RemoteCache extends ServerCommands implements CommandCache {
       // A token of another kind of cache matches nothing.
       if (!(token instanceof CasId)) return Promise.resolve<CasResult>({ status: 'exists' })
       const command: Cas = { kind: 'cas', key: wireKey, value, flags, exptime, token }
-      return server.execute(command, options?.signal)
+      return this.#limit.watch(server, value.byteLength, server.execute(command, options?.signal))
     })
   }
 
@@ -173,7 +173,10 @@ export class RemoteCache extends ServerCommands implements CommandCache {
     const failed = new Map<string, Error>()
     const store = async (server: Channel, group: readonly WireItem[]) => {
       const command = { kind: 'setMulti', items: group } as const
-      for (const [key, error] of await server.execute(command, options?.signal)) failed.set(key, error)
+      const refused = await server.execute(command, options?.signal)
+      for (const [key, error] of refused) failed.set(key, error)
+      const largest = group.reduce((bytes, { value }) => Math.max(bytes, value.byteLength), 0)
+      await this.#limit.learn(server, largest, refused.values())
     }
     await this.serverSet.each(
       'setMulti',
@@ -240,7 +243,7 @@ export class RemoteCache extends ServerCommands implements CommandCache {
       checkValue(value, this.maxItemBytes)
       const [flags, exptime] = [checkFlags(options?.flags), exptimeOf(options?.ttlMs)]
       const command: Store<K> = { kind, key: wireKey, value, flags, exptime }
-      return server.execute(command, options?.signal)
+      return this.#limit.watch(server, value.byteLength, server.execute(command, options?.signal))
     })
   }
 

@@ -1,4 +1,5 @@
 import type { Cache, CacheBatch, CacheItem, CasToken, Environment, ItemState } from '@larder/memcached'
+import { isStorageError } from '@larder/storage-core'
 import type { StorageCounters } from './counters.js'
 import * as entry from './entry.js'
 import { OwnedMarks } from './owned-marks.js'
@@ -104,12 +105,21 @@ export class PartCache {
     content: Content,
   ): Promise<'stored' | 'left out' | 'exists' | 'not-found'> {
     const encoded = await this.#codec.encode(key, content)
-    if (encoded === undefined) {
-      const status = await this.#cache.delete(key, { cas: token })
-      return status === 'deleted' ? 'left out' : status
-    }
+    if (encoded === undefined) return this.#leaveOut(key, token)
     const { value, flags, ttlMs } = encoded
-    return (await this.#cache.cas(key, value, token, { flags, ttlMs })).status
+    try {
+      return (await this.#cache.cas(key, value, token, { flags, ttlMs })).status
+    } catch (error) {
+      if (!isStorageError(error, 'E_TOO_LARGE')) throw error
+      // memcached has deleted what stood there, whatever it was. Others may leave it.
+      const status = await this.#leaveOut(key, token)
+      return status === 'not-found' ? 'left out' : status
+    }
+  }
+
+  async #leaveOut(key: string, token: CasToken): Promise<'left out' | 'exists' | 'not-found'> {
+    const status = await this.#cache.delete(key, { cas: token })
+    return status === 'deleted' ? 'left out' : status
   }
 
   /** Says that a value past its time is being read anew. Undefined: somebody has said so already. */

@@ -66,7 +66,8 @@ export function readText(frame: BinaryFrame): string {
 
 /** A reply with an error status, as the error that the caller gets. */
 export function serverError(frame: BinaryFrame): StorageError {
-  return new StorageError('E_SERVER', `The server answered: ${frame.describe()}`)
+  const code = frame.status === Status.tooLarge ? 'E_TOO_LARGE' : 'E_SERVER'
+  return new StorageError(code, `The server answered: ${frame.describe()}`)
 }
 
 function readStored(frame: BinaryFrame, from: object): CasToken {

@@ -2,9 +2,14 @@ import { StorageError } from '@larder/storage-core/base'
 import type { MetaReply } from '../../protocol/meta/reply.js'
 import type { Call } from '../call.js'
 
+/** memcached 1.4 and later (`out_string` in `process_update_command` and `process_mset_command`). */
+const TOO_LARGE = 'SERVER_ERROR object too large'
+
 /** What the server said, as the error that the caller gets. */
 export function unexpected(reply: MetaReply): StorageError {
-  return new StorageError('E_SERVER', `The server answered: ${reply.line().slice(0, 200)}`)
+  const line = reply.line().slice(0, 200)
+  const code = line.startsWith(TOO_LARGE) ? 'E_TOO_LARGE' : 'E_SERVER'
+  return new StorageError(code, `The server answered: ${line}`)
 }
 
 /**

@@ -1,0 +1,60 @@
+import { startMemcached } from '@larder/dev-servers'
+import { RemoteCache } from '@larder/memcached'
+import { MemoryStorage } from '@larder/storage-core'
+import { FaultyStorage } from '@larder/storage-core/testing'
+import { MemcacheStorage, QueryCache } from '@larder/storage-memcache'
+import { describe, expect, test } from 'vitest'
+import { FILM } from '../support/races.js'
+
+const LARGE = Buffer.alloc(700_000, 'x')
+
+for (const transport of ['meta', 'binary'] as const) {
+  describe(`a server with a smaller -I than the client takes it to have, over ${transport}`, () => {
+    test('leaves a value out at once that is too large, and takes the next one in pieces', async () => {
+      await using server = await startMemcached({ args: ['-I', '512k'] })
+      await using cache = new RemoteCache(server.address, { transport })
+      const durable = new FaultyStorage(new MemoryStorage())
+      await using storage = new MemcacheStorage({ storage: durable, cache, whenCacheFails: 'reject' })
+      const info = storage.info(...FILM)
+      await storage.putContent(info, 'small')
+      expect(cache.maxItemBytes).toBeGreaterThan(LARGE.length)
+      await storage.putContent(info, LARGE)
+      expect(storage.counters()).toMatchObject({ writes: 2, unconfirmedWrites: 0, cacheErrors: 0 })
+      expect(cache.maxItemBytes).toBeLessThan(512 * 1024)
+      expect((await storage.getContent(info)).bytes.equals(LARGE)).toBe(true)
+      const { hits } = storage.counters()
+      expect((await storage.getContent(info)).bytes.equals(LARGE)).toBe(true)
+      expect(storage.counters().hits).toBe(hits + 1)
+      await storage.putContent(info, Buffer.concat([LARGE, LARGE]))
+      expect((await storage.getContent(info)).size).toBe(2 * LARGE.length)
+      expect(storage.counters().hits).toBe(hits + 2)
+    })
+
+    test('tells the caller of a plain store, alone or in a batch', async () => {
+      await using server = await startMemcached({ args: ['-I', '512k'] })
+      await using cache = new RemoteCache(server.address, { transport })
+      await expect(cache.set('key', LARGE)).rejects.toMatchObject({ code: 'E_TOO_LARGE' })
+      await expect(cache.set('key', LARGE)).rejects.toBeInstanceOf(RangeError)
+      await using other = new RemoteCache(server.address, { transport })
+      const failed = await other.setMulti([
+        { key: 'a', value: LARGE },
+        { key: 'b', value: Buffer.from('b') },
+      ])
+      expect([...failed].map(([key, error]) => [key, (error as { code?: string }).code])).toEqual([
+        ['a', 'E_TOO_LARGE'],
+      ])
+      expect(other.maxItemBytes).toBe(cache.maxItemBytes)
+      expect(String((await other.get('b'))?.value)).toBe('b')
+    })
+  })
+}
+
+test('a query whose result a server does not take is answered all the same, and kept in pieces', async () => {
+  await using server = await startMemcached({ args: ['-I', '512k'] })
+  await using cache = new RemoteCache(server.address)
+  await using queries = new QueryCache({ cache })
+  const text = LARGE.toString()
+  for (let i = 0; i < 3; i++) expect(await queries.cached('key', {}, async () => text)).toBe(text)
+  const load = async () => 'loaded anew'
+  expect(await queries.cached('key', {}, load)).toBe(text)
+})
