@@ -8,6 +8,7 @@
 export * from './abort.js'
 export * from './address.js'
 export * from './bytes.js'
+export { unsettledCall } from './call-arguments.js'
 export * from './codec.js'
 export * from './codecs/bytes.js'
 export * from './codecs/compressed.js'

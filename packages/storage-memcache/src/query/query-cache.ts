@@ -5,13 +5,16 @@ import {
   type JsonCodec,
   jsonCodec,
   type NamesOf,
+  type OutboxTransaction,
   StorageError,
+  type TransactionalInvalidator,
   untilAborted,
   watchedCounters,
 } from '@larder/storage-core'
 import { CACHE_CHOICE_NAMES, type CacheChoice, chooseCache } from '../cache-choice.js'
 import { checkNamespace } from '../proxy/cache-key.js'
 import { inWaves } from '../proxy/promises.js'
+import { checkNumber } from '../proxy/settings.js'
 import { type AnyCachedOptions, type CachedOptions, checkCall } from './cached-options.js'
 import { FencedEntries, type QueryLook } from './fenced-entries.js'
 import { invalidateAll, InvalidationError } from './invalidation-error.js'
@@ -26,6 +29,7 @@ import {
   type QuerySettings,
   resolveQueryOptions,
 } from './query-options.js'
+import { QueryOutbox, type QueryOutboxOptions, type QueryTarget } from './query-outbox.js'
 import { QueryReader, type Wanted } from './query-reader.js'
 import { QueryResolver, type ResultCall, UNREADABLE } from './query-resolver.js'
 import { type CachedResult, type FormOptions, type Own, ResultForm } from './result-form.js'
@@ -42,7 +46,7 @@ export interface QueryCacheSettings<
   C extends Codec<unknown> = JsonCodec<unknown>,
   S extends StandardSchema | undefined = undefined,
 >
-  extends QueryOptions, FormOptions<C, S> {
+  extends QueryOptions, QueryOutboxOptions, FormOptions<C, S> {
   /** Begins every key, up to 80 characters of ASCII. Default: `'cached:'`. */
   readonly namespace?: string | undefined
   /** Clock, chance and waiting, for simulations. */
@@ -55,6 +59,10 @@ const OPTION_NAMES: NamesOf<QueryCacheOptions> = Object.freeze({
   namespace: true,
   codec: true,
   schema: true,
+  outbox: true,
+  whenCacheFails: true,
+  relayIntervalMs: true,
+  relayAfterMs: true,
   environment: true,
 })
 
@@ -71,7 +79,9 @@ const KEYS_AT_ONCE = 1_000
 export class QueryCache<
   C extends Codec<unknown> = JsonCodec<unknown>,
   S extends StandardSchema | undefined = undefined,
-> implements AsyncDisposable {
+>
+  implements AsyncDisposable, TransactionalInvalidator<InvalidationTarget>
+{
   readonly #owned: readonly Cache[]
   readonly #settings: QuerySettings
   readonly #form: ResultForm
@@ -81,6 +91,7 @@ export class QueryCache<
   readonly #reader: QueryReader
   readonly #resolver: QueryResolver
   readonly #counters: QueryCounters
+  readonly #outbox: QueryOutbox | undefined
   #isClosed = false
 
   /** Connects to nothing yet. Throws `TypeError` or `RangeError` for options that make no sense. */
@@ -98,6 +109,12 @@ export class QueryCache<
     this.#entries = new FencedEntries(cache, this.#stamps, env, leaseTtlMs)
     this.#reader = new QueryReader(this.#entries, this.#settings, env, this.#counters)
     this.#resolver = new QueryResolver(this.#entries, this.#reader, this.#counters)
+    const targets = {
+      invalidate: (target: QueryTarget) => this.#invalidate(target),
+      probe: async ({ key }: QueryTarget) => void (await cache.get(key)),
+    }
+    checkOutboxOptions(options)
+    this.#outbox = options.outbox && new QueryOutbox(options.outbox, namespace, targets, options, env)
   }
 
   /**
@@ -179,9 +196,38 @@ export class QueryCache<
     // All are checked before the first is sent.
     const found = new Map(targets.map((target) => [target, this.#keys.target(target)]))
     await invalidateAll([...found.keys()], inWaves, async (target) => {
-      const { kind, key } = found.get(target) ?? this.#keys.target(target)
-      await (kind === 'entry' ? this.#entries.drop(key) : this.#stamps.renew(key))
+      await this.#invalidate(found.get(target) ?? this.#keys.target(target))
     })
+  }
+
+  #invalidate({ kind, key }: QueryTarget): Promise<void> {
+    return kind === 'entry' ? this.#entries.drop(key) : this.#stamps.renew(key)
+  }
+
+  /**
+   * As `invalidate`, if and only if the transaction commits that the program has open with `manager`, TypeORM's
+   * `EntityManager`: an outbox row of it names the targets. After the commit this process invalidates them, before the
+   * program's own call resolves; if it cannot, any process does that has the same `outbox`.
+   *
+   * Needs the option `outbox`. Rejects with a `TypeError` for a manager of another database or without a transaction.
+   */
+  async invalidateWith(manager: object, ...targets: readonly InvalidationTarget[]): Promise<void> {
+    await this.#outboxInUse().add(this.#outboxInUse().within(manager), this.#found(targets))
+  }
+
+  /** The same in a transaction of a storage on the same database: `tx.invalidate(queries, ...targets)`. */
+  async invalidateIn(tx: OutboxTransaction, ...targets: readonly InvalidationTarget[]): Promise<void> {
+    await this.#outboxInUse().add(tx, this.#found(targets))
+  }
+
+  #found(targets: readonly InvalidationTarget[]): QueryTarget[] {
+    return targets.map((target) => this.#keys.target(target))
+  }
+
+  #outboxInUse(): QueryOutbox {
+    this.#checkOpen()
+    if (this.#outbox !== undefined) return this.#outbox
+    throw new TypeError('To invalidate in a transaction, a QueryCache needs the option outbox')
   }
 
   /** Invalidates all entries of this namespace. Rejects as `invalidate` does; `TypeError` unless it is `clearable`. */
@@ -201,6 +247,7 @@ export class QueryCache<
   /** Closes the connections that it has opened itself. Idempotent; later calls reject with `E_CLOSED`. */
   async close(): Promise<void> {
     this.#isClosed = true
+    await this.#outbox?.stop()
     await Promise.all(this.#owned.map((cache) => cache.close()))
   }
 
@@ -238,5 +285,27 @@ export class QueryCache<
 
   #checkOpen(): void {
     if (this.#isClosed) throw new StorageError('E_CLOSED', 'The query cache is closed')
+    this.#outbox?.start()
   }
 }
+
+function checkOutboxOptions({
+  outbox,
+  whenCacheFails,
+  relayIntervalMs,
+  relayAfterMs,
+}: QueryOutboxOptions): void {
+  if (outbox === undefined) {
+    const given = Object.entries({ whenCacheFails, relayIntervalMs, relayAfterMs })
+    const [idle] = given.filter(([, value]) => value !== undefined)
+    if (idle !== undefined) throw new TypeError(`Without outbox, ${idle[0]} would have no effect`)
+    return
+  }
+  if (typeof outbox.within !== 'function') throw new TypeError('outbox must be a storage or a SqlOutbox')
+  if (whenCacheFails !== undefined && whenCacheFails !== 'bypass' && whenCacheFails !== 'reject')
+    throw new RangeError(`whenCacheFails must be 'bypass' or 'reject', not ${String(whenCacheFails)}`)
+  if (relayIntervalMs !== undefined) checkNumber('relayIntervalMs', relayIntervalMs, NONE_MAY_BE_ZERO)
+  if (relayAfterMs !== undefined) checkNumber('relayAfterMs', relayAfterMs, new Set(['relayAfterMs']))
+}
+
+const NONE_MAY_BE_ZERO: ReadonlySet<string> = new Set()

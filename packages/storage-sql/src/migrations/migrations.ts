@@ -27,6 +27,36 @@ export function larderMigrations(type: DatabaseType, options: TableOptions = {})
   return [tables(family, prefix), changes(family, prefix)]
 }
 
+/**
+ * The migration for programs that open a `SqlOutbox` and no `SqlStorage`: its only table. Beside `larderMigrations` it
+ * does nothing. Throws a `TypeError` for a type that is not supported.
+ */
+export function outboxMigrations(type: DatabaseType, options: TableOptions = {}): MigrationClass[] {
+  checkOptionNames('outboxMigrations', options, TABLE_OPTION_NAMES)
+  return [outbox(familyOf(type), tablePrefixOf(options))]
+}
+
+/** Makes the table of the outbox where it is missing. */
+export async function makeOutbox(runner: QueryRunner, family: Family, prefix: string): Promise<void> {
+  const paths = pathsFor(runner.dataSource, prefix)
+  const own = CREATE_TABLES[family](paths, prefix).filter((sql) => sql.includes(paths.journal))
+  await adoptOrMake({ runner, family, prefix, paths }, ['journal'], own)
+}
+
+function outbox(family: Family, prefix: string): MigrationClass {
+  return class LarderOutbox implements MigrationInterface {
+    readonly name = nameOf('LarderOutbox', prefix, 1763900000000)
+
+    async up(runner: QueryRunner): Promise<void> {
+      await makeOutbox(runner, family, prefix)
+    }
+
+    async down(runner: QueryRunner): Promise<void> {
+      await runner.query(`DROP TABLE ${pathsFor(runner.dataSource, prefix).journal}`)
+    }
+  }
+}
+
 function tables(family: Family, prefix: string): MigrationClass {
   return class LarderTables implements MigrationInterface {
     readonly name = nameOf('LarderTables', prefix, 1764000000000)

@@ -1,0 +1,163 @@
+import type { Environment } from '@larder/memcached'
+import {
+  CacheUnavailableError,
+  type JournalRow,
+  type Outbox,
+  type OutboxTransaction,
+} from '@larder/storage-core'
+import { inBackground } from '../proxy/background.js'
+import { inWaves, settleAll } from '../proxy/promises.js'
+import { QUERY_MARK } from '../proxy/relay.js'
+
+const BATCH = 100
+
+/** What is to be dropped or renewed. */
+export interface QueryTarget {
+  readonly kind: 'entry' | 'stamp'
+  readonly key: string
+}
+
+/** How a `QueryCache` invalidates in transactions; durations in milliseconds. */
+export interface QueryOutboxOptions {
+  /**
+   * The database whose transactions `invalidateWith` and `tx.invalidate` join: a `SqlStorage`, a `MemcacheStorage` in
+   * front of one, or a `SqlOutbox`. It stays open. Every process that has it relays what others could not invalidate.
+   */
+  readonly outbox?: Outbox | undefined
+  /**
+   * Whether a transaction is rolled back, with `E_CACHE_UNAVAILABLE`, where the cache does not answer before its commit.
+   * Default: `'bypass'`, it is committed, and its row stays for the relay.
+   */
+  readonly whenCacheFails?: 'bypass' | 'reject' | undefined
+  /** How often this process looks for rows that are left, in milliseconds. Default: one second. */
+  readonly relayIntervalMs?: number | undefined
+  /** How long a row is left to the process that wrote it, in milliseconds. Default: 5 s. */
+  readonly relayAfterMs?: number | undefined
+}
+
+/** What the cache is asked for. */
+export interface QueryTargets {
+  invalidate(target: QueryTarget): Promise<void>
+  /** Rejects where its server does not answer. */
+  probe(target: QueryTarget): Promise<void>
+}
+
+/** Invalidations that are rows of a transaction, and what becomes of them after its commit. */
+export class QueryOutbox {
+  readonly #outbox: Outbox
+  readonly #prefix: string
+  readonly #targets: QueryTargets
+  readonly #options: QueryOutboxOptions
+  readonly #env: Environment
+  #state: 'idle' | 'running' | 'stopped' = 'idle'
+  #pass: Promise<unknown> = Promise.resolve()
+
+  constructor(
+    outbox: Outbox,
+    namespace: string,
+    targets: QueryTargets,
+    options: QueryOutboxOptions,
+    env: Environment,
+  ) {
+    this.#outbox = outbox
+    this.#prefix = `${QUERY_MARK}${namespace} `
+    this.#targets = targets
+    this.#options = options
+    this.#env = env
+  }
+
+  within(manager: object): OutboxTransaction {
+    return this.#outbox.within(manager)
+  }
+
+  /** Inserts the row, and invalidates after the commit. */
+  async add(tx: OutboxTransaction, targets: readonly QueryTarget[]): Promise<void> {
+    if (targets.length === 0) return
+    const id = await tx.journal(targets.map(({ kind, key }) => this.#prefix + kind[0] + key))
+    tx.enlist({
+      beforeCommit: async () => this.#probe(targets),
+      afterCommit: async () => {
+        await this.#invalidate(targets)
+        // Should the row stay, it is relayed once more, which does no harm.
+        await this.#outbox.settle([id]).catch(() => undefined)
+        return true
+      },
+    })
+  }
+
+  async #probe(targets: readonly QueryTarget[]): Promise<void> {
+    if (this.#options.whenCacheFails !== 'reject') return
+    await inWaves(targets, async (target) => {
+      try {
+        await this.#targets.probe(target)
+      } catch (cause) {
+        const message = 'The cache could not be told of the invalidation; nothing was written'
+        throw new CacheUnavailableError(message, { key: target.key, cause })
+      }
+    })
+  }
+
+  async #invalidate(targets: readonly QueryTarget[]): Promise<void> {
+    const ended = await inWaves(targets, (target) =>
+      Promise.allSettled([this.#targets.invalidate(target)]).then(([each]) => each),
+    )
+    for (const each of ended) if (each.status === 'rejected') throw each.reason
+  }
+
+  /** Begins to relay, once. */
+  start(): void {
+    if (this.#state !== 'idle') return
+    this.#state = 'running'
+    inBackground(() => void this.#run())
+  }
+
+  async stop(): Promise<void> {
+    this.#state = 'stopped'
+    await this.#pass
+  }
+
+  async #run(): Promise<void> {
+    const { relayIntervalMs = 1_000 } = this.#options
+    for (;;) {
+      // Not all processes at once.
+      await this.#env.idle(relayIntervalMs * (0.75 + this.#env.random() / 2))
+      if (this.#state !== 'running') return
+      // What fails now is tried again next time.
+      this.#pass = this.#relay().catch(() => undefined)
+      await this.#pass
+    }
+  }
+
+  async #relay(): Promise<void> {
+    const { relayAfterMs = 5_000 } = this.#options
+    const wanted = { olderThanMs: relayAfterMs, keyPrefix: this.#prefix, limit: BATCH }
+    let settled = BATCH
+    while (settled === BATCH && this.#state === 'running') {
+      settled = 0
+      await this.#outbox.unsettled(wanted, async (rows) => {
+        const done = (await settleAll(rows.map((row) => this.#relayRow(row)))).filter(
+          (id) => id !== undefined,
+        )
+        settled = done.length
+        return done
+      })
+    }
+  }
+
+  /** Undefined: the cache did not answer. */
+  async #relayRow({ id, keys }: JournalRow): Promise<string | undefined> {
+    const own = keys
+      .filter((key) => key.startsWith(this.#prefix))
+      .map((key) => key.slice(this.#prefix.length))
+    const targets = own.map((text): QueryTarget => ({
+      kind: text.startsWith('e') ? 'entry' : 'stamp',
+      key: text.slice(1),
+    }))
+    try {
+      await this.#invalidate(targets)
+      return id
+    } catch {
+      return undefined
+    }
+  }
+}

@@ -1,0 +1,117 @@
+import {
+  checkOptionNames,
+  type JournalRow,
+  type NamesOf,
+  type Outbox,
+  type OutboxTransaction,
+  type UnsettledOptions,
+  unsettledCall,
+} from '@larder/storage-core'
+import type { DataSource } from 'typeorm'
+import { ClosableSource } from './connections/closable-source.js'
+import type { ConnectionSource } from './connections/source.js'
+import { SqliteSource } from './connections/sqlite-source.js'
+import { familyOf } from './entities/family.js'
+import { TABLE_OPTION_NAMES, type TableOptions, tablePrefixOf } from './entities/tables.js'
+import { Journal } from './journal.js'
+import { makeOutbox } from './migrations/migrations.js'
+import { pathsFor } from './migrations/paths.js'
+import { underMigrationLock } from './opening/migrate.js'
+import { Opened } from './opening/opened.js'
+import { openSource } from './opening/sources.js'
+import { settingsOf } from './options.js'
+import { toStorageError } from './sql-errors.js'
+import type { OpenTransaction } from './transactions/open-transaction.js'
+import { Transactions } from './transactions/transactions.js'
+
+/** What `SqlOutbox.open` takes. */
+export interface SqlOutboxOptions extends TableOptions {
+  /** The program's own, initialised. It stays open. */
+  readonly dataSource: DataSource
+}
+
+const OPTION_NAMES: NamesOf<SqlOutboxOptions> = Object.freeze({ ...TABLE_OPTION_NAMES, dataSource: true })
+
+/** Makes the table of the outbox where it is missing; `outboxMigrations` does the same as a migration. */
+export async function installOutbox(dataSource: DataSource, options: TableOptions = {}): Promise<void> {
+  checkOptionNames('installOutbox', options, TABLE_OPTION_NAMES)
+  const prefix = tablePrefixOf(options)
+  const family = familyOf(dataSource.options.type)
+  try {
+    await underMigrationLock(dataSource, prefix, settingsOf({}), (runner) =>
+      makeOutbox(runner, family, prefix),
+    )
+  } catch (error) {
+    throw toStorageError(error)
+  }
+}
+
+/**
+ * An outbox in the program's own database, for programs that have no `SqlStorage`: give it to a `QueryCache`. Its table
+ * comes from `installOutbox` or `outboxMigrations`. A `SqlStorage` is an outbox itself.
+ */
+export class SqlOutbox implements Outbox, AsyncDisposable {
+  readonly #source: ConnectionSource
+  readonly #transactions: Transactions
+  readonly #journal: Journal
+  readonly #joined = new WeakMap<OpenTransaction, OutboxTransaction>()
+
+  private constructor(source: ConnectionSource, transactions: Transactions, journal: Journal) {
+    this.#source = source
+    this.#transactions = transactions
+    this.#journal = journal
+  }
+
+  static async open(options: SqlOutboxOptions): Promise<SqlOutbox> {
+    checkOptionNames('SqlOutbox.open()', options, OPTION_NAMES)
+    const { dataSource } = options
+    familyOf(dataSource.options.type)
+    const prefix = tablePrefixOf(options)
+    const settings = settingsOf({})
+    const opened = new Opened()
+    try {
+      const inner = await openSource(dataSource, true, prefix, settings, opened)
+      const source = new ClosableSource(inner)
+      const tables = pathsFor(dataSource, prefix)
+      const transactions = new Transactions(dataSource, source, settings, tables.journal)
+      const outbox = new SqlOutbox(source, transactions, new Journal(source, tables))
+      await outbox.unsettled({ olderThanMs: 0, limit: 1 }, async () => [])
+      transactions.open(outbox, inner instanceof SqliteSource ? inner.turns : undefined)
+      return outbox
+    } catch (error) {
+      await opened.abandon()
+      throw error instanceof TypeError ? error : toStorageError(error)
+    }
+  }
+
+  within(manager: object): OutboxTransaction {
+    const open = this.#transactions.join(manager)
+    const joined = this.#joined.get(open) ?? {
+      journal: (keys) => open.run((connection) => this.#journal.add(connection, keys), undefined),
+      enlist: (participant) => open.steps.enlist(participant),
+    }
+    this.#joined.set(open, joined)
+    return joined
+  }
+
+  settle(journalIds: readonly string[]): Promise<void> {
+    return this.#journal.settle(journalIds)
+  }
+
+  async unsettled(
+    options: UnsettledOptions,
+    work: (rows: readonly JournalRow[]) => Promise<readonly string[]>,
+  ): Promise<number> {
+    return this.#journal.unsettled(unsettledCall(options, work), work, options.signal)
+  }
+
+  /** The data source stays open. */
+  async close(): Promise<void> {
+    this.#transactions.close()
+    await this.#source.close()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+}
