@@ -1,9 +1,9 @@
 import { startMariadb, startMiddleman, startPgpool, startPostgres, startProxy } from '@larder/dev-servers'
 import { servers } from '@larder/dev-servers/vitest'
-import { OutcomeUnknownError } from '@larder/storage-core'
+import { OutcomeUnknownError, type Storage } from '@larder/storage-core'
 import { RemoteCache } from '@larder/memcached'
 import { MemcacheStorage } from '@larder/storage-memcache'
-import { SqlStorage } from '@larder/storage-sql'
+import { larderEntities, SqlStorage } from '@larder/storage-sql'
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -42,6 +42,8 @@ async function setUp({ direct, writer: writerUrl, timeoutMs }: Urls) {
   return {
     reader,
     sql,
+    /** A writer whose data source belongs to the program. */
+    program: () => programOn(writerUrl, waiting),
     names: async () => [...(await reader.ls('films')).keys()].sort(),
     read: async (film = OLD_FILM) => (await reader.getContent(reader.info('films', film))).bytes.toString(),
     /** Writes 'new' in a transaction that meets the fault before its commit. */
@@ -72,6 +74,33 @@ async function setUp({ direct, writer: writerUrl, timeoutMs }: Urls) {
       for (const each of closing) await each.shutdown()
       await sql.destroy()
       await cache.close()
+    },
+  }
+}
+
+/** What all storages of a test have in common. */
+interface Ours {
+  readonly servers: string
+  readonly namespace: string
+  readonly relayIntervalMs: number
+}
+
+async function programOn(url: string, options: Ours) {
+  const type = url.startsWith('postgres') ? 'postgres' : 'mariadb'
+  const dataSource = await new DataSource({
+    type,
+    url,
+    entities: larderEntities(type),
+  } as DataSourceOptions).initialize()
+  const durable = await SqlStorage.open({ dataSource })
+  const writer = new MemcacheStorage({ ...options, storage: durable })
+  return {
+    writer,
+    dataSource,
+    [Symbol.asyncDispose]: async () => {
+      await writer.shutdown()
+      await durable.shutdown()
+      await dataSource.destroy()
     },
   }
 }
@@ -200,6 +229,42 @@ describe.each(OWN_ERRORS)(
       assert.deepEqual(await world.names(), [OLD_FILM, NEW_FILM])
       assert.equal(await world.read(), 'new')
     })
+  },
+)
+
+describe.each(OWN_ERRORS.slice(0, 2))(
+  'a transaction of several calls on $name, whose commit a middleman answers',
+  ({ name, ...answer }) => {
+    test.each(['transaction', 'within'] as const)(
+      'by %s: its marks stay, as its outcome is unknown',
+      async (form) => {
+        await using world = await setUpBehindMiddleman(name)
+        const { middleman } = world
+        await using program = await world.program()
+        const { writer, dataSource } = program
+        const infos = [OLD_FILM, NEW_FILM].map((film) => writer.info('films', film))
+        await writer.putContent(writer.info('other', 'film'), 'x')
+        // A relay that begins finds nothing to claim: the next commit is the transaction's.
+        while ((await world.sql.query<unknown[]>('SELECT id FROM larder_journal')).length > 0) await sleep(20)
+        void middleman.meddle({ on: /^COMMIT$/, answer })
+        const write = async (tx: Pick<Storage, 'putContent'>) => {
+          for (const info of infos) await tx.putContent(info, 'new')
+        }
+        const call =
+          form === 'transaction'
+            ? writer.transaction(write)
+            : dataSource.transaction((manager) => write(writer.within(manager)))
+        const error: unknown = await call.then(
+          () => assert.fail('the write was acknowledged'),
+          (cause: unknown) => cause,
+        )
+        if (form === 'transaction') assertUnknown(error)
+        for (const film of [OLD_FILM, NEW_FILM]) {
+          assert.equal(await world.cached(film), '')
+          assert.equal(await world.read(film), 'new')
+        }
+      },
+    )
   },
 )
 

@@ -121,6 +121,22 @@ describe.each(PAIRS)('$name behind an address that moves to another server', ({ 
     await storage.remove(storage.info('c', 'one'))
   })
 
+  test('so does every transaction of several calls', async () => {
+    await using switched = await openSwitched(pair)
+    const { proxy, storage } = switched
+    const names = Array.from({ length: 8 }, (_, i) => `${i}`)
+    const write = (name: string) =>
+      storage.transaction(async (tx) => {
+        for (const each of ['a', 'b']) await tx.putContent(storage.info('t', name + each), 'x')
+      })
+    await storage.createContainer('t')
+    await Promise.all(names.map(write))
+    await pair.promote(1)
+    proxy.redirect({ port: pair.ports[1] })
+    await Promise.all(names.map(write))
+    assert.equal((await storage.ls('t')).size, 16)
+  })
+
   test('where there is no primary a write is E_STORAGE_UNAVAILABLE, and reads go on', async () => {
     await using switched = await openSwitched(pair)
     const { storage } = switched

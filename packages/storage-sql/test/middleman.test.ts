@@ -99,6 +99,22 @@ describe.each(SERVER_NAMES)('a middleman in front of %s', (name) => {
     assert.equal(await direct.storage.exists(info), false)
   })
 
+  test('that answers the commit of several calls in one transaction leaves their outcome unknown', async () => {
+    await using behind = await openBehind(name)
+    const { storage, middleman, direct } = behind
+    const infos = ['one', 'two'].map((each) => storage.info('c', each))
+    for (const answer of LOST[name].slice(0, 2)) {
+      const meddled = middleman.meddle({ on: COMMIT, answer })
+      const transaction = storage.transaction(async (tx) => {
+        for (const info of infos) await tx.putContent(info, answer.message)
+      })
+      assert.equal((await errorOf(transaction)).code, 'E_OUTCOME_UNKNOWN')
+      await meddled
+      for (const found of await direct.storage.getMany(infos))
+        assert.equal(found?.bytes.toString(), answer.message)
+    }
+  })
+
   test('that fails a statement before the commit: nothing is written, and that is known', async () => {
     await using behind = await openBehind(name)
     const { storage, middleman, direct } = behind

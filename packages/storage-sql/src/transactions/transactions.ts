@@ -151,7 +151,9 @@ export interface Ended<T> {
 /** What the work failed with, unless that only follows from what has failed before. */
 function reasonOf(transaction: OpenTransaction, error: unknown): unknown {
   const { failure } = transaction
-  if (failure !== undefined && (isCollision(failure) || isStorageError(error))) return failure
+  const isOutcome =
+    failure !== undefined && (isCollision(failure) || isStorageError(failure, 'E_OUTCOME_UNKNOWN'))
+  if (isOutcome || (failure !== undefined && isStorageError(error))) return failure
   return error
 }
 
