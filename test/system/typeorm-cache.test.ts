@@ -1,6 +1,7 @@
 import { EmbeddedCache, systemEnvironment } from '@larder/memcached'
 import { MemcacheQueryResultCache, type QueryResultCacheOptions } from '@larder/storage-memcache/typeorm'
 import { servers } from '@larder/dev-servers/vitest'
+import { onTableChanges, watchTables } from '@larder/storage-sql'
 import { DataSource, EntitySchema, EntitySchemaOptions } from 'typeorm'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { PATIENT } from '@larder/dev-servers/vitest'
@@ -214,6 +215,22 @@ for (const [name, openSource] of Object.entries(databases)) {
     })
   })
 }
+
+test('the provider is a handler of onTableChanges', async () => {
+  const { source, cache, queries } = await open(
+    { type: 'better-sqlite3', database: ':memory:' },
+    { cache: { ...memcached(), tables: ['film'] } },
+  )
+  await watchTables(source, ['film'])
+  const changes = await onTableChanges(source, cache, { intervalMs: 1_000_000_000 })
+  onTestFinished(() => changes.close())
+  const films = source.getRepository(Films)
+  await films.find({ cache: true })
+  await films.insert({ id: 6, title: 'film 6', rate: 0 })
+  await changes.flush()
+  expect(await films.find({ cache: true })).toHaveLength(6)
+  expect(queries()).toBe(2)
+})
 
 describe('the provider', () => {
   const query = { query: `SELECT ${'x'.repeat(5_000)} -- PARAMETERS: [" \n"]`, duration: 60_000 }

@@ -18,12 +18,8 @@ export type { SqlOptions, SqlStorageOptions, SqlTarget } from './options.js'
 export type { SessionHook, SqlSession } from './session-hook.js'
 export { SqlLock, type SqlLockOptions } from './sql-lock.js'
 export { SqlStorage } from './sql-storage.js'
-export {
-  onTableChanges,
-  type TableChangesHandler,
-  type TableChangesOptions,
-  TableSubscription,
-} from './watching/table-subscription.js'
+export { onTableChanges, type TableChangesOptions, TableSubscription } from './watching/table-subscription.js'
+export type { TableChangesHandler, TableInvalidator } from './watching/change-handler.js'
 export { unwatchTables, watchTables } from './watching/watch-tables.js'
 export { installTriggers, removeTriggers } from './watching/own-triggers.js'
 export type { TriggerOptions } from './watching/trigger-options.js'

@@ -58,6 +58,11 @@ export class MemcacheQueryResultCache {
     this.#open = this.#connect()
   }
 
+  /** The tables that `invalidateTables` accepts. So `onTableChanges` takes this cache as its handler. */
+  get tables(): readonly string[] {
+    return this.#tables.map(({ name }) => name)
+  }
+
   /** TypeORM calls it when the data source is initialized. */
   async connect(): Promise<void> {
     this.#open ??= this.#connect()

@@ -10,6 +10,13 @@ import { openDatabase } from '../opening/databases.js'
 import { listenerOf, openSource } from '../opening/sources.js'
 import { toStorageError } from '../sql-errors.js'
 import type { SqlStorage } from '../sql-storage.js'
+import {
+  ChangeHandler,
+  type Handled,
+  type TableChangesHandler,
+  type TableInvalidator,
+} from './change-handler.js'
+import { errorReports } from './error-reports.js'
 import { TriggerCheck, triggersGone } from './trigger-check.js'
 import { checkTableNames } from './watch-tables.js'
 
@@ -31,7 +38,11 @@ export interface TableChangesOptions extends TableOptions {
    * has installed them again. Default: 60,000.
    */
   readonly checkIntervalMs?: number | undefined
-  /** Told of what kept a pass from its end, which is tried again, and of triggers that are gone. */
+  /**
+   * Called with what kept a change from being handled, which is tried again, with triggers that are gone, and at the
+   * start with tables that nobody watches or that the handler does not know. Default: a process warning with the code
+   * `LARDER_TABLE_CHANGES`, once for each kind of error.
+   */
   readonly onError?: ((error: unknown) => void) | undefined
 }
 
@@ -46,24 +57,25 @@ const OPTION_NAMES: NamesOf<TableChangesOptions> = Object.freeze({
 
 type Intervals = Readonly<Record<'intervalMs' | 'checkIntervalMs', number>>
 
-/** Called with the names of tables that were changed, each once. What it has not resolved for comes again. */
-export type TableChangesHandler = (tables: readonly string[]) => Promise<void>
-
 /**
  * Calls `handler` with the tables whose changes were committed, as `watchTables` records them: at least once, also
  * for what was committed while nobody listened, and by whichever process comes first. The record of a change is
  * dropped only once `handler` has resolved; until then it stays in the database, for any process with a subscription.
- * A change that is committed while `handler` runs is told again.
+ * A change that is committed while `handler` runs is told again. If `handler` rejects for several tables, it is called
+ * for each of them alone, so that one which it cannot handle keeps no other from being handled.
+ *
+ * `handler` may be a cache with `invalidateTables`, such as `MemcacheQueryResultCache`: then changes of tables that it
+ * does not know are left to others.
  *
  * All subscriptions to one database (and `tablePrefix`) share the changes: enough where what they void is shared as
  * well, as in a memcached. Rejects as `SqlStorage.open` does.
  */
 export async function onTableChanges(
   target: DataSource | SqlStorage,
-  handler: TableChangesHandler,
+  handler: TableChangesHandler | TableInvalidator,
   options: TableChangesOptions = {},
 ): Promise<TableSubscription> {
-  if (typeof handler !== 'function') throw new TypeError('onTableChanges needs a function to call')
+  const changeHandler = new ChangeHandler(handler)
   checkOptionNames('onTableChanges', options, OPTION_NAMES)
   const { intervalMs = 1_000, checkIntervalMs = 60_000 } = options
   for (const [name, ms] of Object.entries({ intervalMs, checkIntervalMs })) {
@@ -85,8 +97,8 @@ export async function onTableChanges(
     await changes.check()
     return new TableSubscription(
       changes,
-      subjects,
-      handler,
+      subjects ?? changeHandler.known,
+      changeHandler,
       { intervalMs, checkIntervalMs },
       new TriggerCheck(source, prefix, subjects),
       options.onError,
@@ -107,7 +119,7 @@ export async function onTableChanges(
 export class TableSubscription implements AsyncDisposable {
   readonly #changes: ChangeLog
   readonly #subjects: readonly string[] | undefined
-  readonly #handler: TableChangesHandler
+  readonly #handler: ChangeHandler
   readonly #intervals: Intervals
   readonly #triggers: TriggerCheck
   readonly #onError: (error: unknown) => void
@@ -116,6 +128,7 @@ export class TableSubscription implements AsyncDisposable {
   /** A look is to come that sees what was told. */
   #isWoken = false
   #checkAt = 0
+  #hasNamedUnknown = false
   #timer: NodeJS.Timeout | undefined
   #pass: Promise<void> = Promise.resolve()
   #closing: Promise<void> | undefined
@@ -124,7 +137,7 @@ export class TableSubscription implements AsyncDisposable {
   constructor(
     changes: ChangeLog,
     subjects: readonly string[] | undefined,
-    handler: TableChangesHandler,
+    handler: ChangeHandler,
     intervals: Intervals,
     triggers: TriggerCheck,
     onError: ((error: unknown) => void) | undefined,
@@ -136,7 +149,7 @@ export class TableSubscription implements AsyncDisposable {
     this.#handler = handler
     this.#intervals = intervals
     this.#triggers = triggers
-    this.#onError = onError ?? (() => undefined)
+    this.#onError = errorReports(onError)
     this.#release = release
     this.#wait(0)
     this.#unsubscribe = listener?.subscribe(() => {
@@ -204,8 +217,9 @@ export class TableSubscription implements AsyncDisposable {
     this.#checkAt = now + this.#intervals.checkIntervalMs
     try {
       const tables = await this.#triggers.missing()
+      this.#nameUnknown()
       if (tables.length === 0) return
-      await this.#handler(tables)
+      await this.#handler.tables(tables)
       throw triggersGone(tables)
     } catch (error) {
       this.#onError(error)
@@ -214,10 +228,23 @@ export class TableSubscription implements AsyncDisposable {
 
   async #handleAll(): Promise<void> {
     const request = { of: 'tables', subjects: this.#subjects, limit: ROWS_AT_ONCE } as const
+    let failure: Handled['failure']
     const work = async (changes: readonly Change[]) => {
-      await this.#handler(changes.map(({ subject }) => subject))
-      return changes
+      const handled = await this.#handler.changes(changes)
+      failure = handled.failure
+      return handled.done
     }
-    while ((await this.#changes.handle(request, work, undefined)) === ROWS_AT_ONCE);
+    let found: number
+    do {
+      found = await this.#changes.handle(request, work, undefined)
+      if (failure !== undefined) throw failure.reason
+    } while (found === ROWS_AT_ONCE)
+  }
+
+  /** Once, at the start. */
+  #nameUnknown(): void {
+    if (this.#hasNamedUnknown) return
+    this.#hasNamedUnknown = true
+    for (const error of this.#triggers.unknown(this.#handler.known)) this.#onError(error)
   }
 }

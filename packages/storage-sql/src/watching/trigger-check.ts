@@ -1,6 +1,6 @@
 import { StorageError } from '@larder/storage-core'
 import type { ConnectionSource } from '../connections/source.js'
-import { type Statement, statement } from '../dialects/statement.js'
+import { numberOf, type Statement, statement } from '../dialects/statement.js'
 import type { Family } from '../entities/family.js'
 import { watchName, watchPrefix } from '../triggers/trigger.js'
 
@@ -30,6 +30,29 @@ export class TriggerCheck {
     return [...new Set(gone)].sort()
   }
 
+  /**
+   * After a look: tables that are asked for and that no trigger watches, and watched ones that are not among `known`.
+   * MySQL shows a role without rights no triggers at all, which says nothing.
+   */
+  unknown(known: readonly string[] | undefined): readonly StorageError[] {
+    const watched = [...new Set(this.#seen.values())].sort()
+    const canTell = watched.length > 0 || this.#source.dialect.family !== 'mysql'
+    const unwatched = canTell ? (this.#subjects ?? []).filter((table) => !watched.includes(table)) : []
+    const unhandled = known === undefined ? [] : watched.filter((table) => !known.includes(table))
+    return [
+      ...(unwatched.length === 0
+        ? []
+        : [unsupported(`No triggers watch ${unwatched.join(', ')}: call watchTables() first`)]),
+      ...(unhandled.length === 0
+        ? []
+        : [
+            unsupported(
+              `${unhandled.join(', ')} are watched, but the handler does not know them: name them there, or pass tables`,
+            ),
+          ]),
+    ]
+  }
+
   async #look(): Promise<ReadonlyMap<string, string>> {
     const { dialect } = this.#source
     const select = LOOKS[dialect.family](watchPrefix(this.#prefix))
@@ -38,9 +61,9 @@ export class TriggerCheck {
     for (const row of rows) {
       const [trigger, schema, name] = [row['trigger'], row['schema'], row['name']].map(String)
       if (trigger === undefined || name === undefined) continue
-      const table = [name, `${schema}.${name}`].find((each) =>
-        trigger.startsWith(watchName(this.#prefix, each)),
-      )
+      // Another schema or database of the server may have a table, and triggers, of the same name.
+      const names = numberOf(row['here']) === 1 ? [name, `${schema}.${name}`] : [`${schema}.${name}`]
+      const table = names.find((each) => trigger.startsWith(watchName(this.#prefix, each)))
       // A tool may have renamed the old table, with its triggers.
       if (table === undefined || this.#subjects?.includes(table) === false) continue
       found.set(trigger, table)
@@ -50,16 +73,20 @@ export class TriggerCheck {
 }
 
 export function triggersGone(tables: readonly string[]): StorageError {
-  return new StorageError(
-    'E_UNSUPPORTED',
+  return unsupported(
     `The triggers on ${tables.join(', ')} are gone, so that changes are not recorded: call watchTables() again`,
   )
+}
+
+function unsupported(message: string): StorageError {
+  return new StorageError('E_UNSUPPORTED', message)
 }
 
 const LOOKS: Readonly<Record<Family, (begins: string) => Statement>> = Object.freeze({
   postgres: (begins) =>
     statement(
-      'SELECT t.tgname AS trigger, n.nspname AS schema, c.relname AS name FROM pg_trigger t ' +
+      'SELECT t.tgname AS trigger, n.nspname AS schema, c.relname AS name, ' +
+        'CASE WHEN pg_table_is_visible(c.oid) THEN 1 ELSE 0 END AS here FROM pg_trigger t ' +
         'JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace ' +
         "WHERE NOT t.tgisinternal AND t.tgenabled <> 'D' AND left(t.tgname, length(?)) = ?",
       begins,
@@ -67,14 +94,15 @@ const LOOKS: Readonly<Record<Family, (begins: string) => Statement>> = Object.fr
     ),
   mysql: (begins) =>
     statement(
-      'SELECT trigger_name AS `trigger`, event_object_schema AS `schema`, event_object_table AS name ' +
+      'SELECT trigger_name AS `trigger`, event_object_schema AS `schema`, event_object_table AS name, ' +
+        'CASE WHEN event_object_schema = DATABASE() THEN 1 ELSE 0 END AS here ' +
         'FROM information_schema.triggers WHERE LEFT(trigger_name, LENGTH(?)) = ?',
       begins,
       begins,
     ),
   sqlite: (begins) =>
     statement(
-      `SELECT name AS "trigger", 'main' AS "schema", tbl_name AS name FROM sqlite_master ` +
+      `SELECT name AS "trigger", 'main' AS "schema", tbl_name AS name, 1 AS here FROM sqlite_master ` +
         "WHERE type = 'trigger' AND substr(name, 1, length(?)) = ?",
       begins,
       begins,
