@@ -91,7 +91,7 @@ async function programOn(url: string, options: Ours) {
     type,
     url,
     entities: larderEntities(type),
-  } as DataSourceOptions).initialize()
+  }).initialize()
   const durable = await SqlStorage.open({ dataSource })
   const writer = new MemcacheStorage({ ...options, storage: durable })
   return {

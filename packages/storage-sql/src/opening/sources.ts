@@ -97,7 +97,7 @@ async function sqliteSource(
 
 /** Whether the options of a SQLite file say that nobody writes to it. */
 export function isReadonly({ options }: DataSource): boolean {
-  return 'readonly' in options && Boolean(options.readonly)
+  return 'readonly' in options && options.readonly
 }
 
 /** Undefined for a database in memory. */
