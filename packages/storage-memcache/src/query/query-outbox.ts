@@ -73,7 +73,9 @@ export class QueryOutbox {
   /** Inserts the row, and invalidates after the commit. */
   async add(tx: OutboxTransaction, targets: readonly QueryTarget[]): Promise<void> {
     if (targets.length === 0) return
-    const id = await tx.journal(targets.map(({ kind, key }) => this.#prefix + kind[0] + key))
+    const id = await tx.journal(
+      targets.map(({ kind, key }) => `${this.#prefix}${kind === 'entry' ? 'e' : 's'}${key}`),
+    )
     tx.enlist({
       beforeCommit: async () => this.#probe(targets),
       afterCommit: async () => {
