@@ -9,12 +9,12 @@ const WORKERS = 4
 const ROUNDS = 5
 
 export const interactiveEnds = group('the end of a transaction', (test) => {
-  const interactively: ContractTest = (name, body) =>
+  const transactional: ContractTest = (name, body) =>
     test(name, async (fixture) => {
       if (fixture.supports.interactiveTransactions) await body(fixture)
     })
 
-  interactively('hooks run when it commits, each of its write', async ({ storage, info }) => {
+  transactional('hooks run when it commits, each of its write', async ({ storage, info }) => {
     const told: PendingWrite[] = []
     const transaction = { beforeCommit: async (pending: PendingWrite) => void told.push(pending) }
     await storage.transaction(async (tx) => {
@@ -34,7 +34,7 @@ export const interactiveEnds = group('the end of a transaction', (test) => {
     )
   })
 
-  interactively('a hook or participant that rejects rolls back', async ({ storage, collection, info }) => {
+  transactional('a hook or participant that rejects rolls back', async ({ storage, collection, info }) => {
     const boom = new Error('no')
     const reject = async () => Promise.reject(boom)
     const write = async (tx: StorageTransaction) => tx.putContent(info(), 'x')
@@ -58,7 +58,7 @@ export const interactiveEnds = group('the end of a transaction', (test) => {
     await soon(storage.putContent(info(), 'next'), 'a write after a rollback')
   })
 
-  interactively('participants are called in order', async ({ storage, info }) => {
+  transactional('participants are called in order', async ({ storage, info }) => {
     const calls: string[] = []
     const call = (what: string) => async () => void calls.push(what)
     const participant: Participant = {
@@ -84,7 +84,7 @@ export const interactiveEnds = group('the end of a transaction', (test) => {
     assert.deepEqual([calls, reason], [[], boom])
   })
 
-  interactively('a cache that was not told is no error', async ({ storage, info }) => {
+  transactional('a cache that was not told is no error', async ({ storage, info }) => {
     const untold: (() => Promise<boolean>)[] = [
       async () => false,
       async () => Promise.reject(new Error('nobody there')),
@@ -101,7 +101,7 @@ export const interactiveEnds = group('the end of a transaction', (test) => {
     assert.equal(await contentOf(storage, info()), 'x')
   })
 
-  interactively('a nested one is undone by itself, and committed with all', async (fixture) => {
+  transactional('a nested one is undone by itself, and committed with all', async (fixture) => {
     const { storage, collection, info } = fixture
     await storage.putContent(info('old'), 'old')
     const hooks: string[] = []
@@ -135,7 +135,7 @@ export const interactiveEnds = group('the end of a transaction', (test) => {
     await assertContents(storage, collection, { a: 'a', c: 'c', old: 'old' })
   })
 
-  interactively('its journal rows stay if it commits', async ({ storage, supports, info }) => {
+  transactional('its journal rows stay if it commits', async ({ storage, supports, info }) => {
     if (!supports.journal) return
     const prefix = `interactive-${Math.random()}:`
     const keys = async () => {
@@ -165,7 +165,7 @@ export const interactiveEnds = group('the end of a transaction', (test) => {
     assert.deepEqual(await keys(), [`${prefix}1`, `${prefix}2`])
   })
 
-  interactively('transactions that meet lose no update', async (fixture) => {
+  transactional('transactions that meet lose no update', async (fixture) => {
     const { storage, info } = fixture
     const handles = await handlesOf(fixture)
     await storage.putContent(info('x'), '0')
@@ -200,7 +200,7 @@ export const interactiveEnds = group('the end of a transaction', (test) => {
     )
   })
 
-  interactively('its caller sees what it has written at once', async (fixture) => {
+  transactional('its caller sees what it has written at once', async (fixture) => {
     const { info, collection } = fixture
     const [one, two = one] = await handlesOf(fixture)
     assert.ok(one !== undefined && two !== undefined)

@@ -13,7 +13,7 @@ import {
 import { type ContractTest, type Fixture, group } from './harness.js'
 
 export const interactive = group('transaction', (test) => {
-  const interactively: ContractTest = (name, body) =>
+  const transactional: ContractTest = (name, body) =>
     test(name, async (fixture) => {
       if (fixture.supports.interactiveTransactions) await body(fixture)
     })
@@ -28,7 +28,7 @@ export const interactive = group('transaction', (test) => {
     assert.equal(ran, false)
   })
 
-  interactively('all that it writes is committed together', async (fixture) => {
+  transactional('all that it writes is committed together', async (fixture) => {
     const { storage, collection, info, otherCollection } = fixture
     const other = storage.info(otherCollection(), 'elsewhere')
     await storage.putContent(info('old'), 'old')
@@ -50,7 +50,7 @@ export const interactive = group('transaction', (test) => {
     assert.equal(await contentOf(storage, other), 'there')
   })
 
-  interactively('nothing of it stays where the work rejects', async (fixture) => {
+  transactional('nothing of it stays where the work rejects', async (fixture) => {
     const { storage, collection, info } = fixture
     await storage.putContent(info('old'), 'old')
     const boom = new Error('the work failed')
@@ -65,7 +65,7 @@ export const interactive = group('transaction', (test) => {
     await soon(storage.putContent(info('old'), 'next'), 'a write after a rollback')
   })
 
-  interactively('reads in it see what it has written', async ({ storage, collection, info }) => {
+  transactional('reads in it see what it has written', async ({ storage, collection, info }) => {
     await storage.putContent(info('old'), 'old')
     await storage.getContent(info('old'))
     await storage.transaction(async (tx) => {
@@ -90,7 +90,7 @@ export const interactive = group('transaction', (test) => {
     await assertContents(storage, collection, { new: 'new' })
   })
 
-  interactively('what reads in it have seen is nobody else\u2019s answer', async (fixture) => {
+  transactional('what reads in it have seen is nobody else\u2019s answer', async (fixture) => {
     const { storage, collection, info } = fixture
     await storage.putContent(info('old'), 'old')
     const boom = new Error('rolled back')
@@ -106,7 +106,7 @@ export const interactive = group('transaction', (test) => {
     await assertContents(await outside(fixture), collection, { old: 'old' })
   })
 
-  interactively('a resource can be written more than once', async ({ storage, collection, info }) => {
+  transactional('a resource can be written more than once', async ({ storage, collection, info }) => {
     const first = await storage.putContent(info('b'), 'first')
     const { value } = await storage.transaction(async (tx) => {
       const second = await tx.putContent(info('b'), 'second', { ifMatch: first.etag })
@@ -128,7 +128,7 @@ export const interactive = group('transaction', (test) => {
     assert.equal(await metadataOf(storage, info('b')), 'about')
   })
 
-  interactively('a precondition that fails can be caught', async ({ storage, collection, info }) => {
+  transactional('a precondition that fails can be caught', async ({ storage, collection, info }) => {
     await storage.putContent(info('there'), 'there')
     await storage.transaction(async (tx) => {
       await tx.putContent(info('a'), 'a')
@@ -140,7 +140,7 @@ export const interactive = group('transaction', (test) => {
     await assertContents(storage, collection, { a: 'a', c: 'c', there: 'there' })
   })
 
-  interactively('calls that were not awaited belong to it', async ({ storage, collection, info }) => {
+  transactional('calls that were not awaited belong to it', async ({ storage, collection, info }) => {
     await storage.transaction(async (tx) => {
       for (const name of ['a', 'b', 'c']) void tx.putContent(info(name), name)
     })
@@ -153,7 +153,7 @@ export const interactive = group('transaction', (test) => {
     await assertContents(storage, collection, { a: 'a', b: 'b', c: 'c' })
   })
 
-  interactively('calls after its end are refused', async ({ storage, collection, info }) => {
+  transactional('calls after its end are refused', async ({ storage, collection, info }) => {
     let late: StorageTransaction | undefined
     const keep = async (tx: StorageTransaction) => {
       late = tx
@@ -178,7 +178,7 @@ export const interactive = group('transaction', (test) => {
     await assertContents(storage, collection, { a: 'a' })
   })
 
-  interactively('an abort rolls back', async ({ storage, collection, info }) => {
+  transactional('an abort rolls back', async ({ storage, collection, info }) => {
     const abort = new AbortController()
     const aborted = storage.transaction(
       async (tx) => {
@@ -195,7 +195,7 @@ export const interactive = group('transaction', (test) => {
     await assertCode(late, 'E_ABORTED')
   })
 
-  interactively('one that takes too long is rolled back', async ({ storage, collection, info }) => {
+  transactional('one that takes too long is rolled back', async ({ storage, collection, info }) => {
     const hanging = storage.transaction(
       async (tx) => {
         await tx.putContent(info(), 'x')
@@ -208,7 +208,7 @@ export const interactive = group('transaction', (test) => {
     await soon(storage.putContent(info(), 'next'), 'a write after a rollback')
   })
 
-  interactively('a write on the storage itself is refused in it', async ({ storage, collection, info }) => {
+  transactional('a write on the storage itself is refused in it', async ({ storage, collection, info }) => {
     await storage.transaction(async (tx) => {
       await tx.putContent(info('a'), 'a')
       await assertCode(soon(storage.putContent(info('b'), 'b'), 'a write beside'), 'E_UNSUPPORTED')
@@ -219,7 +219,7 @@ export const interactive = group('transaction', (test) => {
     await assertContents(storage, collection, { a: 'a', b: 'after' })
   })
 
-  interactively('bad arguments are refused', async ({ storage, collection }) => {
+  transactional('bad arguments are refused', async ({ storage, collection }) => {
     const work = async () => undefined
     await assertRefused(() => storage.transaction(undefined as unknown as typeof work), 'no work')
     for (const options of [{ attempts: 0 }, { attempts: 1.5 }, { timeoutMs: -1 }, { attmpts: 1 }])
