@@ -57,6 +57,8 @@ const BRAND = Symbol.for('@larder/storage-core/StorageError')
 export class StorageError extends Error {
   /** Of a class that has a code of its own. */
   protected static readonly code: StorageErrorCode | undefined = undefined
+  /** Minifiers change the names of classes. */
+  protected static readonly errorName: string = 'StorageError'
   readonly code: StorageErrorCode
   readonly key: string | undefined
 
@@ -69,7 +71,7 @@ export class StorageError extends Error {
 
   constructor(code: StorageErrorCode, message: string, details: StorageErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause })
-    this.name = new.target.name
+    this.name = Object.hasOwn(new.target, 'errorName') ? new.target.errorName : new.target.name
     this.code = code
     this.key = details.key
   }
@@ -81,6 +83,7 @@ export class StorageError extends Error {
 
 export class NotFoundError extends StorageError {
   protected static override readonly code = 'E_NOT_FOUND'
+  protected static override readonly errorName = 'NotFoundError'
 
   constructor(message: string, details?: StorageErrorDetails) {
     super(NotFoundError.code, message, details)
@@ -89,6 +92,7 @@ export class NotFoundError extends StorageError {
 
 export class PreconditionFailedError extends StorageError {
   protected static override readonly code = 'E_PRECONDITION_FAILED'
+  protected static override readonly errorName = 'PreconditionFailedError'
 
   constructor(message: string, details?: StorageErrorDetails) {
     super(PreconditionFailedError.code, message, details)
@@ -97,6 +101,7 @@ export class PreconditionFailedError extends StorageError {
 
 export class LockTimeoutError extends StorageError {
   protected static override readonly code = 'E_LOCK_TIMEOUT'
+  protected static override readonly errorName = 'LockTimeoutError'
 
   constructor(message: string, details?: StorageErrorDetails) {
     super(LockTimeoutError.code, message, details)
@@ -105,6 +110,7 @@ export class LockTimeoutError extends StorageError {
 
 export class LockLostError extends StorageError {
   protected static override readonly code = 'E_LOCK_LOST'
+  protected static override readonly errorName = 'LockLostError'
 
   constructor(message: string, details?: StorageErrorDetails) {
     super(LockLostError.code, message, details)
@@ -113,6 +119,7 @@ export class LockLostError extends StorageError {
 
 export class CacheUnavailableError extends StorageError {
   protected static override readonly code = 'E_CACHE_UNAVAILABLE'
+  protected static override readonly errorName = 'CacheUnavailableError'
 
   constructor(message: string, details?: StorageErrorDetails) {
     super(CacheUnavailableError.code, message, details)
@@ -121,6 +128,7 @@ export class CacheUnavailableError extends StorageError {
 
 export class OutcomeUnknownError extends StorageError {
   protected static override readonly code = 'E_OUTCOME_UNKNOWN'
+  protected static override readonly errorName = 'OutcomeUnknownError'
 
   constructor(message: string, details?: StorageErrorDetails) {
     super(OutcomeUnknownError.code, message, details)

@@ -70,7 +70,6 @@ export class MemoryReads {
   async list({ collection, ext, order, limit, after }: ListRequest, _call: DriverCall): Promise<ListRows> {
     const turn = this.turn()
     if (turn !== undefined) await turn
-    this.#tables.create(collection)
     const rows = [...this.#tables.members(collection)]
       .filter(([name]) => ext === undefined || name.endsWith(ext))
       .map(([name, { version, modifiedAtMs }]) => ({ name, version, modifiedAt: new Date(modifiedAtMs) }))

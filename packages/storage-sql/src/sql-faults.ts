@@ -65,6 +65,8 @@ const POSTGRES: Readonly<Record<string, Fault>> = {
   '28000': REFUSED,
   '28P01': REFUSED,
   '3D000': REFUSED,
+  '42501': REFUSED,
+  '53100': REFUSED,
   '54000': TOO_LARGE,
 }
 
@@ -91,6 +93,14 @@ const MYSQL: Readonly<Record<number, Fault>> = {
   1053: LOST,
   1927: LOST,
   4031: LOST,
+  // A full disk.
+  1021: REFUSED,
+  1114: REFUSED,
+  // Missing rights.
+  1142: REFUSED,
+  1143: REFUSED,
+  1227: REFUSED,
+  1370: REFUSED,
   1040: REFUSED,
   1044: REFUSED,
   1045: REFUSED,
@@ -119,10 +129,10 @@ const SQLITE: readonly (readonly [prefix: string, fault: Fault])[] = [
   ['SQLITE_CONSTRAINT', UNDONE],
   ['SQLITE_LOCKED', { ...LOCKED, undone: true }],
   // The frame that commits comes last: without room for it nothing is committed.
-  ['SQLITE_FULL', UNDONE],
   ['SQLITE_CORRUPT', { code: 'E_CORRUPT' }],
   ['SQLITE_NOTADB', { code: 'E_CORRUPT' }],
   ['SQLITE_TOOBIG', TOO_LARGE],
+  ['SQLITE_FULL', { ...REFUSED, undone: true }],
   ['SQLITE_CANTOPEN', REFUSED],
   ['SQLITE_IOERR', REFUSED],
   ['SQLITE_PERM', REFUSED],

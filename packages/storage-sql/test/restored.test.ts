@@ -44,9 +44,10 @@ describe.each(DATABASE_NAMES)('a restored %s', (name) => {
     await storage.putContent(storage.info('written', 'r'), 'x')
     assert.equal((await storage.ls('listed')).size, 0)
     assert.deepEqual((await storage.page('paged')).entries, [])
-    for (const collection of ['written', 'listed', 'paged']) {
-      assert.equal(await storage.exists(storage.info(collection)), true, collection)
-    }
+    assert.equal(await storage.exists(storage.info('written')), true)
+    // To list what is not there writes nothing.
+    for (const collection of ['listed', 'paged'])
+      assert.equal(await storage.exists(storage.info(collection)), false, collection)
   })
 
   test('restored() lets no version be issued a second time, and keeps entity tags of what is stored', async () => {

@@ -5,6 +5,7 @@ import { StorageError } from '@larder/storage-core'
  * results may still be read until their time to live is over. `cause` is the first failure.
  */
 export class InvalidationError<Target> extends StorageError {
+  protected static override readonly errorName: string = 'InvalidationError'
   /** What was not confirmed, to be invalidated again. Empty for `clear()`. */
   readonly targets: readonly Target[]
 

@@ -1,6 +1,6 @@
 import { type ListRequest, type ListRow, type ListRows, StorageError } from '@larder/storage-core'
 import type { ConnectionSource } from '../connections/source.js'
-import { type Containers, inCollection } from './containers.js'
+import { inCollection } from './containers.js'
 import { joinSql, numberOf, type Row, type Statement, statement } from '../dialects/statement.js'
 import { dateOf, extOf } from './resource-row.js'
 import type { TablePaths } from '../tables.js'
@@ -31,18 +31,15 @@ interface Select {
 export class Listing {
   readonly #source: ConnectionSource
   readonly #tables: TablePaths
-  readonly #containers: Containers
 
-  constructor(source: ConnectionSource, tables: TablePaths, containers: Containers) {
+  constructor(source: ConnectionSource, tables: TablePaths) {
     this.#source = source
     this.#tables = tables
-    this.#containers = containers
   }
 
   async page(request: ListRequest, signal: Signal): Promise<ListRows> {
     const { collection, ext, order, limit } = request
     const after = request.after === undefined ? undefined : parsePosition(request.after)
-    await this.#containers.make(collection, signal)
     const behind =
       after && (order === 'name' ? statement('AND name > ?', after.name) : behindTime(order, after))
     const direction = order === 'newest' ? 'DESC' : 'ASC'
@@ -50,7 +47,6 @@ export class Listing {
     const select = { columns: 'name, version, modified_us', collection, ext, behind, by, limit: limit + 1 }
     const isSorted = order !== 'name' && ext !== undefined && (await this.#hasFew(collection, ext, signal))
     const rows = await this.#rows(isSorted ? this.#sorted(select) : this.#ordered(select), signal)
-    if (rows.length === 0) await this.#containers.makeAgain(collection, signal)
     const page = rows.slice(0, limit)
     const [first] = page
     const last = rows.length > limit ? page.at(-1) : undefined
@@ -66,12 +62,10 @@ export class Listing {
     { collection, ext }: Pick<ListRequest, 'collection' | 'ext'>,
     signal: Signal,
   ): AsyncGenerator<readonly string[], void, undefined> {
-    await this.#containers.make(collection, signal)
     let behind: Statement | undefined
     for (;;) {
       const select = { columns: 'name', collection, ext, behind, by: 'name', limit: NAMES_IN_A_BATCH }
       const rows = await this.#rows(this.#ordered(select), signal)
-      if (rows.length === 0) await this.#containers.makeAgain(collection, signal)
       const names = rows.map((row) => this.#source.dialect.name(row['name']))
       if (names.length > 0) yield names
       const last = names.at(-1)

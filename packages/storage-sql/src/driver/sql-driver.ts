@@ -101,7 +101,7 @@ export class SqlDriver implements StorageDriver {
     this.#bodies = new Bodies(source, tables, settings)
     this.#sweeper = new BodySweeper(source, tables, settings)
     this.#reader = new Reader(source, tables, this.#bodies)
-    this.#listing = new Listing(source, tables, this.#containers)
+    this.#listing = new Listing(source, tables)
     this.care = new Care(source, tables, this.#sweeper, this.#changes)
     this.#tables = tables
     this.#transactions = transactions

@@ -69,7 +69,7 @@ export class SqlTransaction implements DriverTransaction, StorageDriver {
     this.#journal = new Journal(this.#source, tables)
     this.#bodies = new Bodies(this.#source, tables, settings)
     this.#reader = new Reader(this.#source, tables, this.#bodies)
-    this.#listing = new Listing(this.#source, tables, this.#containers)
+    this.#listing = new Listing(this.#source, tables)
     this.#writer = new Writer(tables, this.#journal, this.#bodies, clock, settings)
   }
 

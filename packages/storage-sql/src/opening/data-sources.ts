@@ -8,11 +8,13 @@ import { mysqlOptions } from '../urls/mysql-url.js'
 import { type ClientClass, clientOfHosts, type Hosts } from '../urls/postgres-hosts.js'
 import { hostsOf, postgresOptions } from '../urls/postgres-url.js'
 
-const PACKAGES: Readonly<Record<Family, string>> = Object.freeze({
-  postgres: 'pg',
-  mysql: 'mysql2',
-  sqlite: 'better-sqlite3',
-})
+// Each import has its literal, by which bundlers find the package.
+const PACKAGES: Readonly<Record<Family, { readonly name: string; readonly load: () => Promise<unknown> }>> =
+  Object.freeze({
+    postgres: { name: 'pg', load: () => import('pg') },
+    mysql: { name: 'mysql2', load: () => import('mysql2') },
+    sqlite: { name: 'better-sqlite3', load: () => import('better-sqlite3') },
+  })
 
 /** What TypeORM needs to reach the database that a URL names. Throws a `TypeError` for a URL of another kind. */
 export function optionsOfUrl(url: string): DataSourceOptions {
@@ -113,9 +115,9 @@ function tuning(family: Family, { poolSize, connectTimeoutMs }: Settings): objec
 /** The driver as this package finds it, since a strict package manager hides it from TypeORM. */
 async function driverOf(family: Family, options: DataSourceOptions): Promise<unknown> {
   if ('driver' in options && options.driver !== undefined) return options.driver
-  const name = PACKAGES[family]
+  const { name, load } = PACKAGES[family]
   try {
-    const loaded: unknown = await import(name)
+    const loaded = await load()
     return (loaded as { readonly default?: unknown }).default ?? loaded
   } catch (cause) {
     throw new StorageError(
