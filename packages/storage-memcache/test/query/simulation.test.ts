@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { Scheduler, SimProcess } from '../simulation/scheduler.js'
 import { SimCache } from '../simulation/sim-cache.js'
 import { Scene, SimServer } from '../simulation/sim-server.js'
+import { BROKEN, type BrokenVariant, type Invalidate } from './broken-queries.js'
 
 interface World {
   readonly losses: number
@@ -19,14 +20,12 @@ const MAX_ITEM_BYTES = 100_000
 const KEYS = ['film:1', 'film:2', 'top']
 const TAGS = ['film', 'rental']
 
-/** What a writer calls after its commit. */
-type Invalidate = (queries: QueryCache, key: string) => Promise<void>
-
 /** One run: readers and writers in three processes, each step picked by a die. Returns what went against the promise. */
 async function run(
   seed: number,
   world: World,
   invalidate: Invalidate,
+  broken: BrokenVariant = {},
 ): Promise<{ reads: number; stale: string[] }> {
   const scheduler = new Scheduler(seed, TIME_RATE, true)
   const scene = new Scene(scheduler)
@@ -38,9 +37,14 @@ async function run(
 
   const actors = [0, 1, 2].map(async (i) => {
     const process = new SimProcess(`p${i}`)
+    const cache = new SimCache([server], scene, process, {
+      maxItemBytes: MAX_ITEM_BYTES,
+      losses: world.losses,
+    })
+    const environment = scheduler.environment(process)
     const queries = new QueryCache({
-      cache: new SimCache([server], scene, process, { maxItemBytes: MAX_ITEM_BYTES, losses: world.losses }),
-      environment: scheduler.environment(process),
+      cache: broken.cache?.(cache) ?? cache,
+      environment: broken.environment?.(environment) ?? environment,
       ttlMs: 100,
       graceMs: world.graceMs ?? 0,
       leaseTtlMs: 500,
@@ -67,7 +71,8 @@ async function run(
       const version = (committed.get(key) ?? 0) + 1
       committed.set(key, version)
       for (let tries = 0; tries < 10; tries++) {
-        const isTold = await invalidate(queries, key).then(
+        const call = () => invalidate(queries, key)
+        const isTold = await (broken.invalidate?.(call) ?? call()).then(
           () => true,
           () => false,
         )
@@ -102,10 +107,10 @@ const WORLDS: Readonly<Record<string, World>> = {
   'results may be used in their grace': { losses: 0.02, evictions: 0.1, restarts: 0, graceMs: 60_000 },
 }
 
-async function runAll(world: World, invalidate: Invalidate): Promise<number> {
+async function runAll(world: World, invalidate: Invalidate, broken?: BrokenVariant): Promise<number> {
   let reads = 0
   for (let seed = FIRST_SEED; seed < FIRST_SEED + RUNS; seed++) {
-    const outcome = await run(seed, world, invalidate)
+    const outcome = await run(seed, world, invalidate, broken)
     if (outcome.stale.length > 0) throw new Error(`stale, seed ${seed}:\n${outcome.stale.join('\n')}`)
     reads += outcome.reads
   }
@@ -124,4 +129,23 @@ describe('what is invalidated is never read again, simulated, where', () => {
 
 test('a writer that does not invalidate is caught', async () => {
   await expect(runAll(WORLDS['nothing fails']!, () => Promise.resolve())).rejects.toThrow('stale')
+})
+
+describe('a broken variant is caught:', () => {
+  const caught = async (variant: BrokenVariant): Promise<boolean> => {
+    for (const world of Object.values(WORLDS)) {
+      for (const invalidate of Object.values(WAYS)) {
+        const isCaught = await runAll(world, invalidate, variant).then(
+          () => false,
+          (error: unknown) => String(error).includes('stale'),
+        )
+        if (isCaught) return true
+      }
+    }
+    return false
+  }
+
+  test.each(Object.entries(BROKEN))('%s', { timeout: 600_000 }, async (_, variant) => {
+    expect(await caught(variant)).toBe(true)
+  })
 })
