@@ -69,7 +69,7 @@ test.each<[string, unknown, typeof TypeError | typeof RangeError, string]>([
     'a wrong type of a duration',
     { timeoutMs: '5' },
     TypeError,
-    "`timeoutMs` must be a number above 0 and of at most 2147483647, got '5'",
+    '`timeoutMs` must be a number above 0 and of at most 2147483647, got text',
   ],
   [
     'no number',
@@ -110,7 +110,7 @@ test.each<[string, unknown, typeof TypeError | typeof RangeError, string]>([
   ['no function', { now: {} }, TypeError, '`now` must be a function, got an object'],
   ['a list for an object', { tls: [] }, TypeError, '`tls` must be an object, got a list'],
   ['no signal', { signal: {} }, TypeError, '`signal` must be an AbortSignal, got an object'],
-  ['no group', { routing: 'md5' }, TypeError, "`routing` must be an object of options, got 'md5'"],
+  ['no group', { routing: 'md5' }, TypeError, '`routing` must be an object of options, got text'],
   [
     'a wrong option of a group',
     { routing: { hash: 'sha' } },
@@ -119,9 +119,9 @@ test.each<[string, unknown, typeof TypeError | typeof RangeError, string]>([
   ],
   [
     'a long text',
-    { listen: 'x'.repeat(61) },
-    TypeError,
-    '`listen` must be true or false, got text of 61 characters',
+    { unfitKeys: 'x'.repeat(61) },
+    RangeError,
+    "`unfitKeys` must be 'refuse' or 'hash', got text of 61 characters",
   ],
   ['a symbol', { listen: Symbol('s') }, TypeError, '`listen` must be true or false, got a symbol'],
   [

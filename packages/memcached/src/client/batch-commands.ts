@@ -143,8 +143,7 @@ export abstract class BatchCommands<When extends WhenUnavailable> extends ItemCo
     deltas: Iterable<readonly [Key, bigint | number]>,
     options?: CounterOptions,
   ): Promise<BatchAnswers<Key, bigint | number>> {
-    const step = (delta: bigint | number, call?: CallOptions) =>
-      counterStep(this.core, integerOf(delta, 'delta'), options, call)
+    const step = (delta: bigint | number) => counterStep(this.core, integerOf(delta, 'delta'), options)
     const prepare = () => {
       const list = entriesOf(deltas, 2)
       for (const [, delta] of list) step(delta)
@@ -153,7 +152,7 @@ export abstract class BatchCommands<When extends WhenUnavailable> extends ItemCo
     return this.#each(
       { command: 'offsetMulti', table: COUNTER_OPTIONS, options, prepare, keyOf: first },
       async (wireKey, call, [, delta]) =>
-        sumFor(await this.core.items.count(wireKey, step(delta, call)), wireKey, options?.bigint),
+        sumFor(await this.core.items.count(wireKey, { ...step(delta), ...call }), wireKey, options?.bigint),
     )
   }
 

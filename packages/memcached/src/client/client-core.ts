@@ -76,7 +76,7 @@ export class ClientCore {
     }
   }
 
-  /** Runs a command with the key as it is on the wire. */
+  /** Runs a command with the key as it is on the wire. A bad key is refused before a namespace asks for its stamp. */
   withKey<T>(
     key: ClientKey,
     options: ClientCallOptions | undefined,
@@ -85,6 +85,7 @@ export class ClientCore {
   ): Promise<T> {
     const { namespace, settings } = this
     if (namespace === undefined) return run(this.#text(key, settings.keyPrefix, options), call)
+    this.#text(key, namespace.samplePrefix, options)
     return this.#under(namespace, call, (prefix, rest) => run(this.#text(key, prefix, options), rest))
   }
 
@@ -100,9 +101,10 @@ export class ClientCore {
         keys.map((key) => this.#text(key, prefix, options)),
         rest,
       )
-    return this.namespace === undefined
-      ? ask(this.settings.keyPrefix, call)
-      : this.#under(this.namespace, call, ask)
+    const { namespace } = this
+    if (namespace === undefined) return ask(this.settings.keyPrefix, call)
+    for (const key of keys) this.#text(key, namespace.samplePrefix, options)
+    return this.#under(namespace, call, ask)
   }
 
   /** Refuses what would not fit, so that a batch with such a value fails before any of it is sent. */

@@ -1,6 +1,5 @@
 import { StorageError, wrongType } from '@larder/storage-core/base'
-import type { CallOptions } from '../cache.js'
-import { checkCounter } from '../protocol/counter.js'
+import { checkCounter, checkDelta } from '../protocol/counter.js'
 import type { ClientCore } from './client-core.js'
 import type { CounterOptions } from './client-options.js'
 import type { CounterStep } from './lockable-items.js'
@@ -10,17 +9,14 @@ export function counterStep(
   core: ClientCore,
   delta: bigint,
   options: CounterOptions | undefined,
-  call: CallOptions | undefined,
 ): CounterStep {
-  checkCounter(delta < 0n ? -delta : delta, 'delta')
+  checkDelta(delta)
   const initial = options?.initial
   return {
     delta,
     initial: initial === undefined ? undefined : checkCounter(integerOf(initial, 'initial'), 'initial'),
     flags: initial === undefined ? 0 : core.counterFlags(initial),
     ttlMs: options?.ttlMs ?? core.settings.ttlMs,
-    signal: call?.signal,
-    routeBy: call?.routeBy,
   }
 }
 

@@ -28,7 +28,8 @@ import { together } from './together.js'
 import type { PlainValue } from './plain-serializer.js'
 import { textBytes } from './strict-forms.js'
 
-type Ask<T> = (wireKey: string, call: CallOptions | undefined) => Promise<T>
+/** Checks the other arguments, and answers with what is asked for the key. */
+type Prepare<T> = () => (wireKey: string, call: CallOptions | undefined) => Promise<T>
 
 /** The commands about one key. Bad arguments are a `RangeError` or `TypeError` before any I/O. */
 export abstract class ItemCommands<When extends WhenUnavailable> {
@@ -41,26 +42,35 @@ export abstract class ItemCommands<When extends WhenUnavailable> {
   /** Resolves to the value as the type that went in, null included; `undefined`: there is none. */
   get<T = PlainValue>(key: ClientKey, options?: ClientCallOptions): Promise<T | undefined> {
     const { core } = this
-    return this.#run('get', CALL_OPTIONS, key, options, (wireKey, call) =>
-      core.cache.getAs(
-        wireKey,
-        (item) => core.decodeValue(wireKey, item) as T | undefined,
-        withoutToken(call),
-      ),
+    return this.#run(
+      'get',
+      CALL_OPTIONS,
+      key,
+      options,
+      () => (wireKey, call) =>
+        core.cache.getAs(
+          wireKey,
+          (item) => core.decodeValue(wireKey, item) as T | undefined,
+          withoutToken(call),
+        ),
     )
   }
 
   /** As `get`, with the token for `cas`. */
   gets<T = PlainValue>(key: ClientKey, options?: ClientCallOptions): Promise<VersionedValue<T> | undefined> {
-    return this.#run('gets', CALL_OPTIONS, key, options, async (wireKey, call) =>
-      this.core.decode<T>(wireKey, await this.core.cache.get(wireKey, call)),
+    return this.#run(
+      'gets',
+      CALL_OPTIONS,
+      key,
+      options,
+      () => async (wireKey, call) => this.core.decode<T>(wireKey, await this.core.cache.get(wireKey, call)),
     )
   }
 
   /** Reads without counting as a use, locks too; rejects with `E_UNSUPPORTED` over the binary protocol. */
   peek<T = PlainValue>(key: ClientKey, options?: ClientCallOptions): Promise<PeekedValue<T> | undefined> {
     const { core } = this
-    return this.#run('peek', CALL_OPTIONS, key, options, async (wireKey, call) => {
+    return this.#run('peek', CALL_OPTIONS, key, options, () => async (wireKey, call) => {
       const item = await core.cache.peek(wireKey, call)
       return item && peekedValue(item, core.decode<T>(wireKey, item)?.value)
     })
@@ -73,13 +83,14 @@ export abstract class ItemCommands<When extends WhenUnavailable> {
     options?: ClientCallOptions,
   ): Promise<T | undefined> {
     const { cache } = this.core
-    return this.#run('getAndTouch', CALL_OPTIONS, key, options, (wireKey, call) => {
+    return this.#run('getAndTouch', CALL_OPTIONS, key, options, () => {
       exptimeOf(ttlMs)
-      return together(cache, call, async (rest) => {
-        const found = this.core.decode<T>(wireKey, await cache.get(wireKey, rest))
-        if (found === undefined) return undefined
-        return (await cache.touch(wireKey, ttlMs, rest)) ? found.value : undefined
-      })
+      return (wireKey, call) =>
+        together(cache, call, async (rest) => {
+          const found = this.core.decode<T>(wireKey, await cache.get(wireKey, rest))
+          if (found === undefined) return undefined
+          return (await cache.touch(wireKey, ttlMs, rest)) ? found.value : undefined
+        })
     })
   }
 
@@ -104,10 +115,17 @@ export abstract class ItemCommands<When extends WhenUnavailable> {
 
   /** Stores only over the state that the token stands for; `false`: it was changed, is gone, or the token is void. */
   cas(key: ClientKey, value: unknown, token: CasToken, options?: StoreCallOptions): Promise<Outcome<When>> {
-    return this.#store('cas', key, value, options, (wireKey, item) => {
+    const check = () => {
       if (!isCasToken(token)) throw wrongType('token', 'a token of gets()', token)
-      return this.core.items.cas(wireKey, item, token)
-    })
+    }
+    return this.#store(
+      'cas',
+      key,
+      value,
+      options,
+      (wireKey, item) => this.core.items.cas(wireKey, item, token),
+      check,
+    )
   }
 
   /**
@@ -125,16 +143,21 @@ export abstract class ItemCommands<When extends WhenUnavailable> {
 
   /** `true`: deleted. `false`: there was nothing, or not the state that `options.cas` stands for. */
   delete(key: ClientKey, options?: DeleteCallOptions): Promise<Outcome<When>> {
-    return this.#run('delete', DELETE_OPTIONS, key, options, (wireKey, call) =>
-      this.core.items.delete(wireKey, options, call),
+    return this.#run(
+      'delete',
+      DELETE_OPTIONS,
+      key,
+      options,
+      () => (wireKey, call) => this.core.items.delete(wireKey, options, call),
     )
   }
 
   /** Sets a new time to live; `false`: no such item. Two round trips, as `getAndTouch`. */
   touch(key: ClientKey, ttlMs: number | undefined, options?: ClientCallOptions): Promise<Outcome<When>> {
-    return this.#run('touch', CALL_OPTIONS, key, options, (wireKey, call) => {
+    return this.#run('touch', CALL_OPTIONS, key, options, () => {
       exptimeOf(ttlMs)
-      return this.core.items.change(wireKey, call, (rest) => this.core.cache.touch(wireKey, ttlMs, rest))
+      return (wireKey, call) =>
+        this.core.items.change(wireKey, call, (rest) => this.core.cache.touch(wireKey, ttlMs, rest))
     })
   }
 
@@ -185,9 +208,10 @@ export abstract class ItemCommands<When extends WhenUnavailable> {
     delta: () => bigint,
     options: CounterOptions | undefined,
   ): Promise<bigint | number | undefined> {
-    return this.#run(command, COUNTER_OPTIONS, key, options, async (wireKey, call) => {
-      const step = counterStep(this.core, delta(), options, call)
-      return sumFor(await this.core.items.count(wireKey, step), wireKey, options?.bigint)
+    return this.#run(command, COUNTER_OPTIONS, key, options, () => {
+      const step = counterStep(this.core, delta(), options)
+      return async (wireKey, call) =>
+        sumFor(await this.core.items.count(wireKey, { ...step, ...call }), wireKey, options?.bigint)
     })
   }
 
@@ -197,10 +221,13 @@ export abstract class ItemCommands<When extends WhenUnavailable> {
     value: unknown,
     options: StoreCallOptions | undefined,
     store: (wireKey: string, item: EncodedItem) => Promise<T>,
+    check?: () => void,
   ): Promise<T | Unanswered<When>> {
-    return this.#run(command, STORE_OPTIONS, key, options, (wireKey, call) =>
-      store(wireKey, routed(this.core.encode(value, options), call)),
-    )
+    return this.#run(command, STORE_OPTIONS, key, options, () => {
+      check?.()
+      const item = this.core.encode(value, options)
+      return (wireKey, call) => store(wireKey, routed(item, call))
+    })
   }
 
   #extend(
@@ -209,16 +236,17 @@ export abstract class ItemCommands<When extends WhenUnavailable> {
     value: string | Uint8Array,
     options: ClientCallOptions | undefined,
   ): Promise<Outcome<When>> {
-    return this.#run(command, CALL_OPTIONS, key, options, (wireKey, call) => {
+    return this.#run(command, CALL_OPTIONS, key, options, () => {
       if (typeof value !== 'string' && !(value instanceof Uint8Array))
         throw wrongType('value', 'text or bytes', value)
       const bytes = typeof value === 'string' ? textBytes(value) : Buffer.from(value)
-      return this.core.items.change(
-        wireKey,
-        call,
-        (rest) => this.core.cache[command](wireKey, bytes, rest),
-        (item) => this.core.checkAppend(wireKey, item),
-      )
+      return (wireKey, call) =>
+        this.core.items.change(
+          wireKey,
+          call,
+          (rest) => this.core.cache[command](wireKey, bytes, rest),
+          (item) => this.core.checkAppend(wireKey, item),
+        )
     })
   }
 
@@ -227,13 +255,13 @@ export abstract class ItemCommands<When extends WhenUnavailable> {
     table: OptionTable,
     key: ClientKey,
     options: ClientCallOptions | undefined,
-    ask: Ask<T>,
+    prepare: Prepare<T>,
   ): Promise<T | Unanswered<When>> {
     return this.core.run(command, 1, table, options, unanswered<When>, () => {
       const routeBy = routeOf(key)
       const signal = options?.signal
       const call = routeBy === undefined && signal === undefined ? undefined : { signal, routeBy }
-      return this.core.withKey(key, options, call, ask)
+      return this.core.withKey(key, options, call, prepare())
     })
   }
 }

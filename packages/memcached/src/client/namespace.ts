@@ -4,6 +4,8 @@ import type { CommandCache } from '../command-cache.js'
 import { together } from './together.js'
 
 const STAMP_BYTES = 9
+/** As long as a stamp in base64url. */
+const SAMPLE_STAMP = 'x'.repeat((STAMP_BYTES * 4) / 3)
 const WITHOUT_TOKEN = Object.freeze({ withoutToken: true })
 
 /** What goes before each key. */
@@ -30,6 +32,11 @@ export class Namespace {
     this.#cache = cache
     this.#name = name
     this.#stampKey = `${name}#`
+  }
+
+  /** As long as what goes before each key, so that keys can be checked before the stamp is known. */
+  get samplePrefix(): string {
+    return this.#prefixOf(SAMPLE_STAMP)
   }
 
   /** The same namespace over another cache. */

@@ -1,4 +1,15 @@
-import { StorageError } from '@larder/storage-core/base'
+import { StorageError, type OptionTable } from '@larder/storage-core/base'
+import {
+  ARITHMETIC_OPTIONS,
+  CALL_OPTIONS,
+  checkCall,
+  checkList,
+  checkReader,
+  checkToken,
+  DELETE_OPTIONS,
+  READ_OPTIONS,
+  STORE_OPTIONS,
+} from '../cache-options.js'
 import type {
   CacheBatch,
   CacheEntry,
@@ -12,7 +23,7 @@ import type {
   ReadOptions,
 } from '../cache.js'
 import type { ArithmeticOptions, CommandCache } from '../command-cache.js'
-import { addToCounter, checkCounter } from '../protocol/counter.js'
+import { addToCounter, checkCounter, checkDelta } from '../protocol/counter.js'
 import { exptimeOf } from '../protocol/expiry.js'
 import { checkFlags, checkValue, DEFAULT_SERVER_ITEM_LIMIT_BYTES } from '../protocol/limits.js'
 import { CasId } from '../transport/cas-id.js'
@@ -55,7 +66,8 @@ export class RemoteCache extends ServerCommands implements CommandCache {
   }
 
   getAs<T>(key: string, as: (item: CacheItem) => T, options?: ReadOptions): Promise<T | undefined> {
-    return this.serverSet.on('get', key, options?.routeBy, (server, wireKey, datagrams) => {
+    return this.serverSet.on('get', READ_OPTIONS, key, options, (server, wireKey, datagrams) => {
+      checkReader(as)
       const command = { kind: 'get', key: wireKey, as, exptime: undefined } as const
       return datagrams === undefined || options?.withoutToken !== true
         ? server.execute(command, options?.signal)
@@ -64,17 +76,29 @@ export class RemoteCache extends ServerCommands implements CommandCache {
   }
 
   stateOf(key: string, options?: CallOptions): Promise<ItemState | undefined> {
-    return this.#ask('get', key, options, (wireKey) => ({ kind: 'state', key: wireKey }) as const)
+    return this.#ask(
+      'stateOf',
+      CALL_OPTIONS,
+      key,
+      options,
+      (wireKey) => ({ kind: 'state', key: wireKey }) as const,
+    )
   }
 
   getAndTouch(key: string, ttlMs: number | undefined, options?: CallOptions): Promise<CacheItem | undefined> {
-    return this.#ask('getAndTouch', key, options, (wireKey) => {
+    return this.#ask('getAndTouch', CALL_OPTIONS, key, options, (wireKey) => {
       return { kind: 'get', key: wireKey, as: itself, exptime: exptimeOf(ttlMs) } as const
     })
   }
 
   peek(key: string, options?: CallOptions): Promise<PeekedItem | undefined> {
-    return this.#ask('peek', key, options, (wireKey) => ({ kind: 'peek', key: wireKey }) as const)
+    return this.#ask(
+      'peek',
+      CALL_OPTIONS,
+      key,
+      options,
+      (wireKey) => ({ kind: 'peek', key: wireKey }) as const,
+    )
   }
 
   set(key: string, value: Uint8Array, options?: StoreOptions): Promise<CasToken> {
@@ -94,7 +118,8 @@ export class RemoteCache extends ServerCommands implements CommandCache {
   }
 
   cas(key: string, value: Uint8Array, token: CasToken, options?: StoreOptions): Promise<CasResult> {
-    return this.serverSet.on('cas', key, options?.routeBy, (server, wireKey) => {
+    return this.serverSet.on('cas', STORE_OPTIONS, key, options, (server, wireKey) => {
+      checkToken(token)
       const { flags, exptime } = this.#item(wireKey, value, options)
       // A token of another kind of cache matches nothing.
       if (!(token instanceof CasId)) return Promise.resolve<CasResult>({ status: 'exists' })
@@ -115,7 +140,7 @@ export class RemoteCache extends ServerCommands implements CommandCache {
     key: string,
     options?: CallOptions & { readonly cas?: CasToken },
   ): Promise<'deleted' | 'exists' | 'not-found'> {
-    return this.serverSet.on('delete', key, options?.routeBy, (server, wireKey) => {
+    return this.serverSet.on('delete', DELETE_OPTIONS, key, options, (server, wireKey) => {
       const token = options?.cas
       if (token !== undefined && !(token instanceof CasId)) return Promise.resolve('exists')
       return server.execute({ kind: 'delete', key: wireKey, token } as const, options?.signal)
@@ -123,15 +148,15 @@ export class RemoteCache extends ServerCommands implements CommandCache {
   }
 
   touch(key: string, ttlMs: number | undefined, options?: CallOptions): Promise<boolean> {
-    return this.#ask('touch', key, options, (wireKey) => {
+    return this.#ask('touch', CALL_OPTIONS, key, options, (wireKey) => {
       return { kind: 'touch', key: wireKey, exptime: exptimeOf(ttlMs) } as const
     })
   }
 
-  arithmetic(key: string, delta: bigint, options: ArithmeticOptions = {}): Promise<bigint | undefined> {
-    return this.#ask('arithmetic', key, options, (wireKey) => {
-      checkCounter(delta < 0n ? -delta : delta, 'A delta')
-      const { initial, ttlMs } = options
+  arithmetic(key: string, delta: bigint, options?: ArithmeticOptions): Promise<bigint | undefined> {
+    return this.#ask('arithmetic', ARITHMETIC_OPTIONS, key, options, (wireKey) => {
+      checkDelta(delta)
+      const { initial, ttlMs } = options ?? {}
       // The protocols store the initial value itself; here it is where the counting starts.
       const created =
         initial === undefined ? undefined : addToCounter(checkCounter(initial, 'initial'), delta)
@@ -140,6 +165,8 @@ export class RemoteCache extends ServerCommands implements CommandCache {
   }
 
   async getMulti(keys: readonly string[], options?: ReadOptions): Promise<CacheBatch> {
+    checkCall('getMulti', READ_OPTIONS, options)
+    checkList('keys', keys)
     this.checkOpen()
     const items = new Map<string, CacheItem>()
     const failed = new Map<string, Error>()
@@ -168,6 +195,8 @@ export class RemoteCache extends ServerCommands implements CommandCache {
   }
 
   async setMulti(entries: readonly CacheEntry[], options?: CallOptions): Promise<ReadonlyMap<string, Error>> {
+    checkCall('setMulti', CALL_OPTIONS, options)
+    checkList('entries', entries)
     this.checkOpen()
     const items = entries.map((entry) => this.#item(wireKeyOf(entry.key), entry.value, entry))
     const failed = new Map<string, Error>()
@@ -224,11 +253,12 @@ export class RemoteCache extends ServerCommands implements CommandCache {
   /** Asks the key's server what `make` makes of the key; what that throws rejects. */
   #ask<C extends Command>(
     operation: string,
+    table: OptionTable,
     key: string,
     options: CallOptions | undefined,
     make: (key: WireKey) => C,
   ): Promise<ResultOf<C>> {
-    return this.serverSet.on(operation, key, options?.routeBy, (server, wireKey) =>
+    return this.serverSet.on(operation, table, key, options, (server, wireKey) =>
       server.execute(make(wireKey), options?.signal),
     )
   }
@@ -239,12 +269,18 @@ export class RemoteCache extends ServerCommands implements CommandCache {
     value: Uint8Array,
     options: StoreOptions | undefined,
   ): Promise<ResultOf<Store<K>>> {
-    return this.serverSet.on(kind === 'put' ? 'set' : kind, key, options?.routeBy, (server, wireKey) => {
-      checkValue(value, this.maxItemBytes)
-      const [flags, exptime] = [checkFlags(options?.flags), exptimeOf(options?.ttlMs)]
-      const command: Store<K> = { kind, key: wireKey, value, flags, exptime }
-      return this.#limit.watch(server, value.byteLength, server.execute(command, options?.signal))
-    })
+    return this.serverSet.on(
+      kind === 'put' ? 'set' : kind,
+      STORE_OPTIONS,
+      key,
+      options,
+      (server, wireKey) => {
+        checkValue(value, this.maxItemBytes)
+        const [flags, exptime] = [checkFlags(options?.flags), exptimeOf(options?.ttlMs)]
+        const command: Store<K> = { kind, key: wireKey, value, flags, exptime }
+        return this.#limit.watch(server, value.byteLength, server.execute(command, options?.signal))
+      },
+    )
   }
 
   async #join(
@@ -253,6 +289,7 @@ export class RemoteCache extends ServerCommands implements CommandCache {
     value: Uint8Array,
     options: CallOptions | undefined,
   ): Promise<boolean> {
+    checkCall(how, CALL_OPTIONS, options)
     checkValue(value, this.maxItemBytes)
     if (await this.#store(how, key, value, { signal: options?.signal, routeBy: options?.routeBy }))
       return true

@@ -1,11 +1,10 @@
 import { StorageError } from '@larder/storage-core/base'
+import { checkCall, checkTopic, FLUSH_DELAY, SERVER_OPTIONS } from '../cache-options.js'
 import type { CallOptions } from '../cache.js'
 import type { ServerAnswers } from '../command-cache.js'
 import { createServers, resolveRemoteOptions, routerOf, type RemoteCacheOptions } from './remote-options.js'
 import { ServerSet } from './server-set.js'
 import { isMemjsClient, type Servers } from './servers.js'
-
-const MAX_FLUSH_DELAY_MS = 30 * 86_400_000
 
 /** The servers of a cache, and the commands to the servers themselves. */
 export abstract class ServerCommands implements AsyncDisposable {
@@ -51,22 +50,23 @@ export abstract class ServerCommands implements AsyncDisposable {
   }
 
   async flushAll(delayMs = 0, options?: CallOptions): Promise<ServerAnswers<true>> {
+    FLUSH_DELAY.check(delayMs, 'delayMs')
+    checkCall('flushAll', SERVER_OPTIONS, options)
     this.checkOpen()
-    // More would be read as a Unix time (protocol.txt, "flush_all").
-    if (!(delayMs >= 0 && delayMs <= MAX_FLUSH_DELAY_MS))
-      throw new RangeError(`delayMs must be within 0 and 30 days, not ${String(delayMs)}`)
     return this.serverSet.all('flushAll', (server) =>
       server.execute({ kind: 'flushAll', delaySeconds: Math.ceil(delayMs / 1000) }, options?.signal),
     )
   }
 
   async stats(topic = '', options?: CallOptions): Promise<ServerAnswers<ReadonlyMap<string, string>>> {
+    checkTopic(topic)
+    checkCall('stats', SERVER_OPTIONS, options)
     this.checkOpen()
-    if (!/^[a-z_]{0,50}$/.test(topic)) throw new RangeError(`${JSON.stringify(topic)} is no topic`)
     return this.serverSet.all('stats', (server) => server.execute({ kind: 'stats', topic }, options?.signal))
   }
 
   async version(options?: CallOptions): Promise<ServerAnswers<string>> {
+    checkCall('version', SERVER_OPTIONS, options)
     this.checkOpen()
     return this.serverSet.all('version', (server) => server.execute({ kind: 'version' }, options?.signal))
   }

@@ -1,4 +1,6 @@
-import { isStorageError, watchedRequests } from '@larder/storage-core/base'
+import { isStorageError, watchedRequests, type OptionTable } from '@larder/storage-core/base'
+import { checkCall } from '../cache-options.js'
+import type { CallOptions } from '../cache.js'
 import type { ServerAnswers } from '../command-cache.js'
 import { keyBytes } from '../protocol/key.js'
 import type { Router } from '../routing/router.js'
@@ -51,11 +53,18 @@ export class ServerSet {
     this.#router = router
   }
 
-  /** Checks the key and asks its server. Bad arguments reject, although what runs here may throw. */
-  on<T>(operation: string, key: string, routeBy: RouteBy, run: Single<T>): Promise<T> {
+  /** Checks key and options and asks the key's server. Bad arguments reject, although what runs here may throw. */
+  on<T>(
+    operation: string,
+    table: OptionTable,
+    key: string,
+    options: CallOptions | undefined,
+    run: Single<T>,
+  ): Promise<T> {
     try {
+      checkCall(operation, table, options)
       const wireKey = wireKeyOf(key)
-      const server = this.#serverOf(key, routeBy)
+      const server = this.#serverOf(key, options?.routeBy)
       const channel = channelOf(server, key)
       return watchedRequests.isWatched
         ? watchedRun(operation, server, channel, wireKey, run)

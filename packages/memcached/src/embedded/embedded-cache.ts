@@ -6,7 +6,22 @@ import {
   resolveOptions,
   StorageError,
   type OptionsOf,
+  type OptionTable,
 } from '@larder/storage-core/base'
+import {
+  ARITHMETIC_OPTIONS,
+  CALL_OPTIONS,
+  checkCall,
+  checkList,
+  checkReader,
+  checkToken,
+  checkTopic,
+  DELETE_OPTIONS,
+  FLUSH_DELAY,
+  READ_OPTIONS,
+  SERVER_OPTIONS,
+  STORE_OPTIONS,
+} from '../cache-options.js'
 import type {
   CacheBatch,
   CacheEntry,
@@ -19,7 +34,7 @@ import type {
   PeekedItem,
 } from '../cache.js'
 import type { ArithmeticOptions, CommandCache, ServerAnswers } from '../command-cache.js'
-import { addToCounter, checkCounter } from '../protocol/counter.js'
+import { addToCounter, checkCounter, checkDelta } from '../protocol/counter.js'
 import { exptimeOf } from '../protocol/expiry.js'
 import { keyBytes } from '../protocol/key.js'
 import {
@@ -80,11 +95,12 @@ export class EmbeddedCache implements CommandCache {
   }
 
   async get(key: string, options?: CallOptions): Promise<CacheItem | undefined> {
-    this.#check(key, options)
+    this.#check('get', READ_OPTIONS, key, options)
     return this.#resolved(this.#items.get(key))
   }
 
   async getAs<T>(key: string, as: (item: CacheItem) => T, options?: CallOptions): Promise<T | undefined> {
+    checkReader(as)
     const item = await this.get(key, options)
     return item && as(item)
   }
@@ -95,8 +111,10 @@ export class EmbeddedCache implements CommandCache {
   }
 
   async getMulti(keys: readonly string[], options?: CallOptions): Promise<CacheBatch> {
-    for (const key of keys) this.#check(key, options)
-    this.#checkCall(options)
+    checkCall('getMulti', READ_OPTIONS, options)
+    checkList('keys', keys)
+    for (const key of keys) keyBytes(key)
+    this.#checkOpen(options)
     const items = new Map<string, CacheItem>()
     for (const key of keys) {
       const item = this.#items.get(key)
@@ -106,7 +124,7 @@ export class EmbeddedCache implements CommandCache {
   }
 
   async set(key: string, value: Uint8Array, options?: StoreOptions): Promise<CasToken> {
-    this.#checkStore(key, value, options)
+    this.#checkStore('set', key, value, options)
     return this.#resolved(this.#items.set(key, value, options))
   }
 
@@ -116,36 +134,39 @@ export class EmbeddedCache implements CommandCache {
   }
 
   async setMulti(entries: readonly CacheEntry[], options?: CallOptions): Promise<ReadonlyMap<string, Error>> {
-    for (const entry of entries) this.#checkStore(entry.key, entry.value, { ...options, ...entry })
-    this.#checkCall(options)
+    checkCall('setMulti', CALL_OPTIONS, options)
+    checkList('entries', entries)
+    for (const entry of entries) this.#checkItem(entry.key, entry.value, entry)
+    this.#checkOpen(options)
     for (const entry of entries) this.#items.set(entry.key, entry.value, entry)
     return this.#resolved(new Map())
   }
 
   async add(key: string, value: Uint8Array, options?: StoreOptions): Promise<CasToken | undefined> {
-    this.#checkStore(key, value, options)
+    this.#checkStore('add', key, value, options)
     return this.#resolved(this.#items.has(key) ? undefined : this.#items.set(key, value, options))
   }
 
   async replace(key: string, value: Uint8Array, options?: StoreOptions): Promise<CasToken | undefined> {
-    this.#checkStore(key, value, options)
+    this.#checkStore('replace', key, value, options)
     return this.#resolved(this.#items.has(key) ? this.#items.set(key, value, options) : undefined)
   }
 
   async cas(key: string, value: Uint8Array, token: CasToken, options?: StoreOptions): Promise<CasResult> {
-    this.#checkStore(key, value, options)
+    this.#checkStore('cas', key, value, options)
+    checkToken(token)
     const conflict = this.#items.conflict(key, token)
     if (conflict !== undefined) return this.#resolved({ status: conflict })
     return this.#resolved({ status: 'stored', cas: this.#items.set(key, value, options) })
   }
 
   async append(key: string, value: Uint8Array, options?: CallOptions): Promise<boolean> {
-    this.#checkStore(key, value, options)
+    this.#checkStore('append', key, value, options)
     return this.#resolved(this.#join(key, (old) => Buffer.concat([old, value])))
   }
 
   async prepend(key: string, value: Uint8Array, options?: CallOptions): Promise<boolean> {
-    this.#checkStore(key, value, options)
+    this.#checkStore('prepend', key, value, options)
     return this.#resolved(this.#join(key, (old) => Buffer.concat([value, old])))
   }
 
@@ -153,7 +174,7 @@ export class EmbeddedCache implements CommandCache {
     key: string,
     options?: CallOptions & { readonly cas?: CasToken },
   ): Promise<'deleted' | 'exists' | 'not-found'> {
-    this.#check(key, options)
+    this.#check('delete', DELETE_OPTIONS, key, options)
     const token = options?.cas
     const conflict = token === undefined ? undefined : this.#items.conflict(key, token)
     if (conflict !== undefined) return this.#resolved(conflict)
@@ -163,13 +184,13 @@ export class EmbeddedCache implements CommandCache {
   }
 
   async touch(key: string, ttlMs: number | undefined, options?: CallOptions): Promise<boolean> {
-    this.#check(key, options)
+    this.#check('touch', CALL_OPTIONS, key, options)
     exptimeOf(ttlMs)
     return this.#resolved(this.#items.touch(key, ttlMs))
   }
 
   async peek(key: string, options?: CallOptions): Promise<PeekedItem | undefined> {
-    this.#check(key, options)
+    this.#check('peek', CALL_OPTIONS, key, options)
     return this.#resolved(this.#items.peek(key))
   }
 
@@ -181,10 +202,10 @@ export class EmbeddedCache implements CommandCache {
     return (await this.touch(key, ttlMs, options)) ? this.get(key, options) : undefined
   }
 
-  async arithmetic(key: string, delta: bigint, options: ArithmeticOptions = {}): Promise<bigint | undefined> {
-    const { initial, ttlMs } = options
-    this.#check(key, options)
-    checkCounter(delta < 0n ? -delta : delta, 'A delta')
+  async arithmetic(key: string, delta: bigint, options?: ArithmeticOptions): Promise<bigint | undefined> {
+    this.#check('arithmetic', ARITHMETIC_OPTIONS, key, options)
+    const { initial, ttlMs } = options ?? {}
+    checkDelta(delta)
     if (initial !== undefined) checkCounter(initial, 'initial')
     exptimeOf(ttlMs)
     let sum: bigint | undefined
@@ -199,14 +220,16 @@ export class EmbeddedCache implements CommandCache {
   }
 
   async flushAll(delayMs = 0, options?: CallOptions): Promise<ServerAnswers<true>> {
-    this.#checkCall(options)
+    FLUSH_DELAY.check(delayMs, 'delayMs')
+    this.#checkServerCall('flushAll', options)
     if (delayMs !== 0) throw new StorageError('E_UNSUPPORTED', 'An embedded cache cannot be flushed later')
     this.#items.clear()
     return answer(true)
   }
 
   async stats(topic = '', options?: CallOptions): Promise<ServerAnswers<ReadonlyMap<string, string>>> {
-    this.#checkCall(options)
+    checkTopic(topic)
+    this.#checkServerCall('stats', options)
     if (topic !== '' && topic !== 'items')
       throw new StorageError('E_UNSUPPORTED', `An embedded cache has no statistics of ${topic}`)
     const stats = topic === '' ? this.#items.stats : this.#items.slabStats
@@ -214,7 +237,7 @@ export class EmbeddedCache implements CommandCache {
   }
 
   async version(options?: CallOptions): Promise<ServerAnswers<string>> {
-    this.#checkCall(options)
+    this.#checkServerCall('version', options)
     return answer('embedded')
   }
 
@@ -257,19 +280,31 @@ export class EmbeddedCache implements CommandCache {
     })
   }
 
-  #check(key: string, options: CallOptions | undefined): void {
+  #check(command: string, table: OptionTable, key: string, options: CallOptions | undefined): void {
+    checkCall(command, table, options)
     keyBytes(key)
-    this.#checkCall(options)
+    this.#checkOpen(options)
   }
 
-  #checkStore(key: string, value: Uint8Array, options: StoreOptions | undefined): void {
-    this.#check(key, options)
+  #checkStore(command: string, key: string, value: Uint8Array, options: StoreOptions | undefined): void {
+    checkCall(command, STORE_OPTIONS, options)
+    this.#checkItem(key, value, options)
+    this.#checkOpen(options)
+  }
+
+  #checkItem(key: string, value: Uint8Array, options: ItemOptions | undefined): void {
+    keyBytes(key)
     checkValue(value, this.maxItemBytes)
     checkFlags(options?.flags)
     exptimeOf(options?.ttlMs)
   }
 
-  #checkCall(options: CallOptions | undefined): void {
+  #checkServerCall(command: string, options: CallOptions | undefined): void {
+    checkCall(command, SERVER_OPTIONS, options)
+    this.#checkOpen(options)
+  }
+
+  #checkOpen(options: CallOptions | undefined): void {
     if (this.#isClosed) throw new StorageError('E_CLOSED', 'The cache was closed')
     if (options?.signal?.aborted !== true) return
     throw new StorageError('E_ABORTED', 'The command was aborted', { cause: options.signal.reason })

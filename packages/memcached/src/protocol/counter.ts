@@ -1,11 +1,18 @@
+import { notAllowed, wrongType } from '@larder/storage-core/base'
+
 const MAX_UINT64 = 0xffff_ffff_ffff_ffffn
 
 /** Refuses with a `RangeError` what does not fit memcached's 64 bits. */
 export function checkCounter(value: bigint, what: string): bigint {
-  if (typeof value !== 'bigint') throw new TypeError(`${what} must be a bigint`)
-  if (value < 0n || value > MAX_UINT64)
-    throw new RangeError(`${what} must be within 0 and 2^64 - 1, not ${value}`)
+  if (typeof value !== 'bigint') throw wrongType(what, 'a bigint', value)
+  if (value < 0n || value > MAX_UINT64) throw notAllowed(what, 'from 0 to 2^64 - 1', value)
   return value
+}
+
+/** Refuses a step that does not fit memcached's 64 bits in either direction. */
+export function checkDelta(delta: bigint): void {
+  if (typeof delta !== 'bigint') throw wrongType('delta', 'a bigint', delta)
+  checkCounter(delta < 0n ? -delta : delta, 'delta')
 }
 
 /** memcached's sums (protocol.txt, "Increment/Decrement"): around at 2^64, and never below 0. */

@@ -1,3 +1,5 @@
+import { notAllowed, wrongType } from '@larder/storage-core/base'
+
 const THIRTY_DAYS_SECONDS = 60 * 60 * 24 * 30
 const MAX_EXPTIME = 0x7fff_ffff
 
@@ -10,8 +12,8 @@ const MAX_EXPTIME = 0x7fff_ffff
  */
 export function exptimeOf(ttlMs: number | undefined, nowMs: () => number = Date.now): number {
   if (ttlMs === undefined || ttlMs === Infinity) return 0
-  if (typeof ttlMs !== 'number') throw new TypeError(`A time to live is a number of ms, not ${typeof ttlMs}`)
-  if (!(ttlMs > 0)) throw new RangeError(`A time to live must be more than 0 ms, not ${String(ttlMs)}`)
+  if (typeof ttlMs !== 'number') throw wrongType('ttlMs', 'a number of milliseconds', ttlMs)
+  if (!(ttlMs > 0)) throw notAllowed('ttlMs', 'a number above 0', ttlMs)
   const seconds = Math.ceil(ttlMs / 1000) + 1
   if (seconds <= THIRTY_DAYS_SECONDS) return seconds
   // The wire holds 32 bits, read as a signed number: what ends after January 2038 is kept until then.

@@ -142,9 +142,10 @@ function isObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-/** For an argument or option of the wrong type. */
+/** For an argument or option of the wrong type. Text is not shown: it may be a password that slipped. */
 export function wrongType(name: string, expected: string, value: unknown): TypeError {
-  return new TypeError(`\`${name}\` must be ${expected}, got ${describeValue(value)}`)
+  const got = typeof value === 'string' ? 'text' : describeValue(value)
+  return new TypeError(`\`${name}\` must be ${expected}, got ${got}`)
 }
 
 /** For one of the right type whose value is not allowed. */
