@@ -11,6 +11,7 @@ import { CACHE_CHOICE_NAMES, type CacheChoice, chooseCache } from './cache-choic
 import { checkNamespace } from './proxy/cache-key.js'
 import { MarkLockDriver } from './proxy/mark-lock-driver.js'
 
+/** The options of a `MemcacheLock`. */
 export type MemcacheLockOptions = CacheChoice & MemcacheLockSettings
 
 /** The options of a `MemcacheLock`, besides its cache. */

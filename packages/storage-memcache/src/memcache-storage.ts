@@ -18,6 +18,7 @@ import { headKey } from './proxy/proxy-keys.js'
 import { PROTOCOL_NAMES, PROTOCOL_OPTIONS, type ProtocolOptions, resolveSettings } from './proxy/settings.js'
 import { StandaloneDriver } from './proxy/standalone-driver.js'
 
+/** The options of a `MemcacheStorage`. */
 export type MemcacheStorageOptions = CacheChoice & MemcacheStorageSettings
 
 /** The options of a `MemcacheStorage`, besides its cache. */

@@ -9,6 +9,7 @@ import { Stamps } from '../query/stamps.js'
 import { Keyv5Contract, Keyv6Contract, type KeyvContract } from './contracts.js'
 import { KeyList } from './key-list.js'
 
+/** The options of a `KeyvMemcache`. */
 export type KeyvMemcacheOptions = CacheChoice & KeyvMemcacheSettings
 
 /** The options of a `KeyvMemcache`, besides its cache. */

@@ -126,6 +126,7 @@ class Query<Args extends readonly unknown[], R> {
   }
 }
 
+/** One query with its arguments, and how it is cached. */
 export const CachedQuery = Query as CachedQueryConstructor
 
 function all<Args extends readonly unknown[]>(

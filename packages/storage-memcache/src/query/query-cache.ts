@@ -36,6 +36,7 @@ import { type CachedResult, type FormOptions, type Own, ResultForm } from './res
 import type { StandardSchema } from './standard-schema.js'
 import { Stamps } from './stamps.js'
 
+/** The options of a `QueryCache`. */
 export type QueryCacheOptions<
   C extends Codec<unknown> = JsonCodec<unknown>,
   S extends StandardSchema | undefined = undefined,

@@ -20,6 +20,7 @@ export interface TransactionState {
   readonly isTransactionActive: boolean
 }
 
+/** The options of a `MemcacheQueryResultCache`. */
 export type QueryResultCacheOptions = CacheChoice & QueryResultCacheSettings
 
 /** The options of a `MemcacheQueryResultCache`, besides its cache. */
