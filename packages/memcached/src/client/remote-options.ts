@@ -1,4 +1,5 @@
 import {
+  booleanOption,
   choiceOption,
   groupOption,
   numberOption,
@@ -41,6 +42,12 @@ export const REMOTE_OPTIONS = optionTable({
    * Default: `'auto'`.
    */
   transport: choiceOption(['auto', 'meta', 'binary'], 'auto'),
+  /**
+   * Gives what is stored CAS numbers of 63 random bits, so that no restart of a server brings one back: for servers
+   * behind a middleman that keeps its clients' connections while memcached restarts. Needs the meta commands and
+   * memcached 1.6.27 or later; older servers refuse every store. Default: false.
+   */
+  ownCasNumbers: booleanOption(false),
   /** Over binary: SASL, mechanism PLAIN (`-S`). Over meta: a line of the server's user and password file (`-Y`). */
   credentials: groupOption(CREDENTIAL_OPTIONS),
   /** For servers that were started with `-Z`: the options of `tls.connect`. */
@@ -69,12 +76,17 @@ export interface ResolvedRemoteOptions extends Omit<
 export function resolveRemoteOptions(servers: Servers, options: RemoteCacheOptions): ResolvedRemoteOptions {
   const addresses = addressesOf(servers)
   const resolved = resolveOptions('RemoteCache', REMOTE_OPTIONS, options)
-  const { transport, tls, udp, routing, serverItemLimitBytes } = resolved
+  const { transport, tls, udp, routing, serverItemLimitBytes, ownCasNumbers } = resolved
   const credentials = credentialsOf(resolved.credentials)
   const memjs = isMemjsClient(servers) ? servers.servers : undefined
   if (memjs !== undefined && (transport === 'meta' || credentials !== undefined)) {
     throw new RangeError('The servers of a memjs client are asked in binary, with the credentials they have')
   }
+  if (
+    ownCasNumbers &&
+    (memjs !== undefined || transport === 'binary' || (credentials && transport === 'auto'))
+  )
+    throw new RangeError('ownCasNumbers needs the meta commands')
   if (udp !== undefined) {
     checkUdpWait(udp, resolved.timeoutMs)
     checkUdp(addresses, transport, credentials ?? tls ?? memjs)
@@ -85,6 +97,7 @@ export function resolveRemoteOptions(servers: Servers, options: RemoteCacheOptio
     routing,
     channel: resolved,
     transport,
+    ownCasNumbers,
     credentials,
     tls,
     serverItemLimitBytes,
@@ -131,7 +144,7 @@ function createChannels(
   options: ResolvedRemoteOptions,
   memjs: MemjsServer | undefined,
 ): readonly [Channel, ...Channel[]] {
-  const { channel, tls } = options
+  const { channel, tls, ownCasNumbers } = options
   const count = channel.connectionsPerServer
   const share = {
     ...channel,
@@ -140,7 +153,7 @@ function createChannels(
   }
   const transport = memjs === undefined ? options.transport : 'binary'
   const credentials = memjs === undefined ? options.credentials : memjsCredentials(memjs)
-  const dial = dialFor(transport, address, credentials, tls)
+  const dial = dialFor(transport, address, credentials, tls, ownCasNumbers)
   const health = new ServerHealth(channel)
   const create = () => new Channel(addressText(address), dial, share, health)
   return [create(), ...Array.from({ length: count - 1 }, create)]

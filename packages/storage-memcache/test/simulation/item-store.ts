@@ -12,6 +12,8 @@ export interface StoreRequest {
   readonly flags: number
   /** Whole seconds; 0: for ever. */
   readonly exptime: number
+  /** In the place of the number that the server would give. */
+  readonly ownCas?: number | undefined
 }
 
 /** The items of one memcached process: what its commands do, without any wire. */
@@ -44,8 +46,8 @@ export class ItemStore {
     return expired
   }
 
-  set(key: string, { value, flags, exptime }: StoreRequest): number {
-    const cas = ++this.#lastCas
+  set(key: string, { value, flags, exptime, ownCas }: StoreRequest): number {
+    const cas = ownCas ?? ++this.#lastCas
     this.#items.set(key, { value: Buffer.from(value), flags, cas, expiresAt: this.#expiry(exptime) })
     return cas
   }

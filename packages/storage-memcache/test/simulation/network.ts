@@ -167,6 +167,13 @@ class SimConnection {
   }
 }
 
+export interface NetworkOptions {
+  /** Connections outlive a restart of their server. */
+  readonly middlemen: boolean
+  /** The client chooses CAS numbers. */
+  readonly ownCasNumbers: boolean
+}
+
 /**
  * Stands in for `node:net` and Node's timers while a run lasts, so that the library's own client runs as it is: its
  * connections, batches, time-outs and tokens. A server's host is `server.process`.
@@ -177,9 +184,14 @@ export class Network {
   readonly #processes = new Map<string, SimProcess>()
   readonly #connections: SimConnection[] = []
 
-  constructor(scene: Scene, servers: readonly SimServer[]) {
+  readonly #ownCasNumbers: boolean
+
+  constructor(scene: Scene, servers: readonly SimServer[], { middlemen, ownCasNumbers }: NetworkOptions) {
+    this.#ownCasNumbers = ownCasNumbers
     this.#scene = scene
     this.#servers = servers
+    // A middleman between them keeps the connections.
+    if (middlemen) return
     for (const server of servers) server.onRestart = () => this.#cutAll(server)
   }
 
@@ -189,6 +201,7 @@ export class Network {
     return new RemoteCache(
       this.#servers.map(({ name }) => `${name}.${process.name}:11211`),
       {
+        ownCasNumbers: this.#ownCasNumbers,
         ...{ transport: 'meta', timeoutMs: 500, connectTimeoutMs: 500, deadTimeoutMs: 1_000 },
         // By the place in the list and not by the name, which is another in each process.
         routing: { distribution: 'modula' },

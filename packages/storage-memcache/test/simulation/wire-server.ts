@@ -81,7 +81,11 @@ export class WireSession {
   }
 
   #set(key: string, flags: Flags, value: Buffer, isLate: boolean): Buffer {
-    const request = { value, flags: Number(flags.get('F') ?? 0), exptime: Number(flags.get('T') ?? 0) }
+    const own = flags.get('E')
+    const request = {
+      ...{ value, flags: Number(flags.get('F') ?? 0), exptime: Number(flags.get('T') ?? 0) },
+      ownCas: own === undefined ? undefined : Number(own),
+    }
     const mode = flags.get('M')
     const compared = flags.get('C')
     const found = this.#server.store.get(key)

@@ -41,6 +41,10 @@ export interface WorldOptions {
    * Its time-outs end commands, and `losses` cut connections.
    */
   readonly wire: boolean
+  /** Whether a middleman keeps the connections of `wire` while servers restart. */
+  readonly middlemen: boolean
+  /** Whether the client of `wire` chooses CAS numbers. */
+  readonly ownCasNumbers: boolean
   /** How likely a command of the cache gets no answer. */
   readonly losses: number
   /** A program that does not know the library changes a resource, and triggers tell of it. */
@@ -100,6 +104,8 @@ export const CALM: WorldOptions = Object.freeze({
   stops: 0,
   outages: 0,
   wire: false,
+  middlemen: false,
+  ownCasNumbers: false,
   losses: 0,
   outsiders: 0,
   waits: 0,
@@ -173,7 +179,7 @@ export async function simulate(seed: number, options: WorldOptions, isWatched = 
   const database = new MemoryStorage({ now: () => scheduler.nowMs })
   const history = new HistoryRecorder()
   const names = NAMES.slice(0, options.resources)
-  const network = options.wire ? new Network(scene, servers) : undefined
+  const network = options.wire ? new Network(scene, servers, options) : undefined
   const leave = network?.install()
 
   const start = (process: SimProcess, losses: number) => {

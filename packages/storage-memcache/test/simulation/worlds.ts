@@ -134,6 +134,10 @@ export const worlds: Readonly<Record<string, WorldOptions>> = {
   'over connections': { ...WIRE, evictions: 0.2, timeRate: 0 },
   'over connections that break': { ...WIRE, evictions: 0.1, losses: 0.2, timeRate: 0.01 },
   'over connections to servers that restart': { ...WIRE, resources: 1, restarts: 0.15, timeRate: 0 },
+  'over connections that outlive restarts': {
+    ...WIRE,
+    ...{ resources: 1, restarts: 0.15, timeRate: 0, middlemen: true, ownCasNumbers: true },
+  },
   'over connections to servers out of reach': {
     ...HOURS,
     ...{ wire: true, servers: 2, outages: 0.15, losses: 0.05, crashes: 0.02, evictions: 0.1 },

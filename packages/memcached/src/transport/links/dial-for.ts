@@ -1,7 +1,8 @@
 import type { ConnectionOptions } from 'node:tls'
 import type { ServerAddress } from '../../server-address.js'
 import type { Credentials } from '../credentials.js'
-import { openMeta } from '../meta/session.js'
+import { openMeta, openMetaWithOwnCas } from '../meta/session.js'
+import type { OpenSession } from '../session.js'
 import { askingDial, type Question } from './asking-link.js'
 import { binaryDial } from './binary-dial.js'
 import type { Dial } from './link.js'
@@ -16,16 +17,18 @@ export function dialFor(
   address: ServerAddress,
   credentials: Credentials | undefined,
   tls: ConnectionOptions | undefined,
+  ownCasNumbers = false,
 ): Dial {
   // SASL: who is asked in vain for a login by text would store it as an item.
   if (transport === 'binary' || (transport === 'auto' && credentials !== undefined))
     return binaryDial(address, credentials, tls)
+  if (ownCasNumbers) return askingDial(address, tls, () => askMeta(credentials, openMetaWithOwnCas))
   const questions = { meta: askMeta, auto: askAll }[transport]
   return askingDial(address, tls, () => questions(credentials))
 }
 
-function askMeta(credentials: Credentials | undefined): readonly [Question] {
-  return [metaQuestion(credentials, (line) => (line === 'MN' ? openMeta : undefined))]
+function askMeta(credentials: Credentials | undefined, open: OpenSession = openMeta): readonly [Question] {
+  return [metaQuestion(credentials, (line) => (line === 'MN' ? open : undefined))]
 }
 
 /** Any line but `MN` and a bare `ERROR` says nothing about what the server knows: it is an error. */

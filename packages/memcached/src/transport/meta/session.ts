@@ -10,6 +10,7 @@ import { refuse } from '../text/errors.js'
 import { GetBatch } from '../text/get-batch.js'
 import { GetLine, isPlainGet } from '../text/get-line.js'
 import { linesReader, serverLine } from '../text/lines.js'
+import { ownCasFlag } from './own-cas.js'
 import { checkOpaque, isMetaReply, META_REPLIES, wireOpaque } from './replies.js'
 import { META_REQUESTS } from './requests.js'
 import { MetaSetBatch } from './set-batch.js'
@@ -17,9 +18,16 @@ import { MetaSetBatch } from './set-batch.js'
 /** The meta commands, memcached's own choice for new clients since 1.6. */
 export class MetaSession extends FrameSession<MetaReply> {
   readonly #receiver = new MetaReceiver((reply) => this.receive(reply))
+  readonly #hasOwnCas: boolean
   #opaque = 0
   /** What the next read may share, where it follows at once. */
   #line: GetLine | undefined
+
+  /** `hasOwnCas`: what is stored gets a CAS number from here, and not from the server. */
+  constructor(owner: SessionOwner, hasOwnCas: boolean) {
+    super(owner)
+    this.#hasOwnCas = hasOwnCas
+  }
 
   override beginWrite(): void {
     this.#line = undefined
@@ -45,7 +53,7 @@ export class MetaSession extends FrameSession<MetaReply> {
     if (command.kind === 'setMulti') {
       const base = this.#opaque
       this.#opaque = wireOpaque(base + command.items.length)
-      return new MetaSetBatch(command.items, out, base)
+      return new MetaSetBatch(command.items, out, base, this.#hasOwnCas)
     }
     encodeLine(out, serverLine(command))
     return linesReader(command)
@@ -56,7 +64,9 @@ export class MetaSession extends FrameSession<MetaReply> {
     this.#opaque = wireOpaque(this.#opaque + 1)
     const { verb, flags } = META_REQUESTS[command.kind as K]
     const value = 'value' in command ? command.value : undefined
-    encodeMeta(out, verb, command.key.text, command.key.bytes, flags(command), call.opaque, value)
+    const isChange = this.#hasOwnCas && (verb === 'ms' || verb === 'ma')
+    const text = isChange ? flags(command) + ownCasFlag() : flags(command)
+    encodeMeta(out, verb, command.key.text, command.key.bytes, text, call.opaque, value)
     return ONE_REPLY
   }
 }
@@ -83,5 +93,9 @@ function settle<K extends KeyKind>(
 }
 
 export function openMeta(owner: SessionOwner): MetaSession {
-  return new MetaSession(owner)
+  return new MetaSession(owner, false)
+}
+
+export function openMetaWithOwnCas(owner: SessionOwner): MetaSession {
+  return new MetaSession(owner, true)
 }

@@ -5,6 +5,7 @@ import type { Call } from '../call.js'
 import type { WireItem } from '../commands.js'
 import type { Reader, Receipt } from '../session.js'
 import { lineError } from '../text/errors.js'
+import { ownCasFlag } from './own-cas.js'
 import { checkOpaque, isMetaReply, readJoined, wireOpaque } from './replies.js'
 
 /**
@@ -18,11 +19,12 @@ export class MetaSetBatch implements Reader<MetaReply> {
   #next = 0
 
   /** `base`: the first of as many numbers as there are items. */
-  constructor(items: readonly WireItem[], out: OutBuffer, base: number) {
+  constructor(items: readonly WireItem[], out: OutBuffer, base: number, hasOwnCas: boolean) {
     this.#items = items
     this.#base = base
     for (const [i, { key, value, flags, exptime }] of items.entries()) {
-      encodeMeta(out, 'ms', key.text, key.bytes, ` T${exptime} F${flags}`, wireOpaque(base + i), value)
+      const text = ` T${exptime} F${flags}${hasOwnCas ? ownCasFlag() : ''}`
+      encodeMeta(out, 'ms', key.text, key.bytes, text, wireOpaque(base + i), value)
     }
   }
 
