@@ -195,6 +195,11 @@ export abstract class BaseStorage implements Storage {
     return this.#closing
   }
 
+  /** The same as `shutdown`, by the name that it has in all other classes. */
+  close(): Promise<void> {
+    return this.shutdown()
+  }
+
   [Symbol.asyncDispose](): Promise<void> {
     return this.shutdown()
   }

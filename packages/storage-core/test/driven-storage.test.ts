@@ -116,7 +116,7 @@ describe('DrivenStorage', () => {
     let go: () => void = () => undefined
     driver.hold = new Promise<void>((resolve) => (go = resolve))
     const read = assert.rejects(storage.getContent(storage.info('c', 'r')), { code: 'E_NOT_FOUND' })
-    const closing = [storage.shutdown(), storage[Symbol.asyncDispose](), storage.shutdown()]
+    const closing = [storage.shutdown(), storage[Symbol.asyncDispose](), storage.close()]
     await new Promise((resolve) => setImmediate(resolve))
     assert.equal(driver.closed, 0)
     go()
