@@ -130,7 +130,12 @@ class MemoryDriver extends MemoryReads implements StorageDriver {
     { signal }: DriverCall,
   ): Promise<TransactionResult<T>> {
     for (let attempt = 1; ; attempt++) {
-      const release = await this.#turns.acquire('', signal)
+      const turn = await this.#turns.acquire('', signal)
+      this.#tables.rememberRemovals(true)
+      const release = () => {
+        this.#tables.rememberRemovals(false)
+        turn()
+      }
       const deadline = performance.now() + Math.min(timeoutMs, TRANSACTION_TIMEOUT_MS)
       const tx = new MemoryTransaction(this, this.#tables, deadline)
       let value: T
@@ -138,12 +143,13 @@ class MemoryDriver extends MemoryReads implements StorageDriver {
         value = await work(tx)
         if ((await this.#commitTransaction(tx, signal)) === COLLISION) throw conflict(attempt)
       } catch (error) {
+        // Nothing is held any more while caches are told.
+        release()
         await tx.steps.afterRollback(error)
         if (!(error instanceof Conflict) || attempt >= attempts) throw error
         continue
-      } finally {
-        release()
       }
+      release()
       return { value, cacheTold: await tx.steps.afterCommit() }
     }
   }

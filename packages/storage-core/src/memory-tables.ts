@@ -22,11 +22,23 @@ export interface MemoryTables {
   members(collection: string): Iterable<readonly [name: string, resource: MemoryResource]>
   /** Undefined removes it. */
   set(info: ResourceInfo, resource: MemoryResource | undefined): void
+  /** Whether the row is known to have been removed, though it may never have been seen. */
+  wasRemoved(row: string): boolean
 }
 
 /** What is committed. */
 export class CommittedTables implements MemoryTables {
   readonly #collections = new Map<string, Map<string, MemoryResource>>()
+  #removed: Set<string> | undefined
+
+  /** Until it is called with false, rows that are removed are remembered: what was made and removed leaves no trace. */
+  rememberRemovals(isOn: boolean): void {
+    this.#removed = isOn ? new Set() : undefined
+  }
+
+  wasRemoved(row: string): boolean {
+    return this.#removed?.has(row) === true
+  }
 
   create(collection: string): void {
     if (!this.#collections.has(collection)) this.#collections.set(collection, new Map())
@@ -46,6 +58,7 @@ export class CommittedTables implements MemoryTables {
 
   set({ collection, resource: name = '' }: ResourceInfo, resource: MemoryResource | undefined): void {
     this.create(collection)
+    if (resource === undefined) this.#removed?.add(rowOf({ collection, resource: name }))
     if (resource === undefined) this.#collections.get(collection)?.delete(name)
     else this.#collections.get(collection)?.set(name, resource)
   }
@@ -80,6 +93,10 @@ export class UncommittedTables implements MemoryTables {
     return this.#made.has(collection) || this.#behind.has(collection)
   }
 
+  wasRemoved(): boolean {
+    return false
+  }
+
   get(info: ResourceInfo): MemoryResource | undefined {
     const changed = this.#changes.get(rowOf(info))
     return changed === undefined ? this.#behind.get(info) : changed.after
@@ -110,7 +127,9 @@ export class UncommittedTables implements MemoryTables {
 
   /** Whether nobody else has changed what this changes. */
   get isCurrent(): boolean {
-    return [...this.#changes.values()].every(({ info, before }) => this.#behind.get(info) === before)
+    return [...this.#changes].every(
+      ([row, { info, before }]) => this.#behind.get(info) === before && !this.#behind.wasRemoved(row),
+    )
   }
 
   apply(): void {
@@ -120,6 +139,6 @@ export class UncommittedTables implements MemoryTables {
 }
 
 /** What names the row's lock. */
-export function rowOf({ collection, resource }: ResourceInfo): string {
+export function rowOf({ collection, resource }: Pick<ResourceInfo, 'collection' | 'resource'>): string {
   return JSON.stringify([collection, resource])
 }

@@ -54,3 +54,27 @@ describe('the counter of MemoryStorage', () => {
     }
   })
 })
+
+describe('a transaction of MemoryStorage', () => {
+  test('is repeated where a resource was made and removed meanwhile, so that versions grow', async () => {
+    const storage = new MemoryStorage()
+    const info = storage.info('c', 'r')
+    let removed = 0
+    let runs = 0
+    let meanwhile: () => void = () => undefined
+    const other = new Promise<void>((resolve) => (meanwhile = resolve)).then(async () => {
+      await storage.putContent(info, 'other')
+      removed = (await storage.removeContent(info)).version
+    })
+    const { value } = await storage.transaction(async (tx) => {
+      runs++
+      const { version } = await tx.putContent(info, 'own')
+      meanwhile()
+      await other
+      return version
+    })
+    assert.equal(runs, 2)
+    assert.ok(value > removed)
+    await storage.shutdown()
+  })
+})

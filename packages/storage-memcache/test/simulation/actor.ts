@@ -5,6 +5,7 @@ import type { Fate } from './faults.js'
 import { WRITTEN } from './judge.js'
 import type { SimProcess } from './scheduler.js'
 import type { Scene } from './sim-server.js'
+import { CallByCall } from './sim-transaction.js'
 import type { WorldOptions } from './world.js'
 
 /** What makes a content too large for one item of a world of small items. */
@@ -94,7 +95,7 @@ export class Actor {
 
   /** Every resource, in one transaction: mostly written, sometimes removed. */
   async #writeAll(collection: string, id: string): Promise<void> {
-    const { history, names, scene, storage } = this.#it
+    const { history, names, options, scene, storage } = this.#it
     const { scheduler } = scene
     const writes = names.map((name) => {
       const info = storage.info(collection, name)
@@ -103,7 +104,8 @@ export class Actor {
     })
     scheduler.note(`${id}: WRITES ALL: ${writes.map(({ text }) => text ?? 'removal').join(' ')}`)
     const before = this.#it.unconfirmed()
-    const results = await history.writeMany(storage, writes)
+    const through = options.callByCall ? new CallByCall(storage) : storage
+    const results = await history.writeMany(through, writes)
     for (const { created, emptied, version } of results) {
       if (!created && !emptied) scene.later.add(version)
       this.#told(version, before)

@@ -1,4 +1,4 @@
-import type { Storage } from '@larder/storage-core'
+import type { Storage, StorageTransaction, TransactionOptions, TransactionResult } from '@larder/storage-core'
 import { ForwardingStorage } from '@larder/storage-core/testing'
 import type { SimProcess } from './scheduler.js'
 
@@ -27,6 +27,13 @@ export class MortalStorage extends ForwardingStorage {
 
   override writeMany(...args: Parameters<Storage['writeMany']>): ReturnType<Storage['writeMany']> {
     return this.#whileAlive(super.writeMany(...args))
+  }
+
+  override transaction<T>(
+    work: (tx: StorageTransaction) => Promise<T>,
+    options?: TransactionOptions,
+  ): Promise<TransactionResult<T>> {
+    return this.#whileAlive(super.transaction(work, options))
   }
 
   override ls(...args: Parameters<Storage['ls']>): ReturnType<Storage['ls']> {

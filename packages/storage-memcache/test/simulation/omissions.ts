@@ -3,16 +3,21 @@ import {
   type ExistsOptions,
   isStorageError,
   PART_NAMES,
+  type Participant,
   type PutArguments,
   type PendingWrite,
   type ResourceInfo,
   type ResourceWrite,
   type Storage,
   StorageError,
+  type StorageTransaction,
+  type TransactionOptions,
+  type TransactionResult,
   type WriteOptions,
   type WriteResult,
 } from '@larder/storage-core'
 import { ForwardingStorage } from '@larder/storage-core/testing'
+import { SimTransaction } from './sim-transaction.js'
 import type { Cache, CasResult, CasToken, ItemOptions } from '@larder/memcached'
 import { ForwardingCache } from './forwarding-cache.js'
 
@@ -248,6 +253,32 @@ export class OneAfterTheOther extends ForwardingStorage {
     const results: WriteResult[] = []
     for (const write of writes) results.push(...(await super.writeMany([write], options)))
     return results
+  }
+}
+
+/** Transactions of several calls commit without marks. */
+export class NoMarksCallByCall extends ForwardingStorage {
+  override transaction<T>(
+    work: (tx: StorageTransaction) => Promise<T>,
+    options?: TransactionOptions,
+  ): Promise<TransactionResult<T>> {
+    const around = (participant: Participant): Participant => ({
+      afterCommit: async () => (await participant.afterCommit?.()) ?? true,
+    })
+    const world = { step: async () => undefined, written: () => undefined, around }
+    return super.transaction((tx) => work(new SimTransaction(tx, world)), options)
+  }
+}
+
+/** Transactions of several calls are acknowledged without a word to the cache. */
+export class UntoldCallByCall extends ForwardingStorage {
+  override transaction<T>(
+    work: (tx: StorageTransaction) => Promise<T>,
+    options?: TransactionOptions,
+  ): Promise<TransactionResult<T>> {
+    const around = (): Participant => ({})
+    const world = { step: async () => undefined, written: () => undefined, around }
+    return super.transaction((tx) => work(new SimTransaction(tx, world)), options)
   }
 }
 

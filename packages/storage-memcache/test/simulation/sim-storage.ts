@@ -3,13 +3,17 @@ import {
   type ExistsOptions,
   type JournalRow,
   OutcomeUnknownError,
+  type Participant,
   type PutArguments,
   type ReadManyOptions,
   type ResourceInfo,
   type ResourceWrite,
   StorageError,
+  type StorageTransaction,
   type StoredPart,
   type TransactionHook,
+  type TransactionOptions,
+  type TransactionResult,
   type UnsettledOptions,
   type WriteOptions,
   type WriteResult,
@@ -17,12 +21,15 @@ import {
 import type { ListPage, PageOptions, Storage } from '@larder/storage-core'
 import { ForwardingStorage } from '@larder/storage-core/testing'
 import { asRole, currentRole } from './coverage.js'
+import { SimTransaction } from './sim-transaction.js'
 import type { SimProcess } from './scheduler.js'
 import type { Scene, SimServer } from './sim-server.js'
 
 /** How long the rows stay with a relay that died. */
 const CLAIM_MS = 30_000
 const OUTSIDE_BATCH = 100
+/** What marks many resources is told of none. */
+const NOTHING = Object.freeze({}) as Pending
 /** Long enough for others to write several times. */
 const LONGEST_PAUSE_STEPS = 60
 /** How many members a page of a listing has. */
@@ -122,6 +129,39 @@ export class SimStorage extends ForwardingStorage {
       if (pending !== undefined) this.#noteCommit(write.info, textOf(write.content), pending)
     }
     return this.#answer(results)
+  }
+
+  override async transaction<T>(
+    work: (tx: StorageTransaction) => Promise<T>,
+    options?: TransactionOptions,
+  ): Promise<TransactionResult<T>> {
+    const { scheduler } = this.#scene
+    await this.#step('begin')
+    const commits: (() => void)[] = []
+    let lost: OutcomeUnknownError | undefined
+    const around = (participant: Participant): Participant => ({
+      beforeCommit: () => this.#passHook({ beforeCommit: async () => participant.beforeCommit?.() }, NOTHING),
+      afterCommit: async () => {
+        for (const note of commits.splice(0)) note()
+        if (scheduler.chance(this.#options.lostCommits)) {
+          lost = new OutcomeUnknownError('No answer came to the commit')
+          await participant.afterRollback?.(lost)
+          return false
+        }
+        await this.#step('commit answered')
+        return (await participant.afterCommit?.()) ?? true
+      },
+      afterRollback: async (reason) => participant.afterRollback?.(reason),
+    })
+    const world = {
+      step: async () => void (await this.#orDead(scheduler.step('', this.#process))),
+      written: (info: ResourceInfo, content: unknown, pending: Pending) =>
+        void commits.push(() => this.#noteCommit(info, textOf(content), pending)),
+      around,
+    }
+    const result = await super.transaction((tx) => work(new SimTransaction(tx, world)), options)
+    if (lost !== undefined) throw lost
+    return result
   }
 
   override async unsettled(

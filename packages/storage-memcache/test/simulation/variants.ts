@@ -128,6 +128,23 @@ export const variants: Readonly<Record<string, Variant>> = {
     world: { ...ALL_AT_ONCE, make: over((storage) => new omissions.FirstMarkOnly(storage)) },
     found: ['split', 'stale'],
   },
+  'a transaction of several calls commits without marks': {
+    world: {
+      ...ALL_AT_ONCE,
+      callByCall: true,
+      make: over((storage) => new omissions.NoMarksCallByCall(storage)),
+    },
+    found: ['split', 'stale'],
+  },
+  'the cache is not told of a transaction of several calls': {
+    world: {
+      ...CALM,
+      together: 1,
+      callByCall: true,
+      make: over((storage) => new omissions.UntoldCallByCall(storage)),
+    },
+    found: ['stale'],
+  },
   "errors of a middleman are taken for the database's": {
     world: {
       ...CALM,

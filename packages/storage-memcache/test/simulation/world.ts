@@ -55,6 +55,8 @@ export interface WorldOptions {
   readonly conditions: number
   /** How likely a write is one of all resources, in one transaction. */
   readonly together: number
+  /** Whether such a transaction is one of several calls; else it is one call. */
+  readonly callByCall: boolean
   /** Whether clients write the parts of their resources by turns, and ask whether resources exist; else as `mix` says. */
   readonly turns: boolean
   readonly rollbacks: number
@@ -111,6 +113,7 @@ export const CALM: WorldOptions = Object.freeze({
   waits: 0,
   conditions: 0.15,
   together: 0,
+  callByCall: false,
   rollbacks: 0.05,
   slowTransactions: 0,
   lostCommits: 0,

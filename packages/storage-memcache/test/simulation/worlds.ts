@@ -116,6 +116,18 @@ export const worlds: Readonly<Record<string, WorldOptions>> = {
     },
     ...{ stops: 0.05, outages: 0.05, losses: 0.03, slowTransactions: 0.1, lostCommits: 0.05 },
   },
+  'several are written call by call': {
+    ...{ ...CALM, ...TOGETHER, callByCall: true },
+    ...{ crashes: 0.02, lostCommits: 0.05 },
+  },
+  'several are written call by call, and items are evicted': {
+    ...{ ...CALM, ...TOGETHER, callByCall: true, evictions: 0.2 },
+  },
+  'several are written call by call, and everything fails': {
+    ...{ ...HOURS, ...TOGETHER, callByCall: true },
+    ...{ processes: 4, resources: 3, operations: 8, servers: 2, evictions: 0.15, restarts: 0.03 },
+    ...{ crashes: 0.03, stops: 0.05, outages: 0.05, losses: 0.03, slowTransactions: 0.1, lostCommits: 0.05 },
+  },
   'no transactions': { ...CALM, transactions: false },
   'no transactions, and everything but death': {
     ...HOURS,

@@ -82,19 +82,29 @@ export class Transactions {
     work: (transaction: OpenTransaction) => Promise<T>,
     limits: TransactionLimits,
   ): Promise<Ended<T>> {
-    const ended = await this.#source.session((session) => this.#runOn(session, work, limits), limits.signal)
-    // The connection is given back by now: caches may take their time.
+    let begun: OpenTransaction | undefined
+    const runOn = (session: Session) => {
+      begun = new OpenTransaction(session.runner, this.#source.dialect, this.#limits, limits)
+      return this.#runOn(session, begun, work)
+    }
+    let ended: { readonly value: T; readonly transaction: OpenTransaction }
+    try {
+      ended = await this.#source.session(runOn, limits.signal)
+    } catch (error) {
+      // The connection is given back by now: caches may take their time.
+      await begun?.end(error)
+      throw error
+    }
     return { value: ended.value, cacheTold: await ended.transaction.steps.afterCommit() }
   }
 
   async #runOn<T>(
     session: Session,
+    transaction: OpenTransaction,
     work: (transaction: OpenTransaction) => Promise<T>,
-    limits: TransactionLimits,
   ): Promise<{ readonly value: T; readonly transaction: OpenTransaction }> {
     const { runner } = session
     this.#events.setOwn(runner)
-    const transaction = new OpenTransaction(runner, this.#source.dialect, this.#limits, limits)
     let value: T | undefined
     try {
       await this.#begin(session, transaction)
@@ -105,7 +115,7 @@ export class Transactions {
       // A subscriber of the program's failed after the commit.
       if (transaction.isCommitted) return { value: value as T, transaction }
       const reason = reasonOf(transaction, error)
-      await this.#rollBack(session, transaction, reason)
+      await this.#rollBack(session, reason)
       throw reason
     }
   }
@@ -128,13 +138,12 @@ export class Transactions {
     await transaction.run((connection) => connection.run(lock), undefined)
   }
 
-  async #rollBack(session: Session, transaction: OpenTransaction, reason: unknown): Promise<void> {
+  async #rollBack(session: Session, reason: unknown): Promise<void> {
     const isFile = this.#source.dialect.family === 'sqlite'
     if (isStorageError(reason, 'E_OUTCOME_UNKNOWN') && !isFile) session.discard()
     else if (session.runner.isTransactionActive) {
       await this.#inTime(session.runner.rollbackTransaction()).catch(() => session.discard())
     }
-    await transaction.end(reason)
   }
 
   #inTime<T>(work: Promise<T>): Promise<T> {
