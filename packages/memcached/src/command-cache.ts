@@ -38,7 +38,7 @@ export interface CommandCache extends Cache {
    * `initial + delta` and has flags of 0. What is no number stays as it was: `E_SERVER`.
    */
   arithmetic(key: string, delta: bigint, options?: ArithmeticOptions): Promise<bigint | undefined>
-  /** Drops all items of all servers, at once or after a delay. Items stored before the delay has passed go too. */
+  /** Drops all items of all servers, at once or after a delay, which is rounded up as a `ttlMs` is. Items stored before the delay has passed go too. */
   flushAll(delayMs?: number, options?: CallOptions): Promise<ServerAnswers<true>>
   /** What each server says of itself; `topic` as in memcached's `stats`: `settings`, `items`, `slabs`. */
   stats(topic?: string, options?: CallOptions): Promise<ServerAnswers<ReadonlyMap<string, string>>>

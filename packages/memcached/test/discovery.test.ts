@@ -10,13 +10,17 @@ afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup()
 })
 
-/** An endpoint that answers as it is told. */
-async function endpoint(answer: (socket: Socket) => void): Promise<string> {
+const OLD_QUESTION = 'get AmazonElastiCache:cluster\r\n'
+
+/** An endpoint that answers as it is told; `oldAnswer`: where it is asked for an item. */
+async function endpoint(answer: (socket: Socket) => void, oldAnswer = 'END\r\n'): Promise<string> {
   const server = createServer((socket) => {
     cleanups.push(() => socket.destroy())
     socket.on('error', () => {})
     socket.on('data', (chunk) => {
-      expect(chunk.toString()).toBe('config get cluster\r\n')
+      const question = chunk.toString()
+      if (question === OLD_QUESTION) return void socket.write(oldAnswer)
+      expect(question).toBe('config get cluster\r\n')
       answer(socket)
     })
   })
@@ -100,6 +104,25 @@ test('the first question has to be answered', async () => {
   await expect(RemoteCache.discover('a:b:c')).rejects.toBeInstanceOf(RangeError)
 })
 
+test('an older engine keeps the configuration in an item', async () => {
+  const item = config(3, ['127.0.0.1:11311']).replace('CONFIG cluster', 'VALUE AmazonElastiCache:cluster')
+  const at = await endpoint((socket) => void socket.write('ERROR\r\n'), item)
+  const cache = await RemoteCache.discover(at, {}, { intervalMs: 60_000 })
+  cleanups.push(() => cache.close())
+  expect(cache.servers).toEqual(['127.0.0.1:11311'])
+  const memcached = await startMemcached()
+  cleanups.push(() => memcached.stop())
+  await expect(RemoteCache.discover(memcached.address)).rejects.toThrow(/names no cluster/)
+})
+
+test('servers are called by their IP addresses where that is asked for', async () => {
+  const at = await endpoint((socket) => void socket.write(config(3, ['cache.example:11311'])))
+  const cache = await RemoteCache.discover(at, {}, { intervalMs: 60_000, addresses: 'ips' })
+  cleanups.push(() => cache.close())
+  expect(cache.servers).toEqual(['127.0.0.1:11311'])
+  await expect(RemoteCache.discover(at, {}, { addresses: 'both' as never })).rejects.toThrow(/addresses/)
+})
+
 test('a closed cache asks no more', async () => {
   let questions = 0
   const at = await endpoint((socket) => {
@@ -122,6 +145,13 @@ describe('a configuration', () => {
       version: 12,
       servers: ['a.example:11211', 'b.example:11212', '10.0.0.3:1', '[fd00::1]:2'],
     })
+  })
+
+  test('names servers by their addresses where that is asked for', () => {
+    const body = '12\na.example|10.0.0.1|11211 b.example||11212 |10.0.0.3|1 c|fd00::1|2\n'
+    const answer = `CONFIG cluster 0 ${body.length}\r\n${body}\r\nEND\r\n`
+    const servers = ['10.0.0.1:11211', 'b.example:11212', '10.0.0.3:1', '[fd00::1]:2']
+    expect(readConfig(answer, 'ips').servers).toEqual(servers)
   })
 
   test.each(['', '12\n', '12\n\n', 'x\na|b|1\n', '12\na|b\n', '12\na|b|c\n', '12\n||1\n', '12\na|b|1|2\n'])(

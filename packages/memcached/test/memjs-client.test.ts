@@ -75,7 +75,11 @@ test('a server of the user lends its credentials, and gets no state of our conne
 
 test('what a memjs client says itself is refused', async () => {
   const client = clientOf(servers)
-  for (const options of [{ transport: 'meta' }, { credentials: { username: 'u', password: 'p' } }]) {
+  for (const options of [
+    { transport: 'meta' },
+    { transport: 'text' },
+    { credentials: { username: 'u', password: 'p' } },
+  ]) {
     expect(() => new RemoteCache(client, options as object)).toThrow(RangeError)
   }
   expect(() => new RemoteCache(new Client([]))).toThrow(RangeError)

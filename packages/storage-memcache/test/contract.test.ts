@@ -1,9 +1,10 @@
 import { MemoryStorage, type Storage } from '@larder/storage-core'
 import { LimitedStorage, storageContract } from '@larder/storage-core/testing'
+import { type FrontServer, startTwemproxy } from '@larder/dev-servers'
 import { servers } from '@larder/dev-servers/vitest'
 import { type Cache, EmbeddedCache, RemoteCache } from '@larder/memcached'
 import { MemcacheStorage } from '@larder/storage-memcache'
-import { describe, test } from 'vitest'
+import { afterAll, beforeAll, describe, test } from 'vitest'
 import { PATIENT } from '@larder/dev-servers/vitest'
 
 /** How the storage behind is made; undefined: there is none. */
@@ -29,6 +30,25 @@ const caches: Readonly<Record<string, () => Clients>> = {
     first: new RemoteCache(servers.memcached.servers, PATIENT),
     second: new RemoteCache(servers.memcached.servers, PATIENT),
   }),
+  'memcached in classic text': () => ({
+    first: new RemoteCache(servers.memcached.servers, { ...PATIENT, transport: 'text' }),
+    second: new RemoteCache(servers.memcached.servers, { ...PATIENT, transport: 'text' }),
+  }),
+  twemproxy: () => ({
+    first: new RemoteCache(twemproxy.address, PATIENT),
+    second: new RemoteCache(twemproxy.address, PATIENT),
+  }),
+}
+
+let twemproxy: FrontServer
+beforeAll(async () => {
+  twemproxy = await startTwemproxy(servers.memcached.servers.split(',').map(backendOf))
+})
+afterAll(() => twemproxy.stop())
+
+function backendOf(address: string) {
+  const [host = '', port] = address.split(':')
+  return { host, port: Number(port) }
 }
 
 let opened = 0

@@ -33,6 +33,7 @@ class Link {
   readonly #target: Socket
   /** No connection loses bytes and goes on: it would give somebody the answer to another question. */
   #hasLost = false
+  #isForgotten = false
   #replied = 0
   #repliedUnder: Mode | undefined
 
@@ -51,6 +52,11 @@ class Link {
   /** Whether anything can still pass. */
   get isOpen(): boolean {
     return this.clientIsOpen || !this.#target.destroyed
+  }
+
+  /** From now on everything is lost, and nobody hears of it. */
+  forget(): void {
+    this.#isForgotten = true
   }
 
   /** Resets both connections. */
@@ -78,13 +84,14 @@ class Link {
 
   async #pass(step: () => void): Promise<void> {
     const mode = await this.#proxy.released()
-    if (mode.kind === 'blackhole') return
+    if (mode.kind === 'blackhole' || this.#isForgotten) return
     if (this.#hasLost) this.cut()
     else step()
   }
 
   async #deliver(chunk: Buffer, to: Socket, direction: Direction): Promise<void> {
     const mode = await this.#proxy.released()
+    if (this.#isForgotten) return
     if (mode.kind === 'blackhole') {
       this.#hasLost = true
       return
@@ -205,6 +212,11 @@ export class FaultProxy implements AsyncDisposable {
   /** Resets the open connections, once. The mode stays as it is. */
   cut(): void {
     for (const link of this.#links) link.cut()
+  }
+
+  /** Loses all that is sent on the connections that are open now, as a firewall does that forgot them. */
+  forget(): void {
+    for (const link of this.#links) link.forget()
   }
 
   /** Stops listening and resets the open connections: new ones are refused until `pass()`. */

@@ -29,4 +29,5 @@ export {
   type PoolMode,
 } from './fronts.js'
 export { startGalera, type GaleraCluster } from './galera.js'
+export { startTwemproxy, type TwemproxyOptions } from './twemproxy.js'
 export { nodeOf } from './node-of.js'

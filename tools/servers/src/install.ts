@@ -2,7 +2,8 @@ import { spawnSync } from 'node:child_process'
 import { accessSync, constants, readdirSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 
-export type ServerKind = 'memcached' | 'postgres' | 'mariadb' | 'pgbouncer' | 'pgpool' | 'haproxy'
+export type ServerKind =
+  'memcached' | 'postgres' | 'mariadb' | 'pgbouncer' | 'pgpool' | 'haproxy' | 'twemproxy'
 /** Languages with the memcached clients that values are exchanged with. */
 export type LanguageKind = 'perl' | 'php' | 'python' | 'ruby'
 /** What can be installed. */
@@ -35,6 +36,12 @@ const PACKAGES: Readonly<Record<ProgramKind, Packages>> = {
   },
   pgbouncer: { programs: ['pgbouncer'], debian: 'pgbouncer', fedora: 'pgbouncer', homebrew: 'pgbouncer' },
   pgpool: { programs: ['pgpool'], debian: 'pgpool2', fedora: 'postgresql-pgpool-II', homebrew: 'pgpool-ii' },
+  twemproxy: {
+    programs: ['nutcracker'],
+    debian: 'nutcracker',
+    fedora: 'twemproxy',
+    homebrew: 'twemproxy',
+  },
   haproxy: { programs: ['haproxy'], debian: 'haproxy', fedora: 'haproxy', homebrew: 'haproxy' },
   perl: {
     programs: ['perl'],

@@ -1,4 +1,5 @@
 import {
+  choiceOption,
   durationOption,
   optionTable,
   resolveOptions,
@@ -16,6 +17,8 @@ const DISCOVERY_OPTIONS = optionTable({
   intervalMs: durationOption(60_000),
   /** Within which the endpoint must answer, in milliseconds. Default: 2,000. */
   answerTimeoutMs: durationOption(2000),
+  /** `'names'`: servers by their host names. `'ips'`: by their IP addresses, where the endpoint knows them. Default: `'names'`. */
+  addresses: choiceOption(['names', 'ips'], 'names'),
 })
 
 export type DiscoveryOptions = OptionsOf<typeof DISCOVERY_OPTIONS>
@@ -93,6 +96,6 @@ export class ClusterWatch {
   }
 
   #ask(): Promise<ClusterConfig> {
-    return askCluster(this.#endpoint, this.#options.answerTimeoutMs, this.#tls)
+    return askCluster(this.#endpoint, this.#options.answerTimeoutMs, this.#tls, this.#options.addresses)
   }
 }

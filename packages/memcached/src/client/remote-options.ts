@@ -41,7 +41,7 @@ export const REMOTE_OPTIONS = optionTable({
    * binary with credentials, else meta where the server knows it, which costs the first command one round trip more.
    * Default: `'auto'`.
    */
-  transport: choiceOption(['auto', 'meta', 'binary'], 'auto'),
+  transport: choiceOption(['auto', 'meta', 'binary', 'text'], 'auto'),
   /**
    * Gives what is stored CAS numbers of 63 random bits, so that no restart of a server brings one back: for servers
    * behind a middleman that keeps its clients' connections while memcached restarts. Needs the meta commands and
@@ -79,12 +79,15 @@ export function resolveRemoteOptions(servers: Servers, options: RemoteCacheOptio
   const { transport, tls, udp, routing, serverItemLimitBytes, ownCasNumbers } = resolved
   const credentials = credentialsOf(resolved.credentials)
   const memjs = isMemjsClient(servers) ? servers.servers : undefined
-  if (memjs !== undefined && (transport === 'meta' || credentials !== undefined)) {
+  if (memjs !== undefined && (transport === 'meta' || transport === 'text' || credentials !== undefined)) {
     throw new RangeError('The servers of a memjs client are asked in binary, with the credentials they have')
   }
   if (
     ownCasNumbers &&
-    (memjs !== undefined || transport === 'binary' || (credentials && transport === 'auto'))
+    (memjs !== undefined ||
+      transport === 'binary' ||
+      transport === 'text' ||
+      (credentials && transport === 'auto'))
   )
     throw new RangeError('ownCasNumbers needs the meta commands')
   if (udp !== undefined) {

@@ -6,6 +6,9 @@ import { createServers, resolveRemoteOptions, routerOf, type RemoteCacheOptions 
 import { ServerSet } from './server-set.js'
 import { isMemjsClient, type Servers } from './servers.js'
 
+/** More would be read as a Unix time (protocol.txt, "flush_all"). */
+const MAX_FLUSH_DELAY_SECONDS = 30 * 86_400
+
 /** The servers of a cache, and the commands to the servers themselves. */
 export abstract class ServerCommands implements AsyncDisposable {
   readonly timeoutMs: number
@@ -53,8 +56,11 @@ export abstract class ServerCommands implements AsyncDisposable {
     FLUSH_DELAY.check(delayMs, 'delayMs')
     checkCall('flushAll', SERVER_OPTIONS, options)
     this.checkOpen()
+    // Never early, as a time to live: a server counts whole seconds of its own clock, and spares one more for items that
+    // are stored in the same second, so that a delay of N may pass in little more than N - 2.
+    const delaySeconds = delayMs === 0 ? 0 : Math.min(Math.ceil(delayMs / 1000) + 2, MAX_FLUSH_DELAY_SECONDS)
     return this.serverSet.all('flushAll', (server) =>
-      server.execute({ kind: 'flushAll', delaySeconds: Math.ceil(delayMs / 1000) }, options?.signal),
+      server.execute({ kind: 'flushAll', delaySeconds }, options?.signal),
     )
   }
 

@@ -15,6 +15,8 @@ export class Call {
   attempts = 0
   /** Its promise was settled already; a reply is read and dropped. */
   isSettled = false
+  /** For a call of several steps: the one that is due. From the second on, no other connection may carry it. */
+  step: string | undefined
   /** The number that its reply repeats, where the protocol has one. */
   opaque = 0
   readonly command: Command

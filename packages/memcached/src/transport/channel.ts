@@ -122,7 +122,7 @@ export class Channel {
     }
     for (const call of unsent) {
       if (call.boundTo !== undefined && !this.#isClosed) call.unbind()
-      else if (this.#health.isUsable && !this.#isClosed) again.push(call)
+      else if (this.#health.isUsable && !this.#isClosed && call.step === undefined) again.push(call)
       else call.fail(this.#lossError(call, loss, now))
     }
     for (const call of again) this.#send(call)

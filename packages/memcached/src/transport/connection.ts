@@ -116,7 +116,8 @@ export class Connection implements LinkEvents, SessionOwner {
 
   replied(call: Call, again: boolean): void {
     this.#bytes -= call.bytes
-    if (again && !call.isSettled) this.submit(call)
+    if (again && call.deadline > this.#options.now()) this.submit(call)
+    else if (again) call.fail(new StorageError('E_TIMEOUT', 'The time-out passed before the last step'))
     if (!this.#isDoubted) return
     this.#isDoubted = false
     this.#answered = true

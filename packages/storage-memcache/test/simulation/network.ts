@@ -172,6 +172,7 @@ export interface NetworkOptions {
   readonly middlemen: boolean
   /** The client chooses CAS numbers. */
   readonly ownCasNumbers: boolean
+  readonly wire: false | 'meta' | 'text'
 }
 
 /**
@@ -181,13 +182,19 @@ export interface NetworkOptions {
 export class Network {
   readonly #scene: Scene
   readonly #servers: readonly SimServer[]
+  readonly #transport: 'meta' | 'text'
   readonly #processes = new Map<string, SimProcess>()
   readonly #connections: SimConnection[] = []
 
   readonly #ownCasNumbers: boolean
 
-  constructor(scene: Scene, servers: readonly SimServer[], { middlemen, ownCasNumbers }: NetworkOptions) {
+  constructor(
+    scene: Scene,
+    servers: readonly SimServer[],
+    { middlemen, ownCasNumbers, wire }: NetworkOptions,
+  ) {
     this.#ownCasNumbers = ownCasNumbers
+    this.#transport = wire === 'text' ? 'text' : 'meta'
     this.#scene = scene
     this.#servers = servers
     // A middleman between them keeps the connections.
@@ -202,7 +209,7 @@ export class Network {
       this.#servers.map(({ name }) => `${name}.${process.name}:11211`),
       {
         ownCasNumbers: this.#ownCasNumbers,
-        ...{ transport: 'meta', timeoutMs: 500, connectTimeoutMs: 500, deadTimeoutMs: 1_000 },
+        ...{ transport: this.#transport, timeoutMs: 500, connectTimeoutMs: 500, deadTimeoutMs: 1_000 },
         // By the place in the list and not by the name, which is another in each process.
         routing: { distribution: 'modula' },
         now: () => this.#scene.scheduler.nowMs,

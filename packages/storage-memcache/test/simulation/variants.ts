@@ -95,7 +95,7 @@ export const variants: Readonly<Record<string, Variant>> = {
   "CAS kept over a reconnect of the library's own client": {
     world: {
       ...HOT,
-      ...{ wire: true, restarts: 0.15, timeRate: 0 },
+      ...{ wire: 'meta', restarts: 0.15, timeRate: 0 },
       make: through((cache) => new omissions.CasKept(cache)),
     },
     found: ['stale'],

@@ -3,6 +3,13 @@ import type { SimServer } from './sim-server.js'
 import { deletionStep, storeStep } from './steps.js'
 
 const CRLF = '\r\n'
+/** Which word of a command with a value is its size. */
+const SIZE_PLACES: ReadonlyMap<string, number> = new Map([
+  ['ms', 2],
+  ...['set', 'add', 'replace', 'append', 'prepend', 'cas'].map((verb) => [verb, 4] as const),
+])
+/** What a conditional deletion says in classic text: the item expires at once. */
+const LONG_PAST = '2592001'
 
 /** One connection to a simulated memcached: the commands of the text protocol that the library sends. */
 export class WireSession {
@@ -23,7 +30,8 @@ export class WireSession {
       const lineEnd = this.#bytes.indexOf(CRLF)
       if (lineEnd < 0) return Buffer.concat(replies)
       const words = this.#bytes.toString('latin1', 0, lineEnd).trimEnd().split(' ')
-      const size = words[0] === 'ms' ? Number(words[2]) + CRLF.length : 0
+      const place = SIZE_PLACES.get(words[0] ?? '')
+      const size = place === undefined ? 0 : Number(words[place]) + CRLF.length
       const end = lineEnd + CRLF.length + size
       if (this.#bytes.length < end) return Buffer.concat(replies)
       const value = this.#bytes.subarray(lineEnd + CRLF.length, Math.max(end - CRLF.length, lineEnd))
@@ -38,6 +46,9 @@ export class WireSession {
         return Buffer.from(`MN${CRLF}`)
       case 'version':
         return Buffer.from(`VERSION 1.6.18${CRLF}`)
+      // The question that a client asks a proxy.
+      case 'get':
+        return Buffer.from(`END${CRLF}`)
       case 'gets':
         return this.#gets([key, ...rest], isLate)
       case 'mg':
@@ -46,6 +57,18 @@ export class WireSession {
         return this.#set(key, flagsIn(rest.slice(1)), value, isLate)
       case 'md':
         return this.#delete(key, flagsIn(rest), isLate)
+      case 'delete':
+        return Buffer.from(`${CLASSIC[this.#remove(key, undefined, isLate)]}${CRLF}`)
+      case 'touch':
+        return this.#touch(key, Number(rest[0]), isLate)
+      case 'cas':
+        return this.#cas(key, rest, value, isLate)
+      case 'set':
+      case 'add':
+      case 'replace':
+      case 'append':
+      case 'prepend':
+        return this.#storeClassic(verb, key, rest, value, isLate)
       default:
         throw new Error(`The simulated server knows no ${verb}`)
     }
@@ -102,16 +125,59 @@ export class WireSession {
   }
 
   #delete(key: string, flags: Flags, isLate: boolean): Buffer {
-    const compared = flags.get('C')
-    const item = this.#server.store.get(key)
-    const step = deletionStep(compared === undefined ? undefined : (item?.flags ?? 0))
-    const result = this.#run(step, [key], isLate, (store) =>
-      store.delete(key, compared === undefined ? undefined : Number(compared)),
-    )
+    const result = this.#remove(key, flags.get('C'), isLate)
     const code = { deleted: 'HD', exists: 'EX', 'not-found': 'NF' }[result]
     return Buffer.from(`${code}${opaqueOf(flags)}${CRLF}`)
   }
+
+  #remove(key: string, compared: string | undefined, isLate: boolean): 'deleted' | 'exists' | 'not-found' {
+    const item = this.#server.store.get(key)
+    const step = deletionStep(compared === undefined ? undefined : (item?.flags ?? 0))
+    return this.#run(step, [key], isLate, (store) =>
+      store.delete(key, compared === undefined ? undefined : Number(compared)),
+    )
+  }
+
+  #touch(key: string, exptime: number, isLate: boolean): Buffer {
+    const isThere = this.#run('touch', [key], isLate, (store) => store.touch(key, exptime))
+    return Buffer.from(`${isThere ? 'TOUCHED' : 'NOT_FOUND'}${CRLF}`)
+  }
+
+  #cas(key: string, rest: readonly string[], value: Buffer, isLate: boolean): Buffer {
+    const [flags = '', exptime = '', , compared = ''] = rest
+    if (exptime === LONG_PAST) {
+      const result = this.#remove(key, compared, isLate)
+      return Buffer.from(`${result === 'deleted' ? 'STORED' : CLASSIC[result]}${CRLF}`)
+    }
+    const request = { value, flags: Number(flags), exptime: Number(exptime) }
+    const replaced = this.#server.store.get(key)?.flags ?? 0
+    const result = this.#run(storeStep(request, replaced), [key], isLate, (store) =>
+      store.cas(key, request, Number(compared)),
+    )
+    return Buffer.from(`${typeof result === 'number' ? 'STORED' : CLASSIC[result]}${CRLF}`)
+  }
+
+  #storeClassic(
+    verb: string,
+    key: string,
+    [flags, exptime]: readonly string[],
+    value: Buffer,
+    isLate: boolean,
+  ): Buffer {
+    const request = { value, flags: Number(flags), exptime: Number(exptime) }
+    const isJoined = verb === 'append' || verb === 'prepend'
+    const isStored = this.#run(isJoined ? 'append' : storeStep(request), [key], isLate, (store) => {
+      if (isJoined) return store.join(key, value, verb === 'append' ? 'end' : 'front') === 'stored'
+      const isThere = store.get(key) !== undefined
+      if ((verb === 'add' && isThere) || (verb === 'replace' && !isThere)) return false
+      store.set(key, request)
+      return true
+    })
+    return Buffer.from(`${isStored ? 'STORED' : 'NOT_STORED'}${CRLF}`)
+  }
 }
+
+const CLASSIC = Object.freeze({ deleted: 'DELETED', exists: 'EXISTS', 'not-found': 'NOT_FOUND' })
 
 type Flags = ReadonlyMap<string, string>
 

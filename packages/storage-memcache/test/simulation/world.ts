@@ -38,9 +38,9 @@ export interface WorldOptions {
   readonly outages: number
   /**
    * Whether the library's own client speaks to the servers, over simulated connections, and not a simulated client.
-   * Its time-outs end commands, and `losses` cut connections.
+   * Its time-outs end commands, and `losses` cut connections. The protocol, or false.
    */
-  readonly wire: boolean
+  readonly wire: false | 'meta' | 'text'
   /** Whether a middleman keeps the connections of `wire` while servers restart. */
   readonly middlemen: boolean
   /** Whether the client of `wire` chooses CAS numbers. */

@@ -17,7 +17,7 @@ const LASTING_BYPASS = Object.freeze({
 })
 
 /** The library's own client, with its connections, batches, time-outs and tokens. */
-const WIRE = Object.freeze({ ...CALM, wire: true, servers: 2 })
+const WIRE = Object.freeze({ ...CALM, wire: 'meta', servers: 2 })
 const GRACE = Object.freeze({
   ...CALM.protocol,
   ...{ ttlMs: 1, graceMs: 1_000_000, softTimeoutMs: 2, whenStorageFails: 'grace' as const },
@@ -144,6 +144,13 @@ export const worlds: Readonly<Record<string, WorldOptions>> = {
   'members come and go in items that are soon full': { ...LISTING, maxItemBytes: 64, losses: 0.02 },
   'writers pause, and are overtaken': PAUSING,
   'over connections': { ...WIRE, evictions: 0.2, timeRate: 0 },
+  'over connections in classic text': { ...WIRE, wire: 'text', evictions: 0.2, timeRate: 0 },
+  'over connections in classic text that break': {
+    ...{ ...WIRE, wire: 'text', evictions: 0.1, losses: 0.2, timeRate: 0.01 },
+  },
+  'over connections in classic text to servers that restart': {
+    ...{ ...WIRE, wire: 'text', resources: 1, restarts: 0.15, timeRate: 0 },
+  },
   'over connections that break': { ...WIRE, evictions: 0.1, losses: 0.2, timeRate: 0.01 },
   'over connections to servers that restart': { ...WIRE, resources: 1, restarts: 0.15, timeRate: 0 },
   'over connections that outlive restarts': {
@@ -152,11 +159,11 @@ export const worlds: Readonly<Record<string, WorldOptions>> = {
   },
   'over connections to servers out of reach': {
     ...HOURS,
-    ...{ wire: true, servers: 2, outages: 0.15, losses: 0.05, crashes: 0.02, evictions: 0.1 },
+    ...{ wire: 'meta', servers: 2, outages: 0.15, losses: 0.05, crashes: 0.02, evictions: 0.1 },
   },
   'over connections, and writes go on': {
     ...HOURS,
-    ...{ wire: true, servers: 2, outages: 0.15, losses: 0.05, protocol: BYPASS },
+    ...{ wire: 'meta', servers: 2, outages: 0.15, losses: 0.05, protocol: BYPASS },
   },
   'others write past the library': { ...HOURS, outsiders: 0.2, evictions: 0.1, crashes: 0.02 },
   'no journal': { ...CALM, journal: false, evictions: 0.2, restarts: 0.05 },

@@ -25,8 +25,10 @@ export class BinaryReceiver {
 }
 
 function frameLength(bytes: Buffer, offset: number, end: number): number {
-  if (bytes[offset] !== RESPONSE_MAGIC)
-    throw new Error('The server sent what is no reply of the binary protocol')
+  if (bytes[offset] !== RESPONSE_MAGIC) {
+    const start = JSON.stringify(bytes.toString('latin1', offset, Math.min(end, offset + 100)).trimEnd())
+    throw new Error(`The server sent what is no reply of the binary protocol: ${start}`)
+  }
   if (end - offset < HEADER_BYTES) return HEADER_BYTES
   const body = bytes.readUInt32BE(offset + 8)
   if (body > MAX_BODY_BYTES) throw new Error(`The server announced a reply of ${body} bytes`)

@@ -63,7 +63,7 @@ export class MetaReply {
       if (end - offset > MAX_LINE_BYTES) throw new Error('The server sent a line without an end')
       return end - offset + 1
     }
-    if (bytes[lineEnd - 1] !== CR || lineEnd - offset < 3) throw new Error('The server sent what is no reply')
+    if (bytes[lineEnd - 1] !== CR || lineEnd - offset < 2) throw new Error('The server sent what is no reply')
     this.#readLine(bytes, offset, lineEnd - 1)
     const lineBytes = lineEnd + 1 - offset
     return this.#valueBytes < 0 ? lineBytes : lineBytes + this.#valueBytes + 2

@@ -14,6 +14,8 @@ const LINE_END = '\r\n'
  * question, and takes this one for garbage at once. Spaces behind a command mean nothing to the others.
  */
 const META_NOOP = `${'mn'.padEnd(22)}${LINE_END}`
+/** No one stores it, and its answer is `END`, or the error of a proxy whose server is down. */
+const CLASSIC_PROBE = `get larder:probe${LINE_END}`
 
 /** Of a line: how to speak to the server, that the next question is due, or undefined: the answer is an error. */
 type LineVerdict = (line: string) => OpenSession | 'next' | undefined
@@ -25,6 +27,12 @@ export function metaQuestion(
   mayBeUnanswered = false,
 ): Question {
   return lineQuestion(META_NOOP, credentials, verdictOf, mayBeUnanswered)
+}
+
+/** Asks for an item, as any server and proxy of the classic commands can be. */
+export function classicQuestion(credentials: Credentials | undefined, open: () => OpenSession): Question {
+  const isAnswer = (line: string) => line === 'END' || line.startsWith('SERVER_ERROR ')
+  return lineQuestion(CLASSIC_PROBE, credentials, (line) => (isAnswer(line) ? open() : undefined), false)
 }
 
 /**

@@ -44,12 +44,12 @@ export class MetaSession extends FrameSession<MetaReply> {
   #write(call: Call, out: OutBuffer, queue: Fifo<Call>): Reader<MetaReply> {
     const { command } = call
     if (isPlainGet(call) && 'key' in command) {
-      this.#line = GetLine.write(call, command.key, this.#line, out, queue)
+      this.#line = GetLine.write(call, command.key, this.#line, out, queue, 'keys')
       return this.#line ?? this.#writeOne(call, command, out)
     }
     this.#line = undefined
     if ('key' in command) return this.#writeOne(call, command, out)
-    if (command.kind === 'getMulti') return new GetBatch(command.keys, out)
+    if (command.kind === 'getMulti') return new GetBatch(command.keys, out, 'keys')
     if (command.kind === 'setMulti') {
       const base = this.#opaque
       this.#opaque = wireOpaque(base + command.items.length)

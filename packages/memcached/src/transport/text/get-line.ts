@@ -5,7 +5,7 @@ import type { Call } from '../call.js'
 import type { Get, WireKey } from '../commands.js'
 import type { Fifo } from '../fifo.js'
 import { misplacedReply, type Reader, type Receipt } from '../session.js'
-import { refuseLine } from './errors.js'
+import { refuse, refuseLine } from './errors.js'
 import { itemOf } from './values.js'
 
 /** The classic command that answers with value, flags and CAS. */
@@ -16,6 +16,9 @@ export const KEYS_PER_LINE = 100
 const MIN_KEYS_PER_LINE = 8
 /** The answer to the first line is read, and leads to the next commands, while the server is at the others. */
 const LINES_PER_WRITE = 8
+
+/** Whether values come in the order of their keys, as from a server, or in any, as they may from a proxy. */
+export type ValueOrder = 'keys' | 'any'
 
 /** A read that may share a line with others. */
 export function isPlainGet(call: Call | undefined): boolean {
@@ -31,11 +34,13 @@ export class GetLine implements Reader<MetaReply> {
   readonly #calls: Call[]
   /** How many keys it has where there are enough for another line. */
   readonly #most: number
+  readonly #order: ValueOrder
   #next = 0
 
-  private constructor(first: Call, most: number) {
+  private constructor(first: Call, most: number, order: ValueOrder) {
     this.#calls = [first]
     this.#most = most
+    this.#order = order
   }
 
   /** The line that `call` was written into: `line`, or another one; undefined: it is to be sent alone. */
@@ -45,6 +50,7 @@ export class GetLine implements Reader<MetaReply> {
     line: GetLine | undefined,
     out: OutBuffer,
     queue: Fifo<Call>,
+    order: ValueOrder,
   ): GetLine | undefined {
     if (line?.hasRoom(queue) === true) {
       line.#calls.push(call)
@@ -53,7 +59,7 @@ export class GetLine implements Reader<MetaReply> {
     }
     if (!areEnough(queue)) return undefined
     encodeKey(out, GETS, key)
-    return new GetLine(call, line === undefined ? keysPerLine(queue.size + 1) : line.#most)
+    return new GetLine(call, line === undefined ? keysPerLine(queue.size + 1) : line.#most, order)
   }
 
   hasRoom(queue: Fifo<Call>): boolean {
@@ -68,17 +74,24 @@ export class GetLine implements Reader<MetaReply> {
       this.#take(reply, from)
       return 'more'
     }
-    if (reply.code !== ClassicCode.end) refuseLine(call, reply)
-    call.succeed(undefined)
+    if (reply.code === ClassicCode.end) call.succeed(undefined)
+    else if (this.#next === 0 && this.#order === 'any') refuse(call, reply)
+    else refuseLine(call, reply)
     return this.#calls.at(-1) === call ? 'last' : 'passed'
   }
 
   #take(reply: MetaReply, from: object): void {
     let call: Call | undefined
     do {
+      if (this.#order === 'any' && this.#next === this.#calls.length) return this.#takeOutOfOrder(reply, from)
       call = this.#calls[this.#next++]
       if (call === undefined) throw misplacedReply()
     } while (!takeValue(call, reply, from))
+  }
+
+  #takeOutOfOrder(reply: MetaReply, from: object): void {
+    const isRight = (call: Call) => !call.isSettled && takeValue(call, reply, from)
+    if (!this.#calls.some(isRight)) throw misplacedReply()
   }
 }
 
