@@ -4,7 +4,7 @@ import { PATIENT, servers } from '@larder/dev-servers/vitest'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
 const cache = new RemoteCache(servers.memcached.servers, { ...PATIENT, maxQueuedCommands: 20_000 })
-const client = new MemcacheClient(cache, { prefix: `signals-${process.pid}:` })
+const client = new MemcacheClient({ cache, keyPrefix: `signals-${process.pid}:` })
 const keys = Array.from({ length: 10_000 }, (_, i) => `k${i}`)
 const warnings: Error[] = []
 const warn = (warning: Error) => void warnings.push(warning)
@@ -14,7 +14,7 @@ beforeAll(() => {
 })
 afterAll(async () => {
   process.off('warning', warn)
-  await client.close()
+  await cache.close()
 })
 
 test('any number of calls with one signal add one listener, and leave none', async () => {

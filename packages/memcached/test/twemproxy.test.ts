@@ -61,7 +61,8 @@ describe('through twemproxy', () => {
   })
 
   test('a client of typed values works', async () => {
-    await using client = new MemcacheClient(open(), { prefix: 'typed:' })
+    await using cache = open()
+    await using client = new MemcacheClient({ cache, keyPrefix: 'typed:' })
     await client.set('film', { title: 'Alien', year: 1979 })
     expect(await client.get('film')).toEqual({ title: 'Alien', year: 1979 })
     expect(await client.incr('n', 5, { initial: 10 })).toBeDefined()
