@@ -1,4 +1,10 @@
-import { isStorageError, type Storage, type StoredPart, type WriteResult } from '@larder/storage-core'
+import {
+  isStorageError,
+  type ResourceWrite,
+  type Storage,
+  type StoredPart,
+  type WriteResult,
+} from '@larder/storage-core'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Chance } from './chance.js'
 import { type Begun, clockUs, type Ended, type Line, type Seen } from './messages.js'
@@ -12,6 +18,8 @@ export const COUNTERS = { collection: 'counters', names: ['x', 'y'] } as const
 /** Two such numbers, which are only ever raised together. */
 export const PAIR = { collection: 'pair', names: ['left', 'right'] } as const
 const LONGEST_PAUSE_MS = 4
+/** So many of the numbers are raised by the calls of one transaction. */
+const CALL_BY_CALL = 0.5
 
 export interface LaneWorld {
   readonly storage: Storage
@@ -120,12 +128,14 @@ export class Lane {
       const condition = part === undefined ? { ifNoneMatch: '*' as const } : { ifMatch: part.etag }
       return { info, value: `${count + 1} by ${id}`, condition }
     })
+    const callByCall = this.#world.chance.next() < CALL_BY_CALL
     const raise = async (): Promise<readonly WriteResult[]> => {
       const given = writes.map(({ info, value, condition }) => ({
         info,
         content: longValue(value, 8),
         ...condition,
       }))
+      if (callByCall) return (await storage.transaction((tx) => putAll(tx, given))).value
       const [only, ...others] = given
       if (only === undefined || others.length > 0) return storage.writeMany(given)
       return [await storage.putContent(only.info, only.content, writes[0]?.condition)]
@@ -200,4 +210,11 @@ function seen(name: string, part: { readonly bytes: Buffer; readonly version: nu
   return part === undefined
     ? { name }
     : { name, version: part.version, value: nameOfValue(part.bytes.toString()) }
+}
+
+async function putAll(storage: Storage, writes: readonly ResourceWrite[]): Promise<WriteResult[]> {
+  const results: WriteResult[] = []
+  for (const { info, content, ifMatch, ifNoneMatch } of writes)
+    results.push(await storage.putContent(info, content ?? '', { ifMatch, ifNoneMatch }))
+  return results
 }

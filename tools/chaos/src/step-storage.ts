@@ -7,6 +7,9 @@ import type {
   ResourceInfo,
   ResourceWrite,
   Storage,
+  StorageTransaction,
+  TransactionOptions,
+  TransactionResult,
   UnsettledOptions,
   WriteOptions,
   WriteResult,
@@ -47,6 +50,29 @@ export class StepStorage extends ForwardingStorage {
     )
     this.#at('after the commit')
     return results
+  }
+
+  override async transaction<T>(
+    work: (tx: StorageTransaction) => Promise<T>,
+    options?: TransactionOptions,
+  ): Promise<TransactionResult<T>> {
+    this.#at('before the transaction')
+    const watched = async (tx: StorageTransaction): Promise<T> => {
+      const value = await work(tx)
+      this.#at('before the mark')
+      tx.enlist({
+        beforeCommit: async () => {
+          this.#at('before the commit')
+          setImmediate(() => this.#at('commit sent'))
+        },
+        afterCommit: async () => {
+          this.#at('after the commit')
+          return true
+        },
+      })
+      return value
+    }
+    return super.transaction(watched, options)
   }
 
   override async settle(journalIds: readonly string[]): Promise<void> {
