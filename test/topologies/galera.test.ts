@@ -11,6 +11,7 @@ import { MemcacheStorage } from '@larder/storage-memcache'
 import { SqlLock, type SqlOptions, SqlStorage } from '@larder/storage-sql'
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { DataSource } from 'typeorm'
 import { afterAll, beforeAll, describe, test } from 'vitest'
 
@@ -26,10 +27,13 @@ function node(index: number) {
   return found
 }
 
-async function on(index: number, sql: string): Promise<void> {
+async function on(index: number, sql: string): Promise<unknown[]> {
   const admin = await new DataSource({ type: 'mariadb', url: node(index).url }).initialize()
-  await admin.query(sql)
-  await admin.destroy()
+  try {
+    return await admin.query<unknown[]>(sql)
+  } finally {
+    await admin.destroy()
+  }
 }
 
 /** A database, opened on several nodes. */
@@ -40,7 +44,11 @@ class World implements AsyncDisposable {
   constructor(readonly database: TestDatabase) {}
 
   static async make(index = 0): Promise<World> {
-    return new World(await createMysqlDatabase(node(index).url))
+    const database = await createMysqlDatabase(node(index).url)
+    // A node has it once it has applied what the others have committed.
+    const look = `SELECT 1 FROM information_schema.schemata WHERE schema_name = '${database.name}'`
+    for (const each of cluster.nodes.keys()) while ((await on(each, look)).length === 0) await sleep(10)
+    return new World(database)
   }
 
   urlOn(index: number): string {

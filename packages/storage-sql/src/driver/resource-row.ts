@@ -113,12 +113,19 @@ export function insertRow(
   )
 }
 
-export function updateRow(tables: TablePaths, collection: string, name: string, changes: Changes): Statement {
+/** Changes nothing where the row has another version by now: a cluster may have ended the transaction that locked it. */
+export function updateRow(
+  tables: TablePaths,
+  collection: string,
+  name: string,
+  before: number,
+  changes: Changes,
+): Statement {
   const sets = [...changes.keys()].map((column) => `${column} = ?`).join(', ')
   return joinSql([
     statement(`UPDATE ${tables.resource} SET ${sets} WHERE`, ...changes.values()),
     inCollection(tables, collection),
-    statement('AND name = ?', name),
+    statement('AND name = ? AND version = ?', name, before),
   ])
 }
 

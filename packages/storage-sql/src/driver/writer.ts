@@ -174,7 +174,7 @@ export class Writer {
             version,
             columns,
           )
-        : updateRow(this.#tables, info.collection, nameOf(job.request), columns)
+        : updateRow(this.#tables, info.collection, nameOf(job.request), before.version, columns)
     const pending = { info, version, written, removed, created: !wasLive, emptied: wasLive && !live }
     return { job, before, pending, modifiedUs, change }
   }
