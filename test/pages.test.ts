@@ -94,10 +94,26 @@ describe('decisions', () => {
   })
 })
 
+/** Of the interfaces and the tables that declare options. */
+function optionNamesIn(source: string): string[] {
+  const declarations: readonly (readonly [block: RegExp, name: RegExp])[] = [
+    [
+      /export interface \w*(?:Options|Choice|Settings)[^{]*\{(?<block>.*?)^\}/gms,
+      /^ {2}readonly (?<name>\w+)\?/gm,
+    ],
+    [/optionTable\(\{(?<block>.*?)^\}\)/gms, /^ {2}(?<name>\w+): \w+Option/gm],
+  ]
+  return declarations.flatMap(([block, name]) =>
+    Array.from(source.matchAll(block), ({ groups }) => groups?.['block'] ?? '').flatMap((text) =>
+      Array.from(text.matchAll(name), ({ groups }) => groups?.['name'] ?? ''),
+    ),
+  )
+}
+
 describe('the pages are complete', () => {
   const readme = sourceOf('README.md')
-  const notInTables = (names: readonly (string | undefined)[], page = readme) =>
-    names.filter((name) => !page.includes(`\n| \`${name ?? ''}\``))
+  const notInTables = (names: readonly string[], page = readme) =>
+    names.filter((name) => !page.includes(`\n| \`${name}\``))
 
   test.each([
     ['packages/storage-memcache/src/proxy/settings.ts', 'README.md'],
@@ -115,12 +131,7 @@ describe('the pages are complete', () => {
     ['packages/storage-memcache/src/typeorm/query-result-cache-options.ts', 'docs/queries.md'],
     ['packages/storage-memcache/src/opentelemetry/instrument.ts', 'docs/observability.md'],
   ])('in the options of %s: %s', (path, page) => {
-    const interfaces = sourceOf(path).matchAll(
-      /export interface \w*(?:Options|Choice|Settings)[^{]*\{(.*?)^\}/gms,
-    )
-    const names = Array.from(interfaces, ([, options = '']) =>
-      Array.from(options.matchAll(/^ {2}readonly (?<name>\w+)\?/gm), ({ groups }) => groups?.['name']),
-    ).flat()
+    const names = optionNamesIn(sourceOf(path))
     expect(names.length).toBeGreaterThan(1)
     expect(notInTables(names, sourceOf(page))).toEqual([])
   })

@@ -57,7 +57,7 @@ export default {
   ignoredHighlightLanguages: ['promql'],
   // A link that leads nowhere, or something exported that nobody has described.
   treatWarningsAsErrors: true,
-  highlightLanguages: ['ts', 'js', 'sh', 'python', 'json', 'text', 'mermaid'],
+  highlightLanguages: ['ts', 'js', 'sh', 'sql', 'python', 'json', 'text', 'mermaid'],
   excludeInternal: true,
   excludePrivate: true,
   disableSources: true,

@@ -63,6 +63,7 @@ async function termsWithin(call: () => Terms, deadline: number, key: string | un
   }
 }
 
+/** The `E_TIMEOUT` of a transaction that took longer than it may. */
 export function tooLate(
   key: string | undefined,
   message = 'The transaction outlived the time it was given',

@@ -75,7 +75,9 @@ export type EntityTags = string | readonly string[]
 /** Entity tags for each part that is named. */
 export type TagsByPart = Partial<Readonly<Record<PartName, EntityTags>>>
 
+/** What `ifMatch` takes: entity tags for all parts, or for each by its name. */
 export type Match = EntityTags | TagsByPart
+/** What `ifNoneMatch` takes: entity tags for all parts, or for each by its name. */
 export type NoneMatch = EntityTags | TagsByPart
 
 /** What must hold for a write of one part to be made; it is checked in the transaction that writes. */

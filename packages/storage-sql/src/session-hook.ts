@@ -11,6 +11,7 @@ export interface SqlSession {
   ) => Promise<readonly Readonly<Record<string, unknown>>[]>
 }
 
+/** Prepares a new connection; the connection is closed where it rejects. */
 export type SessionHook = (session: SqlSession) => Promise<void>
 
 const hooks = processWide('storage-sql/session-hooks@1', () => new WeakMap<DataSource, SessionHook>())

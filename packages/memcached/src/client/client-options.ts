@@ -86,10 +86,12 @@ const CALL = {
 
 /** For commands about keys. */
 export const CALL_OPTIONS = optionTable(CALL)
+/** Options of a call about one key or about many. */
 export type ClientCallOptions = OptionsOf<typeof CALL_OPTIONS>
 
 /** For commands to the servers themselves. */
 export const SERVER_CALL_OPTIONS = optionTable({ signal: CALL.signal })
+/** Options of a command to the servers themselves. */
 export type ServerCallOptions = OptionsOf<typeof SERVER_CALL_OPTIONS>
 
 const STORE = {
@@ -98,6 +100,7 @@ const STORE = {
   ttlMs: ttlOption(),
 }
 export const STORE_OPTIONS = optionTable(STORE)
+/** Options of a call that stores values. */
 export type StoreCallOptions = OptionsOf<typeof STORE_OPTIONS>
 
 const DELETE_MANY = {
@@ -106,6 +109,7 @@ const DELETE_MANY = {
   lockMs: ttlOption(),
 }
 export const DELETE_MANY_OPTIONS = optionTable(DELETE_MANY)
+/** Options of `deleteMulti`. */
 export type DeleteManyOptions = OptionsOf<typeof DELETE_MANY_OPTIONS>
 
 export const DELETE_OPTIONS = optionTable({
@@ -113,6 +117,7 @@ export const DELETE_OPTIONS = optionTable({
   /** Deletes only the state that the token stands for. */
   cas: typedOption<CasToken>('a token of gets()', isCasToken),
 })
+/** Options of `delete`. */
 export type DeleteCallOptions = OptionsOf<typeof DELETE_OPTIONS>
 
 export const COUNTER_OPTIONS = optionTable({
@@ -127,6 +132,7 @@ export const COUNTER_OPTIONS = optionTable({
   /** Answers with a `bigint`, however small the sum. Default: false. */
   bigint: booleanOption(false),
 })
+/** Options of `incr`, `decr` and `offsetMulti`. */
 export type CounterOptions = OptionsOf<typeof COUNTER_OPTIONS>
 
 /** A value, and the token to change it with. */

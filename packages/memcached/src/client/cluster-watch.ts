@@ -21,6 +21,7 @@ const DISCOVERY_OPTIONS = optionTable({
   addresses: choiceOption(['names', 'ips'], 'names'),
 })
 
+/** How the list of servers is kept up to date. */
 export type DiscoveryOptions = OptionsOf<typeof DISCOVERY_OPTIONS>
 
 /** What is published each time that the endpoint was asked, where somebody listens. */

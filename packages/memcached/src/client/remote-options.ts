@@ -59,6 +59,7 @@ export const REMOTE_OPTIONS = optionTable({
   udp: groupOption(UDP_OPTIONS),
 })
 
+/** How a `RemoteCache` talks to its servers. */
 export type RemoteCacheOptions = OptionsOf<typeof REMOTE_OPTIONS>
 
 export interface ResolvedRemoteOptions extends Omit<

@@ -61,6 +61,7 @@ const EMBEDDED_OPTIONS = optionTable({
   now: functionOption<() => number>(() => performance.now()),
 })
 
+/** How much an `EmbeddedCache` holds. */
 export type EmbeddedCacheOptions = OptionsOf<typeof EMBEDDED_OPTIONS>
 
 /** What a cache and its clones have in common. */

@@ -17,6 +17,7 @@ export const ROUTING_OPTIONS = optionTable({
   pointHash: hashOption(),
 })
 
+/** Which key lives on which server. */
 export type RoutingOptions = OptionsOf<typeof ROUTING_OPTIONS>
 
 /** The index of the server that a key lives on: for the same options and servers the same in every process. */

@@ -6,6 +6,7 @@ export const CREDENTIAL_OPTIONS = optionTable({
   password: secretOption(),
 })
 
+/** A user of the servers and the password. */
 export interface Credentials {
   readonly username: string
   readonly password: string

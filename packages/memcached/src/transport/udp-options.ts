@@ -21,6 +21,7 @@ export const UDP_OPTIONS = optionTable({
   maxDatagrams: numberOption({ min: 1, max: 1000, isInteger: true }, 16),
 })
 
+/** How reads by UDP are sent. */
 export type UdpOptions = OptionsOf<typeof UDP_OPTIONS>
 export type ResolvedUdpOptions = ResolvedOptions<typeof UDP_OPTIONS>
 

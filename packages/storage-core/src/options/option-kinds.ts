@@ -67,16 +67,19 @@ export function choiceOption<const Choice extends string>(
   }
 }
 
+/** Declares an option that is true or false. */
 export function booleanOption(fallback: boolean): Option<boolean, boolean> {
   return typedOption('true or false', (value): value is boolean => typeof value === 'boolean', fallback)
 }
 
+/** Declares an option that is a string; with a default where `fallback` is given. */
 export function textOption(fallback: string): Option<string, string>
 export function textOption(): Option<string>
 export function textOption(fallback?: string): Option<string, string | undefined> {
   return typedOption('text', (value): value is string => typeof value === 'string', fallback)
 }
 
+/** Declares an option that is a function; with a default where `fallback` is given. */
 export function functionOption<Fn>(fallback: NoInfer<Fn>): Option<Fn, Fn>
 export function functionOption<Fn>(): Option<Fn>
 export function functionOption<Fn>(fallback?: Fn): Option<Fn, Fn | undefined> {

@@ -8,7 +8,7 @@ import type { TablePaths } from '../tables.js'
 
 /** What `SqlStorage.purge` removes; durations in milliseconds, by the database's clock. */
 export interface PurgeOptions {
-  /** Rows of resources that were removed before. Left alone where omitted. */
+  /** Rows of resources that were removed longer ago than this; 0: all. Left alone where omitted. */
   readonly tombstonesOlderThanMs?: number | undefined
   /**
    * Records of external changes that nobody has handled since: caches that were to hear of them never will. Left alone

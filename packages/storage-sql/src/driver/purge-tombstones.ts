@@ -57,11 +57,13 @@ function tombstones(
   { container, after }: Batch,
 ): Statement {
   const skipLocked = forUpdate === '' ? '' : `${forUpdate} SKIP LOCKED`
-  return statement(
-    `SELECT name, version FROM ${resource} WHERE container_id = ? AND name > ? AND live = 0 ` +
-      `AND modified_us < (${nowMs} - ?) * 1000 ORDER BY name LIMIT ${ROWS_AT_ONCE} ${skipLocked}`,
+  const ofAnyAge = statement(
+    `SELECT name, version FROM ${resource} WHERE container_id = ? AND name > ? AND live = 0`,
     container,
     after,
-    Math.ceil(olderThanMs),
   )
+  // The times are the programs', and now is the database's: 0 must not depend on how well the two agree.
+  const age = statement(`AND modified_us < (${nowMs} - ?) * 1000`, Math.ceil(olderThanMs))
+  const end = statement(`ORDER BY name LIMIT ${ROWS_AT_ONCE} ${skipLocked}`)
+  return joinSql(olderThanMs === 0 ? [ofAnyAge, end] : [ofAnyAge, age, end])
 }
