@@ -22,7 +22,7 @@ test('each behavior of pylibmc has a row in the table', () => {
 })
 
 test("each name of App Engine's get_stats has a row in the table", () => {
-  const table = tableUnder('`get_stats` of App Engine')
+  const table = tableUnder('Statistics of App Engine')
   const names = ['hits', 'misses', 'byte_hits', 'items', 'bytes', 'oldest_item_age']
   expect(names.filter((name) => !table.includes(`| \`${name}\``))).toEqual([])
 })
