@@ -57,6 +57,15 @@ export default defineConfig(
       '@typescript-eslint/no-unsafe-argument': 'off',
       '@typescript-eslint/no-unsafe-member-access': 'off',
       '@typescript-eslint/no-explicit-any': 'off',
+      'no-restricted-syntax': [
+        'error',
+        {
+          // `toMatchObject` compares the enumerable fields of a RegExp, of which it has none: it equals anything.
+          selector:
+            'CallExpression[callee.property.name=/^(toMatchObject|objectContaining|toEqual|toStrictEqual)$/] Property[value.regex]',
+          message: 'A RegExp in an expected object matches any text: use expect.stringMatching(...)',
+        },
+      ],
     },
   },
   { files: ['examples/**/*.ts', 'bench/**/*.ts'], rules: { 'no-console': 'off' } },

@@ -185,7 +185,10 @@ describe('replies that cannot be trusted', () => {
     })
     const cache = remote(server.address)
     const [bad, good] = await Promise.allSettled([cache.get('bad'), cache.get('good')])
-    expect(bad.status === 'rejected' && bad.reason).toMatchObject({ code: 'E_SERVER', message: /broken/ })
+    expect(bad.status === 'rejected' && bad.reason).toMatchObject({
+      code: 'E_SERVER',
+      message: expect.stringMatching(/broken/),
+    })
     expect(good.status === 'fulfilled' && String(good.value?.value)).toBe('value of good')
     const batch = await cache.getMulti(['bad', 'good'])
     expect([...batch.failed.keys()]).toEqual(['bad'])
@@ -269,7 +272,7 @@ describe('SASL', () => {
     const wrong = remote(server.address, { credentials: { username: 'someone', password: 'wrong' } })
     await expect(wrong.get('k')).rejects.toMatchObject({
       code: 'E_CACHE_UNAVAILABLE',
-      message: /Auth failure/,
+      message: expect.stringMatching(/Auth failure/),
     })
   })
 
@@ -286,7 +289,7 @@ describe('SASL', () => {
     const wrong = remote(address, { credentials: { username: 'someone', password: 'wrong' } })
     await expect(wrong.get('k')).rejects.toMatchObject({
       code: 'E_CACHE_UNAVAILABLE',
-      message: /Auth failure/,
+      message: expect.stringMatching(/Auth failure/),
     })
   })
 
@@ -307,7 +310,7 @@ describe('SASL', () => {
     const cache = remote(address, { credentials: { username: 'someone', password: 'secret' } })
     await expect(cache.get('k')).rejects.toMatchObject({
       code: 'E_CACHE_UNAVAILABLE',
-      message: /[Aa]uthentication/,
+      message: expect.stringMatching(/[Aa]uthentication/),
     })
   })
 })

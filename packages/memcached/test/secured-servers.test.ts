@@ -94,13 +94,22 @@ describe('who is not let in is told so', () => {
     },
   )
 
-  test.each<RemoteCacheOptions>([{ credentials: wrong }, {}])('by a password file: %j', async (options) => {
+  test.each<[RemoteCacheOptions, RegExp]>([
+    [{ transport: 'meta' }, /asks for credentials.*unauthenticated/],
+    [{ transport: 'text' }, /asks for credentials.*unauthenticated/],
+    [{}, /asks for credentials.*unauthenticated/],
+    [{ transport: 'meta', credentials: wrong }, /refuses the credentials.*unauthenticated/],
+    [{ transport: 'text', credentials: wrong }, /refuses the credentials.*unauthenticated/],
+    // The login of these is SASL, which a password file does not go with.
+    [{ credentials: LOGIN }, /unauthenticated.*transport: 'meta'/],
+    [{ transport: 'binary', credentials: LOGIN }, /unauthenticated.*transport: 'meta'/],
+  ])('by a password file: %j', async (options, message) => {
     const { address } = await memcached('-Y', users)
-    const cache = open(address, { transport: 'meta', ...options })
-    await expect(cache.get('k')).rejects.toMatchObject({
-      code: 'E_CACHE_UNAVAILABLE',
-      message: /lets us not in/,
-    })
+    const cache = open(address, options)
+    const refusal = { code: 'E_CACHE_UNAVAILABLE', message: expect.stringMatching(message) }
+    await expect(cache.get('k')).rejects.toMatchObject(refusal)
+    // The server is dead by now, and the reason is still told.
+    await expect(cache.get('k')).rejects.toMatchObject(refusal)
   })
 })
 
@@ -108,9 +117,12 @@ describe.each(['meta', 'binary', 'auto'] as const)('over TLS, %s', (transport) =
   const refused = async (address: string, options: RemoteCacheOptions, message: RegExp) => {
     const cache = open(address, { transport, ...options })
     const code = 'E_CACHE_UNAVAILABLE'
-    await expect(cache.set('k', Buffer.from('v'))).rejects.toMatchObject({ code, message })
+    await expect(cache.set('k', Buffer.from('v'))).rejects.toMatchObject({
+      code,
+      message: expect.stringMatching(message),
+    })
     // The server is dead by now, and the reason is still told.
-    await expect(cache.get('k')).rejects.toMatchObject({ code, message })
+    await expect(cache.get('k')).rejects.toMatchObject({ code, message: expect.stringMatching(message) })
   }
 
   test('what is sent behind large values is answered', async () => {
@@ -177,5 +189,5 @@ test('a server is found by its IPv6 address', async () => {
   expect(cache.servers).toEqual([`[::1]:${port}`, address])
   const { answers, failed } = await cache.version()
   expect([...answers.keys()]).toEqual(hasIpv6 ? cache.servers : [address])
-  for (const error of failed.values()) expect(error).toMatchObject({ message: /::1/ })
+  for (const error of failed.values()) expect(error).toMatchObject({ message: expect.stringMatching(/::1/) })
 })

@@ -9,6 +9,7 @@ import { openBinary } from '../binary/session.js'
 import type { Credentials } from '../credentials.js'
 import type { Dial } from './link.js'
 import { openSocket } from './open-socket.js'
+import { requestLikeALine } from './questions.js'
 import { linkOver } from './record-link.js'
 
 /** Connects over TCP, TLS or a UNIX socket, with SASL where there are credentials. Several mechanisms: PLAIN is used. */
@@ -66,12 +67,13 @@ function logIn(
     else if (next === 'ready') ready()
     else requests.saslAuth()
   })
-  requests.listSasl()
+  socket.write(requestLikeALine(Opcode.saslList))
   return (chunk) => {
     try {
       receiver.push(chunk)
     } catch (error) {
-      fail(error as Error)
+      const advice = "a server with a password file (-Y) needs transport: 'meta'"
+      fail(new Error(`Authentication by SASL failed: ${(error as Error).message}; ${advice}`))
     }
   }
 }

@@ -35,17 +35,19 @@ export function classicQuestion(credentials: Credentials | undefined, open: () =
   return lineQuestion(CLASSIC_PROBE, credentials, (line) => (isAnswer(line) ? open() : undefined), false)
 }
 
-/**
- * Asks `version` in the binary protocol. The request ends like a line, so that a server of text alone answers it at
- * once, by `ERROR`.
- */
+/** Asks `version` in the binary protocol. A server of text alone answers `ERROR`. */
 export function binaryQuestion(): Question {
+  return { bytes: requestLikeALine(Opcode.version), judge: judgeBinary, mayBeUnanswered: true }
+}
+
+/** A binary request that ends like a line, so that a server of text alone answers it at once. */
+export function requestLikeALine(opcode: number): Buffer {
   const bytes = Buffer.alloc(HEADER_BYTES)
   bytes[0] = 0x80
-  bytes[1] = Opcode.version
-  // The field of the CAS means nothing here.
+  bytes[1] = opcode
+  // The field of the CAS means nothing to commands that touch no item.
   bytes.write(LINE_END, HEADER_BYTES - LINE_END.length, 'latin1')
-  return { bytes, judge: judgeBinary, mayBeUnanswered: true }
+  return bytes
 }
 
 function judgeBinary(answer: string): OpenSession | 'more' | 'next' | Error {
