@@ -1,5 +1,5 @@
 import { MemcacheClient, RemoteCache, type RemoteCacheOptions } from '@larder/memcached'
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import { FaultyServer, replyTo, type Script } from './support/faulty-server.js'
 import { addressOf, startMemcached, type MemcachedServer } from './support/memcached.js'
 
@@ -55,20 +55,19 @@ describe('several connections to a server', () => {
     const server = await faulty((request, socket) => {
       if (!isHung) socket.write(replyTo(request, { value: 'v' }))
     })
-    let now = 0
-    const clock = performance.now()
-    const options = { connectionsPerServer: 3, timeoutMs: 60, deadTimeoutMs: 10_000 }
-    const cache = open([server.address], {
-      transport: 'binary',
-      ...options,
-      now: () => performance.now() - clock + now,
-    })
-    await expect(cache.get('k')).rejects.toMatchObject({ code: 'E_TIMEOUT' })
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
+    cleanups.push(() => vi.useRealTimers())
+    const options = { connectionsPerServer: 3, timeoutMs: 5_000, deadTimeoutMs: 10_000 }
+    const cache = open([server.address], { transport: 'binary', ...options })
+    const first = cache.get('k')
+    await expect.poll(() => server.requests.length).toBe(1)
+    vi.advanceTimersByTime(5_000)
+    await expect(first).rejects.toMatchObject({ code: 'E_TIMEOUT' })
     for (let i = 0; i < 6; i++)
       await expect(cache.get('k')).rejects.toMatchObject({ code: 'E_CACHE_UNAVAILABLE' })
     expect(server.requests.length).toBe(1)
     isHung = false
-    now += 11_000
+    vi.advanceTimersByTime(11_000)
     const asked = await Promise.allSettled(keys.slice(0, 9).map((key) => cache.get(key)))
     expect(asked.filter(({ status }) => status === 'fulfilled').length).toBe(1)
     await Promise.all(keys.slice(0, 9).map((key) => cache.get(key)))

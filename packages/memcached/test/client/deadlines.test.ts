@@ -1,6 +1,6 @@
 import { isStorageError } from '@larder/storage-core'
 import { MemcacheClient, type RemoteCacheOptions } from '@larder/memcached'
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import { opaqueOf, TextServer, type TextScript } from '../support/text-server.js'
 
 const cleanups: (() => unknown)[] = []
@@ -49,24 +49,30 @@ const calls: Readonly<Record<string, (client: MemcacheClient) => Promise<unknown
   },
 }
 
+/** A server whose answers take so long each, by a clock that stands still otherwise. */
+async function slow(answerMs: number, flags?: number): Promise<TextServer> {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
+  cleanups.push(() => vi.useRealTimers())
+  return start((line, socket) => {
+    vi.advanceTimersByTime(answerMs)
+    socket.write(replies(line, flags))
+  })
+}
+
 describe('a call of several round trips', () => {
+  const timeoutMs = 400
+
   test.each(Object.entries(calls))('has one time-out for all of them: %s', async (_, call) => {
-    const timeoutMs = 400
     // Each answer is in time, two of them are not.
-    const server = await start((line, socket) => {
-      setTimeout(() => socket.write(replies(line)), 0.7 * timeoutMs)
-    })
+    const server = await slow(0.7 * timeoutMs)
     expect(await call(open(server, { timeoutMs })).catch(code)).toBe('E_TIMEOUT')
-    expect(server.lines.length).toBeGreaterThanOrEqual(2)
+    expect(server.lines.length).toBe(2)
   })
 
   test('has one time-out for all of them: a counter in the place of a lock', async () => {
-    const timeoutMs = 400
-    const server = await start((line, socket) => {
-      setTimeout(() => socket.write(replies(line, LOCK)), 0.4 * timeoutMs)
-    })
+    const server = await slow(0.4 * timeoutMs, LOCK)
     expect(await open(server, { timeoutMs }).incr('k', 1, { initial: 1 }).catch(code)).toBe('E_TIMEOUT')
-    expect(server.lines.length).toBeGreaterThanOrEqual(2)
+    expect(server.lines.length).toBe(3)
   })
 
   const endless: Readonly<
