@@ -1,5 +1,4 @@
-import { untilAborted } from './abort.js'
-import { StorageError } from './errors.js'
+import { tooLate, withDeadline } from './deadline.js'
 import type { CommitTerms, PendingWrite, TransactionHook } from './transaction.js'
 
 /** A hook, where there is one, and what it is told. */
@@ -40,33 +39,12 @@ export async function earliestTerms(
   key: string | undefined,
 ): Promise<number> {
   if (calls.length === 0) return deadline
-  const calling = calls.map((call) => termsWithin(call, deadline, key))
-  const ended = await untilAborted(Promise.allSettled(calling), signal, key)
+  const message = 'The hook outlived the time of its transaction. Does it wait for its own storage?'
+  const late = () => tooLate(key, message)
+  const calling = calls.map(async (call) => withDeadline(call(), deadline, late, signal, key))
+  const ended = await Promise.allSettled(calling)
   return ended.reduce((before, each) => {
     if (each.status === 'rejected') throw each.reason
     return Math.min(before, each.value?.commitBefore ?? Infinity)
   }, deadline)
-}
-
-async function termsWithin(call: () => Terms, deadline: number, key: string | undefined): Terms {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
-    const message = 'The hook outlived the time of its transaction. Does it wait for its own storage?'
-    // A timer holds no more than this.
-    const leftMs = Math.min(Math.max(0, deadline - performance.now()), 2_147_483_647)
-    timer = setTimeout(() => reject(tooLate(key, message)), leftMs)
-  })
-  try {
-    return await Promise.race([call(), late])
-  } finally {
-    clearTimeout(timer)
-  }
-}
-
-/** The `E_TIMEOUT` of a transaction that took longer than it may. */
-export function tooLate(
-  key: string | undefined,
-  message = 'The transaction outlived the time it was given',
-): StorageError {
-  return new StorageError('E_TIMEOUT', message, { key })
 }

@@ -1,10 +1,9 @@
-import { untilAborted } from './abort.js'
 import { BaseStorage } from './base-storage.js'
 import { CallGate, toldOf } from './call-gate.js'
+import { tooLate, withDeadline } from './deadline.js'
 import type { DriverCall, DriverTransaction, StorageDriver, TransactionRequest } from './driver.js'
 import { StorageError } from './errors.js'
 import { runInFlow } from './flow.js'
-import { tooLate } from './hook-calls.js'
 import { checkOptionNames, type NamesOf } from './options/option-names.js'
 import type { StorageTransaction, TransactionalInvalidator } from './storage.js'
 import type { Participant, TransactionOptions, TransactionOutcome, TransactionResult } from './transaction.js'
@@ -66,7 +65,7 @@ async function workIn<T>(
   try {
     const begin = async () => bound.finish(await work(bound))
     const working = owner === null ? begin() : runInFlow({ owner, isOpen }, begin)
-    value = await untilAborted(untilLate(working, tx.deadline), signal)
+    value = await withDeadline(working, tx.deadline, () => tooLate(undefined), signal)
     await tx.closing()
   } catch (error) {
     // What fails it says more than what follows from it.
@@ -75,21 +74,6 @@ async function workIn<T>(
   }
   await bound.end()
   return value
-}
-
-async function untilLate<T>(working: Promise<T>, deadline: number): Promise<T> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
-    const leftMs = Math.min(Math.max(0, deadline - performance.now()), LARGEST_NUMBER)
-    timer = setTimeout(() => reject(tooLate(undefined)), leftMs)
-  })
-  try {
-    return await Promise.race([working, late])
-  } finally {
-    clearTimeout(timer)
-    // It cannot be stopped, and nobody listens to it any more.
-    working.catch(() => undefined)
-  }
 }
 
 /** The storage that `work` is given. */
