@@ -1,5 +1,4 @@
 import {
-  booleanOption,
   choiceOption,
   groupOption,
   numberOption,
@@ -43,11 +42,12 @@ export const REMOTE_OPTIONS = optionTable({
    */
   transport: choiceOption(['auto', 'meta', 'binary', 'text'], 'auto'),
   /**
-   * Gives what is stored CAS numbers of 63 random bits, so that no restart of a server brings one back: for servers
-   * behind a middleman that keeps its clients' connections while memcached restarts. Needs the meta commands and
-   * memcached 1.6.27 or later; older servers refuse every store. Default: false.
+   * Whether the client chooses CAS numbers, 63 random bits each. No restart of a server brings one back then, also
+   * behind a middleman that keeps its clients' connections meanwhile. Needs the meta commands and memcached 1.6.27 or
+   * later. `'auto'`: where the server's version says so, asked for on each connection; a store that an older server
+   * behind it refuses is sent again without. `'always'`: older servers refuse every store. Default: `'auto'`.
    */
-  ownCasNumbers: booleanOption(false),
+  ownCasNumbers: choiceOption(['auto', 'always', 'never'], 'auto'),
   /** Over binary: SASL, mechanism PLAIN (`-S`). Over meta: a line of the server's user and password file (`-Y`). */
   credentials: groupOption(CREDENTIAL_OPTIONS),
   /** For servers that were started with `-Z`: the options of `tls.connect`. */
@@ -84,13 +84,13 @@ export function resolveRemoteOptions(servers: Servers, options: RemoteCacheOptio
     throw new RangeError('The servers of a memjs client are asked in binary, with the credentials they have')
   }
   if (
-    ownCasNumbers &&
+    ownCasNumbers === 'always' &&
     (memjs !== undefined ||
       transport === 'binary' ||
       transport === 'text' ||
       (credentials && transport === 'auto'))
   )
-    throw new RangeError('ownCasNumbers needs the meta commands')
+    throw new RangeError("ownCasNumbers 'always' needs the meta commands")
   if (udp !== undefined) {
     checkUdpWait(udp, resolved.timeoutMs)
     checkUdp(addresses, transport, credentials ?? tls ?? memjs)

@@ -39,9 +39,9 @@ export class FaultyServer {
       socket.on('data', (chunk) => {
         held = Buffer.concat([held, chunk])
         // What a server answers that knows only the binary protocol and the classic text commands.
-        if (/^mn *\r\n$/.test(held.toString('latin1'))) {
+        if (/^mn *\r\n(?:version\r\n)?$/.test(held.toString('latin1'))) {
           held = Buffer.alloc(0)
-          return void socket.write('ERROR\r\n')
+          return void socket.write('ERROR\r\nVERSION 1.4.39\r\n')
         }
         for (let message = parse(held); message !== undefined; message = parse(held)) {
           held = held.subarray(24 + message.header.totalBodyLength)

@@ -1,17 +1,17 @@
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-/** Decides what becomes of a line (and the value behind it); `connection` counts from 1. */
-export type TextScript = (line: string, socket: Socket, connection: number) => void
+/** Decides what becomes of a line and the value behind it; `connection` counts from 1. */
+export type TextScript = (line: string, socket: Socket, connection: number, value: string) => void
 
-/** A server that knows `mn` and leaves everything else to its script. */
+/** A server that knows `mn`, says its version behind it, and leaves everything else to its script. */
 export class TextServer {
   readonly lines: string[] = []
   connections = 0
   readonly #server: Server
   readonly #sockets = new Set<Socket>()
 
-  private constructor(script: TextScript, answerToMn: string) {
+  private constructor(script: TextScript, answerToMn: string, version: string) {
     this.#server = createServer((socket) => {
       const connection = ++this.connections
       this.#sockets.add(socket)
@@ -19,6 +19,7 @@ export class TextServer {
       socket.on('error', () => {})
       socket.on('close', () => this.#sockets.delete(socket))
       let held = ''
+      let isFirst = true
       socket.on('data', (chunk) => {
         held += chunk.toString('latin1')
         for (let end = held.indexOf('\r\n'); end >= 0; end = held.indexOf('\r\n')) {
@@ -26,19 +27,24 @@ export class TextServer {
           const [, size] = /^ms \S+ (\d+)/.exec(line) ?? []
           const total = end + 2 + (size === undefined ? 0 : Number(size) + 2)
           if (held.length < total) return
+          const value = held.slice(end + 2, Math.max(total - 2, end + 2))
           held = held.slice(total)
           if (line.trimEnd() === 'mn') socket.write(answerToMn)
-          else {
+          else if (line === 'version' && isFirst) {
+            // One that is silent is so to both.
+            if (answerToMn !== '') socket.write(`VERSION ${version}\r\n`)
+          } else {
+            isFirst = false
             this.lines.push(line)
-            script(line, socket, connection)
+            script(line, socket, connection, value)
           }
         }
       })
     })
   }
 
-  static async start(script: TextScript, answerToMn = 'MN\r\n'): Promise<TextServer> {
-    const server = new TextServer(script, answerToMn)
+  static async start(script: TextScript, answerToMn = 'MN\r\n', version = '1.6.18'): Promise<TextServer> {
+    const server = new TextServer(script, answerToMn, version)
     await new Promise<void>((resolve) => server.#server.listen(0, '127.0.0.1', resolve))
     return server
   }

@@ -68,11 +68,17 @@ class SimConnection {
   #isSending = false
   #isReceiving = false
 
-  constructor(server: SimServer, process: SimProcess, scene: Scene, onread: ConnectOptions['onread']) {
+  constructor(
+    server: SimServer,
+    process: SimProcess,
+    scene: Scene,
+    version: string,
+    onread: ConnectOptions['onread'],
+  ) {
     this.server = server
     this.#process = process
     this.#scene = scene
-    this.#session = new WireSession(server, process.name)
+    this.#session = new WireSession(server, process.name, version)
     this.socket = new SimSocket(this, onread)
     void this.#connect()
   }
@@ -170,8 +176,7 @@ class SimConnection {
 export interface NetworkOptions {
   /** Connections outlive a restart of their server. */
   readonly middlemen: boolean
-  /** The client chooses CAS numbers. */
-  readonly ownCasNumbers: boolean
+  readonly serverVersion: string
   readonly wire: false | 'meta' | 'text'
 }
 
@@ -186,14 +191,14 @@ export class Network {
   readonly #processes = new Map<string, SimProcess>()
   readonly #connections: SimConnection[] = []
 
-  readonly #ownCasNumbers: boolean
+  readonly #serverVersion: string
 
   constructor(
     scene: Scene,
     servers: readonly SimServer[],
-    { middlemen, ownCasNumbers, wire }: NetworkOptions,
+    { middlemen, serverVersion, wire }: NetworkOptions,
   ) {
-    this.#ownCasNumbers = ownCasNumbers
+    this.#serverVersion = serverVersion
     this.#transport = wire === 'text' ? 'text' : 'meta'
     this.#scene = scene
     this.#servers = servers
@@ -208,7 +213,6 @@ export class Network {
     return new RemoteCache(
       this.#servers.map(({ name }) => `${name}.${process.name}:11211`),
       {
-        ownCasNumbers: this.#ownCasNumbers,
         ...{ transport: this.#transport, timeoutMs: 500, connectTimeoutMs: 500, deadTimeoutMs: 1_000 },
         // By the place in the list and not by the name, which is another in each process.
         routing: { distribution: 'modula' },
@@ -254,7 +258,7 @@ export class Network {
     const server = this.#servers.find(({ name }) => name === serverName)
     const process = this.#processes.get(processName)
     if (server === undefined || process === undefined) throw new Error(`There is no ${host}`)
-    const connection = new SimConnection(server, process, this.#scene, onread)
+    const connection = new SimConnection(server, process, this.#scene, this.#serverVersion, onread)
     this.#connections.push(connection)
     return connection.socket
   }

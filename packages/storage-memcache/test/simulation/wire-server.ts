@@ -15,11 +15,13 @@ const LONG_PAST = '2592001'
 export class WireSession {
   readonly #server: SimServer
   readonly #who: string
+  readonly #version: string
   #bytes: Buffer = Buffer.alloc(0)
 
-  constructor(server: SimServer, who: string) {
+  constructor(server: SimServer, who: string, version: string) {
     this.#server = server
     this.#who = who
+    this.#version = version
   }
 
   /** Takes bytes as they arrive, cut anywhere, and answers what is whole. */
@@ -45,7 +47,7 @@ export class WireSession {
       case 'mn':
         return Buffer.from(`MN${CRLF}`)
       case 'version':
-        return Buffer.from(`VERSION 1.6.18${CRLF}`)
+        return Buffer.from(`VERSION ${this.#version}${CRLF}`)
       // The question that a client asks a proxy.
       case 'get':
         return Buffer.from(`END${CRLF}`)

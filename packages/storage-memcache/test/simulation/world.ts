@@ -43,8 +43,8 @@ export interface WorldOptions {
   readonly wire: false | 'meta' | 'text'
   /** Whether a middleman keeps the connections of `wire` while servers restart. */
   readonly middlemen: boolean
-  /** Whether the client of `wire` chooses CAS numbers. */
-  readonly ownCasNumbers: boolean
+  /** What the servers of `wire` say that they are. From 1.6.27 on, the client chooses CAS numbers. */
+  readonly serverVersion: string
   /** How likely a command of the cache gets no answer. */
   readonly losses: number
   /** A program that does not know the library changes a resource, and triggers tell of it. */
@@ -107,7 +107,7 @@ export const CALM: WorldOptions = Object.freeze({
   outages: 0,
   wire: false,
   middlemen: false,
-  ownCasNumbers: false,
+  serverVersion: '1.6.18',
   losses: 0,
   outsiders: 0,
   waits: 0,
@@ -127,6 +127,13 @@ export const CALM: WorldOptions = Object.freeze({
   maxItemBytes: 100_000,
   protocol: Object.freeze({ fillWaitMs: 5, ttlJitter: 0, whenCacheFails: 'reject' }),
   make: PROXY,
+})
+
+/** Connections outlive restarts of their servers, whose numbers start again. */
+export const MIDDLEMEN: WorldOptions = Object.freeze({
+  ...CALM,
+  ...{ wire: 'meta', servers: 2, resources: 1, restarts: 0.15, timeRate: 0 },
+  ...{ middlemen: true, serverVersion: '1.6.27' },
 })
 
 /** A world that is about listings. */

@@ -1,4 +1,4 @@
-import { CALM, LATE_COMMITS, LISTING, PAUSING, type WorldOptions } from './world.js'
+import { CALM, LATE_COMMITS, LISTING, MIDDLEMEN, PAUSING, type WorldOptions } from './world.js'
 
 /** Times to live of seconds, so that they end within a run. */
 const SHORT_LIVES = Object.freeze({
@@ -153,10 +153,7 @@ export const worlds: Readonly<Record<string, WorldOptions>> = {
   },
   'over connections that break': { ...WIRE, evictions: 0.1, losses: 0.2, timeRate: 0.01 },
   'over connections to servers that restart': { ...WIRE, resources: 1, restarts: 0.15, timeRate: 0 },
-  'over connections that outlive restarts': {
-    ...WIRE,
-    ...{ resources: 1, restarts: 0.15, timeRate: 0, middlemen: true, ownCasNumbers: true },
-  },
+  'over connections that outlive restarts': MIDDLEMEN,
   'over connections to servers out of reach': {
     ...HOURS,
     ...{ wire: 'meta', servers: 2, outages: 0.15, losses: 0.05, crashes: 0.02, evictions: 0.1 },

@@ -1,13 +1,20 @@
 import type { ConnectionOptions } from 'node:tls'
 import type { ServerAddress } from '../../server-address.js'
 import type { Credentials } from '../credentials.js'
-import { openMeta, openMetaWithOwnCas } from '../meta/session.js'
-import type { OpenSession } from '../session.js'
+import { knowsOwnCas, type OwnCasNumbers } from '../meta/own-cas.js'
+import { openMeta } from '../meta/session.js'
 import { openProxiedText, openText } from '../text/session.js'
 import { askingDial, type Question } from './asking-link.js'
 import { binaryDial } from './binary-dial.js'
 import type { Dial } from './link.js'
-import { binaryQuestion, classicQuestion, metaQuestion } from './questions.js'
+import {
+  binaryQuestion,
+  classicQuestion,
+  META_ANSWER,
+  metaQuestion,
+  versionQuestion,
+  type LineVerdict,
+} from './questions.js'
 
 /** How a server is spoken to; `'auto'`: as its answers say, asked anew for each connection. */
 export type Transport = 'auto' | 'meta' | 'binary' | 'text'
@@ -18,32 +25,55 @@ export function dialFor(
   address: ServerAddress,
   credentials: Credentials | undefined,
   tls: ConnectionOptions | undefined,
-  ownCasNumbers = false,
+  ownCasNumbers: OwnCasNumbers = 'auto',
 ): Dial {
   // SASL: who is asked in vain for a login by text would store it as an item.
   if (transport === 'binary' || (transport === 'auto' && credentials !== undefined))
     return binaryDial(address, credentials, tls)
-  if (ownCasNumbers) return askingDial(address, tls, () => askMeta(credentials, openMetaWithOwnCas))
-  const questions = { meta: askMeta, text: askText, auto: askAll }[transport]
-  return askingDial(address, tls, () => questions(credentials))
+  const isMeta = transport === 'meta' || ownCasNumbers === 'always'
+  const ask = transport === 'text' ? askText : isMeta ? askMeta : askAll
+  return askingDial(address, tls, () => ask(credentials, ownCasNumbers))
 }
 
-function askMeta(credentials: Credentials | undefined, open: OpenSession = openMeta): readonly [Question] {
-  return [metaQuestion(credentials, (line) => (line === 'MN' ? open : undefined))]
+function askMeta(credentials: Credentials | undefined, ownCasNumbers: OwnCasNumbers): readonly [Question] {
+  return [metaOr(credentials, ownCasNumbers, () => undefined, false)]
+}
+
+/** Meta where the server knows it, else what `verdictOf` makes of its answer. */
+function metaOr(
+  credentials: Credentials | undefined,
+  ownCasNumbers: OwnCasNumbers,
+  verdictOf: LineVerdict,
+  mayBeUnanswered: boolean,
+): Question {
+  if (ownCasNumbers === 'auto') {
+    const judge = (line: string, version: string) =>
+      line === META_ANSWER ? openMeta(knowsOwnCas(version) ? 'tried' : 'off') : verdictOf(line)
+    return versionQuestion(credentials, judge, mayBeUnanswered)
+  }
+  const open = openMeta(ownCasNumbers === 'always' ? 'required' : 'off')
+  return metaQuestion(credentials, (line) => (line === META_ANSWER ? open : verdictOf(line)), mayBeUnanswered)
 }
 
 function askText(credentials: Credentials | undefined): readonly [Question, Question] {
-  const isText = (line: string) => (line === 'MN' || line === 'ERROR' ? openText : undefined)
+  const isText = (line: string) => (line === META_ANSWER || line === 'ERROR' ? openText : undefined)
   return [metaQuestion(credentials, isText, true), classicQuestion(credentials, () => openProxiedText)]
 }
 
 /** Any line but `MN` and a bare `ERROR` says nothing about what the server knows: it is an error. */
-function askAll(credentials: Credentials | undefined): readonly [Question, Question, Question] {
+function askAll(
+  credentials: Credentials | undefined,
+  ownCasNumbers: OwnCasNumbers,
+): readonly [Question, Question, Question] {
   let isServer = false
   const judge = (line: string) => {
     isServer = line === 'ERROR'
-    return line === 'MN' ? openMeta : isServer ? 'next' : undefined
+    return isServer ? 'next' : undefined
   }
   const open = () => (isServer ? openText : openProxiedText)
-  return [metaQuestion(credentials, judge, true), binaryQuestion(), classicQuestion(credentials, open)]
+  return [
+    metaOr(credentials, ownCasNumbers, judge, true),
+    binaryQuestion(),
+    classicQuestion(credentials, open),
+  ]
 }

@@ -13,12 +13,13 @@ const LINE_END = '\r\n'
  * As long as the header of a binary request: a server that speaks nothing else would wait for the rest of a shorter
  * question, and takes this one for garbage at once. Spaces behind a command mean nothing to the others.
  */
+export const META_ANSWER = 'MN'
 const META_NOOP = `${'mn'.padEnd(22)}${LINE_END}`
 /** No one stores it, and its answer is `END`, or the error of a proxy whose server is down. */
 const CLASSIC_PROBE = `get larder:probe${LINE_END}`
 
 /** Of a line: how to speak to the server, that the next question is due, or undefined: the answer is an error. */
-type LineVerdict = (line: string) => OpenSession | 'next' | undefined
+export type LineVerdict = (line: string) => OpenSession | 'next' | undefined
 
 /** Asks `mn`, which only a server that knows the meta commands answers by `MN`; one that knows commands at all by `ERROR`. */
 export function metaQuestion(
@@ -27,6 +28,19 @@ export function metaQuestion(
   mayBeUnanswered = false,
 ): Question {
   return lineQuestion(META_NOOP, credentials, verdictOf, mayBeUnanswered)
+}
+
+/** As `metaQuestion`, and asks for the version at once: `verdictOf` gets that line too, where the first one is `MN`. */
+export function versionQuestion(
+  credentials: Credentials | undefined,
+  verdictOf: (line: string, version: string) => ReturnType<LineVerdict>,
+  mayBeUnanswered = false,
+): Question {
+  const judge = (line: string, version: string | undefined) => {
+    if (line !== META_ANSWER) return verdictOf(line, '')
+    return version === undefined ? 'more' : verdictOf(line, version)
+  }
+  return lineQuestion(`${META_NOOP}version${LINE_END}`, credentials, judge, mayBeUnanswered)
 }
 
 /** Asks for an item, as any server and proxy of the classic commands can be. */
@@ -65,7 +79,7 @@ function judgeBinary(answer: string): OpenSession | 'more' | 'next' | Error {
 function lineQuestion(
   line: string,
   credentials: Credentials | undefined,
-  verdictOf: LineVerdict,
+  verdictOf: (line: string, next: string | undefined) => ReturnType<LineVerdict> | 'more',
   mayBeUnanswered: boolean,
 ): Question {
   const hasLogin = credentials !== undefined
@@ -73,14 +87,16 @@ function lineQuestion(
     bytes: Buffer.from(loginOf(credentials) + line),
     mayBeUnanswered,
     judge: (answer) => {
-      const lines = answer.split(LINE_END)
-      const [first = '', second = ''] = lines
       const isOver = answer.length >= MAX_ANSWER_BYTES
-      if (lines.length < 2 && !isOver) return 'more'
-      if (!hasLogin) return verdictOf(first) ?? refusal(first, hasLogin)
-      if (first !== 'STORED') return refusal(first, hasLogin)
-      if (lines.length < 3 && !isOver) return 'more'
-      return verdictOf(second) ?? refusal(second, hasLogin)
+      // The last one is not complete.
+      const lines = answer.split(LINE_END).slice(0, isOver ? undefined : -1)
+      const login = hasLogin ? lines.shift() : 'STORED'
+      if (login === undefined) return 'more'
+      if (login !== 'STORED') return refusal(login, hasLogin)
+      const [line, next] = lines
+      if (line === undefined) return isOver ? refusal('', hasLogin) : 'more'
+      const verdict = verdictOf(line, next ?? (isOver ? '' : undefined))
+      return verdict ?? refusal(line, hasLogin)
     },
   }
 }

@@ -3,30 +3,40 @@ import { MetaReceiver } from '../../protocol/meta/receiver.js'
 import type { MetaReply } from '../../protocol/meta/reply.js'
 import type { OutBuffer } from '../../protocol/out-buffer.js'
 import type { Call } from '../call.js'
-import type { KeyCommand, KeyKind } from '../commands.js'
+import type { KeyCommand, KeyKind, WireItem } from '../commands.js'
 import type { Fifo } from '../fifo.js'
-import { FrameSession, type Reader, type Receipt, type SessionOwner } from '../session.js'
+import { FrameSession, type OpenSession, type Reader, type Receipt, type SessionOwner } from '../session.js'
 import { refuse } from '../text/errors.js'
 import { GetBatch } from '../text/get-batch.js'
 import { GetLine, isPlainGet } from '../text/get-line.js'
 import { linesReader, serverLine } from '../text/lines.js'
-import { ownCasFlag } from './own-cas.js'
+import { isFlagRefusal, ownCasFlag, type OwnCas } from './own-cas.js'
 import { checkOpaque, isMetaReply, META_REPLIES, wireOpaque } from './replies.js'
 import { META_REQUESTS } from './requests.js'
-import { MetaSetBatch } from './set-batch.js'
+import { MetaSetBatch, type BatchRest } from './set-batch.js'
 
 /** The meta commands, memcached's own choice for new clients since 1.6. */
 export class MetaSession extends FrameSession<MetaReply> {
   readonly #receiver = new MetaReceiver((reply) => this.receive(reply))
-  readonly #hasOwnCas: boolean
+  /** Of batches that are to be sent once more. */
+  readonly #rests = new WeakMap<Call, BatchRest>()
+  /** For a store whose number is only tried. */
+  readonly #triedReply: Reader<MetaReply> = {
+    receive: (call, reply, from) => {
+      if (!isFlagRefusal(reply)) return ONE_REPLY.receive(call, reply, from)
+      this.#ownCas = 'off'
+      return 'again'
+    },
+  }
+  #ownCas: OwnCas
   #opaque = 0
   /** What the next read may share, where it follows at once. */
   #line: GetLine | undefined
 
-  /** `hasOwnCas`: what is stored gets a CAS number from here, and not from the server. */
-  constructor(owner: SessionOwner, hasOwnCas: boolean) {
+  /** `ownCas`: whether what is stored gets a CAS number from here, and not from the server. */
+  constructor(owner: SessionOwner, ownCas: OwnCas) {
     super(owner)
-    this.#hasOwnCas = hasOwnCas
+    this.#ownCas = ownCas
   }
 
   override beginWrite(): void {
@@ -50,13 +60,21 @@ export class MetaSession extends FrameSession<MetaReply> {
     this.#line = undefined
     if ('key' in command) return this.#writeOne(call, command, out)
     if (command.kind === 'getMulti') return new GetBatch(command.keys, out, 'keys')
-    if (command.kind === 'setMulti') {
-      const base = this.#opaque
-      this.#opaque = wireOpaque(base + command.items.length)
-      return new MetaSetBatch(command.items, out, base, this.#hasOwnCas)
-    }
+    if (command.kind === 'setMulti') return this.#writeBatch(call, command.items, out)
     encodeLine(out, serverLine(command))
     return linesReader(command)
+  }
+
+  #writeBatch(call: Call, items: readonly WireItem[], out: OutBuffer): MetaSetBatch {
+    const batch = this.#rests.get(call) ?? { items, failed: new Map<string, Error>() }
+    const base = this.#opaque
+    this.#opaque = wireOpaque(base + batch.items.length)
+    return new MetaSetBatch(batch, out, base, this.#ownCas, (refused, rest) => {
+      this.#ownCas = 'off'
+      this.#rests.set(refused, rest)
+      // What was stored must not be stored again, as another connection would.
+      refused.step = 'rest'
+    })
   }
 
   #writeOne<K extends KeyKind>(call: Call, command: KeyCommand<K>, out: OutBuffer): Reader<MetaReply> {
@@ -64,10 +82,10 @@ export class MetaSession extends FrameSession<MetaReply> {
     this.#opaque = wireOpaque(this.#opaque + 1)
     const { verb, flags } = META_REQUESTS[command.kind as K]
     const value = 'value' in command ? command.value : undefined
-    const isChange = this.#hasOwnCas && (verb === 'ms' || verb === 'ma')
-    const text = isChange ? flags(command) + ownCasFlag() : flags(command)
+    const isOwn = this.#ownCas !== 'off' && (verb === 'ms' || verb === 'ma')
+    const text = isOwn ? flags(command) + ownCasFlag() : flags(command)
     encodeMeta(out, verb, command.key.text, command.key.bytes, text, call.opaque, value)
-    return ONE_REPLY
+    return isOwn && this.#ownCas === 'tried' ? this.#triedReply : ONE_REPLY
   }
 }
 
@@ -92,10 +110,6 @@ function settle<K extends KeyKind>(
   call.settle(META_REPLIES[kind], reply, from, command)
 }
 
-export function openMeta(owner: SessionOwner): MetaSession {
-  return new MetaSession(owner, false)
-}
-
-export function openMetaWithOwnCas(owner: SessionOwner): MetaSession {
-  return new MetaSession(owner, true)
+export function openMeta(ownCas: OwnCas): OpenSession {
+  return (owner) => new MetaSession(owner, ownCas)
 }

@@ -5,8 +5,14 @@ import type { Call } from '../call.js'
 import type { WireItem } from '../commands.js'
 import type { Reader, Receipt } from '../session.js'
 import { lineError } from '../text/errors.js'
-import { ownCasFlag } from './own-cas.js'
+import { isFlagRefusal, ownCasFlag, type OwnCas } from './own-cas.js'
 import { checkOpaque, isMetaReply, readJoined, wireOpaque } from './replies.js'
+
+/** What is left of a batch whose other items were answered. */
+export interface BatchRest {
+  readonly items: readonly WireItem[]
+  readonly failed: Map<string, Error>
+}
 
 /**
  * Many stores behind one another. None is quiet: an error line names nobody, and where every command is answered
@@ -15,23 +21,41 @@ import { checkOpaque, isMetaReply, readJoined, wireOpaque } from './replies.js'
 export class MetaSetBatch implements Reader<MetaReply> {
   readonly #items: readonly WireItem[]
   readonly #base: number
-  readonly #failed = new Map<string, Error>()
+  readonly #failed: Map<string, Error>
+  readonly #ownCas: OwnCas
+  readonly #onRefusal: (call: Call, rest: BatchRest) => void
+  readonly #refused: WireItem[] = []
   #next = 0
 
-  /** `base`: the first of as many numbers as there are items. */
-  constructor(items: readonly WireItem[], out: OutBuffer, base: number, hasOwnCas: boolean) {
+  /**
+   * `base`: the first of as many numbers as there are items. `onRefusal` gets the items that the server refused for
+   * their own CAS numbers, where that is only tried; the call is then sent again.
+   */
+  constructor(
+    { items, failed }: BatchRest,
+    out: OutBuffer,
+    base: number,
+    ownCas: OwnCas,
+    onRefusal: (call: Call, rest: BatchRest) => void,
+  ) {
     this.#items = items
+    this.#failed = failed
     this.#base = base
+    this.#ownCas = ownCas
+    this.#onRefusal = onRefusal
     for (const [i, { key, value, flags, exptime }] of items.entries()) {
-      const text = ` T${exptime} F${flags}${hasOwnCas ? ownCasFlag() : ''}`
+      const text = ` T${exptime} F${flags}${ownCas === 'off' ? '' : ownCasFlag()}`
       encodeMeta(out, 'ms', key.text, key.bytes, text, wireOpaque(base + i), value)
     }
   }
 
   receive(call: Call, reply: MetaReply): Receipt {
     const index = this.#next++
-    const { text } = (this.#items[index] as WireItem).key
-    if (!isMetaReply(reply)) {
+    const item = this.#items[index] as WireItem
+    const { text } = item.key
+    if (this.#ownCas === 'tried' && isFlagRefusal(reply)) {
+      this.#refused.push(item)
+    } else if (!isMetaReply(reply)) {
       const { error, isFatal } = lineError(reply)
       if (isFatal) throw error
       this.#failed.set(text, error)
@@ -40,6 +64,10 @@ export class MetaSetBatch implements Reader<MetaReply> {
       this.#check(text, reply)
     }
     if (this.#next < this.#items.length) return 'more'
+    if (this.#refused.length > 0) {
+      this.#onRefusal(call, { items: this.#refused, failed: this.#failed })
+      return 'again'
+    }
     call.succeed(this.#failed)
     return 'last'
   }
