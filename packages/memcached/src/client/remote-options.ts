@@ -42,7 +42,7 @@ export const REMOTE_OPTIONS = optionTable({
    */
   transport: choiceOption(['auto', 'meta', 'binary', 'text'], 'auto'),
   /**
-   * Whether the client chooses CAS numbers, 63 random bits each. No restart of a server brings one back then, also
+   * Whether the client chooses CAS numbers, at random. No restart of a server brings one back then, also
    * behind a middleman that keeps its clients' connections meanwhile. Needs the meta commands and memcached 1.6.27 or
    * later. `'auto'`: where the server's version says so, asked for on each connection; a store that an older server
    * behind it refuses is sent again without. `'always'`: older servers refuse every store. Default: `'auto'`.

@@ -1,8 +1,8 @@
-import { casText } from '../../protocol/meta/encode.js'
 import type { MetaReply } from '../../protocol/meta/reply.js'
 
-const LARGEST_HIGH = 0x7fff_fffe
-const TWO_TO_32 = 2 ** 32
+/** Of 15 digits: exact in a double, so that neither side of the wire needs a BigInt for each store. */
+const SMALLEST = 1e14
+const COUNT = 9e14
 /** memcached 1.6.27 is the first that knows the flag. */
 const MINOR = 6
 const PATCH = 27
@@ -19,12 +19,11 @@ export type OwnCasNumbers = 'auto' | 'always' | 'never'
 export type OwnCas = 'off' | 'tried' | 'required'
 
 /**
- * The flag that gives what is stored a CAS number of 63 random bits (protocol.txt, "Meta Set", `E`): a server that
+ * The flag that gives what is stored a random CAS number of 15 digits (protocol.txt, "Meta Set", `E`): a server that
  * restarts does not give it out again, whoever keeps the connections.
  */
 export function ownCasFlag(): string {
-  const high = 1 + Math.floor(Math.random() * LARGEST_HIGH)
-  return ` E${casText(high, Math.floor(Math.random() * TWO_TO_32))}`
+  return ` E${SMALLEST + Math.floor(Math.random() * COUNT)}`
 }
 
 /** Whether a server that answers `version` with this line knows the flag. Products with numbers of their own do not. */
