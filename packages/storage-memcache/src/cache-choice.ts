@@ -1,6 +1,7 @@
 import { type Cache, RemoteCache, type RemoteCacheOptions } from '@larder/memcached'
 import { REMOTE_NAMES } from '@larder/memcached/driver'
 import type { NamesOf } from '@larder/storage-core'
+import { wrongType } from '@larder/storage-core/base'
 
 /** Either memcached servers to connect to, or a cache that is open already. */
 export type CacheChoice<C = Cache> = ServersChoice | OpenCacheChoice<C>
@@ -36,10 +37,21 @@ export function chooseCache(
   if (cache !== undefined && servers !== undefined) throw new TypeError('Give servers or a cache, not both')
   if (client !== undefined && servers === undefined)
     throw new TypeError('client says how to talk to servers, which are not given')
-  if (client?.udp !== undefined)
+  if (client !== null && client?.udp !== undefined)
     throw new TypeError(`UDP is of no use to a ${owner}, whose reads need tokens`)
-  if (cache !== undefined) return { cache, owned: [] }
+  if (cache !== undefined) {
+    checkCache(cache)
+    return { cache, owned: [] }
+  }
   if (servers === undefined) throw new TypeError(`${owner} needs servers or a cache`)
   const own = new RemoteCache(servers, client)
   return { cache: own, owned: [own] }
+}
+
+/** Throws a `TypeError` for what is no open cache. */
+export function checkCache(cache: unknown): void {
+  const methods =
+    typeof cache === 'object' && cache !== null ? (cache as Readonly<Record<string, unknown>>) : {}
+  if (!['get', 'set', 'add', 'cas', 'delete'].every((name) => typeof methods[name] === 'function'))
+    throw wrongType('cache', 'an open cache', cache)
 }

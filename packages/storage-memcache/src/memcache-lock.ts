@@ -7,6 +7,7 @@ import {
   type Storage,
   VersionFence,
 } from '@larder/storage-core'
+import { wrongType } from '@larder/storage-core/base'
 import { CACHE_CHOICE_NAMES, type CacheChoice, chooseCache } from './cache-choice.js'
 import { checkNamespace } from './proxy/cache-key.js'
 import { MarkLockDriver } from './proxy/mark-lock-driver.js'
@@ -45,12 +46,18 @@ export class MemcacheLock extends DrivenLock {
   /** Connects to nothing yet. Throws `TypeError` or `RangeError` for options that make no sense. */
   constructor(options: MemcacheLockOptions) {
     checkOptionNames('MemcacheLock', options, OPTION_NAMES)
-    const namespace = checkNamespace(options.namespace ?? 'larder:')
-    const { storage, fencingCollection } = options
+    const { namespace: given = 'larder:', storage, fencingCollection } = options
+    const namespace = checkNamespace(given)
+    if (storage !== undefined && !isStorage(storage)) throw wrongType('storage', 'a Storage', storage)
     if (storage === undefined && fencingCollection !== undefined)
       throw new TypeError('Without a storage, fencingCollection would have no effect')
     const fence = storage && new VersionFence(storage, fencingCollection)
     const { cache, owned } = chooseCache(options, 'MemcacheLock')
     super(new MarkLockDriver(cache, namespace, fence, owned), options)
   }
+}
+
+function isStorage(storage: unknown): boolean {
+  const { info, putContent } = (storage ?? {}) as Partial<Record<keyof Storage, unknown>>
+  return typeof info === 'function' && typeof putContent === 'function'
 }

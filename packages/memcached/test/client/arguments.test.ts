@@ -7,28 +7,20 @@ import {
 } from '@larder/memcached'
 import { createServer, type AddressInfo, type Server } from 'node:net'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import {
+  describeArgument,
+  expectRefusals,
+  expectRefused,
+  fail,
+  nothing,
+  notText,
+  OPTIONS,
+  SECRET,
+  TTLS,
+  type Method,
+} from '../support/wrong-arguments.js'
 
-const SECRET = 'hunter2'
 const TOKEN: CasToken = { id: 1n, equals: () => false }
-const fail = (): never => {
-  throw new Error(SECRET)
-}
-const nothing = [undefined, null]
-const notText = [
-  5,
-  NaN,
-  -0,
-  Infinity,
-  5n,
-  true,
-  Symbol(SECRET),
-  () => SECRET,
-  {},
-  new Date(0),
-  Promise.resolve(1),
-]
-const numbers = [NaN, 0, -0, -1, -Infinity]
-const notNumbers = [null, '60', SECRET, {}, [], [60], true, 5n, Symbol(SECRET), () => 60, new Date(0)]
 
 /** For every argument what it must not be. `VALID` stands where the argument is right. */
 const KEYS = [
@@ -54,7 +46,6 @@ const WIRE_KEYS = [
   'a\r\nb',
   'x'.repeat(251),
 ]
-const TTLS = [...numbers, ...notNumbers]
 const TOKENS = [
   ...nothing,
   5,
@@ -70,20 +61,6 @@ const BYTES = [...nothing, 5, {}, [1, 2], true, 5n, Symbol(SECRET), () => SECRET
 const LISTS = [...nothing, 'abc', 5, {}, { k: 1 }, Symbol(SECRET), () => ['k'], Promise.resolve(['k'])]
 const KEY_LISTS = [...LISTS, new Map([['k', 'v']]), new URLSearchParams('k=v'), [5], ['k', ''], [['k']], [{}]]
 const ENTRIES = [...LISTS, ['ab'], new Set(['ab']), [['k']], [['k', 1, 2, 3]], [[5, 1]], [['', 1]], [null]]
-const OPTIONS = [
-  null,
-  SECRET,
-  60,
-  [],
-  true,
-  Symbol(SECRET),
-  () => SECRET,
-  { nonsense: SECRET },
-  { signal: SECRET },
-  { signal: {} },
-  { signal: null },
-  Object.defineProperty({}, 'signal', { enumerable: true, get: fail }),
-]
 const CLIENT_OPTIONS = [...OPTIONS, { keyPrefix: 5 }, { keyPrefix: null }, { routeBy: 'k' }]
 const STORE_OPTIONS = [...CLIENT_OPTIONS, ...TTLS.map((ttlMs) => ({ ttlMs }))]
 const DELTAS = [null, -1, NaN, Infinity, 0.5, 2 ** 53, 2n ** 64n, '5', {}, [], true, Symbol(SECRET), () => 1]
@@ -92,8 +69,6 @@ const COUNTER_OPTIONS = [
   ...[-1, 0.5, NaN, -1n, 2n ** 64n, '5', null, {}].map((initial) => ({ initial })),
   { bigint: 1 },
 ]
-
-type Method = readonly [name: string, valid: readonly unknown[], wrong: readonly (readonly unknown[])[]]
 
 const CLIENT: readonly Method[] = [
   ...['get', 'gets', 'peek'].map((name): Method => [name, ['k', {}], [KEYS, CLIENT_OPTIONS]]),
@@ -205,36 +180,6 @@ beforeEach(() => {
   connections = 0
 })
 
-/** Calls the method once for each wrong value of each argument; the others are right. */
-async function expectRefusals(target: object, [name, valid, wrong]: Method): Promise<void> {
-  const method = (target as Readonly<Record<string, (...args: unknown[]) => Promise<unknown>>>)[name]!
-  for (const [place, values] of wrong.entries()) {
-    for (const value of values) {
-      const args = valid.map((argument, i) => (i === place ? value : argument))
-      const what = `${name} with ${describeArgument(value)} as argument ${place}`
-      let answer: unknown
-      try {
-        answer = method.apply(target, args)
-      } catch {
-        expect.fail(`${what} throws instead of rejecting`)
-      }
-      const result = await Promise.resolve(answer).then(
-        (done: unknown) => `resolved to ${String(done)}`,
-        (error: unknown) => error,
-      )
-      if (!(result instanceof TypeError || result instanceof RangeError))
-        expect.fail(`${what} should be refused: ${String(result)}`)
-      expect(result.message, what).not.toContain(SECRET)
-      expect(result.message, what).toMatch(/`\w+(\[0\])?`|option|key|Key|value|bytes|flags|lags/)
-    }
-  }
-}
-
-function describeArgument(value: unknown): string {
-  if (typeof value !== 'object' || value === null) return String(value)
-  return `${Object.prototype.toString.call(value)} of ${Reflect.ownKeys(value).map(String).join()}`
-}
-
 describe('a wrong argument is a TypeError or RangeError that names it, shows no secret and causes no I/O', () => {
   test.each(CLIENT)('%s of a client', async (...method) => {
     const target = new MemcacheClient({ cache: caches[0]! })
@@ -345,15 +290,7 @@ describe('a wrong argument is a TypeError or RangeError that names it, shows no 
       [null, 5, [], { intervalMs: 0 }, { answerTimeoutMs: '5' }, { nonsense: 1 }],
     ],
   ])('%s', async (_name, use, values) => {
-    for (const value of values) {
-      const result: unknown = await Promise.resolve()
-        .then(() => use(value as never))
-        .catch((error: unknown) => error)
-      const what = describeArgument(value)
-      if (!(result instanceof TypeError || result instanceof RangeError))
-        expect.fail(`${what} should be refused: ${String(result)}`)
-      expect(result.message, what).not.toContain(SECRET)
-    }
+    for (const value of values) await expectRefused(describeArgument(value), () => use(value as never))
     expect(connections).toBe(0)
   })
 })

@@ -9,11 +9,12 @@ import {
 } from '../errors.js'
 import { KeyedMutex } from '../keyed-mutex.js'
 import { checkLockName } from '../names.js'
-import { checkOptionNames } from '../options/option-names.js'
+import { wrongType } from '../options/option-kinds.js'
+import { checkOptions } from '../options/option-table.js'
 import { LeasedLock } from './leased-lock.js'
 import type { AcquireOptions, HeldLock, Lock, LockTimes } from './lock.js'
 import type { LockDriver, LockGrant } from './lock-driver.js'
-import { ACQUIRE_NAMES, type ResolvedTimes, resolveTimes } from './lock-times.js'
+import { ACQUIRE_OPTIONS, type ResolvedTimes, resolveTimes } from './lock-times.js'
 import { Patience } from './patience.js'
 
 const SHORTEST_PAUSE_MS = 1
@@ -59,7 +60,7 @@ export class DrivenLock implements Lock {
 
   async acquire(name: string, options: AcquireOptions = {}): Promise<HeldLock> {
     checkLockName(name)
-    checkOptionNames('acquire', options, ACQUIRE_NAMES)
+    checkOptions('acquire', ACQUIRE_OPTIONS, options)
     const { signal } = options
     const { leaseMs, waitMs } = resolveTimes(options, this.#times)
     if (this.#closing !== undefined) throw closedError(name)
@@ -80,6 +81,7 @@ export class DrivenLock implements Lock {
     work: (held: HeldLock) => Promise<T>,
     options: AcquireOptions = {},
   ): Promise<T> {
+    if (typeof work !== 'function') throw wrongType('work', 'a function', work)
     const held = await this.acquire(name, options)
     const { leaseMs } = resolveTimes(options, this.#times)
     // One that fails is followed by others, and by the end of the lease where none gets through.

@@ -40,7 +40,7 @@ function checkWithin(subject: string, options: object, names: OptionNames, path:
 }
 
 function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function hintFor(name: string, known: readonly string[], path: string): string {

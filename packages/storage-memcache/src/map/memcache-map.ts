@@ -1,5 +1,6 @@
 import type { MemcacheClient, PlainValue, WhenUnavailable } from '@larder/memcached'
-import { NotFoundError, StorageError } from '@larder/storage-core'
+import { hasLoneSurrogate, NotFoundError, StorageError } from '@larder/storage-core'
+import { wrongType } from '@larder/storage-core/base'
 import { inWaves } from '../proxy/promises.js'
 
 /** What a commit could not write, under the caller's own keys. */
@@ -44,7 +45,8 @@ export class MemcacheMap<T = PlainValue> {
    * The value, the same instance until `commit()` or `abort()`, and a fresh copy after. A key that is not there is
    * `undefined`, or `E_NOT_FOUND` with `missing: 'throw'`. Rejects where the server does not answer.
    */
-  async get(key: string): Promise<T | undefined> {
+  async get(key: string, ...none: readonly never[]): Promise<T | undefined> {
+    if (none.length > 0) throw new TypeError('`get` takes a key alone, neither a default nor a callback')
     const value = await this.#read(key)
     if (value !== NOTHING) return value as T
     if (this.#settings.missing === 'undefined') return undefined
@@ -55,9 +57,9 @@ export class MemcacheMap<T = PlainValue> {
     return (await this.#read(key)) !== NOTHING
   }
 
-  /** Writes at `commit()`, whatever the value is then. */
+  /** Writes at `commit()`, whatever the value is then. To set undefined is a `TypeError`: see `delete`. */
   set(key: string, value: T): this {
-    this.#entries.set(checkKey(key), { value, isEdited: true })
+    this.#entries.set(checkKey(key), { value: checkValue(value), isEdited: true })
     return this
   }
 
@@ -159,9 +161,18 @@ export class MemcacheMap<T = PlainValue> {
   }
 }
 
-function checkKey(key: string): string {
-  if (typeof key !== 'string') throw new TypeError(`A key must be a string, not ${typeof key}`)
+function checkKey(key: unknown): string {
+  if (typeof key !== 'string') throw wrongType('key', 'text', key)
+  // It has no UTF-8: two of them would be one key.
+  if (hasLoneSurrogate(key)) throw new RangeError('`key` contains half a surrogate pair')
   return key
+}
+
+/** What is within the value is looked at by `commit()`: until then it may change. */
+function checkValue<T>(value: T): T {
+  if (value === undefined || typeof value === 'function' || typeof value === 'symbol')
+    throw wrongType('value', 'what the serializer can carry', value)
+  return value
 }
 
 function cannotIterate(): TypeError {

@@ -7,7 +7,15 @@ import {
   type WhenUnavailable,
 } from '@larder/memcached'
 import { COMPRESSION_NAMES } from '@larder/memcached/driver'
-import { checkOptionNames, type NamesOf } from '@larder/storage-core'
+import { checkOptionNames, hasLoneSurrogate, type NamesOf } from '@larder/storage-core'
+import {
+  choiceOption,
+  numberOption,
+  optionTable,
+  resolveOptions,
+  textOption,
+  wrongType,
+} from '@larder/storage-core/base'
 import { CACHE_CHOICE_NAMES, type CacheChoice } from '../cache-choice.js'
 import { type FlushFailures, MemcacheMap } from './memcache-map.js'
 
@@ -49,7 +57,12 @@ const PLUGIN_NAMES: NamesOf<MapPlugin> = Object.freeze({
   expires: true,
 })
 const OPTION_NAMES: NamesOf<MemcacheMapsOptions> = Object.freeze({ plugins: true, onFlushError: true })
-const MAP_NAMES: NamesOf<MapOptions> = Object.freeze({ plugin: true, expires: true, missing: true })
+const EXPIRES = numberOption({ above: 0, max: Number.MAX_SAFE_INTEGER })
+const MAP_OPTIONS = optionTable({
+  plugin: textOption('default'),
+  expires: EXPIRES,
+  missing: choiceOption(['undefined', 'throw'], 'undefined'),
+})
 
 /** Gives out dictionaries. */
 export interface MapSource {
@@ -75,6 +88,9 @@ export class MemcacheMaps implements MapSource, AsyncDisposable {
   constructor(options: MemcacheMapsOptions) {
     checkOptionNames('MemcacheMaps', options, OPTION_NAMES)
     const { plugins, onFlushError = warn } = options
+    if (typeof plugins !== 'object' || plugins === null)
+      throw wrongType('plugins', 'an object of plugins', plugins)
+    if (typeof onFlushError !== 'function') throw wrongType('onFlushError', 'a function', onFlushError)
     const opened = Object.entries(plugins).map(([name, plugin]) => [name, this.#open(name, plugin)] as const)
     if (opened.length === 0) throw new TypeError('MemcacheMaps needs at least one plugin')
     this.#opened = new Map(opened)
@@ -83,14 +99,10 @@ export class MemcacheMaps implements MapSource, AsyncDisposable {
 
   /** Each call gives a transaction of its own. */
   getMemcacheMap<T = PlainValue>(keyPrefix: string, options: MapOptions = {}): MemcacheMap<T> {
-    if (typeof keyPrefix !== 'string' || keyPrefix === '') throw new TypeError('A map needs a key prefix')
-    checkOptionNames('getMemcacheMap', options, MAP_NAMES)
-    const { plugin: name = 'default', missing = 'undefined' } = options
-    const opened = this.#opened.get(name)
-    if (opened === undefined) throw new RangeError(`No plugin is named ${JSON.stringify(name)}`)
-    if (missing !== 'undefined' && missing !== 'throw')
-      throw new RangeError("missing must be 'undefined' or 'throw'")
-    const ttlMs = ttlOf(options.expires ?? opened.plugin.expires)
+    const { plugin, expires, missing } = checkMap(keyPrefix, options)
+    const opened = this.#opened.get(plugin)
+    if (opened === undefined) throw new RangeError(`No plugin is named ${JSON.stringify(plugin)}`)
+    const ttlMs = toMs(expires ?? opened.plugin.expires)
     return new MemcacheMap<T>(opened.client, keyPrefix, { ttlMs, missing, onFlushError: this.#onFlushError })
   }
 
@@ -99,9 +111,10 @@ export class MemcacheMaps implements MapSource, AsyncDisposable {
    * arguments give the same map. A flush that fails does not make it reject.
    */
   async transaction<R>(work: (source: MapSource) => Promise<R> | R): Promise<R> {
+    if (typeof work !== 'function') throw wrongType('work', 'a function', work)
     const maps = new Map<string, MemcacheMap<never>>()
     const getMemcacheMap = <T>(keyPrefix: string, options: MapOptions = {}) => {
-      const { plugin, expires, missing } = options
+      const { plugin, expires, missing } = checkMap(keyPrefix, options)
       const id = JSON.stringify([keyPrefix, plugin, expires, missing])
       const map = maps.get(id) ?? this.getMemcacheMap<never>(keyPrefix, options)
       maps.set(id, map)
@@ -128,7 +141,11 @@ export class MemcacheMaps implements MapSource, AsyncDisposable {
   #open(name: string, plugin: MapPlugin): Opened {
     checkOptionNames(`The plugin ${JSON.stringify(name)}`, plugin, PLUGIN_NAMES)
     const { servers, client, cache, expires, ...values } = plugin
-    ttlOf(expires)
+    if (expires !== undefined) EXPIRES.check(expires, 'expires')
+    if (client !== undefined && servers === undefined)
+      throw new TypeError(
+        `The plugin ${JSON.stringify(name)} has no servers, to which client says how to talk`,
+      )
     if ((servers === undefined) === (cache === undefined)) {
       throw new TypeError(`The plugin ${JSON.stringify(name)} needs servers or a cache`)
     }
@@ -142,10 +159,15 @@ export class MemcacheMaps implements MapSource, AsyncDisposable {
   }
 }
 
-function ttlOf(expires: number | undefined): number | undefined {
-  if (expires === undefined) return undefined
-  if (!Number.isFinite(expires) || expires <= 0) throw new RangeError('expires must be seconds, more than 0')
-  return expires * 1_000
+function checkMap(keyPrefix: unknown, options: unknown) {
+  if (typeof keyPrefix !== 'string') throw wrongType('keyPrefix', 'text', keyPrefix)
+  if (keyPrefix === '') throw new RangeError('`keyPrefix` must not be empty')
+  if (hasLoneSurrogate(keyPrefix)) throw new RangeError('`keyPrefix` contains half a surrogate pair')
+  return resolveOptions('getMemcacheMap', MAP_OPTIONS, options)
+}
+
+function toMs(seconds: number | undefined): number | undefined {
+  return seconds === undefined ? undefined : seconds * 1_000
 }
 
 function warn(failures: FlushFailures, keyPrefix: string): void {

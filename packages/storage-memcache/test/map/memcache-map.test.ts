@@ -141,7 +141,7 @@ describe('a map', () => {
     await expect(map.get(5 as never)).rejects.toThrow(TypeError)
     expect(() => map.set(5 as never, 1)).toThrow(TypeError)
     expect(() => maps.getMemcacheMap('x', { plugin: 'none' })).toThrow(/No plugin is named "none"/)
-    expect(() => maps.getMemcacheMap('')).toThrow(TypeError)
+    expect(() => maps.getMemcacheMap('')).toThrow(RangeError)
     expect(() => maps.getMemcacheMap('x', { expires: 0 })).toThrow(RangeError)
     expect(() => maps.getMemcacheMap('x', { missing: 'maybe' as never })).toThrow(RangeError)
     expect(() => new MemcacheMaps({ plugins: {} })).toThrow(TypeError)
