@@ -104,6 +104,11 @@ export type CasResult =
 export interface Cache extends AsyncDisposable {
   /** The largest value that can be stored under a 250-byte key, in bytes. */
   readonly maxItemBytes: number
+  /**
+   * How many commands one caller should have waiting at once, so that the queue of a server keeps room for others.
+   * Undefined: any number.
+   */
+  readonly waveSize?: number | undefined
   get(key: string, options?: ReadOptions): Promise<CacheItem | undefined>
   /** Never rejects because of a server: see `CacheBatch.failed`. */
   getMulti(keys: readonly string[], options?: ReadOptions): Promise<CacheBatch>

@@ -20,6 +20,7 @@ import { counterStep, integerOf, sumFor } from './counter-steps.js'
 import { ItemCommands } from './item-commands.js'
 import { routed, type EncodedItem } from './lockable-items.js'
 import type { PlainValue } from './plain-serializer.js'
+import { inWaves, isRefused } from './waves.js'
 
 /** What is common to the commands about many keys. */
 interface Batch<Key, Member> {
@@ -38,9 +39,12 @@ type AskBatch<Member, Value> = (
   members: readonly Member[],
 ) => Promise<(i: number, wireKey: string) => Value | undefined>
 
-/** The commands about many keys. Bad arguments are a `RangeError` or `TypeError` before any I/O. */
+/**
+ * The commands about many keys. Bad arguments are a `RangeError` or `TypeError` before any I/O. A large batch is sent in
+ * waves, so that it never fills the queue of a server by itself; each wave has a time-out of its own.
+ */
 export abstract class BatchCommands<When extends WhenUnavailable> extends ItemCommands<When> {
-  /** One round trip a server. */
+  /** One round trip a server for each 1,000 keys. */
   getMulti<T = PlainValue, Key extends ClientKey = ClientKey>(
     keys: Iterable<Key>,
     options?: ClientCallOptions,
@@ -58,7 +62,7 @@ export abstract class BatchCommands<When extends WhenUnavailable> extends ItemCo
     return this.#read('getsMulti', keys, options, own, (wireKey, item) => this.core.decode<T>(wireKey, item))
   }
 
-  /** `true` for each key that was stored. One round trip a server. Too large a value rejects the whole batch. */
+  /** `true` for each key that was stored. One round trip a server for each 1,000 keys. Too large a value rejects the whole batch. */
   setMulti<Key extends ClientKey>(
     entries: Iterable<readonly [Key, unknown]>,
     options?: StoreCallOptions,
@@ -235,26 +239,45 @@ export abstract class BatchCommands<When extends WhenUnavailable> extends ItemCo
     options: ClientCallOptions | undefined,
     ask: AskBatch<Member, Value>,
   ): Promise<BatchAnswers<Key, Value>> {
-    const keys = members.map(keyOf)
-    return this.core.withKeys(keys, options, async (wireKeys, call) => {
+    return this.core.withKeys(members.map(keyOf), options, async (wireKeys, call) => {
       const values = new Map<Key, Value>()
       const failed = new Map<Key, Error>()
-      const run = async ({ routeBy, members: group, wireKeys: names }: Route<Member>) => {
-        const answerOf = await ask(names, routeBy === undefined ? call : { ...call, routeBy }, group)
-        for (const [i, member] of group.entries()) {
+      const run = async ({ routeBy, members: group }: Route<Addressed<Member>>) => {
+        const refused: Addressed<Member>[] = []
+        const names = group.map(({ wireKey }) => wireKey)
+        const answerOf = await ask(
+          names,
+          routeBy === undefined ? call : { ...call, routeBy },
+          group.map(({ member }) => member),
+        )
+        for (const [i, addressed] of group.entries()) {
+          const key = keyOf(addressed.member)
+          if (isRefused(failed.get(key))) failed.delete(key)
           try {
             const value = answerOf(i, names[i] as string)
-            if (value !== undefined) values.set(keyOf(member), value)
+            if (value !== undefined) values.set(key, value)
           } catch (error) {
             if (concernsAll(error)) throw error
-            failed.set(keyOf(member), error as Error)
+            if (isRefused(error)) refused.push(addressed)
+            failed.set(key, error as Error)
           }
         }
+        return refused
       }
-      await Promise.all(routesOf(members, keys, wireKeys).map(run))
+      const addressed = members.map((member, i) => ({ member, wireKey: wireKeys[i] as string }))
+      await inWaves(addressed, this.core.cache, async (wave) => {
+        const routes = routesOf(wave, ({ member }) => keyOf(member))
+        return (await Promise.all(routes.map(run))).flat()
+      })
       return { values, failed }
     })
   }
+}
+
+/** A member of a batch, with its key as it is on the wire. */
+interface Addressed<Member> {
+  readonly member: Member
+  readonly wireKey: string
 }
 
 /** A closed client and an aborted call concern every key. */

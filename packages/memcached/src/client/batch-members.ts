@@ -5,24 +5,20 @@ import { routeOf, type ClientKey } from './client-keys.js'
 export interface Route<Member> {
   readonly routeBy: string | number | undefined
   readonly members: readonly Member[]
-  readonly wireKeys: readonly string[]
 }
 
 export function routesOf<Member>(
   members: readonly Member[],
-  keys: readonly ClientKey[],
-  wireKeys: readonly string[],
+  keyOf: (member: Member) => ClientKey,
 ): readonly Route<Member>[] {
-  if (members.length > 0 && !keys.some(Array.isArray)) return [{ routeBy: undefined, members, wireKeys }]
-  const routes = new Map<string | number | undefined, { members: Member[]; wireKeys: string[] }>()
-  for (const [i, member] of members.entries()) {
-    const routeBy = routeOf(keys[i] as ClientKey)
-    let route = routes.get(routeBy)
-    if (route === undefined) routes.set(routeBy, (route = { members: [], wireKeys: [] }))
-    route.members.push(member)
-    route.wireKeys.push(wireKeys[i] as string)
+  const routes = new Map<string | number | undefined, Member[]>()
+  for (const member of members) {
+    const routeBy = routeOf(keyOf(member))
+    const route = routes.get(routeBy)
+    if (route === undefined) routes.set(routeBy, [member])
+    else route.push(member)
   }
-  return Array.from(routes, ([routeBy, route]) => ({ routeBy, ...route }))
+  return Array.from(routes, ([routeBy, route]) => ({ routeBy, members: route }))
 }
 
 /** The keys. Refuses a `Map` and its like, whose pairs would pass for keys that name their server. */

@@ -5,6 +5,7 @@ import type { ServerAnswers } from '../command-cache.js'
 import { createServers, resolveRemoteOptions, routerOf, type RemoteCacheOptions } from './remote-options.js'
 import { ServerSet } from './server-set.js'
 import { isMemjsClient, type Servers } from './servers.js'
+import { waveSizeOf } from './waves.js'
 
 /** More would be read as a Unix time (protocol.txt, "flush_all"). */
 const MAX_FLUSH_DELAY_SECONDS = 30 * 86_400
@@ -12,6 +13,7 @@ const MAX_FLUSH_DELAY_SECONDS = 30 * 86_400
 /** The servers of a cache, and the commands to the servers themselves. */
 export abstract class ServerCommands implements AsyncDisposable {
   readonly timeoutMs: number
+  readonly waveSize: number
   protected readonly serverSet: ServerSet
   /** As they were given. */
   protected readonly options: RemoteCacheOptions
@@ -22,6 +24,7 @@ export abstract class ServerCommands implements AsyncDisposable {
     const resolved = resolveRemoteOptions(servers, options)
     this.options = options
     this.timeoutMs = resolved.channel.timeoutMs
+    this.waveSize = waveSizeOf(resolved.channel)
     this.#list = servers
     this.serverSet = new ServerSet(createServers(resolved, []), routerOf(servers, resolved))
   }

@@ -23,8 +23,8 @@ export const CHANNEL_OPTIONS = optionTable({
   /** Keys are shared among them: a key always goes by the same one. Default: 1. */
   connectionsPerServer: numberOption({ min: 1, max: MAX_CONNECTIONS_PER_SERVER, isInteger: true }, 1),
   /**
-   * Commands that may wait for one server; a batch counts as one. Further ones reject with `E_OVERLOADED`. Default:
-   * 10,000.
+   * Commands that may wait for one server. Further ones reject with `E_OVERLOADED`. A batch may have more keys: it is
+   * sent in waves of at most half of them. Default: 10,000.
    */
   maxQueuedCommands: numberOption({ min: 1, max: MAX_TIMER_MS, isInteger: true }, 10_000),
   /** Bytes of keys and values that may wait for one server. A larger command waits alone. Default: 64 MiB. */

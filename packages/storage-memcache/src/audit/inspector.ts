@@ -2,6 +2,7 @@ import type { Cache, CacheItem, CasToken, CallOptions } from '@larder/memcached'
 import { isStorageError, type StoredPart } from '@larder/storage-core'
 import { createHash } from 'node:crypto'
 import type { PartCodec } from '../proxy/part-codec.js'
+import { inWaves } from '../proxy/promises.js'
 
 /** What an audit sees under a key. */
 export type Seen =
@@ -34,7 +35,7 @@ export class Inspector {
   }
 
   lookMany(keys: readonly string[]): Promise<Seen[]> {
-    return Promise.all(keys.map((key) => this.#look(key)))
+    return inWaves(this.#cache, keys, (key) => this.#look(key))
   }
 
   /** Rejects with `E_CLOSED`. */

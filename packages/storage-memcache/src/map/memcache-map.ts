@@ -100,7 +100,7 @@ export class MemcacheMap<T = PlainValue> {
         failures.set(key, error instanceof Error ? error : new Error(String(error)))
       }
     }
-    await inWaves(edited, write)
+    await inWaves(this.#client, edited, write)
     if (failures.size > 0) this.#tell(failures)
     return failures
   }

@@ -6,7 +6,7 @@ import { Filler } from './filler.js'
 import { type Flight, Flights } from './flights.js'
 import type { PartCache } from './part-cache.js'
 import type { Look } from './part-codec.js'
-import { gather } from './promises.js'
+import { gather, wavesOf } from './promises.js'
 import { Refresher } from './refresher.js'
 import type { Settings } from './settings.js'
 
@@ -63,8 +63,16 @@ export class PartReader {
   async readMany(addresses: readonly PartAddress[]): Promise<Found[]> {
     const keys = addresses.map(({ key }) => key)
     if (new Set(keys).size < keys.length) return this.#readRepeated(addresses)
+    const found: Found[] = []
+    for (const wave of wavesOf(addresses, this.#cache.waveSize)) {
+      for (const part of await this.#readWave(wave)) found.push(part)
+    }
+    return found
+  }
+
+  async #readWave(addresses: readonly PartAddress[]): Promise<Found[]> {
     const startedAt = ++this.#clock
-    const looks = await this.#cache.lookMany(keys)
+    const looks = await this.#cache.lookMany(addresses.map(({ key }) => key))
     return gather(addresses.map((address, i) => this.#answer(address, looks[i] ?? DOWN, startedAt)))
   }
 

@@ -2,10 +2,8 @@ import { type DriverCall, KeyedMutex, type WriteRequest, type WriteResult } from
 import { forward, resourceWrite } from './forward.js'
 import { GuardedWrite, type InTurn, type WriterParts } from './guarded-write.js'
 import { OwnErrors } from './own-errors.js'
+import { laneOf } from './lanes.js'
 import { settleAll } from './promises.js'
-
-/** How many resources of one transaction the cache is told of at once. */
-const LANES = 100
 
 /** What writes go through, from their lock to their acknowledgement. */
 export class ProxyWriter {
@@ -39,7 +37,7 @@ export class ProxyWriter {
     const room = { left: this.#parts.settings.maxCachedBytes }
     const ownErrors = new OwnErrors()
     const writes = requests.map((request, i) => {
-      const inTurn: InTurn = (work) => lanes.run(String(i % LANES), work)
+      const inTurn: InTurn = (work) => lanes.run(laneOf(i, this.#parts.cache), work)
       return { inTurn, write: new GuardedWrite(request, this.#parts, ownErrors, room) }
     })
     let results: WriteResult[]
@@ -52,7 +50,9 @@ export class ProxyWriter {
       for (const { write } of writes) write.end()
       // In lanes of their own: marks that are on their way take care of themselves.
       const after = new KeyedMutex()
-      await settleAll(writes.map(({ write }, i) => after.run(String(i % LANES), () => write.giveUp(error))))
+      await settleAll(
+        writes.map(({ write }, i) => after.run(laneOf(i, this.#parts.cache), () => write.giveUp(error))),
+      )
       throw error
     }
     const { env, settings } = this.#parts

@@ -13,13 +13,11 @@ import {
 } from '@larder/storage-core'
 import { GuardedWrite, type PartWritten, type WriterParts } from './guarded-write.js'
 import { OwnErrors } from './own-errors.js'
+import { laneOf } from './lanes.js'
 import { settleAll } from './promises.js'
 import { changedKeys, headKey, NEWEST, partKey } from './proxy-keys.js'
 import { journalKeys } from './relay.js'
 import { Recorder, type Room } from './stream-recorder.js'
-
-/** How many resources of one transaction the cache is told of at once. */
-const LANES = 100
 
 /** Journal rows that were told to callers, and that they must not drop before the cache is known to be right. */
 export type WithheldRows = Set<string>
@@ -160,7 +158,7 @@ export class TransactionWrites implements Participant {
   }
 
   #inLane<T>(i: number, work: () => Promise<T>): Promise<T> {
-    return this.#lanes.run(String(i % LANES), work)
+    return this.#lanes.run(laneOf(i, this.#it.cache), work)
   }
 }
 

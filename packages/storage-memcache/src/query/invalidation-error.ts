@@ -1,4 +1,5 @@
 import { StorageError } from '@larder/storage-core'
+import { inWaves, type Paced } from '../proxy/promises.js'
 
 /**
  * A server did not confirm an invalidation (`E_NOT_INVALIDATED`). What was committed before stays committed, and older
@@ -18,12 +19,12 @@ export class InvalidationError<Target> extends StorageError {
 
 /** Runs `renew` for all targets, and rejects with those that failed once all are done. */
 export async function invalidateAll<Target>(
+  pace: Paced,
   targets: readonly Target[],
-  inParallel: (targets: readonly Target[], work: (target: Target) => Promise<void>) => Promise<unknown>,
   renew: (target: Target) => Promise<void>,
 ): Promise<void> {
   const failures = new Map<Target, unknown>()
-  await inParallel(targets, (target) =>
+  await inWaves(pace, targets, (target) =>
     renew(target).catch((error: unknown) => void failures.set(target, error)),
   )
   if (failures.size > 0) throw new InvalidationError([...failures.keys()], [...failures.values()][0])

@@ -13,7 +13,7 @@ import {
 } from '@larder/storage-core'
 import { CACHE_CHOICE_NAMES, type CacheChoice, chooseCache } from '../cache-choice.js'
 import { checkNamespace } from '../proxy/cache-key.js'
-import { inWaves } from '../proxy/promises.js'
+import { wavesOf } from '../proxy/promises.js'
 import { checkNumber } from '../proxy/settings.js'
 import { type AnyCachedOptions, type CachedOptions, checkCall } from './cached-options.js'
 import { FencedEntries, type QueryLook } from './fenced-entries.js'
@@ -111,6 +111,7 @@ export class QueryCache<
     this.#reader = new QueryReader(this.#entries, this.#settings, env, this.#counters)
     this.#resolver = new QueryResolver(this.#entries, this.#reader, this.#counters)
     const targets = {
+      waveSize: cache.waveSize,
       invalidate: (target: QueryTarget) => this.#invalidate(target),
       probe: async ({ key }: QueryTarget) => void (await cache.get(key)),
     }
@@ -159,7 +160,8 @@ export class QueryCache<
   /**
    * The results under many keys, in one batch. The loader is called once for all keys that the cache does not have; a
    * key that its answer leaves out has no result, which is remembered like any other. A key that another process is
-   * loading may need a second call of the loader. Of more than 1,000 keys, 1,000 are looked up and loaded at a time.
+   * loading may need a second call of the loader. Of more than 1,000 keys, 1,000 are looked up and loaded at a time; less
+   * where `maxQueuedCommands` is below 2,000.
    */
   async cachedMany<
     T,
@@ -179,8 +181,7 @@ export class QueryCache<
       address: this.#keys.address(key, options.tags),
     }))
     const found = new Map<string, unknown>()
-    for (let start = 0; start < wanted.length; start += KEYS_AT_ONCE) {
-      const some = wanted.slice(start, start + KEYS_AT_ONCE)
+    for (const some of wavesOf(wanted, Math.min(KEYS_AT_ONCE, this.#stamps.waveSize ?? KEYS_AT_ONCE))) {
       const values = await untilAborted(this.#manyAtOnce(some, options, loader), options.signal)
       for (const [i, value] of values.entries()) if (value !== undefined) found.set(some[i]?.key ?? '', value)
     }
@@ -196,7 +197,7 @@ export class QueryCache<
     this.#checkOpen()
     // All are checked before the first is sent.
     const found = new Map(targets.map((target) => [target, this.#keys.target(target)]))
-    await invalidateAll([...found.keys()], inWaves, async (target) => {
+    await invalidateAll(this.#stamps, [...found.keys()], async (target) => {
       await this.#invalidate(found.get(target) ?? this.#keys.target(target))
     })
   }

@@ -2,7 +2,7 @@ import { type Cache, type Environment, systemEnvironment } from '@larder/memcach
 import { checkOptionNames, watchedCounters } from '@larder/storage-core'
 import { type CacheChoice, chooseCache } from '../cache-choice.js'
 import { checkNamespace } from '../proxy/cache-key.js'
-import { inWaves, settleAll } from '../proxy/promises.js'
+import { settleAll } from '../proxy/promises.js'
 import { type EntryAddress, FencedEntries, type StoredResult } from '../query/fenced-entries.js'
 import { invalidateAll, InvalidationError } from '../query/invalidation-error.js'
 import { QueryKeys } from '../query/query-keys.js'
@@ -173,7 +173,7 @@ export class MemcacheQueryResultCache {
 
   async #invalidate(names: readonly string[], tagsOf: (name: string) => readonly string[]): Promise<void> {
     const stamps = this.#stamps()
-    await invalidateAll(names, inWaves, async (name) => {
+    await invalidateAll(stamps, names, async (name) => {
       await settleAll(tagsOf(name).map((tag) => stamps.renew(this.#keys.target({ tag }).key)))
       this.#counters.invalidations++
     })

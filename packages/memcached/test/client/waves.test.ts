@@ -1,0 +1,72 @@
+import { PATIENT, servers } from '@larder/dev-servers/vitest'
+import { MemcacheClient, RemoteCache, type RemoteCacheOptions } from '@larder/memcached'
+import { isStorageError } from '@larder/storage-core'
+import { afterEach, describe, expect, test } from 'vitest'
+
+const cleanups: (() => unknown)[] = []
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0)) await cleanup()
+})
+
+function open(options: RemoteCacheOptions = {}): MemcacheClient {
+  const cache = new RemoteCache(servers.memcached.servers, { ...PATIENT, ...options })
+  cleanups.push(() => cache.close())
+  return new MemcacheClient({ cache, keyPrefix: `waves-${process.pid}:` })
+}
+
+const keysOf = (count: number) => Array.from({ length: count }, (_, i) => `k${i}`)
+
+async function checkAll(client: MemcacheClient, count: number): Promise<void> {
+  const keys = keysOf(count)
+  const entries = keys.map((key) => [key, 'a'] as const)
+  const whole = async (
+    answers: Promise<{ values: ReadonlyMap<string, unknown>; failed: ReadonlyMap<string, Error> }>,
+  ) => {
+    const { values, failed } = await answers
+    expect([...failed.values()].map(String)).toEqual([])
+    expect(values.size).toBe(count)
+    return values
+  }
+  await whole(client.setMulti(entries))
+  await whole(client.getMulti(keys))
+  expect(new Set((await whole(client.deleteMulti(keys))).values())).toEqual(new Set([true]))
+  expect(new Set((await whole(client.addMulti(entries))).values())).toEqual(new Set([true]))
+  expect(new Set((await whole(client.replaceMulti(entries))).values())).toEqual(new Set([true]))
+  const found = (await client.getsMulti<string>(keys)).values
+  const changed = keys.map((key) => [key, 1, found.get(key)!.cas] as const)
+  expect(new Set((await whole(client.casMulti(changed))).values())).toEqual(new Set([true]))
+  const sums = await whole(client.offsetMulti(keys.map((key) => [key, 2] as const)))
+  expect(new Set(sums.values())).toEqual(new Set([3]))
+  const routed = keys.map((key, i) => [i, key] as [number, string])
+  const answers = await client.deleteMulti(routed)
+  expect([...answers.failed.values()].map(String)).toEqual([])
+}
+
+describe('a batch that is larger than the queue of a server', () => {
+  test('of 30,000 keys gets an answer for every key from every command', async () => {
+    await checkAll(open(), 30_000)
+  }, 60_000)
+
+  test('gets an answer for every key where only 100 commands may wait, over several connections too', async () => {
+    await checkAll(open({ maxQueuedCommands: 100 }), 2_000)
+    await checkAll(open({ maxQueuedCommands: 100, connectionsPerServer: 4 }), 2_000)
+    await checkAll(open({ maxQueuedCommands: 1 }), 20)
+  }, 60_000)
+
+  test('waits for room while other callers fill the queue, and those are still refused', async () => {
+    const client = open({ maxQueuedCommands: 100 })
+    let isDone = false
+    let refused = 0
+    const others = (async () => {
+      while (!isDone) {
+        const calls = Array.from({ length: 150 }, (_, i) => client.get(`other${i}`))
+        for (const result of await Promise.allSettled(calls))
+          if (result.status === 'rejected' && isStorageError(result.reason, 'E_OVERLOADED')) refused++
+      }
+    })()
+    await checkAll(client, 2_000)
+    isDone = true
+    await others
+    expect(refused).toBeGreaterThan(0)
+  }, 60_000)
+})
