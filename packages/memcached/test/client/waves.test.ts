@@ -64,9 +64,12 @@ describe('a batch that is larger than the queue of a server', () => {
           if (result.status === 'rejected' && isStorageError(result.reason, 'E_OVERLOADED')) refused++
       }
     })()
-    await checkAll(client, 2_000)
-    isDone = true
-    await others
+    try {
+      await checkAll(client, 2_000)
+    } finally {
+      isDone = true
+      await others
+    }
     expect(refused).toBeGreaterThan(0)
   }, 60_000)
 })
