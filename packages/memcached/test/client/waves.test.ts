@@ -1,6 +1,7 @@
 import { PATIENT, servers } from '@larder/dev-servers/vitest'
 import { MemcacheClient, RemoteCache, type RemoteCacheOptions } from '@larder/memcached'
 import { isStorageError } from '@larder/storage-core'
+import { setTimeout as pause } from 'node:timers/promises'
 import { afterEach, describe, expect, test } from 'vitest'
 
 const cleanups: (() => unknown)[] = []
@@ -53,7 +54,7 @@ describe('a batch that is larger than the queue of a server', () => {
     await checkAll(open({ maxQueuedCommands: 1 }), 20)
   }, 60_000)
 
-  test('waits for room while other callers fill the queue, and those are still refused', async () => {
+  test('waits for room while bursts of other callers fill the queue, and those are still refused', async () => {
     const client = open({ maxQueuedCommands: 100 })
     let isDone = false
     let refused = 0
@@ -62,6 +63,7 @@ describe('a batch that is larger than the queue of a server', () => {
         const calls = Array.from({ length: 150 }, (_, i) => client.get(`other${i}`))
         for (const result of await Promise.allSettled(calls))
           if (result.status === 'rejected' && isStorageError(result.reason, 'E_OVERLOADED')) refused++
+        await pause(5)
       }
     })()
     try {
