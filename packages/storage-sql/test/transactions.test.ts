@@ -70,6 +70,21 @@ async function bill(tx: StorageTransaction, manager: EntityManager, id: number):
   await tx.putContent(invoice(tx, id), `invoice ${id}`)
 }
 
+test('statements of a program that come at once wait for one turn of the SQLite file', async () => {
+  await using program = await Program.open('sqlite', { queueTimeoutMs: 60_000 })
+  const { storage, dataSource } = program
+  await dataSource.getRepository(Order).insert({ id: 1, total: 1 })
+  await dataSource.transaction((manager) =>
+    Promise.all([manager.insert(Order, { id: 2, total: 2 }), manager.insert(Order, { id: 3, total: 3 })]),
+  )
+  const failing = dataSource.transaction((manager) =>
+    Promise.all([manager.insert(Order, { id: 1, total: 9 }), manager.insert(Order, { id: 4, total: 4 })]),
+  )
+  await assert.rejects(failing, /UNIQUE/)
+  await storage.putContent(invoice(storage, 1), 'not locked out')
+  assert.deepEqual(await program.contents(), { 1: 'not locked out' })
+})
+
 describe.each(DATABASE_NAMES)('a transaction with tables of the program on %s', (name) => {
   test('the storage begins one, and both commit or neither does', async () => {
     await using program = await Program.open(name)
@@ -87,6 +102,29 @@ describe.each(DATABASE_NAMES)('a transaction with tables of the program on %s', 
     await assert.rejects(failing, boom)
     assert.deepEqual(await program.totals(), { 1: 10 })
     assert.deepEqual(await program.contents(), { 1: 'invoice 1' })
+  })
+
+  test('a write beside a nested one keeps its hooks with its statements', async () => {
+    await using program = await Program.open(name)
+    const { storage } = program
+    const hooked: number[] = []
+    const { value } = await storage.transaction(async (tx) => {
+      const write = tx.putContent(invoice(tx, 1), 'x'.repeat(100_000), {
+        transaction: {
+          beforeCommit: async ({ version }) => {
+            hooked.push(version)
+          },
+        },
+      })
+      const nested = tx.transaction(async () => {
+        throw boom
+      })
+      const [written, failed] = await Promise.allSettled([write, nested])
+      assert.equal(failed.status, 'rejected')
+      return written.status === 'fulfilled' ? written.value.version : undefined
+    })
+    assert.deepEqual(hooked, [value])
+    assert.equal((await storage.getContent(invoice(storage, 1))).bytes.length, 100_000)
   })
 
   test('an error of a statement of the program rolls both back', async () => {

@@ -121,7 +121,8 @@ export class Channel {
       else call.fail(this.#lossError(call, loss, now))
     }
     for (const call of unsent) {
-      if (call.boundTo !== undefined && !this.#isClosed) call.unbind()
+      // With a step, a part of it was executed: what became of it is unknown.
+      if (call.boundTo !== undefined && call.step === undefined && !this.#isClosed) call.unbind()
       else if (this.#health.isUsable && !this.#isClosed && call.step === undefined) again.push(call)
       else call.fail(this.#lossError(call, loss, now))
     }

@@ -174,14 +174,15 @@ export class SqlTransaction implements DriverTransaction, StorageDriver {
     _request: TransactionRequest,
     _call: DriverCall,
   ): Promise<TransactionResult<T>> {
-    const { runner } = this.#transaction
-    await runner.startTransaction()
+    const transaction = this.#transaction
+    const { runner } = transaction
+    await transaction.alone(() => runner.startTransaction())
     let value: T
     try {
       value = await work(new NestedTransaction(this))
-      await runner.commitTransaction()
+      await transaction.alone(() => runner.commitTransaction())
     } catch (error) {
-      await runner.rollbackTransaction()
+      await transaction.alone(() => runner.rollbackTransaction())
       throw error
     }
     return { value, cacheTold: true }

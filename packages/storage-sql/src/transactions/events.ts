@@ -33,13 +33,16 @@ export interface Turns {
   readonly write: Turn | undefined
 }
 
+/** What a transaction waits for, or has. */
+type HeldTurns = Map<Turn, Promise<() => void>>
+
 /** Hears how TypeORM begins and ends transactions of a data source, and lets those that are joined take part in it. */
 export class TransactionEvents implements EntitySubscriberInterface {
   readonly #dataSource: DataSource
   readonly #open = new WeakMap<QueryRunner, OpenTransaction>()
   readonly #own = new WeakSet<QueryRunner>()
   readonly #rollingBack = new WeakSet<QueryRunner>()
-  readonly #turns = new WeakMap<QueryRunner, Map<Turn, () => void>>()
+  readonly #turns = new WeakMap<QueryRunner, HeldTurns>()
   readonly #owners = new Map<object, Turns | undefined>()
   readonly #flows: ProgramFlows
   readonly #isMysql: boolean
@@ -91,7 +94,7 @@ export class TransactionEvents implements EntitySubscriberInterface {
     const turns = this.#anyTurns()
     if (turns === undefined) return
     const end = await turns.start()
-    this.#turns.set(queryRunner, new Map([[turns.start, end]]))
+    this.#turns.set(queryRunner, new Map([[turns.start, Promise.resolve(end)]]))
     // All transactions of a SQLite data source share the runner: the one before has just ended.
     Object.assign(queryRunner, { isTransactionActive: true })
   }
@@ -118,8 +121,8 @@ export class TransactionEvents implements EntitySubscriberInterface {
     const held = this.#turns.get(queryRunner)
     const write = this.#anyTurns()?.write
     // A transaction that only reads waits for no writer.
-    if (held === undefined || write === undefined || held.has(write) || READS.test(query)) return
-    held.set(write, await write())
+    if (held === undefined || write === undefined || READS.test(query)) return
+    await this.#take(queryRunner, held, write)
   }
 
   #refuseEnd(queryRunner: QueryRunner, query: string): void {
@@ -157,8 +160,27 @@ export class TransactionEvents implements EntitySubscriberInterface {
     return transaction
   }
 
+  /** Statements that come at once wait for one turn: a second one would wait for the transaction itself. */
+  async #take(runner: QueryRunner, held: HeldTurns, turn: Turn): Promise<void> {
+    const taking = held.get(turn) ?? turn()
+    held.set(turn, taking)
+    try {
+      await taking
+    } catch (error) {
+      held.delete(turn)
+      throw error
+    }
+    if (this.#turns.get(runner) !== held) throw new StorageError('E_CLOSED', 'The transaction has ended')
+  }
+
+  /** Also turns that are granted later, after the transaction that asked for them has ended. */
   #giveTurn(runner: QueryRunner): void {
-    for (const end of this.#turns.get(runner)?.values() ?? []) end()
+    for (const taking of this.#turns.get(runner)?.values() ?? []) {
+      taking.then(
+        (end) => end(),
+        () => undefined,
+      )
+    }
     this.#turns.delete(runner)
   }
 

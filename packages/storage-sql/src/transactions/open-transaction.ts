@@ -86,6 +86,14 @@ export class OpenTransaction {
     return this.#turns.run('', checked, signal)
   }
 
+  /**
+   * Begins or ends a nested transaction, between pieces of work: a savepoint in the middle of a write would part its
+   * statements from its hooks.
+   */
+  alone(work: () => Promise<void>): Promise<void> {
+    return this.#turns.run('', work, undefined)
+  }
+
   /** TypeORM is about to commit it, or a nested one. */
   async beforeCommit(): Promise<void> {
     if (this.#failure !== undefined) throw this.#failure.error
