@@ -1,8 +1,16 @@
-import { PATIENT, servers } from '@larder/dev-servers/vitest'
+import { startMemcached, type MemcachedServer } from '@larder/dev-servers'
+import { PATIENT } from '@larder/dev-servers/vitest'
 import { MemcacheClient, RemoteCache, type RemoteCacheOptions } from '@larder/memcached'
 import { isStorageError } from '@larder/storage-core'
 import { setTimeout as pause } from 'node:timers/promises'
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+
+// Its own: the shared one evicts what other tests have no room for.
+let server: MemcachedServer
+beforeAll(async () => {
+  server = await startMemcached({ args: ['-m', '256'] })
+})
+afterAll(() => server.stop())
 
 const cleanups: (() => unknown)[] = []
 afterEach(async () => {
@@ -10,7 +18,7 @@ afterEach(async () => {
 })
 
 function open(options: RemoteCacheOptions = {}): MemcacheClient {
-  const cache = new RemoteCache(servers.memcached.servers, { ...PATIENT, ...options })
+  const cache = new RemoteCache(server.address, { ...PATIENT, ...options })
   cleanups.push(() => cache.close())
   return new MemcacheClient({ cache, keyPrefix: `waves-${process.pid}:` })
 }

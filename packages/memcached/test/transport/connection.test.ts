@@ -1,5 +1,5 @@
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { openBinary, BinarySession } from '../../src/transport/binary/session.js'
 import { Call } from '../../src/transport/call.js'
 import type { Command } from '../../src/transport/commands.js'
@@ -165,13 +165,14 @@ test('commands stay here while the socket is full', async () => {
 })
 
 test('one timer watches any number of commands, and does not keep the process alive', async () => {
-  const timers = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length
-  const before = timers()
+  const started = vi.spyOn(globalThis, 'setTimeout')
   const { connection, events, get } = connect()
   events.ready(openBinary)
   for (let i = 0; i < 1000; i++) void get().catch(() => {})
   await tick()
-  expect(timers()).toBe(before)
+  const timers = started.mock.results.map(({ value }) => value as NodeJS.Timeout)
+  started.mockRestore()
+  expect(timers.map((timer) => timer.hasRef())).toEqual([false])
   connection.destroy(new Error('done'))
 })
 

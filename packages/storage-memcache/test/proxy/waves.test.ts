@@ -1,8 +1,16 @@
-import { PATIENT, servers } from '@larder/dev-servers/vitest'
+import { startMemcached, type MemcachedServer } from '@larder/dev-servers'
+import { PATIENT } from '@larder/dev-servers/vitest'
 import { RemoteCache, type RemoteCacheOptions } from '@larder/memcached'
 import { MemoryStorage } from '@larder/storage-core'
 import { MemcacheMaps, MemcacheStorage, QueryCache } from '@larder/storage-memcache'
-import { afterEach, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+
+// Its own: the shared one evicts what other tests have no room for.
+let server: MemcachedServer
+beforeAll(async () => {
+  server = await startMemcached({ args: ['-m', '256'] })
+})
+afterAll(() => server.stop())
 
 const cleanups: (() => unknown)[] = []
 afterEach(async () => {
@@ -11,7 +19,7 @@ afterEach(async () => {
 
 let opened = 0
 function openCache(options: RemoteCacheOptions): RemoteCache {
-  const cache = new RemoteCache(servers.memcached.servers, { ...PATIENT, ...options })
+  const cache = new RemoteCache(server.address, { ...PATIENT, ...options })
   cleanups.push(() => cache.close())
   return cache
 }
