@@ -20,7 +20,7 @@ export type OwnCas = 'off' | 'tried' | 'required'
 
 /**
  * The flag that gives what is stored a random CAS number of 15 digits (protocol.txt, "Meta Set", `E`): a server that
- * restarts does not give it out again, whoever keeps the connections.
+ * restarts does not give it out again, even where a middleman keeps the connections.
  */
 export function ownCasFlag(): string {
   return ` E${SMALLEST + Math.floor(Math.random() * COUNT)}`

@@ -125,7 +125,7 @@ export class StoreReader implements Reader<MetaReply> {
       call.step = 'learn'
       return 'again'
     }
-    // Whoever stored something else since has changed the item: no token matches.
+    // Another client has stored something else since: no token matches.
     const cas = this.#token ?? new CasId(0, 0, {})
     if (line === 'STORED') call.succeed(kind === 'cas' ? { status: 'stored', cas } : cas)
     else if (kind === 'cas' && line === 'EXISTS') call.succeed({ status: 'exists' })
