@@ -62,13 +62,15 @@ const LATE_CONSTRAINT: Readonly<Record<ServerName, Answer>> = {
 }
 
 const COMMIT = /^COMMIT$/
+/** Of a write: those of sweeps beside it pass. */
+const WRITE_COMMIT = { on: COMMIT, after: /resource/ }
 
 describe.each(SERVER_NAMES)('a middleman in front of %s', (name) => {
   test.each(LOST[name])('that answers a commit with $code leaves its outcome unknown', async (answer) => {
     await using behind = await openBehind(name)
     const { storage, middleman, direct } = behind
     const info = storage.info('c', 'r')
-    const meddled = middleman.meddle({ on: COMMIT, answer })
+    const meddled = middleman.meddle({ ...WRITE_COMMIT, answer })
     const error = await errorOf(storage.putContent(info, 'x'))
     await meddled
     assert.equal(error.code, 'E_OUTCOME_UNKNOWN')
@@ -83,7 +85,7 @@ describe.each(SERVER_NAMES)('a middleman in front of %s', (name) => {
       await using behind = await openBehind(name)
       const { storage, middleman } = behind
       const info = storage.info('c', 'r')
-      const meddled = middleman.meddle({ on: COMMIT, answer, executes: false, closes: true })
+      const meddled = middleman.meddle({ ...WRITE_COMMIT, answer, executes: false, closes: true })
       assert.equal((await storage.putContent(info, 'x')).version, 1)
       await meddled
     },
@@ -94,7 +96,7 @@ describe.each(SERVER_NAMES)('a middleman in front of %s', (name) => {
     const { storage, middleman, direct } = behind
     const info = storage.info('c', 'r')
     const answer = LATE_CONSTRAINT[name]
-    void middleman.meddle({ on: COMMIT, answer, executes: false, closes: true })
+    void middleman.meddle({ ...WRITE_COMMIT, answer, executes: false, closes: true })
     assert.match((await errorOf(storage.putContent(info, 'x'))).code ?? '', /^(E_SERVER|E_LOCK_TIMEOUT)$/)
     assert.equal(await direct.storage.exists(info), false)
   })
@@ -104,7 +106,7 @@ describe.each(SERVER_NAMES)('a middleman in front of %s', (name) => {
     const { storage, middleman, direct } = behind
     const infos = ['one', 'two'].map((each) => storage.info('c', each))
     for (const answer of LOST[name].slice(0, 2)) {
-      const meddled = middleman.meddle({ on: COMMIT, answer })
+      const meddled = middleman.meddle({ ...WRITE_COMMIT, answer })
       const transaction = storage.transaction(async (tx) => {
         for (const info of infos) await tx.putContent(info, answer.message)
       })

@@ -5,10 +5,14 @@ import { MysqlProtocol } from './mysql.js'
 import { PostgresProtocol } from './postgres.js'
 import type { Answer, Protocol } from './protocol.js'
 
+const BEGIN = /^(BEGIN|START TRANSACTION)\b/i
+
 /** What a middleman does to a statement. */
 export interface Meddling {
   /** Which statement, by its text. */
   readonly on: RegExp
+  /** A statement that the same connection sent before it, since its last BEGIN. Default: none is asked for. */
+  readonly after?: RegExp
   readonly answer: Answer
   /** Whether the server executes it first. Default: true. */
   readonly executes?: boolean
@@ -91,6 +95,7 @@ export class Middleman implements AsyncDisposable {
       })
     }
     let turn: Turn | undefined
+    let sent: string[] = []
     const answer = (): void => {
       if (turn === undefined) return
       const { answer, closes = answer.severity === 'FATAL', done } = turn
@@ -102,7 +107,10 @@ export class Middleman implements AsyncDisposable {
     }
     client.on('data', (chunk: Buffer) => {
       for (const { bytes, sql, ends } of protocol.fromClient(chunk)) {
-        if (sql !== undefined) turn ??= this.#take(sql)
+        if (sql !== undefined) {
+          turn ??= this.#take(sql, sent)
+          sent = BEGIN.test(sql) ? [sql] : [...sent, sql]
+        }
         if (turn?.executes !== false) server.write(bytes)
         else if (ends) answer()
       }
@@ -115,8 +123,10 @@ export class Middleman implements AsyncDisposable {
     })
   }
 
-  #take(sql: string): Turn | undefined {
-    const turn = this.#turns.find(({ on }) => on.test(sql))
+  #take(sql: string, before: readonly string[]): Turn | undefined {
+    const turn = this.#turns.find(
+      ({ on, after }) => on.test(sql) && (after === undefined || before.some((each) => after.test(each))),
+    )
     this.#turns = this.#turns.filter((each) => each !== turn)
     return turn
   }
