@@ -61,6 +61,7 @@ class SimConnection {
   readonly #process: SimProcess
   readonly #scene: Scene
   readonly #session: WireSession
+  readonly #isKept: boolean
   #peer: ItemStore | undefined
   #toServer: Buffer[] = []
   #toClient: Buffer[] = []
@@ -72,13 +73,14 @@ class SimConnection {
     server: SimServer,
     process: SimProcess,
     scene: Scene,
-    version: string,
+    { serverVersion, middlemen }: Pick<NetworkOptions, 'serverVersion' | 'middlemen'>,
     onread: ConnectOptions['onread'],
   ) {
     this.server = server
+    this.#isKept = middlemen
     this.#process = process
     this.#scene = scene
-    this.#session = new WireSession(server, process.name, version)
+    this.#session = new WireSession(server, process.name, serverVersion)
     this.socket = new SimSocket(this, onread)
     void this.#connect()
   }
@@ -110,8 +112,9 @@ class SimConnection {
     this.socket.destroy(new Error('read ECONNRESET'))
   }
 
+  /** A middleman keeps the connection, whichever process of the server there is. */
   get #isGone(): boolean {
-    return this.#peer !== this.server.store
+    return !this.#isKept && this.#peer !== this.server.store
   }
 
   async #connect(): Promise<void> {
@@ -191,19 +194,15 @@ export class Network {
   readonly #processes = new Map<string, SimProcess>()
   readonly #connections: SimConnection[] = []
 
-  readonly #serverVersion: string
+  readonly #options: NetworkOptions
 
-  constructor(
-    scene: Scene,
-    servers: readonly SimServer[],
-    { middlemen, serverVersion, wire }: NetworkOptions,
-  ) {
-    this.#serverVersion = serverVersion
-    this.#transport = wire === 'text' ? 'text' : 'meta'
+  constructor(scene: Scene, servers: readonly SimServer[], options: NetworkOptions) {
+    this.#options = options
+    this.#transport = options.wire === 'text' ? 'text' : 'meta'
     this.#scene = scene
     this.#servers = servers
     // A middleman between them keeps the connections.
-    if (middlemen) return
+    if (options.middlemen) return
     for (const server of servers) server.onRestart = () => this.#cutAll(server)
   }
 
@@ -258,7 +257,7 @@ export class Network {
     const server = this.#servers.find(({ name }) => name === serverName)
     const process = this.#processes.get(processName)
     if (server === undefined || process === undefined) throw new Error(`There is no ${host}`)
-    const connection = new SimConnection(server, process, this.#scene, this.#serverVersion, onread)
+    const connection = new SimConnection(server, process, this.#scene, this.#options, onread)
     this.#connections.push(connection)
     return connection.socket
   }

@@ -3,7 +3,7 @@ import type { Cache } from '@larder/memcached'
 import { naiveStorage } from '../support/naive-storages.js'
 import type { Finding } from './judge.js'
 import * as omissions from './omissions.js'
-import { CALM, LATE_COMMITS, LISTING, PAUSING, PROXY, type WorldOptions } from './world.js'
+import { CALM, LATE_COMMITS, LISTING, MIDDLEMEN, PAUSING, PROXY, type WorldOptions } from './world.js'
 
 /** A protocol with one thing left out, and a world in which that shows. */
 export interface Variant {
@@ -99,6 +99,10 @@ export const variants: Readonly<Record<string, Variant>> = {
       make: through((cache) => new omissions.CasKept(cache)),
     },
     found: ['stale'],
+  },
+  "the server's own CAS numbers behind a middleman that keeps connections": {
+    world: { ...HOT, ...MIDDLEMEN, serverVersion: '1.6.18' },
+    found: ['stale', 'back'],
   },
   'acknowledged on a guess': {
     world: {
