@@ -26,7 +26,7 @@ class LongestFirst extends BaseSequencer {
 export default defineConfig({
   test: {
     include: [
-      '{packages,examples,tools}/*/test/**/*.test.ts',
+      '{packages,examples,apps,tools}/*/test/**/*.test.ts',
       'test/**/*.test.ts',
       'bench/test/**/*.test.ts',
     ],

@@ -1,14 +1,13 @@
-// Installs, builds and runs the example named first, with the other arguments.
+// Installs, builds and runs the program in the folder named first, with the other arguments.
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { binary, install, root, runNode, withoutDashes } from './workspace.mjs'
 
-const [name, ...given] = process.argv.slice(2)
-const folder = `examples/${name}`
+const [folder, ...given] = process.argv.slice(2)
 const main = join(root, folder, 'dist', 'main.js')
 
-/** Builds the example, and the packages that it uses. */
+/** Builds the program, and the packages that it uses. */
 function build() {
   // The compiler says nothing, and takes its time when there is nothing yet.
   if (!existsSync(main)) console.log('\nBuilding, which takes some seconds the first time ...')
@@ -16,19 +15,19 @@ function build() {
 }
 
 /** Runs it to its end, whatever the terminal says to both of us, and ends as it did. */
-async function runExample() {
+async function runProgram() {
   // From the folder where the command was given, so that a path among the arguments means what it says there.
   const cwd = process.env.INIT_CWD ?? process.cwd()
-  const example = spawn(process.execPath, [main, ...withoutDashes(given)], { cwd, stdio: 'inherit' })
+  const program = spawn(process.execPath, [main, ...withoutDashes(given)], { cwd, stdio: 'inherit' })
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
-    // Ctrl-C reaches the example by itself; what is sent to this process alone is handed on.
-    process.on(signal, () => signal !== 'SIGINT' && example.kill(signal))
+    // Ctrl-C reaches the program by itself; what is sent to this process alone is handed on.
+    process.on(signal, () => signal !== 'SIGINT' && program.kill(signal))
   }
   return new Promise((resolve, reject) => {
-    example.once('error', reject)
-    example.once('exit', (code) => resolve(code ?? 1))
+    program.once('error', reject)
+    program.once('exit', (code) => resolve(code ?? 1))
   })
 }
 
 const ready = install() && build()
-process.exitCode = ready ? await runExample() : 1
+process.exitCode = ready ? await runProgram() : 1

@@ -58,7 +58,7 @@ describe('links between pages and files', () => {
 
   test.each([...pages()])('file names in %s are those of files', (page, markdown) => {
     const names = Array.from(
-      markdown.matchAll(/`(?<name>(?:packages|examples|tools|docs|scripts)\/[\w./-]+)`/g),
+      markdown.matchAll(/`(?<name>(?:packages|examples|apps|tools|docs|scripts)\/[\w./-]+)`/g),
       ({ groups }) => groups?.['name'],
     )
     expect(names.filter((name) => name !== undefined && !existsSync(join(ROOT, name)))).toEqual([])

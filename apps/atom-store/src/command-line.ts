@@ -24,7 +24,7 @@ export const HELP = `Serves collections of Atom entries and media: RFC 5023, and
                    with connections of their own run on two ports
   --host NAME      default: 127.0.0.1, for this machine only
   --config FILE    collections, limits, users;
-                   default: examples/atom-store/atom-store.json
+                   default: apps/atom-store/atom-store.json
   --data DIR       keeps the SQLite file in DIR;
                    default: a temporary folder, removed at the end
   --no-seed        leaves new collections empty
