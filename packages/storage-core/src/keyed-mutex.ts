@@ -1,4 +1,4 @@
-import { abortedError, throwIfAborted } from './abort.js'
+import { abortedError, onAbort, throwIfAborted } from './abort.js'
 
 interface Waiter {
   readonly grant: () => void
@@ -27,16 +27,17 @@ export class KeyedMutex {
     await new Promise<void>((resolve, reject) => {
       const waiter: Waiter = {
         grant: () => {
-          signal?.removeEventListener('abort', onAbort)
+          release?.()
           resolve()
         },
       }
-      const onAbort = () => {
-        queue.splice(queue.indexOf(waiter), 1)
-        reject(abortedError(signal, key))
-      }
       queue.push(waiter)
-      signal?.addEventListener('abort', onAbort, { once: true })
+      const release =
+        signal &&
+        onAbort(signal, () => {
+          queue.splice(queue.indexOf(waiter), 1)
+          reject(abortedError(signal, key))
+        })
     })
     return this.#releaser(key)
   }

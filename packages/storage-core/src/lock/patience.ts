@@ -1,20 +1,17 @@
-import { abortedError } from '../abort.js'
+import { abortedError, onAbort } from '../abort.js'
 import type { StorageError } from '../errors.js'
 
 /** How long one caller waits: for some time, and no longer than it wants. */
 export class Patience {
-  readonly #name: string
-  readonly #signal: AbortSignal | undefined
   readonly #left = new AbortController()
   readonly #over = new AbortController()
   readonly #timer: NodeJS.Timeout
+  readonly #release: (() => void) | undefined
   #error: StorageError | undefined
 
   constructor(name: string, waitMs: number, signal: AbortSignal | undefined) {
-    this.#name = name
-    this.#signal = signal
     this.#timer = setTimeout(() => this.#over.abort(), waitMs)
-    signal?.addEventListener('abort', this.#onAbort, { once: true })
+    this.#release = signal && onAbort(signal, () => this.leave(abortedError(signal, name)))
   }
 
   /** Why the caller is not interested any more, if that is so. */
@@ -55,8 +52,6 @@ export class Patience {
 
   end(): void {
     clearTimeout(this.#timer)
-    this.#signal?.removeEventListener('abort', this.#onAbort)
+    this.#release?.()
   }
-
-  readonly #onAbort = (): void => this.leave(abortedError(this.#signal, this.#name))
 }

@@ -1,4 +1,4 @@
-import { abortedError } from '../abort.js'
+import { abortedError, onAbort } from '../abort.js'
 import { StorageError } from '../errors.js'
 import { checkStream, openSource } from './open-source.js'
 import type { Reader, Step } from './reader.js'
@@ -18,6 +18,7 @@ export class SourceStream implements AsyncIterableIterator<Uint8Array, undefined
   /** What `next` rejects with, once stopped. */
   #reason: unknown
   #interrupt: ((error: unknown) => void) | undefined
+  #release: (() => void) | undefined
 
   /** Throws `TypeError` for what is no source. Reads nothing. */
   constructor(source: unknown, signal: AbortSignal | undefined) {
@@ -64,7 +65,7 @@ export class SourceStream implements AsyncIterableIterator<Uint8Array, undefined
     if (this.#reader === undefined) {
       this.#reader = openSource(this.#source)
       this.#state = 'reading'
-      signal?.addEventListener('abort', this.#onAbort)
+      this.#release = signal && onAbort(signal, () => this.#abort())
     }
     const reading = this.#reader.next().finally(() => (this.#interrupt = undefined))
     return new Promise((resolve, reject) => {
@@ -73,7 +74,7 @@ export class SourceStream implements AsyncIterableIterator<Uint8Array, undefined
     })
   }
 
-  readonly #onAbort = (): void => {
+  #abort(): void {
     const reason = abortedError(this.#signal)
     this.#interrupt?.(reason)
     void this.#leave(reason)
@@ -84,7 +85,7 @@ export class SourceStream implements AsyncIterableIterator<Uint8Array, undefined
       this.#state = 'stopped'
       this.#reason = reason
     }
-    this.#signal?.removeEventListener('abort', this.#onAbort)
+    this.#release?.()
     const stopping = this.#reader?.stop()
     // A source that hangs does not answer.
     if (this.#interrupt === undefined) await stopping

@@ -1,4 +1,4 @@
-import { abortedError, StorageError, throwIfAborted } from '@larder/storage-core'
+import { abortedError, onAbort, StorageError, throwIfAborted } from '@larder/storage-core'
 
 interface Waiter {
   readonly grant: () => void
@@ -34,7 +34,7 @@ export class Slots {
     return new Promise((resolve, reject) => {
       const done = (): void => {
         clearTimeout(timer)
-        signal?.removeEventListener('abort', onAbort)
+        release?.()
       }
       const waiter = {
         grant: () => {
@@ -47,11 +47,10 @@ export class Slots {
         this.#waiters.splice(this.#waiters.indexOf(waiter), 1)
         reject(error)
       }
-      const onAbort = (): void => giveUp(abortedError(signal))
       const timer = setTimeout(() => {
         giveUp(new StorageError('E_TIMEOUT', `No connection was free for ${limitMs} ms`))
       }, limitMs)
-      signal?.addEventListener('abort', onAbort, { once: true })
+      const release = signal && onAbort(signal, () => giveUp(abortedError(signal)))
       this.#waiters.push(waiter)
     })
   }

@@ -1,3 +1,4 @@
+import { defaultMaxListeners, getEventListeners } from 'node:events'
 import assert from 'node:assert/strict'
 import { isStorageError } from '../../errors.js'
 import type { CallOptions } from '../../storage.js'
@@ -46,6 +47,30 @@ export const aborts = group('abort signals', (test) => {
     abort.abort()
     await turns()
     assert.equal(await contentOf(storage, info()), 'written')
+  })
+
+  test('any number of calls share a signal: it gets few listeners, and keeps none', async ({
+    storage,
+    info,
+  }) => {
+    const { signal } = new AbortController()
+    let most = 0
+    const source = async function* () {
+      for (let i = 0; i < 3; i++) {
+        await turns()
+        most = Math.max(most, getEventListeners(signal, 'abort').length)
+        yield Buffer.from('streamed')
+      }
+    }
+    const each = Array.from({ length: 4 * defaultMaxListeners }, (_, i) => i)
+    const streams = each.map((i) => storage.putContent(info(`r${i}`), source(), { signal }))
+    const queue = each.map(() => storage.putContent(info('one'), 'x', { signal }))
+    const reads = each.map((i) => storage.getMany([info(`r${i}`)], { signal }))
+    most = Math.max(most, getEventListeners(signal, 'abort').length)
+    await Promise.all([...streams, ...queue, ...reads])
+    // From one more on, Node warns of a leak.
+    assert.ok(most <= defaultMaxListeners, `${most} listeners`)
+    assert.equal(getEventListeners(signal, 'abort').length, 0)
   })
 
   test('a write aborted on its way has happened or has not', async ({ storage, info }) => {
