@@ -41,8 +41,7 @@ Environment:
 Processes that share a database have to share the memcached servers as well.
 
 Exit code: 0 done, 1 failed, 2 wrong arguments or configuration,
-           130 stopped by Ctrl-C
-`
+           130 stopped by Ctrl-C`
 
 export function parseCommand(args: readonly string[], env: NodeJS.ProcessEnv): Command {
   const { values } = parse(args)

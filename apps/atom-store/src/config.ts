@@ -1,3 +1,4 @@
+import { UsageError } from '@larder/example-environment'
 import { readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import * as z from 'zod'
@@ -77,7 +78,7 @@ export type CategoriesConfig = z.output<typeof categories>
 export type AuthConfig = z.output<typeof auth>
 
 /** The configuration makes no sense; the message says where. */
-export class ConfigError extends Error {}
+export class ConfigError extends UsageError {}
 
 /** Checks a configuration and fills in what it leaves out. Throws `ConfigError`. */
 export function checkConfig(value: unknown): Config {

@@ -25,8 +25,7 @@ Environment:
 
 Two runs at a time on one database need the same MEMCACHE_SERVERS.
 
-Exit code: 0 done, 1 failed, 2 wrong arguments, 130 stopped by Ctrl-C
-`
+Exit code: 0 done, 1 failed, 2 wrong arguments, 130 stopped by Ctrl-C`
 
 export function parseCommand(args: readonly string[]): Command {
   try {

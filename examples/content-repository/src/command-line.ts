@@ -31,8 +31,7 @@ Environment:
                     else a cache inside of this process
 
 Exit code: 0 done, 1 failed, 2 wrong arguments, 130 stopped by Ctrl-C,
-           141 the output was closed
-`
+           141 the output was closed`
 
 export function parseCommand(args: readonly string[], env: NodeJS.ProcessEnv): Command {
   const { values, positionals } = parse(args)

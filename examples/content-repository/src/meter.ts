@@ -1,50 +1,46 @@
+import { countText, tableText, timeText } from '@larder/example-environment'
 import type { MemcacheStorage, StorageCounters } from '@larder/storage-memcache'
 
-/** What one step did, for the table at the end. */
-export interface Row {
-  readonly step: string
-  readonly operations: number
-  readonly hits: number
-  readonly misses: number
-  readonly databaseReads: number
-  readonly ms: number
-}
+const HEADINGS = ['step', 'operations', 'hits', 'misses', 'database reads', 'time']
 
-/** What a step says of itself. */
-export interface Work<T> {
-  readonly result: T
-  readonly operations: number
-}
-
-/** Times steps, and takes the difference of the counters before and after. */
+/** Times steps, and notes by how much the counters of the clients grow. */
 export class Meter {
-  readonly rows: Row[] = []
+  readonly #clients: readonly MemcacheStorage[]
+  readonly #rows: string[][] = []
+  /** By the last step. */
+  databaseReads = 0
 
-  async measure<T>(
-    step: string,
-    clients: readonly MemcacheStorage[],
-    work: () => Promise<Work<T>>,
-  ): Promise<T> {
-    const before = sum(clients)
+  constructor(clients: readonly MemcacheStorage[]) {
+    this.#clients = clients
+  }
+
+  /** `operations`: how many reads and writes of a part or of a listing the step makes. */
+  async measure<T>(step: string, work: () => Promise<T>, operations: (result: T) => number): Promise<T> {
+    const before = this.#counts()
     const startedAt = performance.now()
-    const { result, operations } = await work()
+    const result = await work()
     const ms = performance.now() - startedAt
-    const after = sum(clients)
-    const grown = (...names: (keyof StorageCounters)[]): number =>
-      names.reduce((total, name) => total + after(name) - before(name), 0)
-    this.rows.push({
-      step,
-      operations,
-      hits: grown('hits', 'listHits'),
-      misses: grown('misses'),
-      databaseReads: grown('durableReads', 'durableListings'),
-      ms,
-    })
+    const counts = this.#counts().map((count, i) => count - (before[i] ?? 0))
+    this.databaseReads = counts.at(-1) ?? 0
+    this.#rows.push([step, ...[operations(result), ...counts].map(countText), timeText(ms)])
     return result
   }
-}
 
-function sum(clients: readonly MemcacheStorage[]): (name: keyof StorageCounters) => number {
-  const counters = clients.map((client) => client.counters())
-  return (name) => counters.reduce((total, counted) => total + counted[name], 0)
+  table(): string {
+    return tableText(HEADINGS, this.#rows)
+  }
+
+  /** How often the cache did not answer. */
+  cacheErrors(): number {
+    return this.#sum('cacheErrors')
+  }
+
+  #counts(): number[] {
+    return [this.#sum('hits', 'listHits'), this.#sum('misses'), this.#sum('durableReads', 'durableListings')]
+  }
+
+  #sum(...names: (keyof StorageCounters)[]): number {
+    const counters = this.#clients.map((client) => client.counters())
+    return counters.flatMap((counted) => names.map((name) => counted[name])).reduce((a, b) => a + b, 0)
+  }
 }
