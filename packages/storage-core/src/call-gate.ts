@@ -22,6 +22,8 @@ export class CallGate {
   readonly #system: string
   readonly #closed: string
   #keepsFailure = false
+  readonly #stops = new Set<(reason: unknown) => void>()
+  #isCut: { readonly reason: unknown } | undefined
   #lateFailure: { readonly error: unknown } | undefined
 
   /** `system`: as in events. `closed`: what is said to who comes too late. */
@@ -99,6 +101,26 @@ export class CallGate {
   async #close(): Promise<void> {
     this.#isClosed = true
     if (this.#inFlight > 0) await new Promise<void>((resolve) => (this.#drained = resolve))
+  }
+
+  /**
+   * Closes, and stops what calls in flight wait for besides the storage: sources and nested transactions. Resolves when
+   * none is in flight any more.
+   */
+  cut(reason: unknown): Promise<void> {
+    const closed = this.close()
+    this.#isCut ??= { reason }
+    const stops = [...this.#stops]
+    this.#stops.clear()
+    for (const stop of stops) stop(reason)
+    return closed
+  }
+
+  /** Calls `stop` at a cut, at once where there was one. Returns the function that prevents it. */
+  onCut(stop: (reason: unknown) => void): () => void {
+    if (this.#isCut !== undefined) stop(this.#isCut.reason)
+    else this.#stops.add(stop)
+    return () => this.#stops.delete(stop)
   }
 
   /** The same hook, whose calls of its own storage are refused as long as they can be told. */

@@ -2,6 +2,7 @@ import type { AddressMaker } from './address.js'
 import type { ListEntry, PartName, PartStream, ResourceInfo, StoredPart } from './resource.js'
 import type { JournalRow, ListOrder, StorageFeatures, WriteResult } from './storage.js'
 import type {
+  BoundCalls,
   OutboxTransaction,
   TransactionHook,
   TransactionOutcome,
@@ -85,12 +86,8 @@ export interface DriverTransaction extends OutboxTransaction {
   readonly deadline: number
   /** Calls those who take part in it; in a nested one, nobody. */
   closing(): Promise<void>
-  /**
-   * `end` lets no more calls in and waits for those in flight. For a transaction that was joined, it must be called when
-   * the program asks for the commit, and before hooks run; and after a rollback. Should it reject, the transaction is
-   * rolled back.
-   */
-  closeWith(end: () => Promise<void>): void
+  /** For a transaction that was joined: how the calls on it end, which is up to the driver. */
+  closeWith(calls: BoundCalls): void
 }
 
 /**

@@ -11,7 +11,7 @@ import { type MemoryPlan, planWrite, resultOfPlan, unchanged } from './memory-pl
 import { MemoryReads } from './memory-reads.js'
 import { type MemoryTables, UncommittedTables } from './memory-tables.js'
 import type { StorageFeatures, WriteResult } from './storage.js'
-import type { Participant, TransactionResult } from './transaction.js'
+import type { BoundCalls, Participant, TransactionResult } from './transaction.js'
 import { TransactionSteps } from './transaction-steps.js'
 
 /** What a transaction needs of the storage that it is of. */
@@ -107,8 +107,8 @@ export class MemoryTransaction extends MemoryReads implements DriverTransaction,
     if (this.#depth === 0) await this.steps.closing()
   }
 
-  closeWith(end: () => Promise<void>): void {
-    this.steps.closeWith(end)
+  closeWith(calls: BoundCalls): void {
+    this.steps.closeWith(calls)
   }
 
   async transaction<T>(

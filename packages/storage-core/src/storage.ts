@@ -305,7 +305,8 @@ export interface Storage extends Outbox, AsyncDisposable {
    *
    * A transaction that collided with another one is rolled back, and `work` runs again, up to `attempts` times; then it
    * rejects with `E_CONFLICT`. It rejects with `E_TIMEOUT` after `timeoutMs`, with `E_ABORTED` when the signal fires,
-   * and with `E_OUTCOME_UNKNOWN` where no answer to the commit came.
+   * and with `E_OUTCOME_UNKNOWN` where no answer to the commit came. Calls on `tx` that are in flight end then, and their
+   * sources are stopped, also one that never yields another chunk.
    *
    * In `work`, writes must go through `tx`: one on this storage rejects with `E_UNSUPPORTED`, as it would wait for the
    * transaction, or stay when that is rolled back.

@@ -6,13 +6,20 @@ import { StorageError } from './errors.js'
 import { runInFlow } from './flow.js'
 import { checkOptionNames, type NamesOf } from './options/option-names.js'
 import type { StorageTransaction, TransactionalInvalidator } from './storage.js'
-import type { Participant, TransactionOptions, TransactionOutcome, TransactionResult } from './transaction.js'
+import type {
+  BoundCalls,
+  Participant,
+  TransactionOptions,
+  TransactionOutcome,
+  TransactionResult,
+} from './transaction.js'
 
 const OPTION_NAMES: NamesOf<TransactionOptions> = Object.freeze({
   signal: true,
   attempts: true,
   timeoutMs: true,
 })
+const HAS_ENDED = 'The transaction has ended'
 const LARGEST_NUMBER = 2_147_483_647
 
 type Work<T> = (tx: StorageTransaction) => Promise<T>
@@ -31,7 +38,7 @@ export async function runTransaction<T>(
   if (begin === undefined || !driver.supports.interactiveTransactions)
     throw new StorageError('E_UNSUPPORTED', 'This storage has no transactions of several calls')
   const run = (call: DriverCall) =>
-    begin((tx: DriverTransaction) => workIn(owner, tx, work, options.signal), request, call)
+    begin((tx: DriverTransaction) => workIn(owner, tx, gate, work, options.signal), request, call)
   return gate.run(options, run, toldOf('transaction', undefined))
 }
 
@@ -46,7 +53,8 @@ export function joinTransaction(driver: StorageDriver, gate: CallGate, manager: 
   const known = joined.get(tx)
   if (known !== undefined) return known
   const bound = new BoundStorage(tx)
-  tx.closeWith(() => bound.end())
+  tx.closeWith(bound.calls)
+  bound.cutAt(tx.deadline)
   joined.set(tx, bound)
   return bound
 }
@@ -56,36 +64,43 @@ const joined = new WeakMap<DriverTransaction, BoundStorage>()
 async function workIn<T>(
   owner: object | null,
   tx: DriverTransaction,
+  outer: CallGate,
   work: Work<T>,
   signal: AbortSignal | undefined,
 ): Promise<T> {
   const bound = new BoundStorage(tx)
   const isOpen = () => bound.isOpen
-  let value: T
-  try {
-    const begin = async () => bound.finish(await work(bound))
-    const working = owner === null ? begin() : runInFlow({ owner, isOpen }, begin)
-    value = await withDeadline(working, tx.deadline, () => tooLate(undefined), signal)
+  const toTheEnd = async () => {
+    // The outer one may have ended while this one began.
+    bound.checkOpen()
+    const value = bound.finish(await work(bound))
     await tx.closing()
-  } catch (error) {
-    // What fails it says more than what follows from it.
-    await bound.end().catch(() => undefined)
-    throw error
+    await bound.calls.drain()
+    return value
   }
-  await bound.end()
-  return value
+  const release = outer.onCut((reason) => void bound.calls.cut(reason))
+  try {
+    const working = owner === null ? toTheEnd() : runInFlow({ owner, isOpen }, toTheEnd)
+    return await withDeadline(bound.untilCut(working), tx.deadline, () => tooLate(undefined), signal)
+  } catch (error) {
+    await bound.calls.cut(error)
+    throw error
+  } finally {
+    release()
+  }
 }
 
-/** The storage that `work` is given. */
+/** The storage that `work` is given. What its calls wait for ends with the transaction. */
 class BoundStorage extends BaseStorage implements StorageTransaction {
   readonly #tx: DriverTransaction
   readonly #gate: CallGate
 
   constructor(tx: DriverTransaction) {
-    const gate = new CallGate(tx.driver.system ?? 'other', 'The transaction has ended')
+    const gate = new CallGate(tx.driver.system ?? 'other', HAS_ENDED)
     super(tx.driver, gate)
     this.#tx = tx
     this.#gate = gate
+    void tx.outcome.then(() => gate.cut(hasEnded()))
   }
 
   get native(): unknown {
@@ -98,6 +113,10 @@ class BoundStorage extends BaseStorage implements StorageTransaction {
 
   get isOpen(): boolean {
     return this.#gate.isOpen
+  }
+
+  checkOpen(): void {
+    this.#gate.checkOpen()
   }
 
   transaction<T>(work: Work<T>, options?: TransactionOptions): Promise<TransactionResult<T>> {
@@ -143,12 +162,32 @@ class BoundStorage extends BaseStorage implements StorageTransaction {
     return value
   }
 
-  /** Rejects with what a call failed with that nobody had waited for. */
-  async end(): Promise<void> {
-    this.#gate.expectNoFailure()
-    await this.#gate.close()
-    if (this.#gate.lateFailure !== undefined) throw this.#gate.lateFailure.error
+  /** What `work` resolves to; rejects with the reason of a cut. */
+  untilCut<T>(work: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      work.then(resolve, reject).finally(this.#gate.onCut(reject))
+    })
   }
+
+  /** For a transaction whose work is not known here. It cannot be committed any more then. */
+  cutAt(deadline: number): void {
+    const late = (reason: unknown) => this.calls.cut(reason)
+    withDeadline(this.outcome, deadline, () => tooLate(undefined)).catch(late)
+  }
+
+  readonly calls: BoundCalls = {
+    /** Rejects with what a call failed with that nobody had waited for. */
+    drain: async () => {
+      this.#gate.expectNoFailure()
+      await this.#gate.close()
+      if (this.#gate.lateFailure !== undefined) throw this.#gate.lateFailure.error
+    },
+    cut: (reason) => this.#gate.cut(reason),
+  }
+}
+
+function hasEnded(): StorageError {
+  return new StorageError('E_CLOSED', HAS_ENDED)
 }
 
 function checkTransactionOptions(options: TransactionOptions): TransactionRequest {

@@ -1,6 +1,7 @@
+import { tooLate, withDeadline } from './deadline.js'
 import { isStorageError, StorageError } from './errors.js'
 import { callHooks, earliestTerms, type HookCall } from './hook-calls.js'
-import type { Participant, TransactionOutcome } from './transaction.js'
+import type { BoundCalls, Participant, TransactionOutcome } from './transaction.js'
 
 /** What happens around the end of a transaction, in its order, for drivers. */
 export class TransactionSteps {
@@ -8,7 +9,7 @@ export class TransactionSteps {
   #resolve: (outcome: TransactionOutcome) => void = () => undefined
   #hooks: { readonly depth: number; readonly call: HookCall }[] = []
   readonly #participants: Participant[] = []
-  readonly #ends: (() => Promise<void>)[] = []
+  readonly #calls: BoundCalls[] = []
   #isEnded = false
 
   constructor() {
@@ -35,19 +36,24 @@ export class TransactionSteps {
     this.#participants.push(participant)
   }
 
-  closeWith(end: () => Promise<void>): void {
-    this.#ends.push(end)
+  closeWith(calls: BoundCalls): void {
+    this.#calls.push(calls)
+  }
+
+  /** Calls participants, which may still write, and then accepts no more calls. Rejects with `E_TIMEOUT`. */
+  async close(deadline: number): Promise<void> {
+    await withDeadline(this.#close(), deadline, () => tooLate(undefined))
+  }
+
+  async #close(): Promise<void> {
+    await this.closing()
+    for (const calls of this.#calls) await calls.drain()
   }
 
   /** To be called first: participants may still write. */
   async closing(): Promise<void> {
     // The last to come stands in front of the others, and calls them.
     for (const participant of [...this.#participants].reverse()) await participant.closing?.()
-  }
-
-  /** Lets no more calls in and waits for those in flight. */
-  async close(): Promise<void> {
-    for (const end of this.#ends) await end()
   }
 
   /** To be called with all rows locked. Resolves to the instant by which the commit must have been sent. */
@@ -74,7 +80,7 @@ export class TransactionSteps {
   async afterRollback(reason: unknown): Promise<void> {
     if (this.#isEnded) return
     this.#isEnded = true
-    await Promise.allSettled(this.#ends.map((end) => end()))
+    await Promise.allSettled(this.#calls.map((calls) => calls.cut(reason)))
     await Promise.allSettled(this.#participants.map(async (each) => each.afterRollback?.(reason)))
     const isUnknown = isStorageError(reason, 'E_OUTCOME_UNKNOWN')
     this.#resolve(

@@ -58,6 +58,17 @@ export interface Participant {
   afterRollback?(reason: unknown): Promise<void>
 }
 
+/** The calls on a storage that is bound to a transaction. */
+export interface BoundCalls {
+  /**
+   * Accepts no more calls and waits for those in flight. A driver calls it when the program asks for the commit, before
+   * hooks run, and waits until its deadline at most. Should it reject, the transaction is rolled back.
+   */
+  drain(): Promise<void>
+  /** Accepts no more calls and stops the sources of those in flight. A driver calls it after a rollback. */
+  cut(reason: unknown): Promise<void>
+}
+
 /** A transaction that messages can be put into. */
 export interface OutboxTransaction {
   /**

@@ -68,7 +68,7 @@ export class WriteCalls {
     this.#checkFlow()
     const own = this.#ownResource(info)
     const checked = this.#checked(own, sources, options, options)
-    return readWithin([checked], () =>
+    return this.#readWithin([checked], () =>
       this.#gate.run(
         options,
         async (call) => this.#driver.write(await this.#settled(checked, call), call),
@@ -92,7 +92,7 @@ export class WriteCalls {
     const owns = checked.map(({ info }) => info)
     checkDistinct(owns)
     this.#require('atomicMany', 'cannot write several resources in one step')
-    return readWithin(checked, () =>
+    return this.#readWithin(checked, () =>
       this.#gate.run(options, (call) => this.#writeMany(checked, call), toldOfMany('writeMany', owns)),
     )
   }
@@ -145,6 +145,20 @@ export class WriteCalls {
     assertConditions(info, conditions, (part) => versions[part])
   }
 
+  /** Nothing is taken from the caller's streams once the write has ended, or the transaction that it is part of. */
+  async #readWithin<T>(checked: readonly CheckedWrite[], work: () => Promise<T>): Promise<T> {
+    const streams = checked.flatMap(({ parts }) => streamsOf(parts))
+    if (streams.length === 0) return work()
+    const stop = (reason?: unknown): void => streams.forEach((stream) => stream.stop(reason))
+    const release = this.#gate.onCut(stop)
+    try {
+      return await work()
+    } finally {
+      release()
+      stop()
+    }
+  }
+
   #hookOf(hook: TransactionHook): TransactionHook {
     if (typeof hook?.beforeCommit !== 'function')
       throw new TypeError('A transaction hook needs beforeCommit()')
@@ -194,15 +208,6 @@ function streamsOf(parts: CheckedWrite['parts']): SourceStream[] {
   return parts.flatMap(([, change]) =>
     typeof change === 'object' && 'stream' in change ? [change.stream] : [],
   )
-}
-
-/** Whatever becomes of the write: nothing is taken from its callers' streams once it has ended. */
-async function readWithin<T>(checked: readonly CheckedWrite[], work: () => Promise<T>): Promise<T> {
-  try {
-    return await work()
-  } finally {
-    for (const { parts } of checked) for (const stream of streamsOf(parts)) stream.stop()
-  }
 }
 
 function checkDistinct(infos: readonly ResourceInfo[]): void {

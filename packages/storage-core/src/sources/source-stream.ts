@@ -49,10 +49,10 @@ export class SourceStream implements AsyncIterableIterator<Uint8Array, undefined
     return DONE
   }
 
-  /** Takes nothing more from the source, and waits for nothing. A `next` that is pending rejects. */
-  stop(): void {
-    this.#interrupt?.(stoppedError())
-    void this.#leave()
+  /** Takes nothing more from the source, and waits for nothing. A `next` that is pending rejects with `reason`. */
+  stop(reason: unknown = stoppedError()): void {
+    this.#interrupt?.(reason)
+    void this.#leave(reason)
   }
 
   [Symbol.asyncIterator](): this {

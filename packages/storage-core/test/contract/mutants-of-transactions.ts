@@ -1,4 +1,5 @@
 import {
+  collect,
   MemoryStorage,
   type Participant,
   type ResourceInfo,
@@ -131,6 +132,13 @@ class ForgetsConditions extends BoundDefect {
   }
 }
 
+class ReadsSourcesItself extends BoundDefect {
+  override async putContent(...[info, content, options]: Parameters<ForwardingStorage['putContent']>) {
+    const isIterable = typeof content === 'object' && Symbol.asyncIterator in content
+    return super.putContent(info, isIterable ? await collect(content) : content, options)
+  }
+}
+
 class JournalsAtOnce extends BoundDefect {
   constructor(
     tx: StorageTransaction,
@@ -186,6 +194,7 @@ function besides(
 
 const DURING = 'transaction'
 const END = 'the end of a transaction'
+const STALLS = 'a transaction that stalls'
 
 export const MUTANTS_OF_TRANSACTIONS: readonly Mutant[] = [
   mutant(DURING, 'runs the work without a transaction', () => new RunsItUnprotected()),
@@ -202,4 +211,5 @@ export const MUTANTS_OF_TRANSACTIONS: readonly Mutant[] = [
   bound(END, 'calls a participant twice', (tx) => new EnlistsTwice(tx)),
   bound(END, 'calls no participant after the end', (tx) => new CallsNobodyAfterwards(tx)),
   bound(END, 'calls no participant', (tx) => new ClosesTheDoorLate(tx)),
+  bound(STALLS, 'reads sources by itself', (tx) => new ReadsSourcesItself(tx)),
 ]

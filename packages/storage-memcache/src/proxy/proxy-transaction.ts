@@ -1,4 +1,5 @@
 import {
+  type BoundCalls,
   type DriverCall,
   type DriverTransaction,
   type KeyGenerator,
@@ -38,7 +39,7 @@ export class ProxyTransaction implements StorageDriver, DriverTransaction {
   readonly #inner: StorageTransaction
   readonly #writes: TransactionWrites
   readonly #isNested: boolean
-  #ends: (() => Promise<void>)[] = []
+  readonly #calls: BoundCalls[] = []
   #closings: (() => Promise<void>)[] = []
 
   constructor(
@@ -176,15 +177,15 @@ export class ProxyTransaction implements StorageDriver, DriverTransaction {
     for (const closing of this.#closings.splice(0).reverse()) await closing()
   }
 
-  closeWith(end: () => Promise<void>): void {
-    this.#ends.push(end)
+  closeWith(calls: BoundCalls): void {
+    this.#calls.push(calls)
     this.#inner.enlist({
       closing: async () => {
         await this.closing()
-        for (const each of this.#ends) await each()
+        for (const each of this.#calls) await each.drain()
       },
-      afterRollback: async () => {
-        for (const each of this.#ends) await each()
+      afterRollback: async (reason) => {
+        for (const each of this.#calls) await each.cut(reason)
       },
     })
   }

@@ -1,4 +1,5 @@
 import type {
+  BoundCalls,
   DriverCall,
   DriverTransaction,
   KeyGenerator,
@@ -164,8 +165,8 @@ export class SqlTransaction implements DriverTransaction, StorageDriver {
     return this.#transaction.steps.closing()
   }
 
-  closeWith(end: () => Promise<void>): void {
-    this.#transaction.steps.closeWith(end)
+  closeWith(calls: BoundCalls): void {
+    this.#transaction.steps.closeWith(calls)
   }
 
   /** A savepoint, which TypeORM's events tell of. */

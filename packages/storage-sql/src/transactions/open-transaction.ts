@@ -119,8 +119,7 @@ export class OpenTransaction {
   }
 
   async #close(): Promise<void> {
-    await this.steps.closing()
-    await this.steps.close()
+    await this.steps.close(this.deadline)
     if (this.#failure !== undefined) throw this.#failure.error
   }
 

@@ -8,6 +8,7 @@ import { type ContractGroup, type ContractOptions, runGroup } from './harness.js
 import { histories } from './histories.js'
 import { interactive } from './interactive.js'
 import { interactiveEnds } from './interactive-ends.js'
+import { interactiveStalls } from './interactive-stalls.js'
 import { journal } from './journal.js'
 import { listings } from './listings.js'
 import { manyWrites } from './many-writes.js'
@@ -45,6 +46,7 @@ export const storageContractGroups: readonly ContractGroup[] = Object.freeze([
   manyWritesAtOnce,
   interactive,
   interactiveEnds,
+  interactiveStalls,
   handles,
   histories,
   shutdown,
