@@ -1,0 +1,45 @@
+// Prints how many calls, in how many files, run between `client.get` and the write to the socket: by V8's own counts.
+import { Session } from 'node:inspector'
+import net from 'node:net'
+import { startMemcached } from '@larder/dev-servers'
+import { MemcacheClient, RemoteCache } from '@larder/memcached'
+
+const OURS = /\/packages\/[^/]+\/dist\//
+
+const memcached = await startMemcached()
+const cache = new RemoteCache(memcached.address)
+const client = new MemcacheClient({ cache })
+await client.get('warm')
+
+const session = new Session()
+session.connect()
+/** @param {string} method @param {object} [parameters] */
+function ask(method, parameters) {
+  /** @type {any} */
+  let answer
+  // An in-process session answers before `post` returns.
+  session.post(method, parameters, (_, result) => (answer = result))
+  return answer
+}
+
+ask('Profiler.enable')
+ask('Profiler.startPreciseCoverage', { callCount: true, detailed: false })
+await client.get('first')
+/** @type {any} */
+let coverage
+const { write } = net.Socket.prototype
+net.Socket.prototype.write = function (...args) {
+  coverage ??= ask('Profiler.takePreciseCoverage')
+  return Reflect.apply(write, this, args)
+}
+ask('Profiler.takePreciseCoverage')
+await client.get('second')
+net.Socket.prototype.write = write
+
+const files = coverage.result.filter(({ url }) => OURS.test(url))
+const countsOf = ({ functions }) => functions.map(({ ranges: [whole] }) => whole.count)
+const calls = files.flatMap(countsOf).reduce((sum, count) => sum + count, 0)
+const used = files.filter((file) => countsOf(file).some((count) => count > 0))
+console.log(`${calls} calls in ${used.length} files`)
+await cache.close()
+await memcached.stop()
