@@ -1,8 +1,13 @@
 import type { MetaReply } from '../../protocol/meta/reply.js'
 
-/** Of 15 digits: exact in a double, so that neither side of the wire needs a BigInt for each store. */
-const SMALLEST = 1e14
-const COUNT = 9e14
+/**
+ * A number has 15 digits: exact in a double, so that neither side of the wire needs a BigInt for each store. The first 9
+ * are random, and the rest is counted: making 15 random digits takes six times as long.
+ */
+const SMALLEST_RANDOM = 1e8
+const RANDOM_COUNT = 9e8
+const FIRST_COUNTED = 1e5
+const LAST_COUNTED = 999_999
 /** memcached 1.6.27 is the first that knows the flag. */
 const MINOR = 6
 const PATCH = 27
@@ -18,12 +23,19 @@ export type OwnCasNumbers = 'auto' | 'always' | 'never'
 /** `'tried'`: the client chooses, until the server refuses such a store. */
 export type OwnCas = 'off' | 'tried' | 'required'
 
+let random = ''
+let counted = LAST_COUNTED
+
 /**
- * The flag that gives what is stored a random CAS number of 15 digits (protocol.txt, "Meta Set", `E`): a server that
- * restarts does not give it out again, even where a middleman keeps the connections.
+ * The flag that gives what is stored a CAS number of 15 digits (protocol.txt, "Meta Set", `E`) that no other store has:
+ * a server that restarts does not give it out again, even where a middleman keeps the connections.
  */
 export function ownCasFlag(): string {
-  return ` E${SMALLEST + Math.floor(Math.random() * COUNT)}`
+  if (counted >= LAST_COUNTED) {
+    random = ` E${SMALLEST_RANDOM + Math.floor(Math.random() * RANDOM_COUNT)}`
+    counted = FIRST_COUNTED
+  }
+  return random + counted++
 }
 
 /** Whether a server that answers `version` with this line knows the flag. Products with numbers of their own do not. */
