@@ -11,9 +11,13 @@ import { MemcacheStorage } from '@larder/storage-memcache'
 import { SqlLock, type SqlOptions, SqlStorage } from '@larder/storage-sql'
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { DataSource } from 'typeorm'
 import { afterAll, beforeAll, describe, test } from 'vitest'
+
+/** Where mysql2 publishes what it sends. */
+const SENT = 'tracing:mysql2:query:start'
 
 let cluster: GaleraCluster
 beforeAll(async () => {
@@ -155,6 +159,27 @@ describe('a Galera cluster of three nodes', () => {
     const { hits } = writer.counters()
     assert.equal((await writer.getContent(info)).bytes.toString(), 'second')
     assert.equal(writer.counters().hits, hits + 1)
+  })
+
+  // Of a packet with several statements a node runs the rest, without a transaction, after it has aborted one of them.
+  test('each statement travels in a packet of its own', async () => {
+    await using world = await World.make()
+    const writer = await world.cached(0)
+    const writes = ['a', 'b'].map((name) => ({ info: writer.info('c', name), content: 'x' }))
+    await writer.writeMany(writes)
+    const texts: string[] = []
+    const hear = (message: unknown) => void texts.push((message as { readonly query: string }).query)
+    subscribe(SENT, hear)
+    try {
+      await writer.writeMany(writes)
+    } finally {
+      unsubscribe(SENT, hear)
+    }
+    assert.ok(texts.some((text) => text.startsWith('UPDATE')))
+    assert.deepEqual(
+      texts.filter((text) => text.includes(';')),
+      [],
+    )
   })
 
   test('a lock is refused, since each node has its own', async () => {

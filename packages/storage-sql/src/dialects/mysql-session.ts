@@ -11,6 +11,7 @@ interface Session {
   readonly idleAsFound: number
   /** The largest statement, or group of them, that the server takes. */
   readonly packetBytes: number
+  readonly isGalera: boolean
 }
 
 const VARIABLES = [
@@ -37,7 +38,8 @@ export async function prepare(client: object, dialect: Dialect, runner: QueryRun
   const names = VARIABLES.map((name) => `'${name}'`).join(', ')
   const found = await dialect.run(runner, statement(`SHOW VARIABLES WHERE variable_name IN (${names})`))
   const variables = new Map(found.rows.map((row) => [String(row['Variable_name']), String(row['Value'])]))
-  if (variables.get('wsrep_on') === 'ON') {
+  const isGalera = variables.get('wsrep_on') === 'ON'
+  if (isGalera) {
     const wait = Number(variables.get('wsrep_sync_wait')) | SYNC_READS
     await dialect.run(runner, statement(`SET SESSION wsrep_sync_wait = ${wait}`))
   }
@@ -48,6 +50,7 @@ export async function prepare(client: object, dialect: Dialect, runner: QueryRun
     tableLockWaitAsFound: Number(variables.get('lock_wait_timeout')),
     idleAsFound: Number(variables.get(idleVariable)),
     packetBytes: Number(variables.get('max_allowed_packet')),
+    isGalera,
   })
 }
 
@@ -95,6 +98,14 @@ export function selectWithin(
 
 export function packetBytesOf(runner: QueryRunner): number {
   return preparedSession(runner)?.packetBytes ?? Infinity
+}
+
+/**
+ * A Galera node says that it has aborted a transaction in answer to a packet only. Of several statements in one packet,
+ * those that are left run after an abort, each committed by itself, and the packet is answered as if nothing were wrong.
+ */
+export function takesGroups(runner: QueryRunner): boolean {
+  return preparedSession(runner)?.isGalera !== true
 }
 
 function sessionOf(runner: QueryRunner): Session {

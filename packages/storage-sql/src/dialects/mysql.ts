@@ -8,6 +8,7 @@ import {
   restoring,
   selectWithin,
   settings,
+  takesGroups,
 } from './mysql-session.js'
 import { packetGroups } from './packets.js'
 import {
@@ -81,7 +82,7 @@ export function mysqlDialect(shared: boolean): Dialect {
     runAll: async (runner, statements) => {
       const client = (await runner.connect()) as MysqlClient
       const groups = packetGroups(statements, packetBytesOf(runner))
-      if (client.config.multipleStatements !== true) {
+      if (client.config.multipleStatements !== true || !takesGroups(runner)) {
         return runOneByOne((each) => send(dialect, runner, each), statements)
       }
       const outcomes: Outcome[] = []
