@@ -3,6 +3,7 @@ import {
   checkOptions,
   notAllowed,
   numberOption,
+  objectOption,
   optionTable,
   signalOption,
   typedOption,
@@ -12,7 +13,7 @@ import {
 } from '@larder/storage-core/base'
 import { isCasToken, type CallOptions, type CasToken } from './cache.js'
 
-const CALL = { signal: signalOption(), routeBy: routeOption() }
+const CALL = { signal: signalOption(), routeBy: routeOption(), batch: objectOption() }
 const TTL = { ttlMs: numberOption({ above: 0, isUnlimited: true }) }
 
 /** The options of the commands of a `Cache`. */

@@ -20,6 +20,12 @@ export interface CallOptions {
    * place.
    */
   readonly routeBy?: string | number | undefined
+  /**
+   * The batch that the call is part of: any object, the same for all of its calls. Where the queue of the server is
+   * full, the call waits for a place, in turn with other batches, instead of `E_OVERLOADED`; its time-out counts from when it
+   * has one. Meant for callers who have a bounded number of calls under way. Means nothing where there is no queue.
+   */
+  readonly batch?: object | undefined
 }
 
 /** What a read of a cache can be told. */
@@ -104,13 +110,8 @@ export type CasResult =
 export interface Cache extends AsyncDisposable {
   /** The largest value that can be stored under a 250-byte key, in bytes. */
   readonly maxItemBytes: number
-  /**
-   * How many commands one caller should have waiting at once, so that the queue of a server keeps room for others.
-   * Undefined: any number.
-   */
-  readonly waveSize?: number | undefined
   get(key: string, options?: ReadOptions): Promise<CacheItem | undefined>
-  /** Never rejects because of a server: see `CacheBatch.failed`. */
+  /** A batch, of any size. Never rejects because of a server: see `CacheBatch.failed`. */
   getMulti(keys: readonly string[], options?: ReadOptions): Promise<CacheBatch>
   /**
    * The flags and the token of an item; `undefined`: a miss. A cache that cannot answer without reading the bytes may
@@ -118,7 +119,7 @@ export interface Cache extends AsyncDisposable {
    */
   stateOf?(key: string, options?: CallOptions): Promise<ItemState | undefined>
   set(key: string, value: Uint8Array, options?: ItemOptions & CallOptions): Promise<CasToken>
-  /** Answers with the keys that were not stored, each with its reason. */
+  /** A batch, of any size. Answers with the keys that were not stored, each with its reason. */
   setMulti(entries: readonly CacheEntry[], options?: CallOptions): Promise<ReadonlyMap<string, Error>>
   /** Stores only where nothing is; `undefined`: there is something. */
   add(key: string, value: Uint8Array, options?: ItemOptions & CallOptions): Promise<CasToken | undefined>

@@ -2,6 +2,7 @@ import { type Cache, RemoteCache, type RemoteCacheOptions } from '@larder/memcac
 import { REMOTE_NAMES } from '@larder/memcached/driver'
 import type { NamesOf } from '@larder/storage-core'
 import { wrongType } from '@larder/storage-core/base'
+import { WaitingCache } from './waiting-cache.js'
 
 /** Either memcached servers to connect to, or a cache that is open already. */
 export type CacheChoice<C = Cache> = ServersChoice | OpenCacheChoice<C>
@@ -29,11 +30,18 @@ export const CACHE_CHOICE_NAMES: NamesOf<CacheChoice> = Object.freeze({
   cache: true,
 })
 
-/** The cache, and what of it is to be closed by `owner`. Throws `TypeError` for both or none. */
-export function chooseCache(
-  { cache, servers, client }: CacheChoice,
-  owner: string,
-): { cache: Cache; owned: readonly Cache[] } {
+/** What an object works on. */
+export interface ChosenCache {
+  /** Waits for places in full queues. */
+  readonly cache: Cache
+  /** The same as it was given or opened. */
+  readonly plain: Cache
+  /** To be closed with the object. */
+  readonly owned: readonly Cache[]
+}
+
+/** The cache for `owner`. Throws `TypeError` for both or none. */
+export function chooseCache({ cache, servers, client }: CacheChoice, owner: string): ChosenCache {
   if (cache !== undefined && servers !== undefined) throw new TypeError('Give servers or a cache, not both')
   if (client !== undefined && servers === undefined)
     throw new TypeError('client says how to talk to servers, which are not given')
@@ -41,11 +49,11 @@ export function chooseCache(
     throw new TypeError(`UDP is of no use to a ${owner}, whose reads need tokens`)
   if (cache !== undefined) {
     checkCache(cache)
-    return { cache, owned: [] }
+    return { cache: new WaitingCache(cache), plain: cache, owned: [] }
   }
   if (servers === undefined) throw new TypeError(`${owner} needs servers or a cache`)
   const own = new RemoteCache(servers, client)
-  return { cache: own, owned: [own] }
+  return { cache: new WaitingCache(own), plain: own, owned: [own] }
 }
 
 /** Throws a `TypeError` for what is no open cache. */

@@ -61,7 +61,7 @@ export class MemcacheStorage extends DrivenStorage {
     if (options.storage === undefined) refuseProtocolOptions(options)
     const namespace = checkNamespace(options.namespace ?? 'larder:')
     const { keyGenerator = defaultKeyGenerator, environment: env = systemEnvironment, storage } = options
-    const { cache, owned } = chooseCache(options, 'MemcacheStorage')
+    const { cache, plain, owned } = chooseCache(options, 'MemcacheStorage')
     const counters = watchedCounters({ counters: 'storage', namespace }, newCounters())
     const driver =
       storage === undefined
@@ -73,7 +73,7 @@ export class MemcacheStorage extends DrivenStorage {
     const infoOf = (collection: string, resource: string) => this.info(collection, resource)
     const headKeyOf = (collection: string) => headKey(driver.keyOf, collection)
     const isClosed = () => driver.isClosed
-    auditables.set(this, { cache, storage, settings, env, infoOf, headKeyOf, isClosed })
+    auditables.set(this, { cache: plain, storage, settings, env, infoOf, headKeyOf, isClosed })
   }
 
   /** What this storage has done so far; all zero where there is no storage behind it. */

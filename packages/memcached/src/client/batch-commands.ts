@@ -1,7 +1,9 @@
-import { isStorageError, wrongType, type OptionTable } from '@larder/storage-core/base'
+import { wrongType } from '@larder/storage-core/base'
 import { isCasToken, type CacheItem, type CallOptions, type CasToken } from '../cache.js'
-import { entriesOf, keysOf, routesOf, type Route } from './batch-members.js'
-import { ClientCore, withoutToken } from './client-core.js'
+import type { CommandCache } from '../command-cache.js'
+import { entriesOf, keysOf } from './batch-members.js'
+import { BatchRunner, type Batch } from './batch-runner.js'
+import { withoutToken } from './client-core.js'
 import type { ClientKey } from './client-keys.js'
 import {
   CALL_OPTIONS,
@@ -10,6 +12,7 @@ import {
   STORE_OPTIONS,
   type BatchAnswers,
   type ClientCallOptions,
+  type ClientSettings,
   type CounterOptions,
   type DeleteManyOptions,
   type StoreCallOptions,
@@ -19,31 +22,21 @@ import {
 import { counterStep, integerOf, sumFor } from './counter-steps.js'
 import { ItemCommands } from './item-commands.js'
 import { routed, type EncodedItem } from './lockable-items.js'
+import type { Namespace } from './namespace.js'
 import type { PlainValue } from './plain-serializer.js'
-import { inWaves, isRefused } from './waves.js'
-
-/** What is common to the commands about many keys. */
-interface Batch<Key, Member> {
-  readonly command: string
-  readonly table: OptionTable
-  readonly options: ClientCallOptions | undefined
-  /** The members, after all of them were checked. */
-  readonly prepare: () => readonly Member[]
-  readonly keyOf: (member: Member) => Key
-}
-
-/** Answers for the members of a batch that share a route, each by its place there; throws what one failed with. */
-type AskBatch<Member, Value> = (
-  wireKeys: readonly string[],
-  call: CallOptions | undefined,
-  members: readonly Member[],
-) => Promise<(i: number, wireKey: string) => Value | undefined>
 
 /**
- * The commands about many keys. Bad arguments are a `RangeError` or `TypeError` before any I/O. A large batch is sent in
- * waves, so that it never fills the queue of a server by itself; each wave has a time-out of its own.
+ * The commands about many keys. Bad arguments are a `RangeError` or `TypeError` before any I/O. A batch may have any size:
+ * what finds no place in the queue of a server waits for one, and a time-out counts from then.
  */
 export abstract class BatchCommands<When extends WhenUnavailable> extends ItemCommands<When> {
+  readonly #batches: BatchRunner
+
+  protected constructor(cache: CommandCache, settings: ClientSettings, namespace: Namespace | undefined) {
+    super(cache, settings, namespace)
+    this.#batches = new BatchRunner(this.core)
+  }
+
   /** One round trip a server for each 1,000 keys. */
   getMulti<T = PlainValue, Key extends ClientKey = ClientKey>(
     keys: Iterable<Key>,
@@ -67,7 +60,7 @@ export abstract class BatchCommands<When extends WhenUnavailable> extends ItemCo
     entries: Iterable<readonly [Key, unknown]>,
     options?: StoreCallOptions,
   ): Promise<BatchAnswers<Key, true>> {
-    return this.#run(
+    return this.#batches.together(
       this.#stores('setMulti', () => entriesOf(entries, 2), options),
       async (wireKeys, call, group) => {
         const items = group.map(([, item], i) => {
@@ -89,7 +82,9 @@ export abstract class BatchCommands<When extends WhenUnavailable> extends ItemCo
     options?: StoreCallOptions,
   ): Promise<BatchAnswers<Key, boolean>> {
     const batch = this.#stores('addMulti', () => entriesOf(entries, 2), options)
-    return this.#each(batch, (wireKey, call, [, item]) => this.core.items.add(wireKey, routed(item, call)))
+    return this.#batches.each(batch, (wireKey, call, [, item]) =>
+      this.core.items.add(wireKey, routed(item, call)),
+    )
   }
 
   /** `true` for each key under which something was replaced, `false` where there was nothing. */
@@ -98,7 +93,7 @@ export abstract class BatchCommands<When extends WhenUnavailable> extends ItemCo
     options?: StoreCallOptions,
   ): Promise<BatchAnswers<Key, boolean>> {
     const batch = this.#stores('replaceMulti', () => entriesOf(entries, 2), options)
-    return this.#each(batch, (wireKey, call, [, item]) =>
+    return this.#batches.each(batch, (wireKey, call, [, item]) =>
       this.core.items.replace(wireKey, routed(item, call)),
     )
   }
@@ -113,7 +108,7 @@ export abstract class BatchCommands<When extends WhenUnavailable> extends ItemCo
         if (!isCasToken(token)) throw wrongType('token', 'a token of gets()', token)
         return [key, this.core.encode(value, options), token] as const
       })
-    return this.#each(
+    return this.#batches.each(
       { command: 'casMulti', table: STORE_OPTIONS, options, prepare, keyOf: first },
       (wireKey, call, [, item, token]) => this.core.items.cas(wireKey, routed(item, call), token),
     )
@@ -125,7 +120,7 @@ export abstract class BatchCommands<When extends WhenUnavailable> extends ItemCo
     options?: DeleteManyOptions,
   ): Promise<BatchAnswers<Key, boolean>> {
     const prepare = () => keysOf(keys)
-    return this.#each(
+    return this.#batches.each(
       { command: 'deleteMulti', table: DELETE_MANY_OPTIONS, options, prepare, keyOf: own },
       (wireKey, call) => this.core.items.delete(wireKey, options, call),
     )
@@ -153,7 +148,7 @@ export abstract class BatchCommands<When extends WhenUnavailable> extends ItemCo
       for (const [, delta] of list) step(delta)
       return list
     }
-    return this.#each(
+    return this.#batches.each(
       { command: 'offsetMulti', table: COUNTER_OPTIONS, options, prepare, keyOf: first },
       async (wireKey, call, [, delta]) =>
         sumFor(await this.core.items.count(wireKey, { ...step(delta), ...call }), wireKey, options?.bigint),
@@ -168,7 +163,7 @@ export abstract class BatchCommands<When extends WhenUnavailable> extends ItemCo
     decode: (wireKey: string, item: CacheItem | undefined) => Value | undefined,
   ): Promise<BatchAnswers<Key, Value>> {
     const prepare = () => keysOf(keys)
-    return this.#run(
+    return this.#batches.together(
       { command, table: CALL_OPTIONS, options, prepare, keyOf: own },
       async (wireKeys, call) => {
         const batch = await this.core.cache.getMulti(wireKeys, callFor(call))
@@ -190,99 +185,6 @@ export abstract class BatchCommands<When extends WhenUnavailable> extends ItemCo
     const prepare = () => list().map(([key, value]) => [key, this.core.encode(value, options)] as const)
     return { command, table: STORE_OPTIONS, options, prepare, keyOf: first }
   }
-
-  /** A command a key; the connection sends them together. */
-  #each<Key extends ClientKey, Member, Value>(
-    batch: Batch<Key, Member>,
-    ask: (wireKey: string, call: CallOptions | undefined, member: Member) => Promise<Value | undefined>,
-  ): Promise<BatchAnswers<Key, Value>> {
-    return this.#run(batch, async (wireKeys, call, group) => {
-      const settled = await Promise.allSettled(
-        group.map((member, i) => ask(wireKeys[i] as string, call, member)),
-      )
-      return (i) => {
-        const result = settled[i]
-        if (result?.status === 'rejected') throw result.reason
-        return result?.value
-      }
-    })
-  }
-
-  /** `ask` answers for many keys at once; what it returns gives the answer for each, or throws its error. */
-  async #run<Key extends ClientKey, Member, Value>(
-    { command, table, options, prepare, keyOf }: Batch<Key, Member>,
-    ask: AskBatch<Member, Value>,
-  ): Promise<BatchAnswers<Key, Value>> {
-    let members: readonly Member[] = []
-    let error: Error | undefined
-    try {
-      members = prepare()
-    } catch (reason) {
-      error = reason as Error
-    }
-    const allFailed = (reason: Error): BatchAnswers<Key, Value> => ({
-      values: new Map<Key, Value>(),
-      failed: new Map(members.map((member) => [keyOf(member), reason])),
-    })
-    return this.core.run(command, members.length, table, options, allFailed, () => {
-      if (error !== undefined) throw error
-      return this.#ask(members, keyOf, options, ask).catch((reason: unknown) => {
-        if (ClientCore.isForgivable(reason)) return allFailed(reason)
-        throw reason
-      })
-    })
-  }
-
-  #ask<Key extends ClientKey, Member, Value>(
-    members: readonly Member[],
-    keyOf: (member: Member) => Key,
-    options: ClientCallOptions | undefined,
-    ask: AskBatch<Member, Value>,
-  ): Promise<BatchAnswers<Key, Value>> {
-    return this.core.withKeys(members.map(keyOf), options, async (wireKeys, call) => {
-      const values = new Map<Key, Value>()
-      const failed = new Map<Key, Error>()
-      const run = async ({ routeBy, members: group }: Route<Addressed<Member>>) => {
-        const refused: Addressed<Member>[] = []
-        const names = group.map(({ wireKey }) => wireKey)
-        const answerOf = await ask(
-          names,
-          routeBy === undefined ? call : { ...call, routeBy },
-          group.map(({ member }) => member),
-        )
-        for (const [i, addressed] of group.entries()) {
-          const key = keyOf(addressed.member)
-          if (isRefused(failed.get(key))) failed.delete(key)
-          try {
-            const value = answerOf(i, names[i] as string)
-            if (value !== undefined) values.set(key, value)
-          } catch (error) {
-            if (concernsAll(error)) throw error
-            if (isRefused(error)) refused.push(addressed)
-            failed.set(key, error as Error)
-          }
-        }
-        return refused
-      }
-      const addressed = members.map((member, i) => ({ member, wireKey: wireKeys[i] as string }))
-      await inWaves(addressed, this.core.cache, async (wave) => {
-        const routes = routesOf(wave, ({ member }) => keyOf(member))
-        return (await Promise.all(routes.map(run))).flat()
-      })
-      return { values, failed }
-    })
-  }
-}
-
-/** A member of a batch, with its key as it is on the wire. */
-interface Addressed<Member> {
-  readonly member: Member
-  readonly wireKey: string
-}
-
-/** A closed client and an aborted call concern every key. */
-function concernsAll(error: unknown): boolean {
-  return isStorageError(error, 'E_ABORTED') || isStorageError(error, 'E_CLOSED')
 }
 
 const own = <T>(it: T): T => it

@@ -2,6 +2,8 @@ import {
   checkOptions,
   isStorageError,
   StorageError,
+  throwIfAborted,
+  untilAborted,
   type OptionTable,
   type StorageErrorCode,
 } from '@larder/storage-core/base'
@@ -89,22 +91,21 @@ export class ClientCore {
     return this.#under(namespace, call, (prefix, rest) => run(this.#text(key, prefix, options), rest))
   }
 
-  /** Runs a command with the keys as they are on the wire. */
-  async withKeys<T>(
+  /**
+   * The keys as they are on the wire. Bad keys are refused before a namespace asks for its stamp. That alone has a
+   * time-out here: the commands that follow have their own.
+   */
+  async wireKeys(
     keys: readonly ClientKey[],
     options: ClientCallOptions | undefined,
-    run: (wireKeys: readonly string[], call: CallOptions | undefined) => Promise<T>,
-  ): Promise<T> {
-    const call = options?.signal === undefined ? undefined : { signal: options.signal }
-    const ask = (prefix: string, rest: CallOptions | undefined) =>
-      run(
-        keys.map((key) => this.#text(key, prefix, options)),
-        rest,
-      )
-    const { namespace } = this
-    if (namespace === undefined) return ask(this.settings.keyPrefix, call)
-    for (const key of keys) this.#text(key, namespace.samplePrefix, options)
-    return this.#under(namespace, call, ask)
+  ): Promise<readonly string[]> {
+    const { namespace, settings } = this
+    const under = (prefix: string) => keys.map((key) => this.#text(key, prefix, options))
+    if (namespace === undefined) return under(settings.keyPrefix)
+    under(namespace.samplePrefix)
+    throwIfAborted(options?.signal)
+    const { prefix } = await untilAborted(namespace.stamp(), options?.signal)
+    return under(prefix)
   }
 
   /** Refuses what would not fit, so that a batch with such a value fails before any of it is sent. */

@@ -3,6 +3,7 @@ import {
   checkOptionNames,
   choiceOption,
   numberOption,
+  objectOption,
   optionTable,
   signalOption,
   textOption,
@@ -82,6 +83,8 @@ const CALL = {
   signal: signalOption(),
   /** Goes between the client's own prefix and the key; answers come under the caller's own keys. */
   keyPrefix: textOption(),
+  /** The batch that a call about one key is part of: see `CallOptions.batch`. Those about many are one by themselves. */
+  batch: objectOption(),
 }
 
 /** For commands about keys. */

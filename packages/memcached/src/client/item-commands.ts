@@ -28,6 +28,8 @@ import { together } from './together.js'
 import type { PlainValue } from './plain-serializer.js'
 import { textBytes } from './strict-forms.js'
 
+const NO_OPTIONS: ClientCallOptions = Object.freeze({})
+
 /** Checks the other arguments, and answers with what is asked for the key. */
 type Prepare<T> = () => (wireKey: string, call: CallOptions | undefined) => Promise<T>
 
@@ -259,8 +261,9 @@ export abstract class ItemCommands<When extends WhenUnavailable> {
   ): Promise<T | Unanswered<When>> {
     return this.core.run(command, 1, table, options, unanswered<When>, () => {
       const routeBy = routeOf(key)
-      const signal = options?.signal
-      const call = routeBy === undefined && signal === undefined ? undefined : { signal, routeBy }
+      const { signal, batch } = options ?? NO_OPTIONS
+      const isPlain = routeBy === undefined && signal === undefined && batch === undefined
+      const call = isPlain ? undefined : { signal, routeBy, batch }
       return this.core.withKey(key, options, call, prepare())
     })
   }

@@ -120,14 +120,15 @@ export class LockableItems {
 
   /** Creates it by a store: memcached would create it without the flags that tell what it is. */
   async #countFrom(key: string, step: CounterStep): Promise<bigint | undefined> {
-    const { delta, initial = 0n, flags, ttlMs, signal, routeBy } = step
+    const { delta, initial = 0n, flags, ttlMs } = step
+    const call = callOf(step)
     const sum = addToCounter(initial, delta)
     const bytes = Buffer.from(String(sum))
-    const options = { flags, ttlMs, signal, routeBy }
+    const options = { flags, ttlMs, ...call }
     for (;;) {
       let lock: CacheItem | undefined
       try {
-        const counted = await this.#cache.arithmetic(key, delta, { signal, routeBy })
+        const counted = await this.#cache.arithmetic(key, delta, call)
         if (counted !== undefined) return counted
       } catch (error) {
         lock = await this.#lockOf(key, step, error)
@@ -139,19 +140,15 @@ export class LockableItems {
   }
 
   /** What was no number, where it is a lock; undefined where it has gone since. Throws `error` for anything else. */
-  async #lockOf(
-    key: string,
-    { signal, routeBy }: CallOptions,
-    error: unknown,
-  ): Promise<CacheItem | undefined> {
+  async #lockOf(key: string, call: CallOptions, error: unknown): Promise<CacheItem | undefined> {
     if (!isStorageError(error, 'E_SERVER')) throw error
-    const item = await this.#cache.get(key, { signal, routeBy })
+    const item = await this.#cache.get(key, callOf(call))
     if (item !== undefined && !isLock(item)) throw error
     return item
   }
 }
 
 /** What of a store's or a counter's options is for other commands too. */
-function callOf({ signal, routeBy }: CallOptions): CallOptions {
-  return { signal, routeBy }
+function callOf({ signal, routeBy, batch }: CallOptions): CallOptions {
+  return { signal, routeBy, batch }
 }

@@ -42,11 +42,6 @@ export class MemcacheClient<When extends WhenUnavailable = 'reject'>
     this.#opened = opened
   }
 
-  /** As `Cache.waveSize`: how many calls one caller should make at once. */
-  get waveSize(): number | undefined {
-    return this.core.cache.waveSize
-  }
-
   /**
    * A client whose keys its `flush` drops all at once, by one store. Each call asks for the namespace's stamp
    * first, once for all calls of a tick. It uses the connections of this client.

@@ -6,7 +6,6 @@ import { together } from './together.js'
 const STAMP_BYTES = 9
 /** As long as a stamp in base64url. */
 const SAMPLE_STAMP = 'x'.repeat((STAMP_BYTES * 4) / 3)
-const WITHOUT_TOKEN = Object.freeze({ withoutToken: true })
 
 /** What goes before each key. */
 export interface Stamp {
@@ -78,7 +77,7 @@ export class Namespace {
 
   async #ask(start: number): Promise<string> {
     const found = await this.#find()
-    return found ?? together(this.#cache, {}, (call) => this.#create(call), start)
+    return found ?? together(this.#cache, { batch: this }, (call) => this.#create(call), start)
   }
 
   async #create(call: CallOptions): Promise<string> {
@@ -91,9 +90,9 @@ export class Namespace {
     }
   }
 
-  async #find(call?: CallOptions): Promise<string | undefined> {
-    const options = call === undefined ? WITHOUT_TOKEN : { ...call, ...WITHOUT_TOKEN }
-    const found = await this.#cache.get(this.#stampKey, options)
+  /** Waits for a place, as it is asked for batches too. */
+  async #find(call: CallOptions = { batch: this }): Promise<string | undefined> {
+    const found = await this.#cache.get(this.#stampKey, { ...call, withoutToken: true })
     return found && this.#prefixOf(found.value.toString('latin1'))
   }
 

@@ -27,7 +27,7 @@ import { addToCounter, checkCounter, checkDelta } from '../protocol/counter.js'
 import { exptimeOf } from '../protocol/expiry.js'
 import { checkFlags, checkValue, DEFAULT_SERVER_ITEM_LIMIT_BYTES } from '../protocol/limits.js'
 import { CasId } from '../transport/cas-id.js'
-import type { Channel } from '../transport/channel.js'
+import type { Channel, ExecuteOptions } from '../transport/channel.js'
 import type { Cas, Command, ResultOf, Store, StoreKind, WireItem, WireKey } from '../transport/commands.js'
 import type { DatagramReader } from '../transport/datagram-reader.js'
 import { ClusterWatch, type DiscoveryOptions } from './cluster-watch.js'
@@ -70,8 +70,8 @@ export class RemoteCache extends ServerCommands implements CommandCache {
       checkReader(as)
       const command = { kind: 'get', key: wireKey, as, exptime: undefined } as const
       return datagrams === undefined || options?.withoutToken !== true
-        ? server.execute(command, options?.signal)
-        : datagrams.get(command, server, options.signal)
+        ? server.execute(command, options)
+        : datagrams.get(command, server, options)
     })
   }
 
@@ -124,7 +124,7 @@ export class RemoteCache extends ServerCommands implements CommandCache {
       // A token of another kind of cache matches nothing.
       if (!(token instanceof CasId)) return Promise.resolve<CasResult>({ status: 'exists' })
       const command: Cas = { kind: 'cas', key: wireKey, value, flags, exptime, token }
-      return this.#limit.watch(server, value.byteLength, server.execute(command, options?.signal))
+      return this.#limit.watch(server, value.byteLength, server.execute(command, options))
     })
   }
 
@@ -143,7 +143,7 @@ export class RemoteCache extends ServerCommands implements CommandCache {
     return this.serverSet.on('delete', DELETE_OPTIONS, key, options, (server, wireKey) => {
       const token = options?.cas
       if (token !== undefined && !(token instanceof CasId)) return Promise.resolve('exists')
-      return server.execute({ kind: 'delete', key: wireKey, token } as const, options?.signal)
+      return server.execute({ kind: 'delete', key: wireKey, token } as const, options)
     })
   }
 
@@ -171,11 +171,12 @@ export class RemoteCache extends ServerCommands implements CommandCache {
     const items = new Map<string, CacheItem>()
     const failed = new Map<string, Error>()
     let whole: CacheBatch | undefined
+    const call = inBatch(options)
     const ask = async (server: Channel, group: readonly WireKey[], datagrams: DatagramReader | undefined) => {
       const batch =
         datagrams === undefined || options?.withoutToken !== true
-          ? await server.execute({ kind: 'getMulti', keys: group }, options?.signal)
-          : await datagrams.getMulti(group, server, options.signal)
+          ? await server.execute({ kind: 'getMulti', keys: group }, call)
+          : await datagrams.getMulti(group, server, call)
       if (group.length === keys.length) whole = batch
       else merge(batch)
     }
@@ -183,13 +184,8 @@ export class RemoteCache extends ServerCommands implements CommandCache {
       for (const [key, item] of batch.items) items.set(key, item)
       for (const [key, error] of batch.failed) failed.set(key, error)
     }
-    await this.serverSet.each(
-      'getMulti',
-      keys.map(wireKeyOf),
-      (key) => key,
-      options?.routeBy,
-      ask,
-      (key, error) => failed.set(key.text, error),
+    await this.serverSet.each('getMulti', keys.map(wireKeyOf), options?.routeBy, ask, (key, error) =>
+      failed.set(key.text, error),
     )
     return whole ?? { items, failed }
   }
@@ -200,20 +196,16 @@ export class RemoteCache extends ServerCommands implements CommandCache {
     this.checkOpen()
     const items = entries.map((entry) => this.#item(wireKeyOf(entry.key), entry.value, entry))
     const failed = new Map<string, Error>()
+    const call = inBatch(options)
     const store = async (server: Channel, group: readonly WireItem[]) => {
       const command = { kind: 'setMulti', items: group } as const
-      const refused = await server.execute(command, options?.signal)
+      const refused = await server.execute(command, call)
       for (const [key, error] of refused) failed.set(key, error)
       const largest = group.reduce((bytes, { value }) => Math.max(bytes, value.byteLength), 0)
       await this.#limit.learn(server, largest, refused.values())
     }
-    await this.serverSet.each(
-      'setMulti',
-      items,
-      (item) => item.key,
-      options?.routeBy,
-      store,
-      (item, error) => failed.set(item.key.text, error),
+    await this.serverSet.each('setMulti', items, options?.routeBy, store, (item, error) =>
+      failed.set(item.key.text, error),
     )
     return failed
   }
@@ -259,7 +251,7 @@ export class RemoteCache extends ServerCommands implements CommandCache {
     make: (key: WireKey) => C,
   ): Promise<ResultOf<C>> {
     return this.serverSet.on(operation, table, key, options, (server, wireKey) =>
-      server.execute(make(wireKey), options?.signal),
+      server.execute(make(wireKey), options),
     )
   }
 
@@ -278,7 +270,7 @@ export class RemoteCache extends ServerCommands implements CommandCache {
         checkValue(value, this.maxItemBytes)
         const [flags, exptime] = [checkFlags(options?.flags), exptimeOf(options?.ttlMs)]
         const command: Store<K> = { kind, key: wireKey, value, flags, exptime }
-        return this.#limit.watch(server, value.byteLength, server.execute(command, options?.signal))
+        return this.#limit.watch(server, value.byteLength, server.execute(command, options))
       },
     )
   }
@@ -291,8 +283,7 @@ export class RemoteCache extends ServerCommands implements CommandCache {
   ): Promise<boolean> {
     checkCall(how, CALL_OPTIONS, options)
     checkValue(value, this.maxItemBytes)
-    if (await this.#store(how, key, value, { signal: options?.signal, routeBy: options?.routeBy }))
-      return true
+    if (await this.#store(how, key, value, options)) return true
     // memcached 1.6.18 answers "not stored" for an item that would grow too large, as for one that is not there.
     const item = await this.get(key, options)
     if (item === undefined || item.value.length + value.length <= this.maxItemBytes) return false
@@ -303,6 +294,11 @@ export class RemoteCache extends ServerCommands implements CommandCache {
     checkValue(value, this.maxItemBytes)
     return { key, value, flags: checkFlags(options?.flags), exptime: exptimeOf(options?.ttlMs) }
   }
+}
+
+/** For a command of a batch, which is one of its own unless the caller says of which it is a part. */
+function inBatch(options: CallOptions | undefined): ExecuteOptions {
+  return { signal: options?.signal, batch: options?.batch ?? {} }
 }
 
 /** What becomes of an item whose caller wants it as it is. */

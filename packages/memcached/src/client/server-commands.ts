@@ -5,7 +5,6 @@ import type { ServerAnswers } from '../command-cache.js'
 import { createServers, resolveRemoteOptions, routerOf, type RemoteCacheOptions } from './remote-options.js'
 import { ServerSet } from './server-set.js'
 import { isMemjsClient, type Servers } from './servers.js'
-import { waveSizeOf } from './waves.js'
 
 /** More would be read as a Unix time (protocol.txt, "flush_all"). */
 const MAX_FLUSH_DELAY_SECONDS = 30 * 86_400
@@ -13,7 +12,6 @@ const MAX_FLUSH_DELAY_SECONDS = 30 * 86_400
 /** The servers of a cache, and the commands to the servers themselves. */
 export abstract class ServerCommands implements AsyncDisposable {
   readonly timeoutMs: number
-  readonly waveSize: number
   protected readonly serverSet: ServerSet
   /** As they were given. */
   protected readonly options: RemoteCacheOptions
@@ -24,7 +22,6 @@ export abstract class ServerCommands implements AsyncDisposable {
     const resolved = resolveRemoteOptions(servers, options)
     this.options = options
     this.timeoutMs = resolved.channel.timeoutMs
-    this.waveSize = waveSizeOf(resolved.channel)
     this.#list = servers
     this.serverSet = new ServerSet(createServers(resolved, []), routerOf(servers, resolved))
   }
@@ -63,7 +60,7 @@ export abstract class ServerCommands implements AsyncDisposable {
     // are stored in the same second, so that a delay of N may pass in little more than N - 2.
     const delaySeconds = delayMs === 0 ? 0 : Math.min(Math.ceil(delayMs / 1000) + 2, MAX_FLUSH_DELAY_SECONDS)
     return this.serverSet.all('flushAll', (server) =>
-      server.execute({ kind: 'flushAll', delaySeconds }, options?.signal),
+      server.execute({ kind: 'flushAll', delaySeconds }, options),
     )
   }
 
@@ -71,13 +68,13 @@ export abstract class ServerCommands implements AsyncDisposable {
     checkTopic(topic)
     checkCall('stats', SERVER_OPTIONS, options)
     this.checkOpen()
-    return this.serverSet.all('stats', (server) => server.execute({ kind: 'stats', topic }, options?.signal))
+    return this.serverSet.all('stats', (server) => server.execute({ kind: 'stats', topic }, options))
   }
 
   async version(options?: CallOptions): Promise<ServerAnswers<string>> {
     checkCall('version', SERVER_OPTIONS, options)
     this.checkOpen()
-    return this.serverSet.all('version', (server) => server.execute({ kind: 'version' }, options?.signal))
+    return this.serverSet.all('version', (server) => server.execute({ kind: 'version' }, options))
   }
 
   disconnectAll(): void {

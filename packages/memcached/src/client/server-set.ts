@@ -6,7 +6,12 @@ import { keyBytes } from '../protocol/key.js'
 import type { Router } from '../routing/router.js'
 import type { DatagramReader } from '../transport/datagram-reader.js'
 import type { Channel } from '../transport/channel.js'
-import type { WireKey } from '../transport/commands.js'
+import type { WireItem, WireKey } from '../transport/commands.js'
+import { piecesOf } from './pieces.js'
+import { sideBySide } from './side-by-side.js'
+
+/** The commands of one batch to one server that are on their way together: the next leaves while one is answered. */
+const COMMANDS_AT_ONCE = 2
 
 /** One server of several, with the name that reports call it by. */
 export interface NamedServer {
@@ -22,8 +27,8 @@ export type RouteBy = string | number | undefined
 
 type Single<T> = (server: Channel, key: WireKey, datagrams: DatagramReader | undefined) => Promise<T>
 
-/** What is asked of one server for the members of a batch that are its own. */
-type Batch<T> = (server: Channel, group: readonly T[], datagrams: DatagramReader | undefined) => Promise<void>
+/** What is asked of one server for members of a batch that are its own. */
+type Batch<T> = (server: Channel, piece: readonly T[], datagrams: DatagramReader | undefined) => Promise<void>
 
 /** The members of a batch that go over one connection. */
 interface Group<T> {
@@ -76,27 +81,28 @@ export class ServerSet {
   }
 
   /**
-   * Asks all servers of a batch at once. One that fails concerns its own members only, which are reported to
-   * `onFailed`; an abort concerns the whole call.
+   * Asks all servers of a batch at once, and each in pieces. A piece that fails concerns its own members only, which are
+   * reported to `onFailed`; an abort concerns the whole call.
    */
-  async each<T>(
+  async each<T extends WireKey | WireItem>(
     operation: string,
     members: readonly T[],
-    keyOf: (member: T) => WireKey,
     routeBy: RouteBy,
     run: Batch<T>,
     onFailed: (member: T, error: Error) => void,
   ): Promise<void> {
-    const groups = this.#group(members, keyOf, routeBy)
-    const runs = Array.from(groups, async ([channel, { group, server }]) => {
-      const ask = () => run(channel, group, server.datagrams)
-      try {
-        await (watchedRequests.isWatched ? watched(operation, group.length, server, ask) : ask())
-      } catch (error) {
-        if (isStorageError(error, 'E_ABORTED')) throw error
-        for (const member of group) onFailed(member, error as Error)
-      }
-    })
+    const groups = this.#group(members, routeBy)
+    const runs = Array.from(groups, ([channel, { group, server }]) =>
+      sideBySide(piecesOf(group, bytesOf), COMMANDS_AT_ONCE, async (piece) => {
+        const ask = () => run(channel, piece, server.datagrams)
+        try {
+          await (watchedRequests.isWatched ? watched(operation, piece.length, server, ask) : ask())
+        } catch (error) {
+          if (isStorageError(error, 'E_ABORTED')) throw error
+          for (const member of piece) onFailed(member, error as Error)
+        }
+      }),
+    )
     await Promise.all(runs)
   }
 
@@ -150,9 +156,8 @@ export class ServerSet {
     return this.#router.serverOf(routeBy)
   }
 
-  #group<T>(
+  #group<T extends WireKey | WireItem>(
     members: readonly T[],
-    keyOf: (member: T) => WireKey,
     routeBy: RouteBy,
   ): ReadonlyMap<Channel, Group<T>> {
     const groups = new Map<Channel, Group<T>>()
@@ -191,6 +196,14 @@ function watchedRun<T>(
   run: Single<T>,
 ): Promise<T> {
   return watched(operation, 1, server, () => run(channel, key, server.datagrams))
+}
+
+function keyOf(member: WireKey | WireItem): WireKey {
+  return 'key' in member ? member.key : member
+}
+
+function bytesOf(member: WireKey | WireItem): number {
+  return 'key' in member ? member.key.bytes + member.value.byteLength : member.bytes
 }
 
 function channelOf({ channels }: NamedServer, key: string): Channel {

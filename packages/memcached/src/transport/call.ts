@@ -20,13 +20,21 @@ export class Call {
   /** The number that its reply repeats, where the protocol has one. */
   opaque = 0
   readonly command: Command
+  /** What it is part of; undefined: it is a command of its own. */
+  readonly batch: object | undefined
   readonly bytes: number
   readonly #resolve: (result: unknown) => void
   readonly #reject: (error: Error) => void
   #release: (() => void) | undefined
 
-  constructor(command: Command, resolve: (result: unknown) => void, reject: (error: Error) => void) {
+  constructor(
+    command: Command,
+    batch: object | undefined,
+    resolve: (result: unknown) => void,
+    reject: (error: Error) => void,
+  ) {
     this.command = command
+    this.batch = batch
     this.bytes = bytesOf(command)
     this.#resolve = resolve
     this.#reject = reject

@@ -1,4 +1,5 @@
 import { abortedError, CacheUnavailableError, StorageError } from '@larder/storage-core/base'
+import { BatchLine } from './batch-line.js'
 import { Call } from './call.js'
 import { withOwnBytes, type Command, type ResultOf } from './commands.js'
 import { Connection, type Loss } from './connection.js'
@@ -8,16 +9,29 @@ import type { ServerHealth } from './server-health.js'
 
 /** A read is sent once more after a lost connection, and never a third time. */
 const MAX_ATTEMPTS = 2
+const NO_OPTIONS: ExecuteOptions = Object.freeze({})
+
+/** For whom a command is executed. */
+export interface ExecuteOptions {
+  /** Rejects with `E_ABORTED`; a command that was not sent yet stays unsent. */
+  readonly signal?: AbortSignal | undefined
+  /** The batch that it is part of. */
+  readonly batch?: object | undefined
+}
 
 /**
  * One connection to a server: opened when a command needs one, and again after a loss. Every promise settles within
  * the time-out; rejections are those of `Cache`. For when the server is given up see `ServerHealth`.
+ *
+ * A command of its own that finds no room is refused. Commands of batches have a room of their own, and wait for a place
+ * in it; their time-out counts from when they have one.
  */
 export class Channel {
   readonly #name: string
   readonly #dial: Dial
   readonly #options: ChannelOptions
   readonly #health: ServerHealth
+  readonly #line = new BatchLine()
   #connection: Connection | undefined
   #isClosed = false
 
@@ -35,16 +49,16 @@ export class Channel {
     return this.#connection?.queuedCommands
   }
 
-  /** Asks the server; `signal` rejects with `E_ABORTED`, and a command that was not sent yet stays unsent. */
-  execute<C extends Command>(command: C, signal?: AbortSignal): Promise<ResultOf<C>>
-  execute(command: Command, signal?: AbortSignal): Promise<unknown> {
+  /** Asks the server. */
+  execute<C extends Command>(command: C, options?: ExecuteOptions): Promise<ResultOf<C>>
+  execute(command: Command, { signal, batch }: ExecuteOptions = NO_OPTIONS): Promise<unknown> {
     if (signal === undefined)
-      return new Promise((resolve, reject) => this.#submit(new Call(command, resolve, reject)))
+      return new Promise((resolve, reject) => this.#take(new Call(command, batch, resolve, reject)))
     if (signal.aborted) return Promise.reject(abortedError(signal))
     return new Promise((resolve, reject) => {
-      const call = new Call(withOwnBytes(command), resolve, reject)
+      const call = new Call(withOwnBytes(command), batch, resolve, reject)
       call.follow(signal)
-      this.#submit(call)
+      this.#take(call)
     })
   }
 
@@ -67,8 +81,35 @@ export class Channel {
     else this.#connection?.doubt()
   }
 
-  #submit(call: Call): void {
+  #take(call: Call): void {
     const now = this.#options.now()
+    if (call.batch === undefined || (this.#line.size === 0 && this.#hasRoomFor(call))) {
+      this.#submit(call, now)
+    } else if (this.#isStuck(now)) call.fail(this.#overloaded(call))
+    else this.#line.join(call.batch, call, now)
+  }
+
+  #hasRoomFor(call: Call): boolean {
+    return this.#connection?.roomFor(call).admits(call) ?? true
+  }
+
+  /** Whether more waits than the server gets done. */
+  #isStuck(now: number): boolean {
+    const { maxQueuedCommands, timeoutMs } = this.#options
+    return this.#line.size >= maxQueuedCommands && now - (this.#line.since ?? now) > timeoutMs
+  }
+
+  /** Gives the places that became free to those that wait. */
+  #admit(): void {
+    const now = this.#options.now()
+    for (let call = this.#line.peek(); call !== undefined; call = this.#line.peek()) {
+      if (!call.isSettled && !this.#hasRoomFor(call)) return
+      this.#line.shift(now)
+      if (!call.isSettled) this.#submit(call, now)
+    }
+  }
+
+  #submit(call: Call, now: number): void {
     call.deadline = now + this.#options.timeoutMs
     if (this.#isClosed) return call.fail(closedError())
     const { boundTo } = call
@@ -77,19 +118,8 @@ export class Channel {
       if (!this.#health.mayProbe(this, now)) return call.fail(this.#unavailable())
       this.#connection?.doubt()
     }
-    const connection = this.#connection
-    if (connection !== undefined && this.#isFull(connection, call)) {
-      const waiting = `${connection.queuedCommands} commands, ${connection.queuedBytes} bytes`
-      return call.fail(new StorageError('E_OVERLOADED', `Too much waits for ${this.#name}: ${waiting}`))
-    }
+    if (call.batch === undefined && !this.#hasRoomFor(call)) return call.fail(this.#overloaded(call))
     this.#send(call)
-  }
-
-  #isFull(connection: Connection, call: Call): boolean {
-    const { queuedCommands, queuedBytes } = connection
-    if (queuedCommands === 0) return false
-    const { maxQueuedCommands, maxQueuedBytes } = this.#options
-    return queuedCommands >= maxQueuedCommands || queuedBytes + call.bytes > maxQueuedBytes
   }
 
   #send(call: Call): void {
@@ -106,6 +136,9 @@ export class Channel {
     const owner = {
       answered: () => this.#health.recover(),
       stalled: (error: Error) => this.#health.stalled(error, this.#options.now()),
+      batchLeft: () => {
+        if (this.#line.size > 0) this.#admit()
+      },
       lost: (loss: Loss, sent: Call[], unsent: Call[]) => this.#onLost(loss, sent, unsent),
     }
     return new Connection(this.#dial, owner, this.#options)
@@ -127,6 +160,7 @@ export class Channel {
       else call.fail(this.#lossError(call, loss, now))
     }
     for (const call of again) this.#send(call)
+    this.#admit()
   }
 
   #mayRetry(call: Call, now: number): boolean {
@@ -140,6 +174,12 @@ export class Channel {
       return new StorageError('E_TIMEOUT', `${this.#name}: ${loss.error.message}`, { cause: loss.error })
     }
     return new CacheUnavailableError(`${this.#name}: ${loss.error.message}`, { cause: loss.error })
+  }
+
+  #overloaded(call: Call): StorageError {
+    const room = this.#connection?.roomFor(call)
+    const waiting = `${(room?.commands ?? 0) + this.#line.size} commands, ${room?.bytes ?? 0} bytes`
+    return new StorageError('E_OVERLOADED', `Too much waits for ${this.#name}: ${waiting}`)
   }
 
   #unavailable(): StorageError {

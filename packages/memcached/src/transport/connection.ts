@@ -4,10 +4,13 @@ import type { Call } from './call.js'
 import { Fifo } from './fifo.js'
 import type { Dial, Link, LinkEvents } from './links/link.js'
 import type { ChannelOptions } from './options.js'
+import { Room } from './room.js'
 import type { OpenSession, Session, SessionOwner } from './session.js'
 
 /** Past this, calls wait here and not in the socket, where their deadlines could not reach them. */
 const MAX_BUFFERED_BYTES = 1024 * 1024
+/** More commands of batches at once gain nothing: the connection is busy, and each command has its own time-out. */
+const MAX_BATCH_COMMANDS = 1_000
 
 /** Why a connection ended. `timed-out`: to connect, or to answer. `ended`: from this side, and no fault of the server. */
 export interface Loss {
@@ -22,6 +25,8 @@ export interface Loss {
 export interface ConnectionOwner {
   /** The first reply came, or the first since `doubt`. */
   answered(): void
+  /** A command of a batch left its room to others. */
+  batchLeft(): void
   /** A command waited in vain for the connection to be ready. */
   stalled(error: Error): void
   /** Nothing is called afterwards. `sent` and `unsent` are in the order of their calls and are the owner's to settle. */
@@ -38,6 +43,10 @@ export class Connection implements LinkEvents, SessionOwner {
   readonly #options: ChannelOptions
   readonly #link: Link
   readonly #connectDeadline: number
+  /** For commands of their own. */
+  readonly #singles: Room
+  /** For those of batches, which thus never take the room of others. */
+  readonly #batches: Room
   readonly #unsent = new Fifo<Call>()
   readonly #out = new OutBuffer()
   readonly #onFlush = () => this.#flush()
@@ -48,11 +57,16 @@ export class Connection implements LinkEvents, SessionOwner {
   #isDoubted = true
   #flushIsDue = false
   #timer: NodeJS.Timeout | undefined
-  #bytes = 0
 
   constructor(dial: Dial, owner: ConnectionOwner, options: ChannelOptions) {
     this.#owner = owner
     this.#options = options
+    const { maxQueuedCommands, maxQueuedBytes } = options
+    this.#singles = new Room({ commands: maxQueuedCommands, bytes: maxQueuedBytes })
+    this.#batches = new Room({
+      commands: Math.min(MAX_BATCH_COMMANDS, Math.ceil(maxQueuedCommands / 2)),
+      bytes: maxQueuedBytes / 2,
+    })
     this.#connectDeadline = options.now() + options.connectTimeoutMs
     this.#link = dial(this)
   }
@@ -70,14 +84,19 @@ export class Connection implements LinkEvents, SessionOwner {
     return this.#unsent.size + (this.#session?.sent.size ?? 0)
   }
 
-  get queuedBytes(): number {
-    return this.#bytes
+  /** What a call would wait with. */
+  roomFor(call: Call): Room {
+    return call.batch === undefined ? this.#singles : this.#batches
   }
 
-  /** Takes a call; those of one tick leave together. */
+  /** Takes a call, whether there is room or not; those of one tick leave together. */
   submit(call: Call): void {
+    this.roomFor(call).enter(call)
+    this.#queue(call)
+  }
+
+  #queue(call: Call): void {
     this.#unsent.push(call)
-    this.#bytes += call.bytes
     if (this.#session !== undefined) this.#scheduleFlush()
     if (this.#timer === undefined) this.#startTimer()
   }
@@ -115,13 +134,14 @@ export class Connection implements LinkEvents, SessionOwner {
   }
 
   replied(call: Call, again: boolean): void {
-    this.#bytes -= call.bytes
-    if (again && call.deadline > this.#options.now()) this.submit(call)
-    else if (again) call.fail(new StorageError('E_TIMEOUT', 'The time-out passed before the last step'))
-    if (!this.#isDoubted) return
-    this.#isDoubted = false
-    this.#answered = true
-    this.#owner.answered()
+    if (this.#isDoubted) {
+      this.#isDoubted = false
+      this.#answered = true
+      this.#owner.answered()
+    }
+    if (again && call.deadline > this.#options.now()) return this.#queue(call)
+    if (again) call.fail(new StorageError('E_TIMEOUT', 'The time-out passed before the last step'))
+    this.#leave(call)
   }
 
   // After all sockets that had something to read in this turn of the event loop: the promises that their replies
@@ -146,7 +166,7 @@ export class Connection implements LinkEvents, SessionOwner {
         session.send(call, out, this.#unsent)
       }
       // Given up before, or refused by the session: no reply will come.
-      if (call.isSettled) this.#bytes -= call.bytes
+      if (call.isSettled) this.#leave(call)
       call = this.#unsent.peek()
     }
     if (out.length === 0) return
@@ -196,10 +216,15 @@ export class Connection implements LinkEvents, SessionOwner {
     if (isConnecting && waiting !== undefined && waiting.deadline <= now) this.#owner.stalled(error)
     while (waiting !== undefined && waiting.deadline <= now) {
       this.#unsent.shift()
-      this.#bytes -= waiting.bytes
       waiting.fail(error)
+      this.#leave(waiting)
       waiting = this.#unsent.peek()
     }
+  }
+
+  #leave(call: Call): void {
+    this.roomFor(call).leave(call)
+    if (call.batch !== undefined) this.#owner.batchLeft()
   }
 
   #lose(kind: Loss['kind'], error: Error): void {
@@ -207,7 +232,6 @@ export class Connection implements LinkEvents, SessionOwner {
     this.#isGone = true
     clearTimeout(this.#timer)
     this.#link.destroy()
-    this.#bytes = 0
     const loss = { kind, error, wasReady: this.#session !== undefined, answered: this.#answered }
     this.#owner.lost(loss, this.#session?.sent.drain() ?? [], this.#unsent.drain())
   }

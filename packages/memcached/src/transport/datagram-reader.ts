@@ -5,7 +5,7 @@ import { encodeMeta } from '../protocol/meta/encode.js'
 import { MetaReply } from '../protocol/meta/reply.js'
 import { OutBuffer } from '../protocol/out-buffer.js'
 import { DatagramSocket, type DatagramTarget } from './datagram-socket.js'
-import type { Channel } from './channel.js'
+import type { Channel, ExecuteOptions } from './channel.js'
 import type { Get, WireKey } from './commands.js'
 import { isMetaReply, readItem } from './meta/replies.js'
 import { READ_FLAGS } from './meta/requests.js'
@@ -60,21 +60,17 @@ export class DatagramReader {
   }
 
   /** As a channel's `get`, by datagram where that can be. */
-  async get<T>(command: Get<T>, server: Channel, signal: AbortSignal | undefined): Promise<T | undefined> {
+  async get<T>(command: Get<T>, server: Channel, options: ExecuteOptions): Promise<T | undefined> {
     const { key, as } = command
-    if (!this.#mayAsk(1)) return server.execute(command, signal)
+    if (!this.#mayAsk(1)) return server.execute(command, options)
     const start = this.#limits.now()
-    const item = await untilAborted(this.#ask(key), signal, key.text)
-    return item === NO_ANSWER ? this.#within(start, server.execute(command, signal)) : item && as(item)
+    const item = await untilAborted(this.#ask(key), options.signal, key.text)
+    return item === NO_ANSWER ? this.#within(start, server.execute(command, options)) : item && as(item)
   }
 
   /** As a channel's `getMulti`; what a batch lacks after the datagrams is asked for in one command. */
-  async getMulti(
-    keys: readonly WireKey[],
-    server: Channel,
-    signal: AbortSignal | undefined,
-  ): Promise<CacheBatch> {
-    if (!this.#mayAsk(keys.length)) return server.execute({ kind: 'getMulti', keys }, signal)
+  async getMulti(keys: readonly WireKey[], server: Channel, options: ExecuteOptions): Promise<CacheBatch> {
+    if (!this.#mayAsk(keys.length)) return server.execute({ kind: 'getMulti', keys }, options)
     const start = this.#limits.now()
     const items = new Map<string, CacheItem>()
     const unanswered: WireKey[] = []
@@ -83,10 +79,10 @@ export class DatagramReader {
       if (item === NO_ANSWER) unanswered.push(key)
       else if (item !== undefined) items.set(key.text, item)
     }
-    await untilAborted(Promise.all(keys.map(ask)), signal)
+    await untilAborted(Promise.all(keys.map(ask)), options.signal)
     if (unanswered.length === 0) return { items, failed: new Map() }
     try {
-      const rest = await this.#within(start, server.execute({ kind: 'getMulti', keys: unanswered }, signal))
+      const rest = await this.#within(start, server.execute({ kind: 'getMulti', keys: unanswered }, options))
       return { items: new Map([...items, ...rest.items]), failed: rest.failed }
     } catch (error) {
       if (isStorageError(error, 'E_ABORTED')) throw error

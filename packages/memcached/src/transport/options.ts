@@ -23,11 +23,14 @@ export const CHANNEL_OPTIONS = optionTable({
   /** Keys are shared among them: a key always goes by the same one. Default: 1. */
   connectionsPerServer: numberOption({ min: 1, max: MAX_CONNECTIONS_PER_SERVER, isInteger: true }, 1),
   /**
-   * Commands that may wait for one server. Further ones reject with `E_OVERLOADED`. A batch may have more keys: it is
-   * sent in waves of at most half of them. Default: 10,000.
+   * Commands that may wait on a connection to a server. Further ones reject with `E_OVERLOADED`. Commands of batches have
+   * places of their own, half as many and at most 1,000; further ones wait for a place. Default: 10,000.
    */
   maxQueuedCommands: numberOption({ min: 1, max: MAX_TIMER_MS, isInteger: true }, 10_000),
-  /** Bytes of keys and values that may wait for one server. A larger command waits alone. Default: 64 MiB. */
+  /**
+   * Bytes of keys and values that may wait on a connection to a server, and half as many for batches. A larger command
+   * waits alone. Default: 64 MiB.
+   */
   maxQueuedBytes: numberOption({ min: 1, max: MAX_TIMER_MS, isInteger: true }, 64 * 1024 * 1024),
   /** A clock that never steps back, in milliseconds, for tests. Default: `performance.now`. */
   now: functionOption<() => number>(() => performance.now()),

@@ -43,10 +43,6 @@ const calls: Readonly<Record<string, (client: MemcacheClient) => Promise<unknown
   'delete with a lock': (client) => client.delete('k', { lockMs: 1000 }),
   'get in a namespace': (client) => client.namespace('n').get('k'),
   'set in a namespace': (client) => client.namespace('n').set('k', 1),
-  'getMulti in a namespace': async (client) => {
-    const { failed } = await client.namespace('n').getMulti(['k', 'l'])
-    throw failed.get('k') ?? new Error('Nothing failed')
-  },
 }
 
 /** A server whose answers take so long each, by a clock that stands still otherwise. */

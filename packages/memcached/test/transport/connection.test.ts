@@ -19,6 +19,7 @@ function connect(options: Partial<ChannelOptions> = {}) {
     destroy: () => void link.destroyed++,
   }
   const owner = {
+    batchLeft: () => {},
     answered: () => {},
     stalled: () => {},
     lost: (loss: Loss, sent: Call[], unsent: Call[]) => {
@@ -36,7 +37,7 @@ function connect(options: Partial<ChannelOptions> = {}) {
   const connection = new Connection(dial, owner, all)
   const submit = (command: Command) =>
     new Promise((resolve, reject) => {
-      const call = new Call(command, resolve, reject)
+      const call = new Call(command, undefined, resolve, reject)
       call.deadline = all.now() + all.timeoutMs
       connection.submit(call)
     })

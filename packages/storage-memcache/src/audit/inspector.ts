@@ -35,13 +35,13 @@ export class Inspector {
   }
 
   lookMany(keys: readonly string[]): Promise<Seen[]> {
-    return inWaves(this.#cache, keys, (key) => this.#look(key))
+    return inWaves(keys, (key) => this.#look(key))
   }
 
   /** Rejects with `E_CLOSED`. */
   async #look(key: string): Promise<Seen> {
     try {
-      const item = await this.get(key)
+      const item = await this.get(key, { batch: this })
       if (item === undefined) return { kind: 'none' }
       const look = await this.#codec.decode(key, item)
       if (look === 'unreadable') return { kind: 'none' }
@@ -55,14 +55,14 @@ export class Inspector {
   }
 
   /** Without a trace where the cache can do that. */
-  async get(key: string): Promise<CacheItem | undefined> {
-    if (this.#peeking === undefined) return this.#cache.get(key)
+  async get(key: string, options?: CallOptions): Promise<CacheItem | undefined> {
+    if (this.#peeking === undefined) return this.#cache.get(key, options)
     try {
-      return await this.#peeking.peek(key)
+      return await this.#peeking.peek(key, options)
     } catch (error) {
       if (!isStorageError(error, 'E_UNSUPPORTED')) throw error
       this.#peeking = undefined
-      return this.#cache.get(key)
+      return this.#cache.get(key, options)
     }
   }
 }

@@ -100,7 +100,7 @@ export class KeyvMemcache extends EventEmitter {
   }
 
   async hasMany(keys: readonly string[]): Promise<boolean[]> {
-    return inWaves(this.#stamps, keys, (key) => this.has(key))
+    return inWaves(keys, (key) => this.has(key))
   }
 
   /**
@@ -133,7 +133,7 @@ export class KeyvMemcache extends EventEmitter {
         failed ??= { reason }
         return false
       })
-    const results = await inWaves(this.#stamps, entries, set)
+    const results = await inWaves(entries, set)
     if (failed !== undefined) throw failed.reason
     return results
   }
@@ -147,7 +147,7 @@ export class KeyvMemcache extends EventEmitter {
 
   /** Whether there were values: one answer a key for Keyv 6, one for all of them for Keyv 5. */
   async deleteMany(keys: readonly string[]): Promise<boolean | boolean[]> {
-    const existed = await inWaves(this.#stamps, keys, (key) => this.delete(key))
+    const existed = await inWaves(keys, (key) => this.delete(key))
     return this.#contract instanceof Keyv5Contract ? existed.every(Boolean) : existed
   }
 
@@ -179,7 +179,7 @@ export class KeyvMemcache extends EventEmitter {
   }
 
   #values(fullKeys: readonly string[]): Promise<(string | undefined)[]> {
-    return inWaves(this.#stamps, fullKeys, (fullKey) => this.#value(fullKey))
+    return inWaves(fullKeys, (fullKey) => this.#value(fullKey))
   }
 
   /** A list of its own for each time that everything was cleared. */

@@ -88,19 +88,20 @@ export class MemcacheMap<T = PlainValue> {
     const edited = [...this.#entries].filter(([, { isEdited }]) => isEdited)
     this.#entries = new Map()
     const failures = new Map<string, Error>()
+    const batch = {}
     const write = async ([key, { value }]: readonly [string, Entry]) => {
       try {
         const done =
           value === NOTHING
-            ? await this.#client.delete(this.#key(key))
-            : await this.#client.set(this.#key(key), value, { ttlMs: this.#settings.ttlMs })
+            ? await this.#client.delete(this.#key(key), { batch })
+            : await this.#client.set(this.#key(key), value, { ttlMs: this.#settings.ttlMs, batch })
         if (done === undefined)
           throw new StorageError('E_CACHE_UNAVAILABLE', 'The server did not answer', { key })
       } catch (error) {
         failures.set(key, error instanceof Error ? error : new Error(String(error)))
       }
     }
-    await inWaves(this.#client, edited, write)
+    await inWaves(edited, write)
     if (failures.size > 0) this.#tell(failures)
     return failures
   }

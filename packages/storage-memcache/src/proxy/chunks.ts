@@ -46,11 +46,11 @@ export async function loadChunks(cache: Cache, key: string, body: SplitBody): Pr
 
 /** Whether every piece is there, without reading any. Rejects where a server does not answer. */
 export async function hasChunks(cache: Cache, key: string, body: SplitBody): Promise<boolean> {
-  const found = await inWaves(cache, chunkKeys(key, body), (chunkKey) => cache.touch(chunkKey, undefined))
+  const found = await inWaves(chunkKeys(key, body), (chunkKey) => cache.touch(chunkKey, undefined))
   return !found.includes(false)
 }
 
 /** Best effort: what stays is evicted one day, but takes the room of what is used until then. */
 export async function dropChunks(cache: Cache, key: string, body: SplitBody): Promise<void> {
-  await inWaves(cache, chunkKeys(key, body), (chunkKey) => cache.delete(chunkKey).catch(() => undefined))
+  await inWaves(chunkKeys(key, body), (chunkKey) => cache.delete(chunkKey).catch(() => undefined))
 }

@@ -31,10 +31,6 @@ export class PartCache {
     this.#ownedMarks = new OwnedMarks(cache)
   }
 
-  get waveSize(): number | undefined {
-    return this.#cache.waveSize
-  }
-
   /** Never rejects. The part of a value is the caller's. */
   look(key: string): Promise<Look> {
     return this.#cache.get(key).then((item) => this.#read(key, item), this.#down)

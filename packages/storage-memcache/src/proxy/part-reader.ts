@@ -64,7 +64,7 @@ export class PartReader {
     const keys = addresses.map(({ key }) => key)
     if (new Set(keys).size < keys.length) return this.#readRepeated(addresses)
     const found: Found[] = []
-    for (const wave of wavesOf(addresses, this.#cache.waveSize)) {
+    for (const wave of wavesOf(addresses)) {
       for (const part of await this.#readWave(wave)) found.push(part)
     }
     return found

@@ -26,31 +26,19 @@ export function gather<T>(results: readonly (T | Promise<T>)[]): T[] | Promise<T
   return isPending ? Promise.all(results.map(async (result) => result)) : (results as T[])
 }
 
-/** For caches without a limit of their own. */
-const DEFAULT_WAVE = 1_000
+/** So many at a time keep a connection busy. */
+const WAVE = 1_000
 
-/** A cache, as far as its limit matters here. */
-export interface Paced {
-  readonly waveSize?: number | undefined
-}
-
-/**
- * As `settleAll`, but so many items at a time that the queue of a server keeps room for other callers. After a wave with
- * a rejection no other begins.
- */
-export async function inWaves<T, R>(
-  { waveSize = DEFAULT_WAVE }: Paced,
-  items: readonly T[],
-  work: (item: T) => Promise<R>,
-): Promise<R[]> {
+/** As `settleAll`, 1,000 items at a time. After a wave with a rejection no other begins. */
+export async function inWaves<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
   const results: R[] = []
-  for (const wave of wavesOf(items, waveSize)) {
+  for (const wave of wavesOf(items)) {
     for (const result of await settleAll(wave.map(work))) results.push(result)
   }
   return results
 }
 
-/** The items in slices of at most `size`. */
-export function* wavesOf<T>(items: readonly T[], size = DEFAULT_WAVE): Generator<readonly T[]> {
-  for (let start = 0; start < items.length; start += size) yield items.slice(start, start + size)
+/** The items in slices of at most 1,000. */
+export function* wavesOf<T>(items: readonly T[]): Generator<readonly T[]> {
+  for (let start = 0; start < items.length; start += WAVE) yield items.slice(start, start + WAVE)
 }

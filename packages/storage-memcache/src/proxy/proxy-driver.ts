@@ -99,7 +99,7 @@ export class ProxyDriver implements StorageDriver {
     const repair = (key: string, version: number) =>
       isHeadKey(key) ? members.drop(key) : parts.repair(key, version)
     const keysOf = (change: OutsideChange) => outsideKeys(this.keyOf, change)
-    this.#relay = new Relay(storage, cache, namespace, repair, keysOf, settings, env, counters)
+    this.#relay = new Relay(storage, namespace, repair, keysOf, settings, env, counters)
     this.#settler = new Settler((ids) => storage.settle(ids), env)
     this.#parts = {
       ...{ storage, settings, env, counters, members },

@@ -37,7 +37,7 @@ export class ProxyWriter {
     const room = { left: this.#parts.settings.maxCachedBytes }
     const ownErrors = new OwnErrors()
     const writes = requests.map((request, i) => {
-      const inTurn: InTurn = (work) => lanes.run(laneOf(i, this.#parts.cache), work)
+      const inTurn: InTurn = (work) => lanes.run(laneOf(i), work)
       return { inTurn, write: new GuardedWrite(request, this.#parts, ownErrors, room) }
     })
     let results: WriteResult[]
@@ -50,9 +50,7 @@ export class ProxyWriter {
       for (const { write } of writes) write.end()
       // In lanes of their own: marks that are on their way take care of themselves.
       const after = new KeyedMutex()
-      await settleAll(
-        writes.map(({ write }, i) => after.run(laneOf(i, this.#parts.cache), () => write.giveUp(error))),
-      )
+      await settleAll(writes.map(({ write }, i) => after.run(laneOf(i), () => write.giveUp(error))))
       throw error
     }
     const { env, settings } = this.#parts

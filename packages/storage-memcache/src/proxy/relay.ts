@@ -2,7 +2,7 @@ import type { Environment } from '@larder/memcached'
 import type { JournalRow, OutsideChange, Storage } from '@larder/storage-core'
 import { inBackground } from './background.js'
 import type { StorageCounters } from './counters.js'
-import { inWaves, type Paced } from './promises.js'
+import { inWaves } from './promises.js'
 import { NEWEST } from './proxy-keys.js'
 import type { Settings } from './settings.js'
 
@@ -38,14 +38,12 @@ export class Relay {
   #wake: () => void = () => undefined
   #unsubscribe: () => void = () => undefined
   /** Until the next pass is due. */
-  readonly #pace: Paced
   #interval: Promise<void> | undefined
   #state: 'idle' | 'running' | 'stopped' = 'idle'
   #pass: Promise<void> = Promise.resolve()
 
   constructor(
     storage: Storage,
-    pace: Paced,
     namespace: string,
     repair: Repair,
     keysOf: KeysOf,
@@ -54,7 +52,6 @@ export class Relay {
     counters: StorageCounters,
   ) {
     this.#storage = storage
-    this.#pace = pace
     this.#namespace = namespace
     this.#repair = repair
     this.#keysOf = keysOf
@@ -143,7 +140,7 @@ export class Relay {
       keys.set(key, known)
       return known
     }
-    const repaired = await inWaves(this.#pace, rows, async (row) => {
+    const repaired = await inWaves(rows, async (row) => {
       const all = row.outside === undefined ? [] : this.#keysOf(row.outside)
       return (await Promise.all(all.map(isRight))).every(Boolean) ? row : undefined
     })
@@ -189,7 +186,7 @@ export class Relay {
    * are left: another proxy's, or the caller's own.
    */
   async repair(rows: readonly JournalRow[]): Promise<JournalRow[]> {
-    const repaired = await inWaves(this.#pace, rows, (row) => this.#repairRow(row))
+    const repaired = await inWaves(rows, (row) => this.#repairRow(row))
     return repaired.filter((row) => row !== undefined)
   }
 
@@ -197,7 +194,7 @@ export class Relay {
     const tag = tagOf(this.#namespace)
     const own = keys.filter((key) => key.startsWith(tag)).map((key) => key.slice(tag.length))
     try {
-      await inWaves(this.#pace, own, (key) => this.#repair(key, version))
+      await inWaves(own, (key) => this.#repair(key, version))
     } catch {
       this.#counters.cacheErrors++
       // What was wrong on a server that is still away has expired there by now.

@@ -158,7 +158,7 @@ export class TransactionWrites implements Participant {
   }
 
   #inLane<T>(i: number, work: () => Promise<T>): Promise<T> {
-    return this.#lanes.run(laneOf(i, this.#it.cache), work)
+    return this.#lanes.run(laneOf(i), work)
   }
 }
 

@@ -1,5 +1,5 @@
 import { StorageError } from '@larder/storage-core'
-import { inWaves, type Paced } from '../proxy/promises.js'
+import { inWaves } from '../proxy/promises.js'
 
 /**
  * A server did not confirm an invalidation (`E_NOT_INVALIDATED`). What was committed before stays committed, and older
@@ -19,12 +19,11 @@ export class InvalidationError<Target> extends StorageError {
 
 /** Runs `renew` for all targets, and rejects with those that failed once all are done. */
 export async function invalidateAll<Target>(
-  pace: Paced,
   targets: readonly Target[],
   renew: (target: Target) => Promise<void>,
 ): Promise<void> {
   const failures = new Map<Target, unknown>()
-  await inWaves(pace, targets, (target) =>
+  await inWaves(targets, (target) =>
     renew(target).catch((error: unknown) => void failures.set(target, error)),
   )
   if (failures.size > 0) throw new InvalidationError([...failures.keys()], [...failures.values()][0])

@@ -67,9 +67,6 @@ const OPTION_NAMES: NamesOf<QueryCacheOptions> = Object.freeze({
   environment: true,
 })
 
-/** Not all commands may wait for one server at once. */
-const KEYS_AT_ONCE = 1_000
-
 /**
  * Results of queries, and of whatever else takes long, in memcached: a miss runs the loader and keeps what it brings.
  * An invalidation that has resolved is seen by every call that starts later, in any process: a loader that was still
@@ -111,7 +108,6 @@ export class QueryCache<
     this.#reader = new QueryReader(this.#entries, this.#settings, env, this.#counters)
     this.#resolver = new QueryResolver(this.#entries, this.#reader, this.#counters)
     const targets = {
-      waveSize: cache.waveSize,
       invalidate: (target: QueryTarget) => this.#invalidate(target),
       probe: async ({ key }: QueryTarget) => void (await cache.get(key)),
     }
@@ -160,8 +156,7 @@ export class QueryCache<
   /**
    * The results under many keys, in one batch. The loader is called once for all keys that the cache does not have; a
    * key that its answer leaves out has no result, which is remembered like any other. A key that another process is
-   * loading may need a second call of the loader. Of more than 1,000 keys, 1,000 are looked up and loaded at a time; less
-   * where `maxQueuedCommands` is below 2,000.
+   * loading may need a second call of the loader. Of more than 1,000 keys, 1,000 are looked up and loaded at a time.
    */
   async cachedMany<
     T,
@@ -181,7 +176,7 @@ export class QueryCache<
       address: this.#keys.address(key, options.tags),
     }))
     const found = new Map<string, unknown>()
-    for (const some of wavesOf(wanted, Math.min(KEYS_AT_ONCE, this.#stamps.waveSize ?? KEYS_AT_ONCE))) {
+    for (const some of wavesOf(wanted)) {
       const values = await untilAborted(this.#manyAtOnce(some, options, loader), options.signal)
       for (const [i, value] of values.entries()) if (value !== undefined) found.set(some[i]?.key ?? '', value)
     }
@@ -197,7 +192,7 @@ export class QueryCache<
     this.#checkOpen()
     // All are checked before the first is sent.
     const found = new Map(targets.map((target) => [target, this.#keys.target(target)]))
-    await invalidateAll(this.#stamps, [...found.keys()], async (target) => {
+    await invalidateAll([...found.keys()], async (target) => {
       await this.#invalidate(found.get(target) ?? this.#keys.target(target))
     })
   }

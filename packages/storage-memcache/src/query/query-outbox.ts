@@ -6,7 +6,7 @@ import {
   type OutboxTransaction,
 } from '@larder/storage-core'
 import { inBackground } from '../proxy/background.js'
-import { inWaves, type Paced } from '../proxy/promises.js'
+import { inWaves } from '../proxy/promises.js'
 import { QUERY_MARK } from '../proxy/relay.js'
 
 const BATCH = 100
@@ -36,7 +36,7 @@ export interface QueryOutboxOptions {
 }
 
 /** What the cache is asked for. */
-export interface QueryTargets extends Paced {
+export interface QueryTargets {
   invalidate(target: QueryTarget): Promise<void>
   /** Rejects where its server does not answer. */
   probe(target: QueryTarget): Promise<void>
@@ -89,7 +89,7 @@ export class QueryOutbox {
 
   async #probe(targets: readonly QueryTarget[]): Promise<void> {
     if (this.#options.whenCacheFails !== 'reject') return
-    await inWaves(this.#targets, targets, async (target) => {
+    await inWaves(targets, async (target) => {
       try {
         await this.#targets.probe(target)
       } catch (cause) {
@@ -100,7 +100,7 @@ export class QueryOutbox {
   }
 
   async #invalidate(targets: readonly QueryTarget[]): Promise<void> {
-    const ended = await inWaves(this.#targets, targets, (target) =>
+    const ended = await inWaves(targets, (target) =>
       Promise.allSettled([this.#targets.invalidate(target)]).then(([each]) => each),
     )
     for (const each of ended) if (each.status === 'rejected') throw each.reason
@@ -137,9 +137,7 @@ export class QueryOutbox {
     while (settled === BATCH && this.#state === 'running') {
       settled = 0
       await this.#outbox.unsettled(wanted, async (rows) => {
-        const done = (await inWaves(this.#targets, rows, (row) => this.#relayRow(row))).filter(
-          (id) => id !== undefined,
-        )
+        const done = (await inWaves(rows, (row) => this.#relayRow(row))).filter((id) => id !== undefined)
         settled = done.length
         return done
       })

@@ -19,10 +19,6 @@ export class Stamps {
     this.#env = env
   }
 
-  get waveSize(): number | undefined {
-    return this.#cache.waveSize
-  }
-
   /**
    * The stamps under these keys, where there is none a new one; one question for all calls that come before it is
    * sent. Rejects where a server does not answer.

@@ -173,7 +173,7 @@ export class MemcacheQueryResultCache {
 
   async #invalidate(names: readonly string[], tagsOf: (name: string) => readonly string[]): Promise<void> {
     const stamps = this.#stamps()
-    await invalidateAll(stamps, names, async (name) => {
+    await invalidateAll(names, async (name) => {
       await settleAll(tagsOf(name).map((tag) => stamps.renew(this.#keys.target({ tag }).key)))
       this.#counters.invalidations++
     })

@@ -1,8 +1,9 @@
 import { startMemcached, type MemcachedServer } from '@larder/dev-servers'
 import { PATIENT } from '@larder/dev-servers/vitest'
 import { RemoteCache, type RemoteCacheOptions } from '@larder/memcached'
-import { MemoryStorage } from '@larder/storage-core'
+import { isStorageError, MemoryStorage } from '@larder/storage-core'
 import { MemcacheMaps, MemcacheStorage, QueryCache } from '@larder/storage-memcache'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 
 // Its own: the shared one evicts what other tests have no room for.
@@ -25,8 +26,12 @@ function openCache(options: RemoteCacheOptions): RemoteCache {
 }
 
 function open(options: RemoteCacheOptions = {}): MemcacheStorage {
+  return openOn(openCache(options))
+}
+
+function openOn(cache: RemoteCache): MemcacheStorage {
   const namespace = `waves-${process.pid}-${opened++}:`
-  return new MemcacheStorage({ storage: new MemoryStorage(), cache: openCache(options), namespace })
+  return new MemcacheStorage({ storage: new MemoryStorage(), cache, namespace })
 }
 
 async function checkGetMany(storage: MemcacheStorage, count: number): Promise<void> {
@@ -47,27 +52,40 @@ test('getMany of more than may wait for a server does the same', async () => {
   await checkGetMany(open({ maxQueuedCommands: 100 }), 2_000)
 }, 60_000)
 
-test('getMany of many does the same while other callers use what is left of the queue', async () => {
-  const storage = open({ maxQueuedCommands: 1_000 })
-  const infos = Array.from({ length: 5_000 }, (_, i) => storage.info('others', `n${i}.txt`))
+/** Runs `work` while other callers of the cache fill its queue without a gap. */
+async function underLoad(cache: RemoteCache, work: () => Promise<void>): Promise<void> {
   let isDone = false
-  const others = Promise.all(
-    Array.from({ length: 300 }, async (_, i) => {
-      while (!isDone) await storage.getMany([storage.info('others', `single${i}.txt`)], { part: 'content' })
-    }),
-  )
+  let refused = 0
+  const callers = Array.from({ length: 150 }, async (_, i) => {
+    while (!isDone) {
+      const [result] = await Promise.allSettled([cache.get(`other${i}`)])
+      if (result.status === 'rejected' && isStorageError(result.reason, 'E_OVERLOADED')) refused++
+      await nextTurn()
+    }
+  })
   try {
-    await storage.getMany(infos, { part: 'content' })
-    expect((await storage.getMany(infos, { part: 'content' })).length).toBe(5_000)
+    while (refused === 0) await nextTurn()
+    await work()
   } finally {
     isDone = true
-    await others
+    await Promise.all(callers)
   }
-  expect(storage.counters()).toMatchObject({ cacheErrors: 0, bypasses: 0 })
+}
+
+test('batches of a storage lose nothing while other callers fill the queue without a gap', async () => {
+  const cache = openCache({ maxQueuedCommands: 100 })
+  const storage = openOn(cache)
+  await underLoad(cache, async () => {
+    await checkGetMany(storage, 11_000)
+    await checkWriteMany(storage)
+  })
 }, 60_000)
 
 test('writeMany of more than may wait for a server is confirmed', async () => {
-  const storage = open({ maxQueuedCommands: 100 })
+  await checkWriteMany(open({ maxQueuedCommands: 100 }))
+}, 60_000)
+
+async function checkWriteMany(storage: MemcacheStorage): Promise<void> {
   const entries = Array.from({ length: 500 }, (_, i) => ({
     info: storage.info('waves', `n${i}.txt`),
     content: 'c',
@@ -75,13 +93,15 @@ test('writeMany of more than may wait for a server is confirmed', async () => {
   }))
   await storage.writeMany(entries)
   expect(storage.counters()).toMatchObject({ cacheErrors: 0, unconfirmedWrites: 0 })
+}
+
+test('a query cache looks up, loads and invalidates many keys under that load', async () => {
+  const cache = openCache({ maxQueuedCommands: 100 })
+  await underLoad(cache, () => checkQueries(cache))
 }, 60_000)
 
-test('a query cache looks up, loads and invalidates more keys than may wait for a server', async () => {
-  const queries = new QueryCache({
-    cache: openCache({ maxQueuedCommands: 100 }),
-    namespace: `waves-${process.pid}:`,
-  })
+async function checkQueries(cache: RemoteCache): Promise<void> {
+  const queries = new QueryCache({ cache, namespace: `waves-${process.pid}:` })
   const keys = Array.from({ length: 2_000 }, (_, i) => `q${i}`)
   const load = (missing: readonly string[]) => new Map(missing.map((key) => [key, 1]))
   await queries.cachedMany(keys, { ttlMs: 60_000, tags: ['t'] }, load)
@@ -90,13 +110,14 @@ test('a query cache looks up, loads and invalidates more keys than may wait for 
   expect(queries.counters()).toMatchObject({ cacheErrors: 0, hits: 2_000 })
   await queries.invalidate(...keys.map((key) => ({ key })))
   expect((await queries.cachedMany(keys, { ttlMs: 60_000, tags: ['t'] }, () => new Map())).size).toBe(0)
-}, 60_000)
+}
 
-test('a map commits more entries than may wait for a server', async () => {
-  const maps = new MemcacheMaps({ plugins: { default: { cache: openCache({ maxQueuedCommands: 100 }) } } })
+test('a map commits many entries under that load', async () => {
+  const cache = openCache({ maxQueuedCommands: 100 })
+  const maps = new MemcacheMaps({ plugins: { default: { cache } } })
   const prefix = `waves ${process.pid}/map`
   const map = maps.getMemcacheMap<number>(prefix)
   for (let i = 0; i < 2_000; i++) map.set(`m${i}`, i)
-  expect((await map.commit()).size).toBe(0)
+  await underLoad(cache, async () => expect((await map.commit()).size).toBe(0))
   expect(await maps.getMemcacheMap<number>(prefix).get('m1999')).toBe(1999)
 }, 60_000)
