@@ -31,7 +31,7 @@ class LeasesSurvive extends ForwardingCache {
     key: string,
     options?: { readonly cas?: CasToken },
   ): Promise<'deleted' | 'exists' | 'not-found'> {
-    if (options === undefined && (await this.inner.get(key))?.flags === LEASE_FLAGS) return 'not-found'
+    if (options?.cas === undefined && (await this.inner.get(key))?.flags === LEASE_FLAGS) return 'not-found'
     return this.inner.delete(key, options)
   }
 }
