@@ -85,8 +85,8 @@ export interface TransactionOptions {
   /** Rolls back, and rejects with `E_ABORTED`. */
   readonly signal?: AbortSignal | undefined
   /**
-   * How often `work` is run at most, where the transaction collides with others: a whole number, 1 or more. Default:
-   * the storage's `attempts`, or 8.
+   * How often `work` is run at most, where the transaction collides with others or meets a server that is no primary any
+   * more: a whole number, 1 or more. Default: the storage's `attempts`, or 8.
    */
   readonly attempts?: number | undefined
   /** The longest time from begin to commit, in milliseconds. Default and largest: the storage's own limit. */

@@ -5,7 +5,8 @@ import {
   startPostgres,
   startProxy,
 } from '@larder/dev-servers'
-import { SqlStorage } from '@larder/storage-sql'
+import type { StorageTransaction, TransactionOutcome } from '@larder/storage-core'
+import { managerOf, SqlStorage } from '@larder/storage-sql'
 import assert from 'node:assert/strict'
 import { DataSource } from 'typeorm'
 import { afterAll, beforeAll, describe, test } from 'vitest'
@@ -135,6 +136,42 @@ describe.each(PAIRS)('$name behind an address that moves to another server', ({ 
     proxy.redirect({ port: pair.ports[1] })
     await Promise.all(names.map(write))
     assert.equal((await storage.ls('t')).size, 16)
+  })
+
+  test('a transaction works no more often than it may, and hears the end of each attempt', async () => {
+    await using switched = await openSwitched(pair)
+    const { storage } = switched
+    await storage.createContainer('a')
+    await Promise.all(Array.from({ length: 8 }, (_, i) => storage.putContent(storage.info('a', `${i}`), 'x')))
+    await pair.promote(1)
+    const write = (tx: StorageTransaction) => tx.putContent(storage.info('a', '1'), 'never')
+    const statement = (tx: StorageTransaction) =>
+      managerOf(tx).query('DELETE FROM larder_journal WHERE 1 = 0')
+    for (const [attempts, work] of [
+      [1, write],
+      [3, write],
+      [2, statement],
+    ] as const) {
+      const outcomes: Promise<TransactionOutcome>[] = []
+      const reasons: unknown[] = []
+      const failing = storage.transaction(
+        async (tx) => {
+          outcomes.push(tx.outcome)
+          tx.enlist({ afterRollback: async (reason) => void reasons.push(reason) })
+          await work(tx)
+        },
+        { attempts },
+      )
+      assert.match((await errorOf(failing)).message, /read[- ]only/)
+      assert.equal(reasons.length, attempts)
+      const rolledBack = { status: 'rolled back', cacheTold: true }
+      assert.deepEqual(
+        await Promise.all(outcomes),
+        Array.from({ length: attempts }, () => rolledBack),
+      )
+    }
+    await pair.promote(0)
+    await storage.transaction(write)
   })
 
   test('where there is no primary a write is E_STORAGE_UNAVAILABLE, and reads go on', async () => {

@@ -30,8 +30,12 @@ export class ClosableSource implements ConnectionSource {
     return this.#use(() => this.#inner.writeTwice(work, signal))
   }
 
-  session<T>(work: (session: Session) => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-    return this.#use(() => this.#inner.session(work, signal))
+  session<T>(
+    work: (session: Session) => Promise<T>,
+    signal: AbortSignal | undefined,
+    canRepeat: () => boolean,
+  ): Promise<T> {
+    return this.#use(() => this.#inner.session(work, signal, canRepeat))
   }
 
   async close(): Promise<void> {

@@ -1,6 +1,6 @@
 import type { DataSource } from 'typeorm'
 import type { Dialect, Limits } from '../dialects/dialect.js'
-import { isConnectionLost, isDemoted, isStale } from '../sql-errors.js'
+import { isConnectionLost, isDemoted, isStale, toStorageError } from '../sql-errors.js'
 import { PooledConnection } from './connection.js'
 import { Slots } from './slots.js'
 import type { ConnectionSource, Session } from './source.js'
@@ -67,8 +67,12 @@ export class PooledSource implements ConnectionSource {
     }
   }
 
-  session<T>(work: (session: Session) => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-    return this.#repeated(work, signal, isStale)
+  session<T>(
+    work: (session: Session) => Promise<T>,
+    signal: AbortSignal | undefined,
+    canRepeat: () => boolean,
+  ): Promise<T> {
+    return this.#repeated(work, signal, (error) => canRepeat() && isStale(error))
   }
 
   close(): Promise<void> {
@@ -80,7 +84,8 @@ export class PooledSource implements ConnectionSource {
     try {
       return await work(connection)
     } catch (error) {
-      if (isDemoted(error)) this.#demotions++
+      // Also of a statement of the program's own.
+      if (isDemoted(toStorageError(error))) this.#demotions++
       throw error
     } finally {
       await connection.release()

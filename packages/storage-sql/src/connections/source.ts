@@ -20,7 +20,14 @@ export interface ConnectionSource {
   write<T>(work: (connection: Connection) => Promise<T>, signal: AbortSignal | undefined): Promise<T>
   /** For changes that do no harm when they are made twice. Repeated where the connection had broken, like reads. */
   writeTwice<T>(work: (connection: Connection) => Promise<T>, signal: AbortSignal | undefined): Promise<T>
-  /** For a transaction of many calls, which TypeORM's own functions begin and end. */
-  session<T>(work: (session: Session) => Promise<T>, signal: AbortSignal | undefined): Promise<T>
+  /**
+   * For a transaction of many calls, which TypeORM's own functions begin and end. Repeated like `write`, as long as
+   * `canRepeat()`.
+   */
+  session<T>(
+    work: (session: Session) => Promise<T>,
+    signal: AbortSignal | undefined,
+    canRepeat: () => boolean,
+  ): Promise<T>
   close(): Promise<void>
 }

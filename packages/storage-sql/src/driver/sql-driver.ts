@@ -39,7 +39,7 @@ import { Listing } from './listing.js'
 import type { Settings, SqlOptions } from '../options.js'
 import { unsettledOutside } from './outside-changes.js'
 import { Reader } from './reader.js'
-import { isCollision } from '../sql-errors.js'
+import { isCollision, isStale, toStorageError } from '../sql-errors.js'
 import type { TablePaths } from '../tables.js'
 import type { OpenTransaction } from '../transactions/open-transaction.js'
 import { canRepeat, type Transactions } from '../transactions/transactions.js'
@@ -156,7 +156,10 @@ export class SqlDriver implements StorageDriver {
         return ended
       } catch (error) {
         if (!canRepeat(error)) throw error
-        if (attempt >= attempts) throw collidedTooOften('The transaction', attempt, undefined, error)
+        if (attempt >= attempts)
+          throw isStale(toStorageError(error))
+            ? error
+            : collidedTooOften('The transaction', attempt, undefined, error)
       }
       await pause(attempt, signal)
     }

@@ -6,11 +6,13 @@ import type {
   EntitySubscriberInterface,
   QueryRunner,
 } from 'typeorm'
-import { familyOf } from '../entities/family.js'
-import { commitError, rolledBack } from '../sql-errors.js'
+import type { Dialect } from '../dialects/dialect.js'
+import { closedConnection, commitError, rolledBack, toStorageError } from '../sql-errors.js'
 import { endOf } from './guard.js'
 import type { OpenTransaction } from './open-transaction.js'
 import { ProgramFlows } from './program-flows.js'
+import { depthOf, setDepth, watchEnds } from './runner-ends.js'
+import { HeldTurns, type Turns } from './turns.js'
 
 const READS = /^\s*(SELECT|PRAGMA|EXPLAIN|BEGIN|SAVEPOINT|RELEASE|COMMIT|ROLLBACK)\b/i
 
@@ -18,38 +20,24 @@ interface TransactionEvent {
   readonly queryRunner: QueryRunner
 }
 
-interface Depth {
-  readonly transactionDepth: number
-}
-
-/** Waits for others, and returns what lets the next one. */
-export type Turn = () => Promise<() => void>
-
-/** What a transaction on SQLite must wait for. */
-export interface Turns {
-  /** Until nobody has a transaction on its connection. */
-  readonly start: Turn
-  /** Until nobody else writes to the file; undefined where `start` is the same. */
-  readonly write: Turn | undefined
-}
-
-/** What a transaction waits for, or has. */
-type HeldTurns = Map<Turn, Promise<() => void>>
-
 /** Hears how TypeORM begins and ends transactions of a data source, and lets those that are joined take part in it. */
 export class TransactionEvents implements EntitySubscriberInterface {
   readonly #dataSource: DataSource
   readonly #open = new WeakMap<QueryRunner, OpenTransaction>()
   readonly #own = new WeakSet<QueryRunner>()
   readonly #rollingBack = new WeakSet<QueryRunner>()
-  readonly #turns = new WeakMap<QueryRunner, HeldTurns>()
+  readonly #turns = new HeldTurns()
   readonly #owners = new Map<object, Turns | undefined>()
   readonly #flows: ProgramFlows
-  readonly #isMysql: boolean
+  /** Ends the flow of the transaction that a query runner has open. */
+  readonly #leave = new WeakMap<QueryRunner, () => void>()
+  /** Their open transaction is one of `dataSource.transaction()`. */
+  readonly #contained = new WeakSet<QueryRunner>()
+  readonly #dialect: Dialect
 
-  constructor(dataSource: DataSource) {
+  constructor(dataSource: DataSource, dialect: Dialect) {
     this.#dataSource = dataSource
-    this.#isMysql = familyOf(dataSource.options.type) === 'mysql'
+    this.#dialect = dialect
     this.#flows = new ProgramFlows(dataSource)
   }
 
@@ -78,25 +66,48 @@ export class TransactionEvents implements EntitySubscriberInterface {
     this.#open.set(transaction.runner, transaction)
   }
 
+  /** Also one that is about to end. */
   of(runner: QueryRunner): OpenTransaction | undefined {
-    const found = this.#open.get(runner)
-    return found?.isOpen === true ? found : undefined
+    return this.#open.get(runner)
   }
 
   async beforeTransactionStart({ queryRunner }: TransactionEvent): Promise<void> {
-    if (this.#own.has(queryRunner) || depthOf(queryRunner) > 0) return
-    const owners = [...this.#owners]
-    for (const [owner, turns] of owners) if (turns !== undefined && isInFlowOf(owner)) throw wouldWait()
-    this.#flows.enter(
-      owners.map(([owner]) => owner),
-      queryRunner,
-    )
+    const { isContained } = this.#flows
+    if (this.#own.has(queryRunner) || this.#isNested(queryRunner, isContained)) return
+    for (const [owner, turns] of this.#owners) if (turns !== undefined && isInFlowOf(owner)) throw wouldWait()
+    // At once: what follows is in the caller's flow only until something is waited for.
+    const leave = this.#flows.enter(this.#owners.keys())
+    watchEnds(queryRunner, {
+      hasNone: () => this.#flows.takeFailure(),
+      rollbackFailed: (error) => this.#rollbackFailed(queryRunner, error),
+      release: this.#isFile ? undefined : () => this.#beforeRelease(queryRunner),
+    })
     const turns = this.#anyTurns()
-    if (turns === undefined) return
-    const end = await turns.start()
-    this.#turns.set(queryRunner, new Map([[turns.start, Promise.resolve(end)]]))
+    if (turns !== undefined) await this.#beginTurn(queryRunner, turns, leave)
+    this.#leave.set(queryRunner, leave)
+    if (isContained) this.#contained.add(queryRunner)
+  }
+
+  /**
+   * On SQLite all transactions of a data source share the runner, and one that `dataSource.transaction()` begins beside
+   * another one would be rolled back with it. It is told by its flow, which is known of such transactions alone.
+   */
+  #isNested(runner: QueryRunner, isContained: boolean): boolean {
+    if (depthOf(runner) === 0) return false
+    const isTold = this.#isFile && isContained && this.#contained.has(runner)
+    return !isTold || [...this.#owners.keys()].some(isInFlowOf)
+  }
+
+  async #beginTurn(runner: QueryRunner, turns: Turns, leave: () => void): Promise<void> {
+    try {
+      await this.#turns.begin(runner, turns)
+    } catch (error) {
+      leave()
+      this.#flows.fail()
+      throw error
+    }
     // All transactions of a SQLite data source share the runner: the one before has just ended.
-    Object.assign(queryRunner, { isTransactionActive: true })
+    Object.assign(runner, { isTransactionActive: true })
   }
 
   async beforeTransactionCommit({ queryRunner }: TransactionEvent): Promise<void> {
@@ -107,8 +118,9 @@ export class TransactionEvents implements EntitySubscriberInterface {
     await this.#ended(queryRunner)?.afterCommit()
   }
 
-  beforeTransactionRollback({ queryRunner }: TransactionEvent): void {
+  async beforeTransactionRollback({ queryRunner }: TransactionEvent): Promise<void> {
     this.#rollingBack.add(queryRunner)
+    await this.#open.get(queryRunner)?.beforeRollback()
   }
 
   async afterTransactionRollback({ queryRunner }: TransactionEvent): Promise<void> {
@@ -118,17 +130,15 @@ export class TransactionEvents implements EntitySubscriberInterface {
 
   async beforeQuery({ queryRunner, query }: BeforeQueryEvent): Promise<void> {
     this.#refuseEnd(queryRunner, query)
-    const held = this.#turns.get(queryRunner)
     const write = this.#anyTurns()?.write
     // A transaction that only reads waits for no writer.
-    if (held === undefined || write === undefined || READS.test(query)) return
-    await this.#take(queryRunner, held, write)
+    if (write !== undefined && !READS.test(query)) await this.#turns.take(queryRunner, write)
   }
 
   #refuseEnd(queryRunner: QueryRunner, query: string): void {
     const transaction = this.#open.get(queryRunner)
     if (transaction?.isOpen !== true || this.#isTypeOrms(query, queryRunner)) return
-    const word = endOf(query, this.#isMysql)
+    const word = endOf(query, this.#dialect.family === 'mysql')
     if (word === undefined) return
     const message =
       `${word} would end a transaction that writes of a storage are part of, and the storage would not know: ` +
@@ -137,7 +147,7 @@ export class TransactionEvents implements EntitySubscriberInterface {
   }
 
   afterQuery({ queryRunner, query, success, error, rawResults }: AfterQueryEvent): void {
-    if (!success && query.startsWith('BEGIN')) this.#giveTurn(queryRunner)
+    if (!success && query.startsWith('BEGIN')) this.#turns.give(queryRunner)
     const transaction = this.#open.get(queryRunner)
     if (query !== 'COMMIT' || transaction?.isCommitting !== true) return
     // PostgreSQL commits nothing, and says so, where a statement has failed.
@@ -154,43 +164,51 @@ export class TransactionEvents implements EntitySubscriberInterface {
   #ended(runner: QueryRunner): OpenTransaction | undefined {
     const transaction = this.#open.get(runner)
     if (depthOf(runner) > 0) return transaction
-    this.#open.delete(runner)
-    this.#flows.leave(runner)
-    this.#giveTurn(runner)
+    this.#forget(runner)
     return transaction
   }
 
-  /** Statements that come at once wait for one turn: a second one would wait for the transaction itself. */
-  async #take(runner: QueryRunner, held: HeldTurns, turn: Turn): Promise<void> {
-    const taking = held.get(turn) ?? turn()
-    held.set(turn, taking)
-    try {
-      await taking
-    } catch (error) {
-      held.delete(turn)
-      throw error
-    }
-    if (this.#turns.get(runner) !== held) throw new StorageError('E_CLOSED', 'The transaction has ended')
+  #forget(runner: QueryRunner): void {
+    this.#open.delete(runner)
+    this.#leave.get(runner)?.()
+    this.#leave.delete(runner)
+    this.#contained.delete(runner)
+    this.#turns.give(runner)
   }
 
-  /** Also turns that are granted later, after the transaction that asked for them has ended. */
-  #giveTurn(runner: QueryRunner): void {
-    for (const taking of this.#turns.get(runner)?.values() ?? []) {
-      taking.then(
-        (end) => end(),
-        () => undefined,
-      )
-    }
-    this.#turns.delete(runner)
+  /**
+   * TypeORM goes on as if the transaction were open. Its connection is closed, so that the database rolls back what it
+   * has not, and that nobody else gets into the transaction.
+   */
+  async #rollbackFailed(runner: QueryRunner, cause: unknown): Promise<void> {
+    const transaction = this.#open.get(runner)
+    if (this.#isFile) {
+      // SQLite has often rolled back by itself before.
+      await runner.query('ROLLBACK').catch(() => undefined)
+      setDepth(runner, 0)
+    } else if (!runner.isReleased) await this.#dialect.discard(runner)
+    this.#rollingBack.delete(runner)
+    this.#forget(runner)
+    await transaction?.end(transaction.failure ?? toStorageError(cause))
+  }
+
+  /** The next user of a connection that comes back with an open transaction would be in it. */
+  async #beforeRelease(runner: QueryRunner): Promise<void> {
+    const transaction = this.#open.get(runner)
+    this.#forget(runner)
+    if (transaction === undefined) return
+    if (!runner.isReleased) await this.#dialect.discard(runner)
+    await transaction.end(transaction.failure ?? closedConnection())
+  }
+
+  /** All transactions of the data source share a connection. */
+  get #isFile(): boolean {
+    return this.#dialect.family === 'sqlite'
   }
 
   #anyTurns(): Turns | undefined {
     return [...this.#owners.values()].find((turns) => turns !== undefined)
   }
-}
-
-function depthOf(runner: QueryRunner): number {
-  return (runner as unknown as Depth).transactionDepth
 }
 
 function wouldWait(): StorageError {

@@ -64,8 +64,12 @@ const ENDS_ON_MYSQL =
   /(?:^|;)\s*(ALTER|CREATE(?!\s+TEMPORARY)|DROP(?!\s+TEMPORARY)|RENAME|TRUNCATE|LOCK\s+TABLES|SET\s+(?:SESSION\s+)?@*autocommit)\b/i
 const QUOTED = /'(?:[^'\\]|\\.|'')*'|"[^"]*"|`[^`]*`|--[^\n]*|\/\*[\s\S]*?\*\//g
 
+// PostgreSQL's: the body of a DO block or a function has statements of its own, and cannot end the transaction.
+const DOLLAR_QUOTED = /\$(\w*)\$[\s\S]*?\$\1\$/g
+
 /** The word with which a text of SQL ends or cuts back the transaction it is sent in; undefined where it does not. */
 export function endOf(sql: string, isMysql: boolean): string | undefined {
-  const bare = sql.replace(QUOTED, ' ')
+  const unquoted = isMysql ? sql : sql.replace(DOLLAR_QUOTED, ' ')
+  const bare = unquoted.replace(QUOTED, ' ')
   return ENDS.exec(bare)?.[1] ?? (isMysql ? ENDS_ON_MYSQL.exec(bare)?.[1] : undefined)
 }

@@ -1,4 +1,4 @@
-import { StorageError } from '@larder/storage-core'
+import { isStorageError, StorageError, tooLate, withDeadline } from '@larder/storage-core'
 import type { QueryRunner } from 'typeorm'
 import { type Connection, SERVER_ANSWERS_WITHIN_MS } from '../connections/connection.js'
 import { whileBusy } from '../connections/sqlite-connection.js'
@@ -6,29 +6,36 @@ import { watched } from '../connections/watched.js'
 import { within } from '../connections/within.js'
 import type { Dialect, Limits } from '../dialects/dialect.js'
 import type { Outcome, Statement } from '../dialects/statement.js'
-import { toStorageError } from '../sql-errors.js'
+import { isInDoubt, toStorageError } from '../sql-errors.js'
+
+/** The transaction that a connection is of. */
+export interface ConnectionTransaction {
+  guard(): Promise<void>
+  fail(error: StorageError): void
+  /** When a statement is not waited for any more: an instant of `performance.now()`, or `Infinity`. */
+  readonly deadline: number
+  readonly signal: AbortSignal | undefined
+}
 
 /** The connection of a transaction that ends elsewhere. A statement that fails is the end of the transaction. */
 export class JoinedConnection implements Connection {
   readonly dialect: Dialect
   readonly #runner: QueryRunner
   readonly #limits: Limits
-  readonly #guard: () => Promise<void>
-  readonly #fail: (error: StorageError) => void
+  readonly #transaction: ConnectionTransaction
+  #isAnswerDue = false
   #prepared: Promise<void> | undefined
 
-  constructor(
-    dialect: Dialect,
-    runner: QueryRunner,
-    limits: Limits,
-    guard: () => Promise<void>,
-    fail: (error: StorageError) => void,
-  ) {
+  constructor(dialect: Dialect, runner: QueryRunner, limits: Limits, transaction: ConnectionTransaction) {
     this.dialect = dialect
     this.#runner = runner
     this.#limits = limits
-    this.#guard = guard
-    this.#fail = fail
+    this.#transaction = transaction
+  }
+
+  /** A statement was given up, and its answer would be taken for the next one's. */
+  get isAnswerDue(): boolean {
+    return this.#isAnswerDue
   }
 
   run(statement: Statement): Promise<Outcome> {
@@ -49,7 +56,7 @@ export class JoinedConnection implements Connection {
   }
 
   async rollback(): Promise<void> {
-    this.#fail(new StorageError('E_ABORTED', 'A write in the transaction failed'))
+    this.#transaction.fail(new StorageError('E_ABORTED', 'A write in the transaction failed'))
   }
 
   #send<T>(statements: readonly Statement[], work: () => Promise<T>): Promise<T> {
@@ -57,17 +64,34 @@ export class JoinedConnection implements Connection {
   }
 
   async #bounded<T>(work: () => Promise<T>): Promise<T> {
-    const limitMs = this.#limits.statementTimeoutMs + SERVER_ANSWERS_WITHIN_MS
-    const inTime = () => within(work(), limitMs, 'The statement')
     try {
       this.#prepared ??= this.dialect.prepareSession(this.#limits, this.#runner)
       await this.#prepared
-      await this.#guard()
-      const { family } = this.dialect
-      return await (family === 'sqlite' ? whileBusy(inTime, this.#limits.lockTimeoutMs, undefined) : inTime())
+      await this.#transaction.guard()
+      return await (this.dialect.family === 'sqlite' ? this.#onFile(work) : this.#onServer(work))
     } catch (cause) {
       const error = toStorageError(cause)
-      this.#fail(error)
+      this.#transaction.fail(error)
+      throw error
+    }
+  }
+
+  /** Is never left: what comes after the rollback would be in no transaction. */
+  #onFile<T>(work: () => Promise<T>): Promise<T> {
+    const { deadline, signal } = this.#transaction
+    const limitMs = Math.min(this.#limits.lockTimeoutMs, deadline - performance.now())
+    return whileBusy(work, limitMs, signal)
+  }
+
+  async #onServer<T>(work: () => Promise<T>): Promise<T> {
+    const { deadline, signal } = this.#transaction
+    const limitMs = this.#limits.statementTimeoutMs + SERVER_ANSWERS_WITHIN_MS
+    const answer = within(work(), limitMs, 'The statement')
+    try {
+      return await withDeadline(answer, deadline, () => tooLate(undefined), signal)
+    } catch (error) {
+      // A database's own error has answered the statement.
+      this.#isAnswerDue ||= isStorageError(error) || isInDoubt(toStorageError(error))
       throw error
     }
   }

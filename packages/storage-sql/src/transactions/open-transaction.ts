@@ -13,16 +13,12 @@ import type { Dialect, Limits } from '../dialects/dialect.js'
 import { isCollision, isConnectionLost, isInDoubt } from '../sql-errors.js'
 import { Guard } from './guard.js'
 import { JoinedConnection } from './joined-connection.js'
-
-/** What TypeORM keeps to itself. */
-interface Depth {
-  readonly transactionDepth: number
-}
+import { depthOf } from './runner-ends.js'
 
 /** A transaction of a query runner from when it is first used until it ends, whoever began it. */
 export class OpenTransaction {
   readonly runner: QueryRunner
-  readonly connection: Connection
+  readonly connection: JoinedConnection
   readonly steps = new TransactionSteps()
   /** The instant of `performance.now()` by which the commit must be sent. */
   readonly deadline: number
@@ -32,7 +28,7 @@ export class OpenTransaction {
   readonly #limits: Limits
   readonly #guard: Guard
   readonly #turns = new KeyedMutex()
-  #state: 'open' | 'committing' | 'committed' | 'ended' = 'open'
+  #state: 'open' | 'committing' | 'committed' | 'rolling back' | 'ended' = 'open'
   #failure: { readonly error: StorageError; readonly depth: number } | undefined
   #timer: NodeJS.Timeout | undefined
 
@@ -48,13 +44,17 @@ export class OpenTransaction {
     this.#limits = limits
     this.deadline = performance.now() + Math.min(own?.timeoutMs ?? Infinity, limits.transactionTimeoutMs)
     this.#guard = new Guard(runner, () => this.depth)
-    const fail = (error: StorageError) => this.fail(error)
-    this.connection = new JoinedConnection(dialect, runner, limits, () => this.#guard.set(), fail)
+    this.connection = new JoinedConnection(dialect, runner, limits, {
+      guard: () => this.#guard.set(),
+      fail: (error) => this.fail(error),
+      deadline: own === undefined ? Infinity : this.deadline,
+      signal: own?.signal,
+    })
   }
 
   /** 1 for the transaction itself, more in nested ones. */
   get depth(): number {
-    return (this.runner as unknown as Depth).transactionDepth
+    return depthOf(this.runner)
   }
 
   get isOpen(): boolean {
@@ -151,6 +151,13 @@ export class OpenTransaction {
     }
     this.#state = 'committed'
     if (!this.isOwn) await this.steps.afterCommit()
+  }
+
+  /** TypeORM is about to roll it back, or a nested one. A statement that came after all of it would be committed. */
+  async beforeRollback(): Promise<void> {
+    if (this.depth > 1 || !this.isOpen) return
+    this.#state = 'rolling back'
+    await this.alone(async () => undefined)
   }
 
   /** A nested one was rolled back, or all of it. */

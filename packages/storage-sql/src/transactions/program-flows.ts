@@ -1,6 +1,6 @@
 import { enterFlow } from '@larder/storage-core'
-import type { DataSource, EntityManager, QueryRunner } from 'typeorm'
-import { AsyncResource } from 'node:async_hooks'
+import type { DataSource, EntityManager } from 'typeorm'
+import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks'
 
 /**
  * Lets a storage know that it is called from within a transaction of the program's. One that a query runner begins is
@@ -9,7 +9,8 @@ import { AsyncResource } from 'node:async_hooks'
  */
 export class ProgramFlows {
   readonly #manager: EntityManager
-  readonly #states = new WeakMap<QueryRunner, { isOpen: boolean }[]>()
+  #isContained = false
+  readonly #begun = new AsyncLocalStorage<{ hasFailed: boolean }>()
 
   constructor({ manager }: DataSource) {
     this.#manager = manager
@@ -18,8 +19,14 @@ export class ProgramFlows {
   install(): void {
     const manager = this.#manager
     const transaction = manager.transaction.bind(manager) as (...parameters: unknown[]) => Promise<unknown>
-    const contained = (...parameters: unknown[]) =>
-      new AsyncResource('larder:transaction').runInAsyncScope(() => transaction(...parameters))
+    const contained = (...parameters: unknown[]) => {
+      this.#isContained = true
+      try {
+        return new AsyncResource('larder:transaction').runInAsyncScope(() => transaction(...parameters))
+      } finally {
+        this.#isContained = false
+      }
+    }
     Object.defineProperty(manager, 'transaction', { value: contained, configurable: true, writable: true })
   }
 
@@ -28,18 +35,32 @@ export class ProgramFlows {
     Reflect.deleteProperty(this.#manager, 'transaction')
   }
 
-  /** What follows in the current flow belongs to the transaction that the runner is about to begin. */
-  enter(owners: readonly object[], runner: QueryRunner): void {
-    const state = { isOpen: true }
-    const others = this.#states.get(runner) ?? []
-    this.#states.set(runner, [...others, state])
-    for (const owner of owners) enterFlow({ owner, isOpen: () => state.isOpen })
+  /** As long as `dataSource.transaction()` is being called: its events come at once. */
+  get isContained(): boolean {
+    return this.#isContained
   }
 
-  /** The first of those that were begun has ended. */
-  leave(runner: QueryRunner): void {
-    const [ended, ...others] = this.#states.get(runner) ?? []
-    if (ended !== undefined) ended.isOpen = false
-    this.#states.set(runner, others)
+  /** The transaction that was begun last in the current flow could not begin. */
+  fail(): void {
+    const begun = this.#begun.getStore()
+    if (begun !== undefined) begun.hasFailed = true
+  }
+
+  /** Whether that is so; once, since TypeORM asks for one rollback of it. */
+  takeFailure(): boolean {
+    const begun = this.#begun.getStore()
+    const hasFailed = begun?.hasFailed === true
+    if (begun !== undefined) begun.hasFailed = false
+    return hasFailed
+  }
+
+  /** What follows in the current flow belongs to a transaction, until the function that this returns is called. */
+  enter(owners: Iterable<object>): () => void {
+    let isOpen = true
+    this.#begun.enterWith({ hasFailed: false })
+    for (const owner of owners) enterFlow({ owner, isOpen: () => isOpen })
+    return () => {
+      isOpen = false
+    }
   }
 }

@@ -8,12 +8,15 @@ import { statement } from '../dialects/statement.js'
 import {
   isCollision,
   isConnectionLost,
+  isStale,
   isUniqueViolation,
   staleConnection,
   toStorageError,
 } from '../sql-errors.js'
-import { TransactionEvents, type Turns } from './events.js'
+import { TransactionEvents } from './events.js'
 import { OpenTransaction } from './open-transaction.js'
+import { setDepth } from './runner-ends.js'
+import type { Turns } from './turns.js'
 
 /** How long a transaction of many calls may take, and what ends it. */
 export interface TransactionLimits {
@@ -41,7 +44,7 @@ export class Transactions {
     this.#source = source
     this.#limits = limits
     this.#table = table
-    this.#events = events.get(dataSource) ?? new TransactionEvents(dataSource)
+    this.#events = events.get(dataSource) ?? new TransactionEvents(dataSource, source.dialect)
     events.set(dataSource, this.#events)
   }
 
@@ -71,6 +74,7 @@ export class Transactions {
           'a query runner after startTransaction()',
       )
     const known = this.#events.of(runner)
+    if (known?.isOpen === false) throw new StorageError('E_CLOSED', 'The transaction has ended')
     if (known !== undefined) return known
     const joined = new OpenTransaction(runner, this.#source.dialect, this.#limits)
     this.#events.add(joined)
@@ -83,13 +87,18 @@ export class Transactions {
     limits: TransactionLimits,
   ): Promise<Ended<T>> {
     let begun: OpenTransaction | undefined
+    let hasWorked = false
+    const once = (transaction: OpenTransaction) => {
+      hasWorked = true
+      return work(transaction)
+    }
     const runOn = (session: Session) => {
       begun = new OpenTransaction(session.runner, this.#source.dialect, this.#limits, limits)
-      return this.#runOn(session, begun, work)
+      return this.#runOn(session, begun, once)
     }
     let ended: { readonly value: T; readonly transaction: OpenTransaction }
     try {
-      ended = await this.#source.session(runOn, limits.signal)
+      ended = await this.#source.session(runOn, limits.signal, () => !hasWorked)
     } catch (error) {
       // The connection is given back by now: caches may take their time.
       await begun?.end(error)
@@ -115,7 +124,7 @@ export class Transactions {
       // A subscriber of the program's failed after the commit.
       if (transaction.isCommitted) return { value: value as T, transaction }
       const reason = reasonOf(transaction, error)
-      await this.#rollBack(session, reason)
+      await this.#rollBack(session, transaction, reason)
       throw reason
     }
   }
@@ -138,17 +147,23 @@ export class Transactions {
     await transaction.run((connection) => connection.run(lock), undefined)
   }
 
-  async #rollBack(session: Session, reason: unknown): Promise<void> {
-    const isFile = this.#source.dialect.family === 'sqlite'
-    if (isStorageError(reason, 'E_OUTCOME_UNKNOWN') && !isFile) session.discard()
-    else if (session.runner.isTransactionActive) {
-      await this.#inTime(session.runner.rollbackTransaction()).catch(() => session.discard())
+  async #rollBack(session: Session, transaction: OpenTransaction, reason: unknown): Promise<void> {
+    const { runner } = session
+    const isOver = isStorageError(reason, 'E_TIMEOUT') || isStorageError(reason, 'E_ABORTED')
+    const isUnknown = isStorageError(reason, 'E_OUTCOME_UNKNOWN') || transaction.connection.isAnswerDue
+    if (isUnknown && this.#source.dialect.family !== 'sqlite') session.discard()
+    else if (runner.isTransactionActive) {
+      // Nested ones that the work has left open end with it, in one statement.
+      setDepth(runner, 1)
+      // A statement of the program's own that takes too long stands in front of it.
+      const limitMs = isOver ? SERVER_ANSWERS_WITHIN_MS : undefined
+      await this.#inTime(runner.rollbackTransaction(), limitMs).catch(() => session.discard())
     }
   }
 
-  #inTime<T>(work: Promise<T>): Promise<T> {
-    const limitMs = this.#limits.statementTimeoutMs + SERVER_ANSWERS_WITHIN_MS
-    return within(work, limitMs, 'The statement')
+  #inTime<T>(work: Promise<T>, limitMs?: number): Promise<T> {
+    const longestMs = this.#limits.statementTimeoutMs + SERVER_ANSWERS_WITHIN_MS
+    return within(work, limitMs ?? longestMs, 'The statement')
   }
 }
 
@@ -166,8 +181,13 @@ function reasonOf(transaction: OpenTransaction, error: unknown): unknown {
   return error
 }
 
-/** Whether the transaction collided with another one, also where a statement of the program's own did. */
+/**
+ * Whether the transaction collided with another one, or met a server that is no primary any more; also where a statement
+ * of the program's own did.
+ */
 export function canRepeat(error: unknown): boolean {
-  if (error instanceof StorageError) return isCollision(error)
-  return error instanceof QueryFailedError && isCollision(toStorageError(error)) && !isUniqueViolation(error)
+  if (error instanceof StorageError) return isCollision(error) || isStale(error)
+  if (!(error instanceof QueryFailedError)) return false
+  const found = toStorageError(error)
+  return isStale(found) || (isCollision(found) && !isUniqueViolation(error))
 }
