@@ -1,5 +1,6 @@
 // Reads of the same resources through a MemcacheStorage, watched as the argument says.
-import { CALL_CHANNEL, COUNT_CHANNEL, MemoryStorage, REQUEST_CHANNEL } from '@larder/storage-core'
+import { callChannel, countChannel, MemoryStorage, requestChannel } from '@larder/storage-core'
+import { subscribe } from 'node:diagnostics_channel'
 import { MemcacheStorage } from '@larder/storage-memcache'
 import { instrument } from '@larder/storage-memcache/opentelemetry'
 import { context } from '@opentelemetry/api'
@@ -11,7 +12,6 @@ import {
   PeriodicExportingMetricReader,
 } from '@opentelemetry/sdk-metrics'
 import { BasicTracerProvider } from '@opentelemetry/sdk-trace-base'
-import { subscribe } from 'node:diagnostics_channel'
 import { during, serve } from '../lib/rounds.mjs'
 
 const [servers, watched] = process.argv.slice(2)
@@ -41,7 +41,8 @@ const WATCH = {
   'nobody, again': () => undefined,
   'a listener': () => {
     let events = 0
-    for (const name of [CALL_CHANNEL, REQUEST_CHANNEL, COUNT_CHANNEL]) subscribe(name, () => events++)
+    for (const each of [callChannel.asyncEnd, requestChannel.asyncEnd, countChannel])
+      subscribe(each.name, () => events++)
   },
   metrics: () => instrument({ tracerProvider: false, meterProvider: metrics() }),
   'metrics and spans': () => instrument({ tracerProvider: spans(), meterProvider: metrics() }),

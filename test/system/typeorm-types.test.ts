@@ -1,8 +1,8 @@
 import { EmbeddedCache } from '@larder/memcached'
-import { COUNT_CHANNEL } from '@larder/storage-core'
+import { countChannel } from '@larder/storage-core'
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { MemcacheQueryResultCache } from '@larder/storage-memcache/typeorm'
 import { servers } from '@larder/dev-servers/vitest'
-import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { DataSource, EntitySchema, EntitySchemaOptions } from 'typeorm'
 import * as previous from 'typeorm-0.3'
 import { describe, expect, onTestFinished, test } from 'vitest'
@@ -244,8 +244,8 @@ test('the counters are published on their channel', async () => {
     if (counters === 'typeorm' && namespace === 'published:')
       counted[counter ?? ''] = (counted[counter ?? ''] ?? 0) + by
   }
-  subscribe(COUNT_CHANNEL, hear)
-  onTestFinished(() => void unsubscribe(COUNT_CHANNEL, hear))
+  subscribe(countChannel.name, hear)
+  onTestFinished(() => void unsubscribe(countChannel.name, hear))
   const cache = new MemcacheQueryResultCache({ cache: new EmbeddedCache(), namespace: 'published:' })
   const query = { query: 'SELECT 1', duration: 60_000 }
   await cache.storeInCache({ ...query, result: '[1]' }, await cache.getFromCache(query))

@@ -1,8 +1,8 @@
 import { run } from '@larder/cli'
-import { CALL_CHANNEL, type CallEvent } from '@larder/storage-core'
+import { callChannel, type CallEvent } from '@larder/storage-core'
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { once } from 'node:events'
 import { closeSync, openSync } from 'node:fs'
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
@@ -26,11 +26,11 @@ async function stoppedAfter(
     const event = message as CallEvent
     if (event.operation === operation && event.collection === collection && --left === 0) stop.abort()
   }
-  subscribe(CALL_CHANNEL, count)
+  subscribe(callChannel.asyncEnd.name, count)
   try {
     return await command(stop)
   } finally {
-    unsubscribe(CALL_CHANNEL, count)
+    unsubscribe(callChannel.asyncEnd.name, count)
   }
 }
 

@@ -26,7 +26,7 @@ import type {
   WriteResult,
 } from './storage.js'
 import type { TransactionOptions, TransactionResult } from './transaction.js'
-import { watchedCalls } from './watch.js'
+import { callChannel } from './tracing.js'
 import { REMOVAL, WriteCalls } from './write-calls.js'
 
 /** All calls of a storage on a driver but those that begin or join a transaction. */
@@ -76,7 +76,7 @@ export abstract class BaseStorage implements Storage {
     return this.#gate.run(
       options,
       (call) => (own.length === 0 ? Promise.resolve([]) : this.#driver.read(own, part, call)),
-      watchedCalls.isWatched ? toldOfMany('getMany', own) : undefined,
+      callChannel.hasSubscribers ? toldOfMany('getMany', own) : undefined,
     )
   }
 
@@ -146,7 +146,7 @@ export abstract class BaseStorage implements Storage {
   async ls(collection: string, ext?: string | ListOptions): Promise<Map<string, ResourceInfo>> {
     const call = listingCall(collection, ext)
     const told = toldOf('ls', collection)
-    return watchedCalls.isWatched ? this.#gate.watched(told, () => this.#ls(call)) : this.#ls(call)
+    return callChannel.hasSubscribers ? this.#gate.watched(told, () => this.#ls(call)) : this.#ls(call)
   }
 
   ils(collection: string, ext?: string | ListOptions): AsyncIterable<[name: string, info: ResourceInfo]> {
@@ -210,7 +210,9 @@ export abstract class BaseStorage implements Storage {
   }
 
   #getPart(info: ResourceInfo, part: PartName, options: CallOptions | undefined): Promise<StoredPart> {
-    return watchedCalls.isWatched ? this.#watchPart(info, part, options) : this.#readPart(info, part, options)
+    return callChannel.hasSubscribers
+      ? this.#watchPart(info, part, options)
+      : this.#readPart(info, part, options)
   }
 
   async #watchPart(

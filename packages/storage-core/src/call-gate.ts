@@ -4,11 +4,11 @@ import { StorageError } from './errors.js'
 import type { ResourceInfo } from './resource.js'
 import type { CallOptions } from './storage.js'
 import type { TransactionHook } from './transaction.js'
-import { type CallEvent, watchedCalls } from './watch.js'
+import { callChannel, type CallEvent, traceWork } from './tracing.js'
 
 const NO_SIGNAL: DriverCall = Object.freeze({ signal: undefined })
 
-/** What whoever watches is told of a call. */
+/** Fields that are published for a call. */
 export type Told = Pick<CallEvent, 'operation' | 'collection' | 'resource' | 'items'>
 
 /** Where all calls of a storage go in and out: none after it was closed, and it closes once nothing is in flight. */
@@ -46,16 +46,16 @@ export class CallGate {
     return this.#lateFailure
   }
 
-  /** Without `told`, nobody is told of it. */
+  /** Omit `told` to publish nothing. */
   run<T>(options: CallOptions | undefined, work: (call: DriverCall) => Promise<T>, told?: Told): Promise<T> {
-    return told !== undefined && watchedCalls.isWatched
+    return told !== undefined && callChannel.hasSubscribers
       ? this.watched(told, () => this.#run(options, work))
       : this.#run(options, work)
   }
 
-  /** Tells whoever watches of work. */
+  /** Publishes the events of the work. */
   watched<T>(told: Told, work: () => Promise<T>): Promise<T> {
-    return watchedCalls.run({ system: this.#system, ...told }, work)
+    return traceWork(callChannel, { system: this.#system, ...told }, work)
   }
 
   async #run<T>(options: CallOptions | undefined, work: (call: DriverCall) => Promise<T>): Promise<T> {

@@ -1,13 +1,13 @@
-import { REQUEST_CHANNEL, type RequestEvent } from '@larder/storage-core'
+import { requestChannel, type RequestEvent } from '@larder/storage-core'
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { DATABASE_NAMES, openFresh } from './databases.js'
 
 function heard(): RequestEvent[] {
   const events: RequestEvent[] = []
-  const listener = (message: unknown) => void events.push(message as RequestEvent)
-  subscribe(REQUEST_CHANNEL, listener)
-  onTestFinished(() => void unsubscribe(REQUEST_CHANNEL, listener))
+  const listener = (event: unknown) => void events.push(event as RequestEvent)
+  subscribe(requestChannel.asyncEnd.name, listener)
+  onTestFinished(() => void unsubscribe(requestChannel.asyncEnd.name, listener))
   return events
 }
 

@@ -1,4 +1,4 @@
-import { isStorageError, watchedRequests, type OptionTable } from '@larder/storage-core/base'
+import { isStorageError, requestChannel, traceWork, type OptionTable } from '@larder/storage-core/base'
 import { checkCall } from '../cache-options.js'
 import type { CallOptions } from '../cache.js'
 import type { ServerAnswers } from '../command-cache.js'
@@ -71,7 +71,7 @@ export class ServerSet {
       const wireKey = wireKeyOf(key)
       const server = this.#serverOf(key, options?.routeBy)
       const channel = channelOf(server, key)
-      return watchedRequests.isWatched
+      return requestChannel.hasSubscribers
         ? watchedRun(operation, server, channel, wireKey, run)
         : run(channel, wireKey, server.datagrams)
     } catch (error) {
@@ -96,7 +96,7 @@ export class ServerSet {
       sideBySide(piecesOf(group, bytesOf), COMMANDS_AT_ONCE, async (piece) => {
         const ask = () => run(channel, piece, server.datagrams)
         try {
-          await (watchedRequests.isWatched ? watched(operation, piece.length, server, ask) : ask())
+          await (requestChannel.hasSubscribers ? watched(operation, piece.length, server, ask) : ask())
         } catch (error) {
           if (isStorageError(error, 'E_ABORTED')) throw error
           for (const member of piece) onFailed(member, error as Error)
@@ -173,15 +173,16 @@ export class ServerSet {
   }
 }
 
-/** Tells whoever watches of a command to one server. */
+/** Publishes the events of a command to one server. */
 function watched<T>(
   operation: string,
   items: number,
   { name }: NamedServer,
   ask: () => Promise<T>,
 ): Promise<T> {
-  if (!watchedRequests.isWatched) return ask()
-  return watchedRequests.run(
+  if (!requestChannel.hasSubscribers) return ask()
+  return traceWork(
+    requestChannel,
     { system: 'memcached', operation, items, server: name, statement: undefined },
     ask,
   )

@@ -1,12 +1,12 @@
 import { type CallEvent, isStorageError, type RequestEvent, type WorkEvent } from '@larder/storage-core'
 import type { Attributes } from '@opentelemetry/api'
-import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import { type Channel, subscribe, unsubscribe } from 'node:diagnostics_channel'
 
 /** Ends what was begun. */
 export type End = () => void
 
 /** `hear` must take what is published there. */
-export function listen(name: string, hear: (event: never) => void): End {
+export function listen({ name }: Channel, hear: (event: never) => void): End {
   const listener = (message: unknown) => hear(message as never)
   subscribe(name, listener)
   return () => unsubscribe(name, listener)

@@ -1,7 +1,7 @@
 import { checkOptionNames, type NamesOf } from '@larder/storage-core'
 import { type MeterProvider, metrics, trace, type TracerProvider } from '@opentelemetry/api'
 import { measure } from './metrics.js'
-import { traceWork } from './spans.js'
+import { traceWithSpans } from './spans.js'
 
 const NAME = '@larder/storage-memcache'
 
@@ -34,7 +34,7 @@ export function instrument(options: InstrumentOptions = {}): Instrumentation {
   checkOptionNames('instrument', options, OPTION_NAMES)
   const { tracerProvider = trace, meterProvider = metrics, statements = true } = options
   const ends = [
-    ...(tracerProvider === false ? [] : traceWork(tracerProvider.getTracer(NAME), statements)),
+    ...(tracerProvider === false ? [] : traceWithSpans(tracerProvider.getTracer(NAME), statements)),
     ...(meterProvider === false ? [] : measure(meterProvider.getMeter(NAME))),
   ]
   const stop = () => {

@@ -1,9 +1,9 @@
 import {
-  CALL_CHANNEL,
+  callChannel,
   type CallEvent,
-  COUNT_CHANNEL,
+  countChannel,
   type CountEvent,
-  REQUEST_CHANNEL,
+  requestChannel,
   type RequestEvent,
   type WorkEvent,
 } from '@larder/storage-core'
@@ -27,9 +27,9 @@ export function measure(meter: Meter): readonly End[] {
   const called = durations('larder.storage.call.duration', 'Duration of calls of storages.')
   const asked = durations('db.client.operation.duration', 'Duration of database client operations.')
   return [
-    listen(CALL_CHANNEL, (event: CallEvent) => called(event)),
-    listen(REQUEST_CHANNEL, (event: RequestEvent) => asked(event, serverAttributes(event))),
-    listen(COUNT_CHANNEL, counting(meter)),
+    listen(callChannel.asyncEnd, (event: CallEvent) => called(event)),
+    listen(requestChannel.asyncEnd, (event: RequestEvent) => asked(event, serverAttributes(event))),
+    listen(countChannel, counting(meter)),
   ]
 }
 

@@ -1,13 +1,14 @@
 import {
-  CALL_CHANNEL,
+  callChannel,
   type CallEvent,
-  REQUEST_CHANNEL,
+  requestChannel,
   type RequestEvent,
-  startOf,
+  type WorkChannel,
   type WorkEvent,
 } from '@larder/storage-core'
 import {
   type Attributes,
+  type Context,
   context,
   type Span,
   SpanKind,
@@ -15,6 +16,7 @@ import {
   trace,
   type Tracer,
 } from '@opentelemetry/api'
+import { AsyncLocalStorage } from 'node:async_hooks'
 import {
   attributesOf,
   collectionAttributes,
@@ -24,18 +26,64 @@ import {
   serverAttributes,
 } from './attributes.js'
 
-/** Makes a span of each call, inside of whatever span it is made in, and of each request that is made in one. */
-export function traceWork(tracer: Tracer, withStatements: boolean): readonly End[] {
+/** The store that a channel runs work in: OpenTelemetry's context manager keeps the context itself. */
+class ContextStore extends AsyncLocalStorage<Context> {
+  override run<R, A extends unknown[]>(store: Context, run: (...args: A) => R, ...args: A): R {
+    return context.with(store, run, undefined, ...args)
+  }
+}
+
+/** What the span of a piece of work begins with; undefined: it gets none. */
+interface Beginning {
+  readonly kind: SpanKind
+  readonly target: string | undefined
+  readonly attributes: Attributes
+}
+
+/** Makes a span of each call, as a child of the active span, and of each request that is made in a span. */
+export function traceWithSpans(tracer: Tracer, withStatements: boolean): readonly End[] {
+  return [
+    ...trackSpans(tracer, callChannel, (event: CallEvent) => {
+      const resource = event.resource === undefined ? {} : { 'larder.resource': event.resource }
+      const attributes = { ...collectionAttributes(event), ...resource }
+      return { kind: SpanKind.INTERNAL, target: event.collection, attributes }
+    }),
+    ...trackSpans(tracer, requestChannel, (event: RequestEvent) => {
+      // Background work, once a second, is no trace of its own.
+      if (trace.getSpan(context.active()) === undefined) return undefined
+      const text = withStatements && event.statement !== undefined ? { 'db.query.text': event.statement } : {}
+      return {
+        kind: SpanKind.CLIENT,
+        target: event.server,
+        attributes: { ...serverAttributes(event), ...text },
+      }
+    }),
+  ]
+}
+
+/** The work runs in the context of its span, so that the spans of others are its children. */
+function trackSpans<E extends WorkEvent>(
+  tracer: Tracer,
+  channel: WorkChannel<E>,
+  beginningOf: (event: E) => Beginning | undefined,
+): readonly End[] {
   const spans = new WeakMap<WorkEvent, Span>()
-  const begin = (event: WorkEvent, kind: SpanKind, target: string | undefined, more: Attributes) => {
+  const store = new ContextStore()
+  channel.start.bindStore(store, (event) => {
+    const parent = context.active()
+    const beginning = beginningOf(event)
+    if (beginning === undefined) return parent
+    const { kind, target, attributes: more } = beginning
     const name = target === undefined ? event.operation : `${event.operation} ${target}`
     const batch = event.items > 1 ? { 'db.operation.batch.size': event.items } : {}
-    const attributes = { ...attributesOf(event), ...batch, ...more }
-    const parent = context.active()
-    const span = tracer.startSpan(name, { kind, attributes }, parent)
+    const span = tracer.startSpan(
+      name,
+      { kind, attributes: { ...attributesOf(event), ...batch, ...more } },
+      parent,
+    )
     spans.set(event, span)
-    enter(event, <T>(work: () => T): T => context.with(trace.setSpan(parent, span), work))
-  }
+    return trace.setSpan(parent, span)
+  })
   const end = (event: WorkEvent) => {
     const span = spans.get(event)
     if (span === undefined) return
@@ -47,25 +95,5 @@ export function traceWork(tracer: Tracer, withStatements: boolean): readonly End
     }
     span.end()
   }
-  return [
-    listen(startOf(CALL_CHANNEL), (event: CallEvent) => {
-      const resource = event.resource === undefined ? {} : { 'larder.resource': event.resource }
-      const attributes = { ...collectionAttributes(event), ...resource }
-      begin(event, SpanKind.INTERNAL, event.collection, attributes)
-    }),
-    listen(startOf(REQUEST_CHANNEL), (event: RequestEvent) => {
-      // What goes on in the background, once a second, is no trace of its own.
-      if (trace.getSpan(context.active()) === undefined) return
-      const text = withStatements && event.statement !== undefined ? { 'db.query.text': event.statement } : {}
-      begin(event, SpanKind.CLIENT, event.server, { ...serverAttributes(event), ...text })
-    }),
-    listen(CALL_CHANNEL, end),
-    listen(REQUEST_CHANNEL, end),
-  ]
-}
-
-/** Others may have something of their own to run the work in. */
-function enter(event: WorkEvent, own: <T>(work: () => T) => T): void {
-  const before = event.around
-  event.around = before === undefined ? own : (work) => before(() => own(work))
+  return [() => channel.start.unbindStore(store), listen(channel.asyncEnd, end)]
 }

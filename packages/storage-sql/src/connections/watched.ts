@@ -1,4 +1,4 @@
-import { watchedRequests } from '@larder/storage-core'
+import { requestChannel, traceWork } from '@larder/storage-core'
 import type { Dialect } from '../dialects/dialect.js'
 import type { Statement } from '../dialects/statement.js'
 import type { Family } from '../entities/family.js'
@@ -10,16 +10,17 @@ export const SYSTEMS: Readonly<Record<Family, string>> = Object.freeze({
   sqlite: 'sqlite',
 })
 
-/** Tells whoever watches of statements that are sent together. */
+/** Publishes the events of statements that are sent together. */
 export function watched<T>(
   { family }: Dialect,
   statements: readonly Statement[],
   work: () => Promise<T>,
 ): Promise<T> {
-  if (!watchedRequests.isWatched) return work()
+  if (!requestChannel.hasSubscribers) return work()
   const verbs = new Set(statements.map(({ sql }) => verbOf(sql)))
   const [verb = 'BATCH'] = verbs
-  return watchedRequests.run(
+  return traceWork(
+    requestChannel,
     {
       system: SYSTEMS[family],
       operation: verbs.size === 1 ? verb : 'BATCH',

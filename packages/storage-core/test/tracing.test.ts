@@ -1,18 +1,15 @@
 import {
-  CALL_CHANNEL,
+  callChannel,
   type CallEvent,
-  COUNT_CHANNEL,
+  countChannel,
   type CountEvent,
   MemoryStorage,
-  startOf,
   type Storage,
-  watchedCalls,
   watchedCounters,
-  type WorkEvent,
 } from '@larder/storage-core'
 import { FaultyStorage } from '@larder/storage-core/testing'
 import { AsyncLocalStorage } from 'node:async_hooks'
-import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import { type Channel, subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { afterEach, describe, expect, test } from 'vitest'
 
 const ends: (() => void)[] = []
@@ -20,16 +17,16 @@ afterEach(() => {
   for (const end of ends.splice(0)) end()
 })
 
-function listen(name: string, hear: (event: never) => void): void {
+function listen(channel: Channel, hear: (event: never) => void): void {
   const listener = (message: unknown) => hear(message as never)
-  subscribe(name, listener)
-  ends.push(() => unsubscribe(name, listener))
+  subscribe(channel.name, listener)
+  ends.push(() => unsubscribe(channel.name, listener))
 }
 
-/** What is told of calls, as `operation collection resource items error`. */
+/** What is published for calls, as `operation collection resource items error`. */
 function heard(): string[] {
   const calls: string[] = []
-  listen(CALL_CHANNEL, ({ operation, collection, resource, items, error }: CallEvent) => {
+  listen(callChannel.asyncEnd, ({ operation, collection, resource, items, error }: CallEvent) => {
     calls.push(
       [operation, collection, resource, items, error instanceof Error ? error.message : 'well'].join(' '),
     )
@@ -60,7 +57,7 @@ async function everyCall(storage: Storage): Promise<void> {
 }
 
 describe('calls of a storage', () => {
-  test('are told with what they are about', async () => {
+  test('are published with what they are about', async () => {
     const calls = heard()
     await everyCall(new MemoryStorage())
     expect(calls).toEqual([
@@ -87,7 +84,7 @@ describe('calls of a storage', () => {
     ])
   })
 
-  test('are told with what they rejected with', async () => {
+  test('are published with what they rejected with', async () => {
     const calls = heard()
     const storage = new FaultyStorage(new MemoryStorage())
     const failure = new Error('tired')
@@ -99,11 +96,11 @@ describe('calls of a storage', () => {
     expect(calls[0]).toMatch(/^getContent films a 1 There is no content/)
   })
 
-  test('tell whose they are, when they began and how long they took', async () => {
+  test('are published with their system, their start and their duration', async () => {
     const events: CallEvent[] = []
     const atStart: (number | undefined)[] = []
-    listen(startOf(CALL_CHANNEL), (event: CallEvent) => atStart.push(event.durationMs))
-    listen(CALL_CHANNEL, (event: CallEvent) => events.push(event))
+    listen(callChannel.start, (event: CallEvent) => atStart.push(event.durationMs))
+    listen(callChannel.asyncEnd, (event: CallEvent) => events.push(event))
     const before = Date.now()
     await new MemoryStorage().ls('films')
     const [event] = events
@@ -113,12 +110,11 @@ describe('calls of a storage', () => {
     expect(atStart).toEqual([undefined])
   })
 
-  test('are run in what a listener puts around them', async () => {
+  test('run in the store that a subscriber binds', async () => {
     const context = new AsyncLocalStorage<string>()
     const seen: (string | undefined)[] = []
-    listen(startOf(CALL_CHANNEL), (event: WorkEvent) => {
-      event.around = (work) => context.run('inside', work)
-    })
+    callChannel.start.bindStore(context, () => 'inside')
+    ends.push(() => callChannel.start.unbindStore(context))
     const storage = new MemoryStorage()
     const content = async function* () {
       seen.push(context.getStore())
@@ -129,21 +125,21 @@ describe('calls of a storage', () => {
     expect(context.getStore()).toBeUndefined()
   })
 
-  test('are told to nobody once nobody listens', async () => {
+  test('are not published without subscribers', async () => {
     const calls = heard()
-    expect(watchedCalls.isWatched).toBe(true)
+    expect(callChannel.hasSubscribers).toBe(true)
     for (const end of ends.splice(0)) end()
-    expect(watchedCalls.isWatched).toBe(false)
+    expect(callChannel.hasSubscribers).toBe(false)
     await new MemoryStorage().ls('films')
     expect(calls).toEqual([])
   })
 })
 
-test('counters are told of as they grow, and can be read and spread as before', () => {
+test('counters publish each step, and can be read and spread', () => {
   const events: CountEvent[] = []
   const counters = watchedCounters({ counters: 'storage', namespace: 'n:' }, { hits: 0, misses: 2 })
   counters.hits++
-  listen(COUNT_CHANNEL, (event: CountEvent) => events.push(event))
+  listen(countChannel, (event: CountEvent) => events.push(event))
   counters.hits += 3
   counters.misses++
   expect({ ...counters }).toEqual({ hits: 4, misses: 3 })
