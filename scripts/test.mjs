@@ -88,6 +88,7 @@ if (step('Install', install)) {
     ['Import floors', 'tools/floors/dist/main.js'],
     ['Lint', binary('eslint'), '.', '--max-warnings=0'],
     ['Format', binary('prettier'), '--check', '--log-level=warn', '.'],
+    ['Options page', script('options.mjs'), '--check'],
     ['Packed packages', script('check-packages.mjs')],
   ]
   if (!isPartial) await Promise.all(checks.map(stepBeside))

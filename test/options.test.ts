@@ -1,4 +1,5 @@
-import { checkOptionNames, compressedCodec, jsonCodec, MemoryStorage, UnitOfWork } from '@larder/storage-core'
+import { compressedCodec, jsonCodec, MemoryStorage, UnitOfWork } from '@larder/storage-core'
+import { booleanOption, checkOptions, groupOption, optionTable, textOption } from '@larder/storage-core/base'
 import { EmbeddedCache, MemcacheClient, RemoteCache } from '@larder/memcached'
 import {
   audit,
@@ -68,8 +69,23 @@ const MISTAKES: readonly (readonly [
   ['put', 'metadate', 'metadata', (given) => memory.put(info, { content: 'x', ...given })],
   ['put', 'ifMatches', 'ifMatch', (given) => new UnitOfWork().put(memory, info, { content: 'x' }, given)],
   ['remove', 'ifNonMatch', 'ifNoneMatch', (given) => memory.remove(info, given)],
-  ['ls', 'extension', 'ext, signal', (given) => memory.ls('pages', given)],
+  ['ls', 'extension', 'signal, ext', (given) => memory.ls('pages', given)],
   ['page', 'limti', 'limit', (given) => memory.page('pages', given)],
+  ['getContent', 'singal', 'signal', (given) => memory.getContent(info, given)],
+  ['getMany', 'parts', 'part', (given) => memory.getMany([info], given)],
+  ['exists', 'prat', 'part', (given) => memory.exists(info, given)],
+  ['openContent', 'singal', 'signal', (given) => memory.openContent(info, given)],
+  ['createContainer', 'singal', 'signal', (given) => memory.createContainer('pages', given)],
+  ['persist', 'singal', 'signal', (given) => memory.persist([info], 'why', given)],
+  ['writeMany', 'singal', 'signal', (given) => memory.writeMany([], given)],
+  ['writeMany', 'contnet', 'content', (given) => memory.writeMany([{ info, content: 'x', ...given }])],
+  ['transaction', 'attempt', 'attempts', (given) => memory.transaction(async () => 1, given)],
+  [
+    'unsettled',
+    'keyPrefx',
+    'keyPrefix',
+    (given) => memory.unsettled({ olderThanMs: 0, ...given }, async () => []),
+  ],
   ['MemcacheStorage', 'ttl', 'ttlMs', (given) => new MemcacheStorage({ cache, storage: memory, ...given })],
   [
     'MemcacheStorage',
@@ -99,14 +115,14 @@ const MISTAKES: readonly (readonly [
     'compression.algorithm, minBytes, level',
     (given) => new MemcacheClient({ cache, ...given }),
   ],
-  ['set', 'expires', 'signal, keyPrefix, ttlMs', (given) => client.set('k', 'v', given)],
+  ['set', 'expires', 'signal, keyPrefix, batch, ttlMs', (given) => client.set('k', 'v', given)],
   ['setMulti', 'ttl', 'ttlMs', (given) => client.setMulti([['k', 'v']], given)],
   ['incr', 'inital', 'initial', (given) => client.incr('n', 1, given)],
   ['delete', 'lockMS2', 'lockMs', (given) => client.delete('k', given)],
-  ['A cached query', 'ttl', 'ttlMs', (given) => queries.cached('k', given, () => 1)],
-  ['A cached query', 'tag', 'tags', (given) => queries.cachedMany(['k'], given, () => new Map())],
+  ['cached', 'ttl', 'ttlMs', (given) => queries.cached('k', given, () => 1)],
+  ['cachedMany', 'tag', 'tags', (given) => queries.cachedMany(['k'], given, () => new Map())],
   ['EmbeddedCache', 'maxbyte', 'maxBytes', (given) => new EmbeddedCache(given)],
-  ['audit', 'maxPerSec', 'maxPerSecond', (given) => audit(cached, { collections: [], ...given })],
+  ['audit', 'maxPerSec', 'maxPerSecond', (given) => audit(cached, { collections: ['pages'], ...given })],
   ['MemcacheLock', 'waitTimeMs', 'waitMs', (given) => new MemcacheLock({ cache, ...given })],
   [
     'acquire',
@@ -187,25 +203,44 @@ test('options that are no object are told as well', async () => {
     client.set('k', 'v', 60 as unknown as object),
     /^TypeError: set takes an object of options, got a number$/,
   )
-  for (const given of [undefined, null, 'localhost:11211', 7]) {
+  for (const given of [null, 'localhost:11211', 7]) {
     assert.throws(
       () => new MemcacheStorage(given as unknown as MemcacheStorageOptions),
-      /^TypeError: MemcacheStorage takes an object of options$/,
+      /^TypeError: MemcacheStorage takes an object of options, got (null|text|a number)$/,
     )
   }
+  assert.throws(
+    () => new MemcacheStorage(undefined as unknown as MemcacheStorageOptions),
+    /^TypeError: MemcacheStorage needs `servers` or a `cache`$/,
+  )
 })
 
-test('the nearest name is told, whatever the case, and all of them where none is near', () => {
-  const names = { ttlMs: true, timeoutMs: true, connectTimeoutMs: true, routing: { hash: true } } as const
+test('a required option that is missing is named, with what it takes', () => {
+  assert.throws(
+    () => new SqlLock({} as never),
+    /^TypeError: SqlLock needs the option `storage`: an open SqlStorage$/,
+  )
+  assert.throws(
+    () => new CachedQuery(queries, { name: 'a', load: undefined as never }),
+    /^TypeError: CachedQuery needs the option `load`: a function$/,
+  )
+})
+
+test('an unknown name gets the nearest one as a hint, whatever the case, or all of them', () => {
+  const flag = booleanOption(false)
+  const names = optionTable({
+    ...{ ttlMs: flag, timeoutMs: flag, connectTimeoutMs: flag },
+    routing: groupOption(optionTable({ hash: textOption() })),
+  })
   const told = (given: object): string => {
     try {
-      checkOptionNames('It', given, names)
+      checkOptions('It', names, given)
     } catch (error) {
       return (error as Error).message
     }
     return 'nothing'
   }
-  assert.equal(told({ ttlMs: 1, routing: { hash: 'md5' } }), 'nothing')
+  assert.equal(told({ ttlMs: true, routing: { hash: 'md5' } }), 'nothing')
   assert.equal(told({ routing: undefined }), 'nothing')
   assert.equal(told({ TTLMS: 1 }), 'It has no option "TTLMS"; did you mean "ttlMs"?')
   assert.equal(told({ tiemoutMs: 1 }), 'It has no option "tiemoutMs"; did you mean "timeoutMs"?')

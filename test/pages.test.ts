@@ -116,12 +116,6 @@ describe('the pages are complete', () => {
     names.filter((name) => !page.includes(`\n| \`${name}\``))
 
   test.each([
-    ['packages/storage-memcache/src/proxy/settings.ts', 'README.md'],
-    ['packages/storage-memcache/src/memcache-storage.ts', 'README.md'],
-    ['packages/storage-memcache/src/cache-choice.ts', 'README.md'],
-    ['packages/storage-memcache/src/memcache-lock.ts', 'README.md'],
-    ['packages/memcached/src/client/remote-options.ts', 'README.md'],
-    ['packages/storage-sql/src/options.ts', 'README.md'],
     ['packages/memcached/src/client/client-options.ts', 'docs/client.md'],
     ['packages/memcached/src/transport/udp-options.ts', 'docs/client.md'],
     ['packages/storage-memcache/src/cache-choice.ts', 'docs/queries.md'],

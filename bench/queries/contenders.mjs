@@ -57,8 +57,7 @@ async function openQueryCache({ servers, url }, options) {
   const queries = new QueryCache({
     servers,
     client: CLIENT,
-    ttlJitter: 0,
-    namespace: options.tags === undefined ? 'plain:' : 'tagged:',
+    keyPrefix: options.tags === undefined ? 'plain:' : 'tagged:',
   })
   const query = newQuery(url)
   return (key) => queries.cached(key, { ttlMs: TTL_MS, ...options }, query)

@@ -75,8 +75,8 @@ function runUs(pid) {
 function kindsOf(database, servers) {
   return ['without', 'with'].map((kind) => {
     const { tally, storage } = counted(database, kind === 'with')
-    const namespace = `${kind}:`
-    return { kind, tally, cache: new MemcacheStorage({ servers, namespace, storage }) }
+    const keyPrefix = `${kind}:`
+    return { kind, tally, cache: new MemcacheStorage({ servers, keyPrefix, storage }) }
   })
 }
 

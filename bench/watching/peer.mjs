@@ -49,7 +49,7 @@ const WATCH = {
 }
 WATCH[watched]()
 
-const storage = new MemcacheStorage({ servers, storage: new MemoryStorage(), namespace: `${process.pid}:` })
+const storage = new MemcacheStorage({ servers, storage: new MemoryStorage(), keyPrefix: `${process.pid}:` })
 const infos = Array.from({ length: NAMES }, (_, i) => storage.info('pages', `page-${i}`))
 for (const info of infos) await storage.putContent(info, 'x'.repeat(100))
 

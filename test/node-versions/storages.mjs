@@ -23,7 +23,7 @@ for (const [name, create] of Object.entries(caches)) {
         const storage = new MemcacheStorage({
           cache,
           storage: new MemoryStorage(),
-          namespace: `${randomUUID()}:`,
+          keyPrefix: `${randomUUID()}:`,
         })
         return { storage, close: () => cache.close() }
       },

@@ -27,7 +27,7 @@ interface Urls {
 
 /** A process that reads, one that writes, and a film that is stored and cached as 'old'. */
 async function setUp({ direct, writer: writerUrl, timeoutMs }: Urls) {
-  const ours = { servers: servers.memcached.servers, namespace: `commits-${randomUUID()}:` }
+  const ours = { servers: servers.memcached.servers, keyPrefix: `commits-${randomUUID()}:` }
   const waiting = { ...ours, relayIntervalMs: NEVER_MS }
   const durable = await SqlStorage.open({ url: direct })
   const reader = new MemcacheStorage({ ...waiting, storage: durable })
@@ -81,7 +81,7 @@ async function setUp({ direct, writer: writerUrl, timeoutMs }: Urls) {
 /** What all storages of a test have in common. */
 interface Ours {
   readonly servers: string
-  readonly namespace: string
+  readonly keyPrefix: string
   readonly relayIntervalMs: number
 }
 

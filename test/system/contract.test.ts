@@ -40,14 +40,14 @@ for (const [where, connect] of Object.entries(caches)) {
         test,
         open: async () => {
           const { first, second } = connect()
-          const namespace = `system-${process.pid}-${++opened}:`
+          const keyPrefix = `system-${process.pid}-${++opened}:`
           const storages = [await SqlStorage.open({ url: place.url })]
           return {
-            storage: new MemcacheStorage({ cache: first, storage: storages[0], namespace }),
+            storage: new MemcacheStorage({ cache: first, storage: storages[0], keyPrefix }),
             reopen: async () => {
               const storage = await SqlStorage.open({ url: place.url })
               storages.push(storage)
-              return new MemcacheStorage({ cache: second, storage, namespace })
+              return new MemcacheStorage({ cache: second, storage, keyPrefix })
             },
             close: async () => {
               for (const storage of storages) await storage.shutdown()

@@ -29,7 +29,7 @@ const KINDS: readonly (readonly [kind: 'memcache' | 'sql', database: string])[] 
 for (const [kind, database] of KINDS) {
   describe(`${kind === 'memcache' ? 'MemcacheLock' : 'SqlLock'} between processes, on ${database}`, () => {
     let place: Place
-    const namespace = `locks-${process.pid}:`
+    const keyPrefix = `locks-${process.pid}:`
     beforeAll(async () => {
       place = (await DATABASES[database]?.()) as Place
     })
@@ -37,7 +37,7 @@ for (const [kind, database] of KINDS) {
 
     function start(): ChildProcess {
       const program = fileURLToPath(new URL('fixtures/lock-holder.mjs', import.meta.url))
-      const holder = fork(program, [kind, place.url, servers.memcached.servers, String(LEASE_MS), namespace])
+      const holder = fork(program, [kind, place.url, servers.memcached.servers, String(LEASE_MS), keyPrefix])
       onTestFinished(() => void holder.kill('SIGKILL'))
       return holder
     }

@@ -40,10 +40,10 @@ const PLACES: Readonly<Record<string, () => Promise<Place>>> = {
   },
 }
 
-let namespaces = 0
+let prefixes = 0
 const cacheOptions = () => ({
   cache: new RemoteCache(servers.memcached.servers, PATIENT),
-  namespace: `outbox-${process.pid}-${++namespaces}:`,
+  keyPrefix: `outbox-${process.pid}-${++prefixes}:`,
 })
 const boom = new Error('the program failed')
 
@@ -69,8 +69,8 @@ describe.each(Object.keys(PLACES))('cached queries and transactions on %s', (nam
     await installOutbox(dataSource)
     {
       await using outbox = await SqlOutbox.open({ dataSource })
-      const { cache, namespace } = cacheOptions()
-      await using queries = new QueryCache({ cache, namespace, outbox })
+      const { cache, keyPrefix } = cacheOptions()
+      await using queries = new QueryCache({ cache, keyPrefix, outbox })
       expect(await filmOf(dataSource, queries)).toBe('old')
       await dataSource.transaction(async (manager) => {
         await manager.query("UPDATE film SET title = 'new'")
@@ -97,10 +97,10 @@ describe.each(Object.keys(PLACES))('cached queries and transactions on %s', (nam
     await installOutbox(dataSource)
     {
       await using outbox = await SqlOutbox.open({ dataSource })
-      const { cache, namespace } = cacheOptions()
+      const { cache, keyPrefix } = cacheOptions()
       const down = new RemoteCache('127.0.0.1:1')
-      await using cutOff = new QueryCache({ cache: down, namespace, outbox, relayIntervalMs: 3_600_000 })
-      await using other = new QueryCache({ cache, namespace, outbox, relayAfterMs: 0, relayIntervalMs: 20 })
+      await using cutOff = new QueryCache({ cache: down, keyPrefix, outbox, relayIntervalMs: 3_600_000 })
+      await using other = new QueryCache({ cache, keyPrefix, outbox, relayAfterMs: 0, relayIntervalMs: 20 })
       expect(await filmOf(dataSource, other)).toBe('old')
       await dataSource.transaction(async (manager) => {
         await manager.query("UPDATE film SET title = 'new'")
@@ -124,9 +124,9 @@ describe.each(Object.keys(PLACES))('cached queries and transactions on %s', (nam
     })
     {
       await using durable = await SqlStorage.open({ dataSource, migrate: true })
-      const { cache, namespace } = cacheOptions()
-      await using storage = new MemcacheStorage({ cache, namespace: `${namespace}s:`, storage: durable })
-      await using queries = new QueryCache({ cache, namespace, outbox: storage })
+      const { cache, keyPrefix } = cacheOptions()
+      await using storage = new MemcacheStorage({ cache, keyPrefix: `${keyPrefix}s:`, storage: durable })
+      await using queries = new QueryCache({ cache, keyPrefix, outbox: storage })
       const poster = storage.info('posters', '1')
       await storage.putContent(poster, 'old')
       expect(await filmOf(dataSource, queries)).toBe('old')

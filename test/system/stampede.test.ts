@@ -120,7 +120,7 @@ const KINDS = ['MemcacheStorage', 'CachedQuery'] as const
 /** The processes, those that died replaced, with a cold cache. */
 async function herd(kind: (typeof KINDS)[number], { fillWaitMs }: { readonly fillWaitMs: number }) {
   readers = await Promise.all(readers.map(async (reader) => (reader.isOver ? startReader() : reader)))
-  const options = { namespace: `herd-${++herds}:`, leaseTtlMs: NEVER_MS, fillWaitMs }
+  const options = { keyPrefix: `herd-${++herds}:`, leaseTtlMs: NEVER_MS, fillWaitMs }
   for (const reader of readers) reader.tell({ begin: { kind, options } })
   await Promise.all(readers.map((reader) => reader.hears('begun')))
   for (const reader of readers) reader.forget()

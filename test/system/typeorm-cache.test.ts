@@ -24,11 +24,11 @@ const Films = new EntitySchema<Film>(
   } as const),
 )
 
-let namespaces = 0
+let prefixes = 0
 const memcached = () => ({
   servers: servers.memcached.servers,
   client: PATIENT,
-  namespace: `t${process.pid}-${++namespaces}:`,
+  keyPrefix: `t${process.pid}-${++prefixes}:`,
 })
 
 interface Setup {
@@ -235,10 +235,10 @@ test('the provider is a handler of onTableChanges', async () => {
 describe('the provider', () => {
   const query = { query: `SELECT ${'x'.repeat(5_000)} -- PARAMETERS: [" \n"]`, duration: 60_000 }
 
-  test('clear() voids its own namespace and leaves other items alone', async () => {
+  test('clear() invalidates the results under its own key prefix and leaves other items alone', async () => {
     const embedded = new EmbeddedCache()
-    const some = new MemcacheQueryResultCache({ cache: embedded, namespace: 'some:' })
-    const other = new MemcacheQueryResultCache({ cache: embedded, namespace: 'other:' })
+    const some = new MemcacheQueryResultCache({ cache: embedded, keyPrefix: 'some:' })
+    const other = new MemcacheQueryResultCache({ cache: embedded, keyPrefix: 'other:' })
     await embedded.set('item', Buffer.from('1'))
     for (const cache of [some, other]) {
       await cache.storeInCache({ ...query, result: '[1]' }, await cache.getFromCache(query))

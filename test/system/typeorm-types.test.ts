@@ -146,7 +146,7 @@ for (const [version, orm] of Object.entries(VERSIONS)) {
         const cache = new MemcacheQueryResultCache({
           cache: new EmbeddedCache(),
           tables: ['thing'],
-          namespace: 'types:',
+          keyPrefix: 'types:',
           fillWaitMs,
         })
         const source = await new orm.DataSource({
@@ -240,13 +240,13 @@ for (const [version, orm] of Object.entries(VERSIONS)) {
 test('the counters are published on their channel', async () => {
   const counted: Record<string, number> = {}
   const hear = (message: unknown) => {
-    const { counters, counter, namespace, by } = message as Record<string, string> & { by: number }
-    if (counters === 'typeorm' && namespace === 'published:')
+    const { counters, counter, keyPrefix, by } = message as Record<string, string> & { by: number }
+    if (counters === 'typeorm' && keyPrefix === 'published:')
       counted[counter ?? ''] = (counted[counter ?? ''] ?? 0) + by
   }
   subscribe(countChannel.name, hear)
   onTestFinished(() => void unsubscribe(countChannel.name, hear))
-  const cache = new MemcacheQueryResultCache({ cache: new EmbeddedCache(), namespace: 'published:' })
+  const cache = new MemcacheQueryResultCache({ cache: new EmbeddedCache(), keyPrefix: 'published:' })
   const query = { query: 'SELECT 1', duration: 60_000 }
   await cache.storeInCache({ ...query, result: '[1]' }, await cache.getFromCache(query))
   expect((await cache.getFromCache(query))?.result).toBe('[1]')

@@ -43,7 +43,7 @@ async function on(index: number, sql: string): Promise<unknown[]> {
 /** A database, opened on several nodes. */
 class World implements AsyncDisposable {
   readonly #closing: { [Symbol.asyncDispose](): PromiseLike<void> }[] = []
-  readonly #ours = { servers: servers.memcached.servers, namespace: `galera-${randomUUID()}:` }
+  readonly #ours = { servers: servers.memcached.servers, keyPrefix: `galera-${randomUUID()}:` }
 
   constructor(readonly database: TestDatabase) {}
 

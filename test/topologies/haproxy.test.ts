@@ -29,7 +29,7 @@ test('behind HAProxy, a primary that dies and its synchronous standby: no acknow
   const url = balancer.urlFor(primary.url)
   await using durable = await SqlStorage.open({ url, statementTimeoutMs: 2_000 })
   await using other = await SqlStorage.open({ url, statementTimeoutMs: 2_000 })
-  const ours = { servers: servers.memcached.servers, namespace: `haproxy-${randomUUID()}:` }
+  const ours = { servers: servers.memcached.servers, keyPrefix: `haproxy-${randomUUID()}:` }
   await using writer = new MemcacheStorage({ ...ours, storage: durable })
   await using reader = new MemcacheStorage({ ...ours, storage: other })
 

@@ -38,11 +38,11 @@ export async function openShop(env: NodeJS.ProcessEnv, drop: boolean): Promise<S
     closers.push(() => database[Symbol.asyncDispose]())
     const home = await chooseCache(env)
     closers.push(() => home[Symbol.asyncDispose]())
-    const namespace = namespaceOf(database)
+    const owner = ownerOf(database)
     let filmQueries = 0
     const resultCache = new MemcacheQueryResultCache({
       ...home.access,
-      namespace: `typeorm:${namespace}`,
+      keyPrefix: `typeorm:${owner}`,
       tables: TABLES,
     })
     const dataSource = await openDataSource(database, resultCache, () => filmQueries++)
@@ -51,7 +51,7 @@ export async function openShop(env: NodeJS.ProcessEnv, drop: boolean): Promise<S
     if (drop) closers.push(() => dropSakila(dataSource))
     await watchTables(dataSource, TABLES)
     if (drop) closers.push(() => unwatchTables(dataSource, TABLES))
-    const queries = new QueryCache({ ...home.access, namespace: `cached:${namespace}` })
+    const queries = new QueryCache({ ...home.access, keyPrefix: `cached:${owner}` })
     closers.push(() => queries.close())
     const films = dataSource.getRepository(FilmSchema)
     const ways = [noCache(films), helper(films, queries), typeorm(films, resultCache)]
@@ -81,6 +81,6 @@ export async function openShop(env: NodeJS.ProcessEnv, drop: boolean): Promise<S
 }
 
 /** The same for all who use one database, and another for each. */
-function namespaceOf({ url }: FilmDatabase): string {
+function ownerOf({ url }: FilmDatabase): string {
   return `${createHash('sha256').update(describeDatabaseUrl(url)).digest('base64url').slice(0, 12)}:`
 }

@@ -19,9 +19,9 @@ export class Client implements AsyncDisposable {
   static async open(database: Database, cache: CacheHome, options?: ProtocolOptions): Promise<Client> {
     const durable = await database.connect()
     // Servers that keep their items from run to run must never give those of one database to users of another.
-    const namespace = `larder:${database.identity}:`
+    const keyPrefix = `larder:${database.identity}:`
     return new Client(
-      new MemcacheStorage({ ...options, ...cache.access, storage: durable, namespace }),
+      new MemcacheStorage({ ...options, ...cache.access, storage: durable, keyPrefix }),
       durable,
     )
   }

@@ -56,13 +56,13 @@ export class Context {
   /** Through the cache. */
   async cached(options: ProtocolOptions = {}): Promise<MemcacheStorage> {
     const servers = this.servers()
-    const { namespace, credentials } = this.settings
+    const { keyPrefix, credentials } = this.settings
     const storage = await this.database()
     const { MemcacheStorage } = await import('@larder/storage-memcache')
     const cached = new MemcacheStorage({
       servers,
       storage,
-      namespace,
+      keyPrefix,
       client: { ...PATIENT, credentials },
       ...options,
     })

@@ -42,7 +42,7 @@ const COMMANDS: readonly Add[] = Object.freeze([
 ])
 
 const AFTER_HELP = `
-Settings come from flags, then the environment (DATABASE_URL, MEMCACHE_SERVERS, LARDER_NAMESPACE,
+Settings come from flags, then the environment (DATABASE_URL, MEMCACHE_SERVERS, LARDER_KEY_PREFIX,
 LARDER_TABLE_PREFIX, MEMCACHE_USERNAME, MEMCACHE_PASSWORD), then larder.json or the file of --config.
 
 Exit codes: 0 done, 1 failed, 2 wrong arguments, 3 not found, 4 a condition did not hold,
@@ -62,10 +62,10 @@ export function makeProgram(
     .version(version)
     .option('-d, --database <url>', 'postgres://, mysql://, mariadb:// or sqlite:PATH')
     .option('-s, --servers <list>', 'memcached servers as host:port, with commas')
-    .option('--namespace <text>', 'what the keys in memcached begin with; as your programs have it')
+    .option('--key-prefix <text>', 'what the keys in memcached begin with; as your programs have it')
     .option('--table-prefix <text>', 'what the names of the tables begin with; as your programs have it')
     .option('--no-cache', 'asks and writes the database alone')
-    .option('--config <file>', 'JSON with database, servers, namespace, tablePrefix')
+    .option('--config <file>', 'JSON with database, servers, keyPrefix, tablePrefix')
     .option('--json', 'results as JSON, one value a line')
     .addHelpText('after', AFTER_HELP)
     .configureOutput({

@@ -9,7 +9,7 @@ export interface Settings {
   readonly database: string | undefined
   /** memcached servers, with commas. Undefined with `--no-cache`, too. */
   readonly servers: string | undefined
-  readonly namespace: string | undefined
+  readonly keyPrefix: string | undefined
   readonly tablePrefix: string | undefined
   /** `--no-cache`: the database alone. */
   readonly isCacheRefused: boolean
@@ -20,20 +20,20 @@ export interface Settings {
 export interface Flags {
   readonly database?: string
   readonly servers?: string
-  readonly namespace?: string
+  readonly keyPrefix?: string
   readonly tablePrefix?: string
   readonly cache?: boolean
   readonly config?: string
   readonly json?: boolean
 }
 
-const NAMES = ['database', 'servers', 'namespace', 'tablePrefix'] as const
+const NAMES = ['database', 'servers', 'keyPrefix', 'tablePrefix'] as const
 type Name = (typeof NAMES)[number]
 
 const VARIABLES: Readonly<Record<Name, string>> = Object.freeze({
   database: 'DATABASE_URL',
   servers: 'MEMCACHE_SERVERS',
-  namespace: 'LARDER_NAMESPACE',
+  keyPrefix: 'LARDER_KEY_PREFIX',
   tablePrefix: 'LARDER_TABLE_PREFIX',
 })
 
@@ -47,7 +47,7 @@ export function settingsOf(flags: Flags, env: NodeJS.ProcessEnv): Settings {
   return {
     database: of('database'),
     servers: isCacheRefused ? undefined : of('servers'),
-    namespace: of('namespace'),
+    keyPrefix: of('keyPrefix'),
     tablePrefix: of('tablePrefix'),
     isCacheRefused,
     credentials: username ? { username, password: env['MEMCACHE_PASSWORD'] ?? '' } : undefined,

@@ -24,7 +24,7 @@ export interface Running {
   kill(signal: NodeJS.Signals): void
 }
 
-/** A folder to work in, with an empty database and a namespace of its own in the memcached of the run. */
+/** A folder to work in, with an empty database and a key prefix of its own in the memcached of the run. */
 export class Workplace implements AsyncDisposable {
   readonly folder: string
   readonly env: Record<string, string>
@@ -34,7 +34,7 @@ export class Workplace implements AsyncDisposable {
     this.env = {
       DATABASE_URL: `sqlite:${join(folder, 'larder.sqlite')}`,
       MEMCACHE_SERVERS: servers.memcached.servers,
-      LARDER_NAMESPACE: `cli-${randomUUID()}:`,
+      LARDER_KEY_PREFIX: `cli-${randomUUID()}:`,
     }
   }
 

@@ -63,13 +63,14 @@ export function checkReader(as: unknown): void {
 }
 
 function routeOption(): Option<string | number> {
-  const expected = 'text or an integer from 0 to 2^53 - 1'
+  const takes = 'text or an integer from 0 to 2^53 - 1'
   return {
+    takes,
     fallback: undefined,
     check(value, name) {
       if (typeof value === 'string') return value
-      if (typeof value !== 'number') throw wrongType(name, expected, value)
-      if (!Number.isSafeInteger(value) || value < 0) throw notAllowed(name, expected, value)
+      if (typeof value !== 'number') throw wrongType(name, takes, value)
+      if (!Number.isSafeInteger(value) || value < 0) throw notAllowed(name, takes, value)
       return value
     },
   }

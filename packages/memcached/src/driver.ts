@@ -4,10 +4,6 @@
  * @packageDocumentation
  */
 
-import { namesIn } from '@larder/storage-core/base'
-import { REMOTE_OPTIONS } from './client/remote-options.js'
-
-export { COMPRESSION_NAMES } from './client/compression.js'
-
-/** The names of the options of a `RemoteCache`, for `checkOptionNames`. */
-export const REMOTE_NAMES = namesIn(REMOTE_OPTIONS)
+export { CLIENT_OPTIONS } from './client/client-options.js'
+export { REMOTE_OPTIONS } from './client/remote-options.js'
+export { SERVERS_OPTION } from './client/servers.js'

@@ -1,10 +1,13 @@
 import { Address } from './address.js'
-import { checkArray, checkPart, unsettledCall } from './call-arguments.js'
+import { checkArray, unsettledCall } from './call-arguments.js'
 import { type CallGate, toldOf, toldOfMany } from './call-gate.js'
+import { CALL_OPTIONS, checkCallOptions, EXISTS_OPTIONS, READ_MANY_OPTIONS } from './call-options.js'
 import type { StorageDriver } from './driver.js'
 import { NotFoundError, StorageError } from './errors.js'
 import { type ListingCall, listingCall, nameBatches, pageCall, pageOf } from './listing-calls.js'
 import { checkCollectionName, checkResourceName } from './names.js'
+import { wrongType } from './options/option-errors.js'
+import { checkOptions, resolveOptions } from './options/option-table.js'
 import type { PartName, PartStream, ResourceInfo, StoredPart } from './resource.js'
 import type {
   ByteSource,
@@ -21,11 +24,12 @@ import type {
   Storage,
   StorageFeatures,
   StorageTransaction,
+  TransactionOptions,
   UnsettledOptions,
   WriteOptions,
   WriteResult,
 } from './storage.js'
-import type { TransactionOptions, TransactionResult } from './transaction.js'
+import type { TransactionResult } from './transaction.js'
 import { callChannel } from './tracing.js'
 import { REMOVAL, WriteCalls } from './write-calls.js'
 
@@ -55,6 +59,7 @@ export abstract class BaseStorage implements Storage {
 
   async createContainer(collection: string, options?: CallOptions): Promise<void> {
     checkCollectionName(collection)
+    checkCallOptions('createContainer', CALL_OPTIONS, options)
     const told = toldOf('createContainer', collection)
     await this.#gate.run(options, (call) => this.#driver.createContainer(collection, call), told)
   }
@@ -71,7 +76,7 @@ export abstract class BaseStorage implements Storage {
     infos: readonly ResourceInfo[],
     options: ReadManyOptions = {},
   ): Promise<(StoredPart | undefined)[]> {
-    const part = checkPart(options.part ?? 'content')
+    const { part } = resolveOptions('getMany', READ_MANY_OPTIONS, options)
     const own = checkArray(infos, 'infos').map((info) => this.#ownResource(info))
     return this.#gate.run(
       options,
@@ -82,6 +87,7 @@ export abstract class BaseStorage implements Storage {
 
   async openContent(info: ResourceInfo, options?: CallOptions): Promise<PartStream> {
     const own = this.#ownResource(info)
+    checkCallOptions('openContent', CALL_OPTIONS, options)
     const told = toldOf('openContent', own.collection, own.resource)
     const opened = await this.#gate.run(options, (call) => this.#driver.openContent(own, call), told)
     return opened ?? notFound(own, 'content')
@@ -96,7 +102,7 @@ export abstract class BaseStorage implements Storage {
   }
 
   async put(info: ResourceInfo, ...[parts, options]: PutArguments): Promise<WriteResult> {
-    if (typeof parts !== 'object' || parts === null) throw new TypeError('put takes an object of parts')
+    if (typeof parts !== 'object' || parts === null) throw wrongType('parts', 'an object of parts', parts)
     return this.#writes.write('put', info, parts, options)
   }
 
@@ -125,12 +131,14 @@ export abstract class BaseStorage implements Storage {
 
   async persist(infos: readonly ResourceInfo[], message?: string, options?: CallOptions): Promise<void> {
     const own = checkArray(infos, 'infos').map((info) => this.#own(info))
+    checkCallOptions('persist', CALL_OPTIONS, options)
+    if (message !== undefined && typeof message !== 'string') throw wrongType('message', 'text', message)
     const told = toldOf('persist', undefined, undefined, own.length)
     await this.#gate.run(options, async (call) => this.#driver.persist?.(own, message, call), told)
   }
 
   async exists(info: ResourceInfo, options: ExistsOptions = {}): Promise<boolean> {
-    const part = options.part === undefined ? undefined : checkPart(options.part)
+    const { part } = resolveOptions('exists', EXISTS_OPTIONS, options)
     const own = this.#own(info)
     if (own.resource === undefined && part !== undefined) throw new TypeError('A collection has no parts')
     return this.#gate.run(
@@ -166,7 +174,7 @@ export abstract class BaseStorage implements Storage {
   }
 
   async settle(journalIds: readonly string[]): Promise<void> {
-    const ids = checkArray(journalIds, 'journal ids')
+    const ids = checkArray(journalIds, 'journalIds')
     await this.#gate.run(undefined, async () => this.#driver.settle?.(ids))
   }
 
@@ -227,6 +235,8 @@ export abstract class BaseStorage implements Storage {
 
   async #readPart(info: ResourceInfo, part: PartName, options: CallOptions | undefined): Promise<StoredPart> {
     const own = this.#ownResource(info)
+    if (options !== undefined)
+      checkOptions(part === 'content' ? 'getContent' : 'getMetaData', CALL_OPTIONS, options)
     // The hot path of every cache: not a promise more than it takes.
     const call = this.#gate.enter(options)
     try {

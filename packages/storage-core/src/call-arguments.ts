@@ -1,12 +1,11 @@
+import { UNSETTLED_OPTIONS, type UnsettledOptions } from './call-options.js'
 import type { UnsettledRequest } from './driver.js'
+import { wrongType } from './options/option-errors.js'
+import { resolveOptions } from './options/option-table.js'
 import { PART_NAMES, type PartName } from './resource.js'
-import type { UnsettledOptions } from './storage.js'
-
-const DEFAULT_UNSETTLED = 100
-const MAX_UNSETTLED = 1_000
 
 export function checkArray<T>(list: readonly T[], what: string): readonly T[] {
-  if (!Array.isArray(list)) throw new TypeError(`An array of ${what} is needed`)
+  if (!Array.isArray(list)) throw wrongType(what, 'a list', list)
   return list as readonly T[]
 }
 
@@ -17,12 +16,7 @@ export function checkPart(part: PartName): PartName {
 
 /** What `unsettled` is given, with its defaults. Throws `TypeError` and `RangeError`. */
 export function unsettledCall(options: UnsettledOptions, work: unknown): UnsettledRequest {
-  const { olderThanMs, keyPrefix = '', limit = DEFAULT_UNSETTLED } = options
-  if (!(olderThanMs >= 0)) throw new RangeError('olderThanMs must be 0 or more')
-  if (typeof keyPrefix !== 'string') throw new TypeError('keyPrefix must be a string')
-  if (typeof work !== 'function') throw new TypeError('A function that settles rows is needed')
-  if (!Number.isInteger(limit) || limit < 1 || limit > MAX_UNSETTLED) {
-    throw new RangeError(`limit must be a whole number from 1 to ${MAX_UNSETTLED}`)
-  }
+  const { olderThanMs, keyPrefix, limit } = resolveOptions('unsettled', UNSETTLED_OPTIONS, options)
+  if (typeof work !== 'function') throw wrongType('work', 'a function', work)
   return { olderThanMs, keyPrefix, limit }
 }

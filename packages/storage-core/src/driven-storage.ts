@@ -2,7 +2,8 @@ import { BaseStorage } from './base-storage.js'
 import { CallGate } from './call-gate.js'
 import type { StorageDriver } from './driver.js'
 import type { StorageTransaction } from './storage.js'
-import type { TransactionOptions, TransactionResult } from './transaction.js'
+import type { TransactionOptions } from './storage.js'
+import type { TransactionResult } from './transaction.js'
 import { joinTransaction, runTransaction } from './transaction-calls.js'
 
 /** A `Storage` on top of a `StorageDriver`: it checks what comes in, and closes once nothing is in flight. */

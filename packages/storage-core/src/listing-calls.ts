@@ -1,22 +1,21 @@
 import { Address } from './address.js'
 import type { CallGate, Told } from './call-gate.js'
+import {
+  type CallOptions,
+  LIST_OPTIONS,
+  type ListOptions,
+  type ListOrder,
+  PAGE_OPTIONS,
+  type PageOptions,
+} from './call-options.js'
 import { decodeCursor, encodeCursor } from './cursor.js'
 import type { DriverCall, ListRows, StorageDriver } from './driver.js'
 import { checkCollectionName, normalizeExt } from './names.js'
-import { checkOptionNames, type NamesOf } from './options/option-names.js'
-import type { CallOptions, ListOptions, ListOrder, ListPage, PageOptions } from './storage.js'
+import { wrongType } from './options/option-errors.js'
+import { checkOptions, resolveOptions } from './options/option-table.js'
+import type { ListPage } from './storage.js'
 
-const ORDERS = ['name', 'oldest', 'newest'] as const
 const OPPOSITE = Object.freeze({ name: undefined, oldest: 'newest', newest: 'oldest' } as const)
-const LIST_NAMES: NamesOf<ListOptions> = Object.freeze({ ext: true, signal: true })
-const PAGE_NAMES: NamesOf<PageOptions> = Object.freeze({
-  ...LIST_NAMES,
-  order: true,
-  limit: true,
-  after: true,
-})
-const DEFAULT_PAGE = 100
-const MAX_PAGE = 10_000
 /** How many names are asked for at once to list all. */
 const BATCH = 1_000
 
@@ -32,8 +31,8 @@ type Listing = Pick<ListingCall, 'collection' | 'ext'>
 export function listingCall(collection: string, ext: string | ListOptions | undefined): ListingCall {
   checkCollectionName(collection)
   const options = typeof ext === 'string' ? { ext } : (ext ?? {})
-  if (typeof options !== 'object') throw new TypeError('ext must be a string')
-  checkOptionNames('ls', options, LIST_NAMES)
+  if (typeof options !== 'object') throw wrongType('ext', 'text or an object of options', options)
+  checkOptions('ls', LIST_OPTIONS, options)
   return { collection, ext: normalizeExt(options.ext), options }
 }
 
@@ -47,18 +46,9 @@ export interface PageCall {
 /** What `page` is given. Throws `TypeError` and `RangeError`. */
 export function pageCall(collection: string, options: PageOptions): PageCall {
   checkCollectionName(collection)
-  checkOptionNames('page', options, PAGE_NAMES)
-  const { order = 'name', limit = DEFAULT_PAGE } = options
-  if (!ORDERS.includes(order)) throw new TypeError(`order must be one of ${ORDERS.join(', ')}`)
-  if (!Number.isInteger(limit) || limit < 1 || limit > MAX_PAGE) {
-    throw new RangeError(`limit must be a whole number from 1 to ${MAX_PAGE}`)
-  }
-  const listing = { collection, order, ext: normalizeExt(options.ext) }
-  return {
-    listing,
-    limit,
-    after: options.after === undefined ? undefined : decodeCursor(listing, options.after),
-  }
+  const { order, limit, after, ext } = resolveOptions('page', PAGE_OPTIONS, options)
+  const listing = { collection, order, ext: normalizeExt(ext) }
+  return { listing, limit, after: after === undefined ? undefined : decodeCursor(listing, after) }
 }
 
 /** What the caller gets of what the driver has listed. */

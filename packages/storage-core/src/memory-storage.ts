@@ -18,31 +18,34 @@ import { MemoryReads } from './memory-reads.js'
 import { CommittedTables, rowOf } from './memory-tables.js'
 import { MemoryTransaction } from './memory-transaction.js'
 import { compareNames } from './names.js'
-import { checkOptionNames, type NamesOf } from './options/option-names.js'
+import { functionOption } from './options/option-kinds.js'
+import { optionTable, resolveOptions, type OptionsOf, type ResolvedOptions } from './options/option-table.js'
 import type { StorageFeatures, WriteResult } from './storage.js'
 import type { TransactionResult } from './transaction.js'
 
-/** What `MemoryStorage` can be told. */
-export interface MemoryStorageOptions {
-  readonly keyGenerator?: KeyGenerator | undefined
+/** What `MemoryStorage` takes. */
+export const MEMORY_STORAGE_OPTIONS = optionTable({
+  /** Makes the keys of `info()`. Default: `defaultKeyGenerator`. */
+  keyGenerator: functionOption<KeyGenerator>(defaultKeyGenerator),
   /**
    * Milliseconds since 1970. With it, calls also resolve without a turn of the event loop, so that a simulated time
    * decides what happens when. Default: `Date.now`.
    */
-  readonly now?: (() => number) | undefined
-}
+  now: functionOption<() => number>(),
+})
 
-const OPTION_NAMES: NamesOf<MemoryStorageOptions> = Object.freeze({ keyGenerator: true, now: true })
+/** What `MemoryStorage` can be told. */
+export type MemoryStorageOptions = OptionsOf<typeof MEMORY_STORAGE_OPTIONS>
+
 const ATTEMPTS = 8
 const TRANSACTION_TIMEOUT_MS = 10_000
 const COLLISION = Symbol('collision')
 
 /** The reference implementation: everything in this process, gone with it. */
 export class MemoryStorage extends DrivenStorage {
-  /** Throws `TypeError` for an option that there is not. */
+  /** Throws a `TypeError` for an unknown option. */
   constructor(options: MemoryStorageOptions = {}) {
-    checkOptionNames('MemoryStorage', options, OPTION_NAMES)
-    super(new MemoryDriver(options))
+    super(new MemoryDriver(resolveOptions('MemoryStorage', MEMORY_STORAGE_OPTIONS, options)))
   }
 }
 
@@ -67,7 +70,7 @@ class MemoryDriver extends MemoryReads implements StorageDriver {
   readonly #journal: MemoryJournal
   #lastVersion = 0
 
-  constructor({ keyGenerator = defaultKeyGenerator, now }: MemoryStorageOptions) {
+  constructor({ keyGenerator, now }: ResolvedOptions<typeof MEMORY_STORAGE_OPTIONS>) {
     const tables = new CommittedTables()
     super(tables, now === undefined)
     this.#tables = tables

@@ -1,3 +1,5 @@
+import { hasLoneSurrogate } from './lone-surrogate.js'
+
 /** The longest names, in bytes of UTF-8. */
 export const MAX_COLLECTION_BYTES = 255
 /** The longest name of a resource, in bytes of UTF-8. */
@@ -32,11 +34,6 @@ function checkName(name: unknown, what: string, maxBytes: number): asserts name 
   if (bytes > maxBytes) {
     throw new RangeError(`The ${what} name has ${bytes} bytes of UTF-8; at most ${maxBytes} are allowed`)
   }
-}
-
-/** Whether `text` holds half a surrogate pair, so that it has no UTF-8. */
-export function hasLoneSurrogate(text: string): boolean {
-  return /\p{Surrogate}/u.test(text)
 }
 
 function describe(value: unknown): string {

@@ -1,11 +1,39 @@
-import type { ListEntry, PartName, PartStream, ResourceInfo, StoredPart } from './resource.js'
+import type {
+  CallOptions,
+  ExistsOptions,
+  ListOptions,
+  PageOptions,
+  Preconditions,
+  ReadManyOptions,
+  TagsByPart,
+  TransactionOptions,
+  UnsettledOptions,
+  WriteOptions,
+} from './call-options.js'
+import type { ListEntry, PartStream, ResourceInfo, StoredPart } from './resource.js'
 import type {
   OutboxTransaction,
   TransactionHook,
-  TransactionOptions,
   TransactionOutcome,
   TransactionResult,
 } from './transaction.js'
+
+export type {
+  CallOptions,
+  EntityTags,
+  ExistsOptions,
+  ListOptions,
+  ListOrder,
+  Match,
+  NoneMatch,
+  PageOptions,
+  Preconditions,
+  ReadManyOptions,
+  TagsByPart,
+  TransactionOptions,
+  UnsettledOptions,
+  WriteOptions,
+} from './call-options.js'
 
 /** A Node or web stream, or any other async iterable. */
 export type ByteStream = AsyncIterable<Uint8Array> | ReadableStream<Uint8Array>
@@ -48,56 +76,11 @@ export interface StorageFeatures {
   readonly orderByModified: boolean
 }
 
-/** What every call can be told. */
-export interface CallOptions {
-  /** Ends the wait with `E_ABORTED`. A write that rejects with it has not happened. */
-  readonly signal?: AbortSignal | undefined
-}
-
-/** What `getMany` can be told. */
-export interface ReadManyOptions extends CallOptions {
-  /** Default: `'content'`. */
-  readonly part?: PartName | undefined
-}
-
-/** What `exists` can be told. */
-export interface ExistsOptions extends CallOptions {
-  /** Asks for this part. Default: either. */
-  readonly part?: PartName | undefined
-}
-
-/**
- * An entity tag, a list of which any will do, or `'*'` for any version. A string may also be a whole header, as
- * `'"9", "3"'`; malformed text rejects with `E_BAD_REQUEST`. An empty list holds for no version.
- */
-export type EntityTags = string | readonly string[]
-
-/** Entity tags for each part that is named. */
-export type TagsByPart = Partial<Readonly<Record<PartName, EntityTags>>>
-
-/** What `ifMatch` takes: entity tags for all parts, or for each by its name. */
-export type Match = EntityTags | TagsByPart
-/** What `ifNoneMatch` takes: entity tags for all parts, or for each by its name. */
-export type NoneMatch = EntityTags | TagsByPart
-
-/** What must hold for a write of one part to be made; it is checked in the transaction that writes. */
-export interface Preconditions {
-  /** Writes only if the part has one of these entity tags. Weak ones match nothing. May name the other part as well. */
-  readonly ifMatch?: Match | undefined
-  /** Writes only if the part has none of these entity tags; `'*'`: only if it does not exist. */
-  readonly ifNoneMatch?: NoneMatch | undefined
-}
-
 /** The same for a write of both parts, each of which has an entity tag of its own. */
 export interface PartPreconditions {
   readonly ifMatch?: TagsByPart | undefined
   /** `'*'`: writes only if none of the parts exists. */
   readonly ifNoneMatch?: '*' | TagsByPart | undefined
-}
-
-/** What every write can be told. */
-export interface WriteOptions extends CallOptions, Preconditions {
-  readonly transaction?: TransactionHook | undefined
 }
 
 /** What a write of both parts can be told. */
@@ -152,25 +135,6 @@ export interface WriteResult {
   readonly journalId?: string | undefined
 }
 
-/** What `ls` and `ils` can be told. */
-export interface ListOptions extends CallOptions {
-  /** Only names that end in it: `'atom'` and `'.atom'` mean the same. */
-  readonly ext?: string | undefined
-}
-
-/** By name in code point order, or by the last write of any part. */
-export type ListOrder = 'name' | 'oldest' | 'newest'
-
-/** What `page` can be told. */
-export interface PageOptions extends ListOptions {
-  /** Default: `'name'`. */
-  readonly order?: ListOrder | undefined
-  /** How many entries at most, 1 to 10,000. Default: 100. */
-  readonly limit?: number | undefined
-  /** The `next` of the page before. It is bound to collection, order and `ext`. */
-  readonly after?: string | undefined
-}
-
 /** A page of a listing. */
 export interface ListPage {
   readonly entries: readonly ListEntry[]
@@ -202,21 +166,6 @@ export interface OutsideChange {
   readonly resource: string
   /** The resource came into the collection or went. */
   readonly listed: boolean
-}
-
-/** Which rows of the journal `unsettled` hands out. */
-export interface UnsettledOptions extends CallOptions {
-  /** Only rows that have waited at least this long, in milliseconds by the storage's clock. */
-  readonly olderThanMs: number
-  /** Only rows that name a key which begins so. Default: all. */
-  readonly keyPrefix?: string | undefined
-  /** How many rows at most, 1 to 1,000. Default: 100. */
-  readonly limit?: number | undefined
-  /**
-   * Instead of rows of writes, those of changes past the library, where the storage hears of any. They are due at
-   * once, whatever `olderThanMs` says, and concern every `keyPrefix`. Default: false.
-   */
-  readonly outside?: boolean | undefined
 }
 
 /** What keeps rows for messages that must be sent if, and only if, a transaction commits. Every `Storage` is one. */

@@ -34,8 +34,8 @@ export interface RequestEvent extends WorkEvent {
 export interface CountEvent {
   /** What counts, such as `'storage'` for the `counters()` of a `MemcacheStorage`. */
   readonly counters: string
-  /** The namespace in whose keys the counting object works. */
-  readonly namespace: string
+  /** What the keys of the counting object begin with. */
+  readonly keyPrefix: string
   readonly counter: string
   readonly by: number
 }
@@ -79,7 +79,7 @@ export function traceWork<E extends WorkEvent, T>(
 
 /** The same counters; each change is published while `countChannel` has subscribers. */
 export function watchedCounters<C extends object>(
-  { counters, namespace }: Pick<CountEvent, 'counters' | 'namespace'>,
+  { counters, keyPrefix }: Pick<CountEvent, 'counters' | 'keyPrefix'>,
   initial: C,
 ): C {
   const watched = {} as C
@@ -89,7 +89,7 @@ export function watchedCounters<C extends object>(
       const by = next - value
       value = next
       if (countChannel.hasSubscribers)
-        countChannel.publish({ counters, namespace, counter, by } satisfies CountEvent)
+        countChannel.publish({ counters, keyPrefix, counter, by } satisfies CountEvent)
     }
     Object.defineProperty(watched, counter, { enumerable: true, get: () => value, set })
   }

@@ -1,26 +1,16 @@
 import { BaseStorage } from './base-storage.js'
 import { CallGate, toldOf } from './call-gate.js'
+import { TRANSACTION_OPTIONS, type TransactionOptions } from './call-options.js'
 import { tooLate, withDeadline } from './deadline.js'
-import type { DriverCall, DriverTransaction, StorageDriver, TransactionRequest } from './driver.js'
+import type { DriverCall, DriverTransaction, StorageDriver } from './driver.js'
 import { StorageError } from './errors.js'
 import { runInFlow } from './flow.js'
-import { checkOptionNames, type NamesOf } from './options/option-names.js'
+import { wrongType } from './options/option-errors.js'
+import { resolveOptions } from './options/option-table.js'
 import type { StorageTransaction, TransactionalInvalidator } from './storage.js'
-import type {
-  BoundCalls,
-  Participant,
-  TransactionOptions,
-  TransactionOutcome,
-  TransactionResult,
-} from './transaction.js'
+import type { BoundCalls, Participant, TransactionOutcome, TransactionResult } from './transaction.js'
 
-const OPTION_NAMES: NamesOf<TransactionOptions> = Object.freeze({
-  signal: true,
-  attempts: true,
-  timeoutMs: true,
-})
 const HAS_ENDED = 'The transaction has ended'
-const LARGEST_NUMBER = 2_147_483_647
 
 type Work<T> = (tx: StorageTransaction) => Promise<T>
 
@@ -32,13 +22,17 @@ export async function runTransaction<T>(
   options: TransactionOptions = {},
   owner: object | null = driver,
 ): Promise<TransactionResult<T>> {
-  if (typeof work !== 'function') throw new TypeError('transaction takes a function that does the work')
-  const request = checkTransactionOptions(options)
+  if (typeof work !== 'function') throw wrongType('work', 'a function', work)
+  const { attempts, timeoutMs } = resolveOptions('transaction', TRANSACTION_OPTIONS, options)
   const begin = driver.transaction?.bind(driver)
   if (begin === undefined || !driver.supports.interactiveTransactions)
     throw new StorageError('E_UNSUPPORTED', 'This storage has no transactions of several calls')
   const run = (call: DriverCall) =>
-    begin((tx: DriverTransaction) => workIn(owner, tx, gate, work, options.signal), request, call)
+    begin(
+      (tx: DriverTransaction) => workIn(owner, tx, gate, work, options.signal),
+      { attempts, timeoutMs },
+      call,
+    )
   return gate.run(options, run, toldOf('transaction', undefined))
 }
 
@@ -46,7 +40,7 @@ export async function runTransaction<T>(
 export function joinTransaction(driver: StorageDriver, gate: CallGate, manager: object): StorageTransaction {
   gate.checkOpen()
   if (typeof manager !== 'object' || manager === null)
-    throw new TypeError('within takes the EntityManager of an open transaction')
+    throw wrongType('manager', 'the EntityManager of an open transaction', manager)
   if (driver.join === undefined)
     throw new StorageError('E_UNSUPPORTED', 'This storage cannot join a transaction of the program')
   const tx = driver.join(manager)
@@ -131,14 +125,14 @@ class BoundStorage extends BaseStorage implements StorageTransaction {
 
   async journal(keys: readonly string[]): Promise<string> {
     if (!Array.isArray(keys) || keys.length === 0 || !keys.every((key) => typeof key === 'string'))
-      throw new TypeError('journal takes a list of keys')
+      throw wrongType('keys', 'a list of keys', keys)
     if (!this.supports.journal) throw new StorageError('E_UNSUPPORTED', 'This storage keeps no journal')
     return this.#gate.run(undefined, () => this.#tx.journal(keys))
   }
 
   enlist(participant: Participant): void {
     if (typeof participant !== 'object' || participant === null)
-      throw new TypeError('enlist takes an object with functions')
+      throw wrongType('participant', 'an object with functions', participant)
     this.#gate.checkOpen()
     this.#tx.enlist(participant)
   }
@@ -188,15 +182,4 @@ class BoundStorage extends BaseStorage implements StorageTransaction {
 
 function hasEnded(): StorageError {
   return new StorageError('E_CLOSED', HAS_ENDED)
-}
-
-function checkTransactionOptions(options: TransactionOptions): TransactionRequest {
-  checkOptionNames('transaction', options, OPTION_NAMES)
-  const { attempts, timeoutMs } = options
-  for (const [name, value] of Object.entries({ attempts, timeoutMs })) {
-    if (value === undefined) continue
-    if (!Number.isInteger(value) || value < 1 || value > LARGEST_NUMBER)
-      throw new RangeError(`${name} must be a whole number, 1 or more, not ${value}`)
-  }
-  return { attempts, timeoutMs }
 }

@@ -80,19 +80,6 @@ export interface OutboxTransaction {
   enlist(participant: Participant): void
 }
 
-/** What `Storage.transaction` can be told. */
-export interface TransactionOptions {
-  /** Rolls back, and rejects with `E_ABORTED`. */
-  readonly signal?: AbortSignal | undefined
-  /**
-   * How often `work` is run at most, where the transaction collides with others or meets a server that is no primary any
-   * more: a whole number, 1 or more. Default: the storage's `attempts`, or 8.
-   */
-  readonly attempts?: number | undefined
-  /** The longest time from begin to commit, in milliseconds. Default and largest: the storage's own limit. */
-  readonly timeoutMs?: number | undefined
-}
-
 /** How a transaction ended. */
 export interface TransactionOutcome {
   readonly status: 'committed' | 'rolled back' | 'unknown'

@@ -1,10 +1,17 @@
 import { type CheckedSource, checkSource, collect } from './bytes.js'
 import { checkArray } from './call-arguments.js'
 import { type CallGate, toldOf, toldOfMany } from './call-gate.js'
+import {
+  CALL_OPTIONS,
+  checkCallOptions,
+  PART_OPTIONS,
+  RESOURCE_WRITE_OPTIONS,
+  WRITE_OPTIONS,
+} from './call-options.js'
 import type { DriverCall, PartChange, StorageDriver, WriteRequest } from './driver.js'
 import { StorageError } from './errors.js'
 import { isInFlowOf } from './flow.js'
-import { checkOptionNames, type NamesOf } from './options/option-names.js'
+import { checkOptions } from './options/option-table.js'
 import { assertConditions, conditionsOf } from './preconditions.js'
 import { PART_NAMES, type PartName, type ResourceInfo } from './resource.js'
 import { hearSource } from './sources/open-source.js'
@@ -12,7 +19,6 @@ import type { SourceStream } from './sources/source-stream.js'
 import type {
   ByteSource,
   CallOptions,
-  Parts,
   Preconditions,
   ResourceWrite,
   StorageFeatures,
@@ -22,12 +28,6 @@ import type {
 import type { TransactionHook } from './transaction.js'
 
 const REMOVE = Symbol('remove')
-
-const PARTS: NamesOf<Parts> = Object.freeze({ content: true, metadata: true })
-const HOOKED = { ifMatch: true, ifNoneMatch: true, transaction: true } as const
-const WRITE_NAMES: NamesOf<WriteOptions> = Object.freeze({ ...HOOKED, signal: true })
-const CALL_NAMES: NamesOf<CallOptions> = Object.freeze({ signal: true })
-const MANY_NAMES: NamesOf<ResourceWrite> = Object.freeze({ info: true, ...PARTS, ...HOOKED })
 
 /** What parts are to become. Those that are not there stay as they are. */
 export type PartSources = { readonly [part in PartName]?: ByteSource | typeof REMOVE | undefined }
@@ -80,12 +80,10 @@ export class WriteCalls {
   async writeMany(writes: readonly ResourceWrite[], options?: CallOptions): Promise<WriteResult[]> {
     const given = checkArray(writes, 'writes').map(sourcesOfWrite)
     hearAll(given)
-    checkOptionNames('writeMany', options ?? {}, CALL_NAMES)
+    checkCallOptions('writeMany', CALL_OPTIONS, options)
     this.#checkFlow()
     const checked = writes.map((write, i) => {
-      if (typeof write !== 'object' || write === null)
-        throw new TypeError('A write is an object with an info')
-      checkOptionNames('writeMany', write, MANY_NAMES)
+      checkOptions('writeMany', RESOURCE_WRITE_OPTIONS, write)
       const { transaction } = write
       return this.#checked(this.#ownResource(write.info), given[i] ?? {}, write, { ...options, transaction })
     })
@@ -160,8 +158,6 @@ export class WriteCalls {
   }
 
   #hookOf(hook: TransactionHook): TransactionHook {
-    if (typeof hook?.beforeCommit !== 'function')
-      throw new TypeError('A transaction hook needs beforeCommit()')
     this.#require('transactions', 'has no transactions to take part in')
     return this.#gate.guarded(hook)
   }
@@ -183,8 +179,8 @@ export class WriteCalls {
 
 /** Throws `TypeError` for a part or an option that there is not: a condition must not get lost with its name. */
 export function checkWriteNames(operation: string, parts: object, options: object): void {
-  checkOptionNames(operation, parts, PARTS)
-  checkOptionNames(operation, options, WRITE_NAMES)
+  checkOptions(operation, PART_OPTIONS, parts)
+  checkOptions(operation, WRITE_OPTIONS, options)
 }
 
 function sourcesOfWrite(write: Partial<ResourceWrite> | null | undefined): PartSources {

@@ -137,14 +137,14 @@ describe('calls of a storage', () => {
 
 test('counters publish each step, and can be read and spread', () => {
   const events: CountEvent[] = []
-  const counters = watchedCounters({ counters: 'storage', namespace: 'n:' }, { hits: 0, misses: 2 })
+  const counters = watchedCounters({ counters: 'storage', keyPrefix: 'n:' }, { hits: 0, misses: 2 })
   counters.hits++
   listen(countChannel, (event: CountEvent) => events.push(event))
   counters.hits += 3
   counters.misses++
   expect({ ...counters }).toEqual({ hits: 4, misses: 3 })
   expect(events).toEqual([
-    { counters: 'storage', namespace: 'n:', counter: 'hits', by: 3 },
-    { counters: 'storage', namespace: 'n:', counter: 'misses', by: 1 },
+    { counters: 'storage', keyPrefix: 'n:', counter: 'hits', by: 3 },
+    { counters: 'storage', keyPrefix: 'n:', counter: 'misses', by: 1 },
   ])
 })

@@ -1,40 +1,29 @@
-import {
-  checkOptionNames,
-  DrivenLock,
-  LOCK_TIME_NAMES,
-  type LockTimes,
-  type NamesOf,
-  type Storage,
-  VersionFence,
-} from '@larder/storage-core'
-import { wrongType } from '@larder/storage-core/base'
-import { CACHE_CHOICE_NAMES, type CacheChoice, chooseCache } from './cache-choice.js'
-import { checkNamespace } from './proxy/cache-key.js'
+import { DrivenLock, FENCE_OPTIONS, LOCK_TIME_OPTIONS, VersionFence } from '@larder/storage-core'
+import { noEffect, type OptionsOf, optionTable, resolveOptions } from '@larder/storage-core/base'
+import { CACHE_CHOICE_OPTIONS, type CacheChoice, chooseCache } from './cache-choice.js'
+import { keyPrefixOption, storageOption } from './common-options.js'
 import { MarkLockDriver } from './proxy/mark-lock-driver.js'
 
-/** The options of a `MemcacheLock`. */
-export type MemcacheLockOptions = CacheChoice & MemcacheLockSettings
-
-/** The options of a `MemcacheLock`, besides its cache. */
-export interface MemcacheLockSettings extends LockTimes {
+/** What a `MemcacheLock` takes besides its cache. */
+const LOCK_OPTIONS = optionTable({
+  ...LOCK_TIME_OPTIONS,
   /**
    * Counts the fencing numbers: the database that is behind the locks, not a cache before it. It stays open. Without it
    * locks have none, and nothing tells a holder that was paused from its successor.
    */
-  readonly storage?: Storage | undefined
-  /** Where in `storage` the numbers are counted, in up to 1,024 empty resources. Default: `'larder-locks'`. */
-  readonly fencingCollection?: string | undefined
-  /** Begins every key. All processes must say the same. Up to 80 ASCII characters. Default: `'larder:'`. */
-  readonly namespace?: string | undefined
-}
-
-const OPTION_NAMES: NamesOf<MemcacheLockOptions> = Object.freeze({
-  ...CACHE_CHOICE_NAMES,
-  ...LOCK_TIME_NAMES,
-  storage: true,
-  fencingCollection: true,
-  namespace: true,
+  storage: storageOption(),
+  ...FENCE_OPTIONS,
+  /** Begins every key. All processes must say the same. Default: `'larder:'`. */
+  keyPrefix: keyPrefixOption('larder:'),
 })
+
+export const MEMCACHE_LOCK_OPTIONS = optionTable({ ...CACHE_CHOICE_OPTIONS, ...LOCK_OPTIONS })
+
+/** The options of a `MemcacheLock`, besides its cache. */
+export type MemcacheLockSettings = OptionsOf<typeof LOCK_OPTIONS>
+
+/** The options of a `MemcacheLock`. */
+export type MemcacheLockOptions = CacheChoice & MemcacheLockSettings
 
 /**
  * Locks in memcached, or in any other `Cache`. A lock there is a lease, and can be lost at any moment by an eviction or a
@@ -45,19 +34,12 @@ const OPTION_NAMES: NamesOf<MemcacheLockOptions> = Object.freeze({
 export class MemcacheLock extends DrivenLock {
   /** Connects to nothing yet. Throws `TypeError` or `RangeError` for options that make no sense. */
   constructor(options: MemcacheLockOptions) {
-    checkOptionNames('MemcacheLock', options, OPTION_NAMES)
-    const { namespace: given = 'larder:', storage, fencingCollection } = options
-    const namespace = checkNamespace(given)
-    if (storage !== undefined && !isStorage(storage)) throw wrongType('storage', 'a Storage', storage)
-    if (storage === undefined && fencingCollection !== undefined)
-      throw new TypeError('Without a storage, fencingCollection would have no effect')
+    const resolved = resolveOptions('MemcacheLock', MEMCACHE_LOCK_OPTIONS, options)
+    const { keyPrefix, storage, fencingCollection, leaseMs, waitMs } = resolved
+    const { cache, owned } = chooseCache(resolved, 'MemcacheLock')
+    if (storage === undefined && options.fencingCollection !== undefined)
+      throw noEffect('storage', 'fencingCollection')
     const fence = storage && new VersionFence(storage, fencingCollection)
-    const { cache, owned } = chooseCache(options, 'MemcacheLock')
-    super(new MarkLockDriver(cache, namespace, fence, owned), options)
+    super(new MarkLockDriver(cache, keyPrefix, fence, owned), { leaseMs, waitMs })
   }
-}
-
-function isStorage(storage: unknown): boolean {
-  const { info, putContent } = (storage ?? {}) as Partial<Record<keyof Storage, unknown>>
-  return typeof info === 'function' && typeof putContent === 'function'
 }

@@ -1,49 +1,37 @@
-import { type Environment, systemEnvironment } from '@larder/memcached'
-import {
-  checkOptionNames,
-  defaultKeyGenerator,
-  DrivenStorage,
-  type KeyGenerator,
-  type NamesOf,
-  processWide,
-  type Storage,
-  watchedCounters,
-} from '@larder/storage-core'
+import { defaultKeyGenerator, DrivenStorage, processWide, watchedCounters } from '@larder/storage-core'
+import { noEffect, type OptionsOf, optionTable, resolveOptions } from '@larder/storage-core/base'
 import type { Auditable } from './audit/auditable.js'
-import { CACHE_CHOICE_NAMES, type CacheChoice, chooseCache } from './cache-choice.js'
-import { checkNamespace } from './proxy/cache-key.js'
+import { CACHE_CHOICE_OPTIONS, type CacheChoice, chooseCache } from './cache-choice.js'
+import { environmentOption, keyGeneratorOption, keyPrefixOption, storageOption } from './common-options.js'
 import { newCounters, type StorageCounters } from './proxy/counters.js'
 import { ProxyDriver } from './proxy/proxy-driver.js'
 import { headKey } from './proxy/proxy-keys.js'
-import { PROTOCOL_NAMES, PROTOCOL_OPTIONS, type ProtocolOptions, resolveSettings } from './proxy/settings.js'
+import { PROTOCOL_OPTIONS, type ProtocolOptions, settingsOf } from './proxy/settings.js'
 import { StandaloneDriver } from './proxy/standalone-driver.js'
+
+/** What a `MemcacheStorage` takes besides its cache. */
+const STORAGE_OPTIONS = optionTable({
+  /**
+   * The durable home. It stays open on `shutdown()`. Without it the cache is all there is: what the servers evict is
+   * gone, and `supports.durable` is false.
+   */
+  storage: storageOption(),
+  /** Begins every key, so that several storages can share servers. All processes must say the same. Default: `'larder:'`. */
+  keyPrefix: keyPrefixOption('larder:'),
+  /** Makes the keys; one that memcached cannot take is replaced by its SHA-256. Default: `defaultKeyGenerator`. */
+  keyGenerator: keyGeneratorOption(defaultKeyGenerator),
+  /** Clock, chance and waiting, for simulations. Default: the system's. */
+  environment: environmentOption(),
+  ...PROTOCOL_OPTIONS,
+})
+
+export const MEMCACHE_STORAGE_OPTIONS = optionTable({ ...CACHE_CHOICE_OPTIONS, ...STORAGE_OPTIONS })
+
+/** The options of a `MemcacheStorage`, besides its cache. */
+export type MemcacheStorageSettings = OptionsOf<typeof STORAGE_OPTIONS>
 
 /** The options of a `MemcacheStorage`. */
 export type MemcacheStorageOptions = CacheChoice & MemcacheStorageSettings
-
-/** The options of a `MemcacheStorage`, besides its cache. */
-export interface MemcacheStorageSettings extends ProtocolOptions {
-  /**
-   * The durable home. It stays open on `shutdown()`. Without it the cache is all there is: what the servers evict
-   * is gone, and `supports.durable` is false.
-   */
-  readonly storage?: Storage | undefined
-  /** Begins every key, so that several storages can share servers. Up to 80 ASCII characters. Default: `'larder:'`. */
-  readonly namespace?: string | undefined
-  /** Makes the keys; one that memcached cannot take is replaced by its SHA-256. Default: `defaultKeyGenerator`. */
-  readonly keyGenerator?: KeyGenerator | undefined
-  /** Clock, chance and waiting, for simulations. */
-  readonly environment?: Environment | undefined
-}
-
-const OPTION_NAMES: NamesOf<MemcacheStorageOptions> = Object.freeze({
-  ...PROTOCOL_NAMES,
-  ...CACHE_CHOICE_NAMES,
-  storage: true,
-  namespace: true,
-  keyGenerator: true,
-  environment: true,
-})
 
 const auditables = processWide(
   'storage-memcache/auditables@1',
@@ -56,17 +44,25 @@ export class MemcacheStorage extends DrivenStorage {
 
   /** Connects to nothing yet. Throws `TypeError` or `RangeError` for options that make no sense. */
   constructor(options: MemcacheStorageOptions) {
-    checkOptionNames('MemcacheStorage', options, OPTION_NAMES)
-    const settings = resolveSettings(options)
-    if (options.storage === undefined) refuseProtocolOptions(options)
-    const namespace = checkNamespace(options.namespace ?? 'larder:')
-    const { keyGenerator = defaultKeyGenerator, environment: env = systemEnvironment, storage } = options
-    const { cache, plain, owned } = chooseCache(options, 'MemcacheStorage')
-    const counters = watchedCounters({ counters: 'storage', namespace }, newCounters())
+    const resolved = resolveOptions('MemcacheStorage', MEMCACHE_STORAGE_OPTIONS, options)
+    const { keyPrefix, keyGenerator, environment: env, storage } = resolved
+    const { cache, plain, owned } = chooseCache(resolved, 'MemcacheStorage')
+    const settings = settingsOf(resolved)
+    if (storage === undefined) refuseProtocolOptions(options)
+    const counters = watchedCounters({ counters: 'storage', keyPrefix }, newCounters())
     const driver =
       storage === undefined
-        ? new StandaloneDriver(cache, namespace, keyGenerator, env, owned)
-        : new ProxyDriver({ cache, storage, settings, namespace, keyGenerator, env, counters, owned })
+        ? new StandaloneDriver(cache, keyPrefix, keyGenerator, env, owned)
+        : new ProxyDriver({
+            cache,
+            storage,
+            settings,
+            namespace: keyPrefix,
+            keyGenerator,
+            env,
+            counters,
+            owned,
+          })
     super(driver)
     this.#counters = counters
     if (storage === undefined || !(driver instanceof ProxyDriver)) return
@@ -88,7 +84,7 @@ export function auditableOf(storage: MemcacheStorage): Auditable | undefined {
 }
 
 function refuseProtocolOptions(options: ProtocolOptions): void {
-  const given = PROTOCOL_OPTIONS.filter((name) => options[name] !== undefined)
-  if (given.length > 0)
-    throw new TypeError(`Without a storage behind the cache, ${given.join(', ')} would have no effect`)
+  const names = Object.keys(PROTOCOL_OPTIONS) as (keyof ProtocolOptions)[]
+  const given = names.filter((name) => options[name] !== undefined)
+  if (given.length > 0) throw noEffect('storage', ...given)
 }

@@ -115,8 +115,8 @@ describe('an audit of what is right', () => {
     async (transport) => {
       const cache = new RemoteCache(servers.memcached.servers, { ...PATIENT, transport })
       onTestFinished(() => cache.close())
-      const namespace = `audit-${transport}-${process.pid}:`
-      const storage = new MemcacheStorage({ storage: database(), cache, namespace, ...QUICK })
+      const keyPrefix = `audit-${transport}-${process.pid}:`
+      const storage = new MemcacheStorage({ storage: database(), cache, keyPrefix, ...QUICK })
       await fill(storage, 30)
       const info = storage.info(...FILM)
       await storage.putContent(info, 'piece'.repeat(500_000))
@@ -129,12 +129,12 @@ describe('an audit of what is right', () => {
   )
 
   test('finds none while many write, remove and read, and items are evicted', async () => {
-    const namespace = `audit-race-${process.pid}:`
+    const keyPrefix = `audit-race-${process.pid}:`
     const durable = new SlowStorage(database())
     const open = () => {
       const cache = new RemoteCache(servers.memcached.servers, PATIENT)
       onTestFinished(() => cache.close())
-      return { cache, storage: new MemcacheStorage({ storage: durable, cache, namespace, ...QUICK }) }
+      return { cache, storage: new MemcacheStorage({ storage: durable, cache, keyPrefix, ...QUICK }) }
     }
     const [first, second] = [open(), open()]
     await fill(first.storage, 8)
@@ -507,7 +507,7 @@ describe('an audit', () => {
     const { first, server } = setUp()
     const alone = new MemcacheStorage({ cache: server.client() })
     await expect(audit(alone, ALL)).rejects.toThrow(TypeError)
-    await expect(audit(first.storage, { collections: [] })).rejects.toThrow(TypeError)
+    await expect(audit(first.storage, { collections: [] })).rejects.toThrow(RangeError)
     for (const bad of [
       { sample: 0 },
       { sample: 2 },

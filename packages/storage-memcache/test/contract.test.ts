@@ -62,10 +62,10 @@ for (const [where, connect] of Object.entries(caches)) {
         open: async () => {
           const { first, second } = connect()
           const storage = make()
-          const namespace = `contract-${process.pid}-${++opened}:`
+          const keyPrefix = `contract-${process.pid}-${++opened}:`
           return {
-            storage: new MemcacheStorage({ cache: first, storage, namespace }),
-            reopen: async () => new MemcacheStorage({ cache: second, storage, namespace }),
+            storage: new MemcacheStorage({ cache: first, storage, keyPrefix }),
+            reopen: async () => new MemcacheStorage({ cache: second, storage, keyPrefix }),
             close: async () => {
               await Promise.all([first.close(), second.close()])
             },

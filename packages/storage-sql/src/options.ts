@@ -1,158 +1,150 @@
-import { checkOptionNames, type KeyGenerator, type NamesOf } from '@larder/storage-core'
-import type { DataSource, DataSourceOptions } from 'typeorm'
-import type { SessionHook } from './session-hook.js'
+import { defaultKeyGenerator, type KeyGenerator } from '@larder/storage-core'
+import {
+  booleanOption,
+  functionOption,
+  MAX_TIMER_MS,
+  notAllowed,
+  numberOption,
+  objectOption,
+  optionTable,
+  resolveOptions,
+  textOption,
+  typedOption,
+  type Option,
+  type OptionsOf,
+  type ResolvedOptions,
+} from '@larder/storage-core/base'
+import type { DataSourceOptions } from 'typeorm'
+import { isDataSource } from './data-source-mark.js'
 import type { Limits } from './dialects/dialect.js'
-import { TABLE_OPTION_NAMES, type TableOptions } from './entities/tables.js'
+import { TABLE_OPTIONS } from './entities/tables.js'
+import type { SessionHook } from './session-hook.js'
 
-/** How a `SqlStorage` works; durations in milliseconds. */
-export interface SqlOptions extends TableOptions {
+const MAX_BYTES = 8_388_608
+/** What a column can hold. */
+const MAX_INTEGER = 2_147_483_647
+
+/** A whole number of milliseconds, as databases take time-outs. */
+function timeOption(fallback: number): Option<number, number> {
+  return numberOption({ min: 1, max: MAX_TIMER_MS, isInteger: true }, fallback)
+}
+
+/** How long a `SqlStorage` waits, and how large what it stores may be. */
+const LIMIT_OPTIONS = optionTable({
+  /** Connections at most, of those that this storage opens itself. SQLite always has two. Default: 10. */
+  poolSize: numberOption({ min: 1, max: MAX_INTEGER, isInteger: true }, 10),
+  /**
+   * The longest wait for a turn while all connections, or the one that writes to a SQLite file, are in use, in
+   * milliseconds. Default: 30,000.
+   */
+  queueTimeoutMs: timeOption(30_000),
+  /**
+   * The longest wait for a connection of the pool, new or not, and then for its session to be set up, in milliseconds. Not
+   * with SQLite. Default: 5,000.
+   */
+  connectTimeoutMs: timeOption(5_000),
+  /**
+   * After it PostgreSQL ends a statement of a transaction, in milliseconds. On any server, the connection of one that has
+   * no answer a second later is closed. Not with SQLite. Default: 5,000.
+   */
+  statementTimeoutMs: timeOption(5_000),
+  /** The longest wait for a locked row, in milliseconds; MySQL and MariaDB count whole seconds. Default: 4,000. */
+  lockTimeoutMs: timeOption(4_000),
+  /** The longest time from a transaction's begin to its commit, hook included, in milliseconds. Default: 10,000. */
+  transactionTimeoutMs: timeOption(10_000),
+  /** Contents up to this size are stored in the resource's row, larger ones in chunks, in bytes. Default: 262,144. */
+  inlineMaxBytes: numberOption({ min: 0, max: MAX_BYTES, isInteger: true }, 262_144),
+  /**
+   * The size of a chunk, in bytes. On MySQL and MariaDB it is cut to what the server's `max_allowed_packet` takes, about
+   * half of it, and so are `inlineMaxBytes` and the largest metadata. Default: 524,288.
+   */
+  chunkBytes: numberOption({ min: 1, max: MAX_BYTES, isInteger: true }, 524_288),
+  /** The largest metadata, in bytes. Default: 4,194,304. */
+  metadataMaxBytes: numberOption({ min: 1, max: MAX_BYTES, isInteger: true }, 4_194_304),
+  /** How long a replaced content in chunks can still be read by those who had begun, in milliseconds. Default: 300,000. */
+  bodyGraceMs: timeOption(300_000),
+  /** The longest pause of a stream that is being stored, in milliseconds. Default: 600,000. */
+  streamPauseMs: timeOption(600_000),
+  /** How often a transaction that collided is tried, the first time included. Default: 8. */
+  attempts: numberOption({ min: 1, max: MAX_INTEGER, isInteger: true }, 8),
+})
+
+/** How a `SqlStorage` works. */
+const SQL_OPTIONS = optionTable({
+  ...TABLE_OPTIONS,
   /**
    * Creates and changes the tables, guarded by a lock. Default: true, but false with a `dataSource`, and for a SQLite file
    * whose TypeORM options have `readonly: true`.
    */
-  readonly migrate?: boolean | undefined
-  /** Connections at most, of those that this storage opens itself. SQLite always has two. Default: 10. */
-  readonly poolSize?: number | undefined
-  /** The longest wait for a turn while all connections, or the one that writes to a SQLite file, are in use. Default: 30,000. */
-  readonly queueTimeoutMs?: number | undefined
+  migrate: booleanOption(),
+  ...LIMIT_OPTIONS,
   /**
-   * The longest wait for a connection of the pool, new or not, and then for its session to be set up. Not with SQLite.
-   * Default: 5,000.
+   * On PostgreSQL: a connection of its own learns when triggers record a change, so that it is seen at once rather than
+   * by the next poll; opened once somebody waits for that. Default: true.
    */
-  readonly connectTimeoutMs?: number | undefined
-  /**
-   * After it PostgreSQL ends a statement of a transaction. On any server, the connection of one that has no answer a
-   * second later is closed. Not with SQLite. Default: 5,000.
-   */
-  readonly statementTimeoutMs?: number | undefined
-  /** The longest wait for a locked row; MySQL and MariaDB count whole seconds. Default: 4,000. */
-  readonly lockTimeoutMs?: number | undefined
-  /** The longest time from a transaction's begin to its commit, hook included. Default: 10,000. */
-  readonly transactionTimeoutMs?: number | undefined
-  /** Contents up to this size are stored in the resource's row, larger ones in chunks. Default: 262,144. */
-  readonly inlineMaxBytes?: number | undefined
-  /**
-   * The size of a chunk. On MySQL and MariaDB it is cut to what the server's `max_allowed_packet` takes, about half of
-   * it, and so are `inlineMaxBytes` and the largest metadata. Default: 524,288.
-   */
-  readonly chunkBytes?: number | undefined
-  /** The largest metadata. Default: 4,194,304. */
-  readonly metadataMaxBytes?: number | undefined
-  /** How long a replaced content in chunks can still be read by those who had begun. Default: 300,000. */
-  readonly bodyGraceMs?: number | undefined
-  /** The longest pause of a stream that is being stored. Default: 600,000. */
-  readonly streamPauseMs?: number | undefined
-  /** How often a transaction that collided is tried, the first time included. Default: 8. */
-  readonly attempts?: number | undefined
-  /**
-   * On PostgreSQL: a connection of its own hears when triggers record a change, so that it is seen at once rather than
-   * by the next look; opened once somebody waits for that. Default: true.
-   */
-  readonly listen?: boolean | undefined
+  listen: booleanOption(true),
   /**
    * Called with each new connection to PostgreSQL, MySQL or MariaDB before it is used, within `connectTimeoutMs`: for
-   * `SET ROLE`, `search_path` and the like. Should it reject, the connection is closed and the call is
+   * `SET ROLE`, `search_path` and the like. If it rejects, the connection is closed and the call is
    * `E_STORAGE_UNAVAILABLE`. With a `dataSource`, for each of its connections that the storage uses. What it sets is lost
-   * behind a pooler in transaction mode.
+   * behind a pooler in transaction mode. Default: none.
    */
-  readonly onSession?: SessionHook | undefined
-  readonly keyGenerator?: KeyGenerator | undefined
+  onSession: functionOption<SessionHook>(),
+  /** Makes the keys of `info()`. Default: `defaultKeyGenerator`. */
+  keyGenerator: functionOption<KeyGenerator>(defaultKeyGenerator),
   /** Milliseconds since 1970, fractions allowed. Default: the system's clock. */
-  readonly now?: (() => number) | undefined
-}
+  now: functionOption<() => number>(),
+})
 
-/** Where the data is; exactly one of the three. */
-export type SqlTarget =
+/** How a `SqlStorage` works; durations in milliseconds. */
+export type SqlOptions = OptionsOf<typeof SQL_OPTIONS>
+
+/** Where the data is. */
+const TARGET_OPTIONS = optionTable({
   /** `postgres://`, `postgresql://`, `mysql://`, `mariadb://`, `sqlite:path` or `sqlite::memory:`. */
-  | { readonly url: string }
-  /** For a data source of the storage's own: its entities, migrations and subscribers are not used. */
-  | { readonly typeorm: DataSourceOptions }
+  url: textOption(),
+  /** Options of TypeORM, for a data source of the storage's own: its entities, migrations and subscribers are not used. */
+  typeorm: objectOption<DataSourceOptions>(),
   /**
-   * Yours, with `larderEntities()` among its entities. Initialised here where it is not, and destroyed by whoever
+   * Yours, with `larderEntities()` among its entities. Initialised here if it is not, and destroyed by whoever
    * initialised it. Of a SQLite file only the options are used: two connections of the storage's own are opened, since
    * TypeORM has one connection for everything, and others' transactions would be seen before they are committed.
    */
-  | { readonly dataSource: DataSource }
+  dataSource: typedOption('a DataSource', isDataSource),
+})
+
+export const SQL_STORAGE_OPTIONS = optionTable({ ...TARGET_OPTIONS, ...SQL_OPTIONS })
+
+type Target = OptionsOf<typeof TARGET_OPTIONS>
+type TargetBy<Name extends keyof Target> = { readonly [name in Name]-?: Exclude<Target[name], undefined> }
+
+/** Where the data is; exactly one of the three. */
+export type SqlTarget = TargetBy<'url'> | TargetBy<'typeorm'> | TargetBy<'dataSource'>
 
 /** What `SqlStorage.open` takes: where the data is, and how it works. */
 export type SqlStorageOptions = SqlTarget & SqlOptions
 
-export interface Settings extends Limits {
-  readonly poolSize: number
-  readonly inlineMaxBytes: number
-  readonly chunkBytes: number
-  readonly metadataMaxBytes: number
+export interface Settings extends Limits, ResolvedOptions<typeof LIMIT_OPTIONS> {
   /** The content and metadata that one statement can carry, together. */
   readonly rowMaxBytes: number
-  readonly bodyGraceMs: number
-  readonly streamPauseMs: number
-  readonly attempts: number
 }
 
-const DEFAULTS = Object.freeze({
-  poolSize: 10,
-  queueTimeoutMs: 30_000,
-  connectTimeoutMs: 5_000,
-  statementTimeoutMs: 5_000,
-  lockTimeoutMs: 4_000,
-  transactionTimeoutMs: 10_000,
-  inlineMaxBytes: 262_144,
-  chunkBytes: 524_288,
-  metadataMaxBytes: 4_194_304,
-  bodyGraceMs: 300_000,
-  streamPauseMs: 600_000,
-  attempts: 8,
+/** What is in force, besides what is not known before the database is open. */
+export interface OpenOptions extends Omit<ResolvedOptions<typeof SQL_STORAGE_OPTIONS>, keyof Settings> {
+  readonly settings: Settings
+}
+
+/** Those of a database that no options are given for. */
+export const DEFAULT_SETTINGS: Settings = Object.freeze({
+  ...resolveOptions('A database', LIMIT_OPTIONS, {}),
+  rowMaxBytes: Infinity,
 })
 
-const NAMES: NamesOf<SqlStorageOptions> = Object.freeze({
-  ...TABLE_OPTION_NAMES,
-  url: true,
-  // TypeORM's own.
-  typeorm: true,
-  dataSource: true,
-  migrate: true,
-  poolSize: true,
-  queueTimeoutMs: true,
-  connectTimeoutMs: true,
-  statementTimeoutMs: true,
-  lockTimeoutMs: true,
-  transactionTimeoutMs: true,
-  inlineMaxBytes: true,
-  chunkBytes: true,
-  metadataMaxBytes: true,
-  bodyGraceMs: true,
-  streamPauseMs: true,
-  attempts: true,
-  listen: true,
-  onSession: true,
-  keyGenerator: true,
-  now: true,
-})
-
-// What a timer and a column can hold.
-const LARGEST: Readonly<Partial<Record<keyof Settings, number>>> = Object.freeze({
-  inlineMaxBytes: 8_388_608,
-  chunkBytes: 8_388_608,
-  metadataMaxBytes: 8_388_608,
-})
-const LARGEST_NUMBER = 2_147_483_647
-
-/** Throws a `RangeError` for a number that makes no sense, and a `TypeError` for an option that there is not. */
-export function settingsOf(options: Partial<SqlStorageOptions>): Settings {
-  checkOptionNames('SqlStorage.open()', options, NAMES)
-  const settings: { -readonly [name in keyof Settings]: number } = { ...DEFAULTS, rowMaxBytes: Infinity }
-  for (const name of Object.keys(DEFAULTS) as (keyof typeof DEFAULTS)[]) {
-    const value = options[name]
-    if (value === undefined) continue
-    const largest = LARGEST[name] ?? LARGEST_NUMBER
-    const smallest = name === 'inlineMaxBytes' ? 0 : 1
-    if (!Number.isInteger(value) || value < smallest || value > largest) {
-      throw new RangeError(`${name} must be a whole number from ${smallest} to ${largest}`)
-    }
-    settings[name] = value
-  }
-  if (settings.inlineMaxBytes > settings.chunkBytes) {
-    throw new RangeError('inlineMaxBytes must not be larger than chunkBytes')
-  }
-  return settings
+/** Throws a `TypeError` or `RangeError` for options that make no sense. */
+export function resolveSqlOptions(options: SqlStorageOptions): OpenOptions {
+  const resolved = resolveOptions('SqlStorage.open()', SQL_STORAGE_OPTIONS, options)
+  const { inlineMaxBytes, chunkBytes } = resolved
+  if (inlineMaxBytes > chunkBytes)
+    throw notAllowed('inlineMaxBytes', `no larger than chunkBytes, ${chunkBytes}`, inlineMaxBytes)
+  return { ...resolved, settings: { ...resolved, rowMaxBytes: Infinity } }
 }

@@ -1,12 +1,18 @@
 import {
-  checkOptionNames,
   DrivenLock,
-  LOCK_TIME_NAMES,
+  FENCE_OPTIONS,
+  LOCK_TIME_OPTIONS,
   type LockDriver,
-  type LockTimes,
-  type NamesOf,
   VersionFence,
 } from '@larder/storage-core'
+import {
+  objectOption,
+  optionTable,
+  required,
+  resolveOptions,
+  type OptionsOf,
+  type ResolvedOptions,
+} from '@larder/storage-core/base'
 import { familyOf } from './entities/family.js'
 import { LeaseLockDriver } from './locks/lease-lock-driver.js'
 import { SessionLockDriver } from './locks/session-lock-driver.js'
@@ -14,18 +20,15 @@ import { databaseOf } from './opening/databases.js'
 import type { SqlStorage } from './sql-storage.js'
 
 /** What a `SqlLock` is made with. */
-export interface SqlLockOptions extends LockTimes {
+export const SQL_LOCK_OPTIONS = optionTable({
   /** Where the locks are. It stays open, and has to stay open for as long as the lock. */
-  readonly storage: SqlStorage
-  /** Where in it fencing numbers are counted, in up to 1,024 resources. Default: `'larder-locks'`. */
-  readonly fencingCollection?: string | undefined
-}
-
-const OPTION_NAMES: NamesOf<SqlLockOptions> = Object.freeze({
-  ...LOCK_TIME_NAMES,
-  storage: true,
-  fencingCollection: true,
+  storage: required(objectOption<SqlStorage>('an open SqlStorage')),
+  ...FENCE_OPTIONS,
+  ...LOCK_TIME_OPTIONS,
 })
+
+/** What a `SqlLock` is made with. */
+export type SqlLockOptions = OptionsOf<typeof SQL_LOCK_OPTIONS>
 
 /**
  * Locks in a database. On PostgreSQL, MySQL and MariaDB they are advisory locks of a connection of their own, and gone
@@ -36,13 +39,17 @@ const OPTION_NAMES: NamesOf<SqlLockOptions> = Object.freeze({
 export class SqlLock extends DrivenLock {
   /** Connects to nothing yet. Throws `TypeError` or `RangeError` for options that make no sense. */
   constructor(options: SqlLockOptions) {
-    super(driverOf(options), options)
+    const resolved = resolveOptions('SqlLock', SQL_LOCK_OPTIONS, options)
+    const { leaseMs, waitMs } = resolved
+    super(driverOf(resolved), { leaseMs, waitMs })
   }
 }
 
-function driverOf(options: SqlLockOptions): LockDriver {
-  checkOptionNames('SqlLock', options, OPTION_NAMES)
-  const { storage, fencingCollection, leaseMs = 30_000 } = options
+function driverOf({
+  storage,
+  fencingCollection,
+  leaseMs,
+}: ResolvedOptions<typeof SQL_LOCK_OPTIONS>): LockDriver {
   const database = databaseOf(storage)
   const fence = new VersionFence(storage, fencingCollection)
   const family = familyOf(database.dataSource.options.type)

@@ -1,44 +1,53 @@
 import {
-  checkOptionNames,
   type JournalRow,
-  type NamesOf,
   type Outbox,
   type OutboxTransaction,
   type UnsettledOptions,
   unsettledCall,
 } from '@larder/storage-core'
+import {
+  optionTable,
+  required,
+  resolveOptions,
+  typedOption,
+  wrongType,
+  type OptionsOf,
+} from '@larder/storage-core/base'
 import type { DataSource } from 'typeorm'
 import { ClosableSource } from './connections/closable-source.js'
 import type { ConnectionSource } from './connections/source.js'
 import { SqliteSource } from './connections/sqlite-source.js'
+import { isDataSource } from './data-source-mark.js'
 import { familyOf } from './entities/family.js'
-import { TABLE_OPTION_NAMES, type TableOptions, tablePrefixOf } from './entities/tables.js'
+import { TABLE_OPTIONS, type TableOptions, tablePrefixOf } from './entities/tables.js'
 import { Journal } from './journal.js'
 import { makeOutbox } from './migrations/migrations.js'
 import { pathsFor } from './migrations/paths.js'
 import { underMigrationLock } from './opening/migrate.js'
 import { Opened } from './opening/opened.js'
 import { openSource } from './opening/sources.js'
-import { settingsOf } from './options.js'
+import { DEFAULT_SETTINGS } from './options.js'
 import { toStorageError } from './sql-errors.js'
 import type { OpenTransaction } from './transactions/open-transaction.js'
 import { Transactions } from './transactions/transactions.js'
 
 /** What `SqlOutbox.open` takes. */
-export interface SqlOutboxOptions extends TableOptions {
+export const SQL_OUTBOX_OPTIONS = optionTable({
+  ...TABLE_OPTIONS,
   /** The program's own, initialised. It stays open. */
-  readonly dataSource: DataSource
-}
+  dataSource: required(typedOption('a DataSource', isDataSource)),
+})
 
-const OPTION_NAMES: NamesOf<SqlOutboxOptions> = Object.freeze({ ...TABLE_OPTION_NAMES, dataSource: true })
+/** What `SqlOutbox.open` takes. */
+export type SqlOutboxOptions = OptionsOf<typeof SQL_OUTBOX_OPTIONS>
 
 /** Makes the table of the outbox where it is missing; `outboxMigrations` does the same as a migration. */
 export async function installOutbox(dataSource: DataSource, options: TableOptions = {}): Promise<void> {
-  checkOptionNames('installOutbox', options, TABLE_OPTION_NAMES)
-  const prefix = tablePrefixOf(options)
+  if (!isDataSource(dataSource)) throw wrongType('dataSource', 'a DataSource', dataSource)
+  const prefix = tablePrefixOf('installOutbox', options)
   const family = familyOf(dataSource.options.type)
   try {
-    await underMigrationLock(dataSource, prefix, settingsOf({}), (runner) =>
+    await underMigrationLock(dataSource, prefix, DEFAULT_SETTINGS, (runner) =>
       makeOutbox(runner, family, prefix),
     )
   } catch (error) {
@@ -63,11 +72,10 @@ export class SqlOutbox implements Outbox, AsyncDisposable {
   }
 
   static async open(options: SqlOutboxOptions): Promise<SqlOutbox> {
-    checkOptionNames('SqlOutbox.open()', options, OPTION_NAMES)
-    const { dataSource } = options
+    const resolved = resolveOptions('SqlOutbox.open()', SQL_OUTBOX_OPTIONS, options)
+    const { dataSource, tablePrefix: prefix } = resolved
     familyOf(dataSource.options.type)
-    const prefix = tablePrefixOf(options)
-    const settings = settingsOf({})
+    const settings = DEFAULT_SETTINGS
     const opened = new Opened()
     try {
       const inner = await openSource(dataSource, true, prefix, settings, opened)

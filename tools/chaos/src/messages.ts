@@ -7,7 +7,7 @@ export interface WorkerOrders {
   readonly id: string
   readonly servers: readonly string[]
   readonly databaseUrl: string
-  readonly namespace: string
+  readonly keyPrefix: string
   readonly whenCacheFails: 'bypass' | 'reject'
   readonly variant: VariantName
   readonly itemLimitBytes: number

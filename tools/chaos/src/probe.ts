@@ -15,7 +15,7 @@ const KEYS_AT_ONCE = 200
 export interface ProbeOptions {
   readonly servers: readonly string[]
   readonly databaseUrl: string
-  readonly namespace: string
+  readonly keyPrefix: string
   readonly itemLimitBytes: number
 }
 
@@ -45,10 +45,10 @@ export class Probe implements AsyncDisposable {
     this.#storage = storage
   }
 
-  static async open({ servers, databaseUrl, namespace, itemLimitBytes }: ProbeOptions): Promise<Probe> {
+  static async open({ servers, databaseUrl, keyPrefix, itemLimitBytes }: ProbeOptions): Promise<Probe> {
     const durable = await SqlStorage.open({ url: databaseUrl, ...DATABASE })
     const cache = new RemoteCache(servers, { ...CLIENT, serverItemLimitBytes: itemLimitBytes })
-    const options = { namespace, relayIntervalMs: NEVER_MS, fillWaitMs: 20 }
+    const options = { keyPrefix, relayIntervalMs: NEVER_MS, fillWaitMs: 20 }
     return new Probe(durable, cache, new MemcacheStorage({ cache, storage: durable, ...options }))
   }
 

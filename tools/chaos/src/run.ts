@@ -76,7 +76,7 @@ export async function chaos({ log = () => undefined, ...given }: ChaosOptions): 
   const tallies = new Map<string, Tally>()
   const faults: Inflicted[] = []
   const troubles: string[] = []
-  const places = { ...options, namespace: `chaos-${seed}:`, itemLimitBytes: ITEM_LIMIT_BYTES }
+  const places = { ...options, keyPrefix: `chaos-${seed}:`, itemLimitBytes: ITEM_LIMIT_BYTES }
 
   const cleanup = new Cleanup()
   try {
@@ -89,12 +89,12 @@ export async function chaos({ log = () => undefined, ...given }: ChaosOptions): 
       await Crew.start({
         size: processes,
         ordersOf: (place, id) => {
-          const { namespace, itemLimitBytes, whenCacheFails, variant } = places
+          const { keyPrefix, itemLimitBytes, whenCacheFails, variant } = places
           const workerSeed = seed * 10_000 + ++startedWorkers
           return {
             id,
             ...world.waysOf(place),
-            namespace,
+            keyPrefix,
             itemLimitBytes,
             whenCacheFails,
             variant,

@@ -39,12 +39,12 @@ const at = (step: Step): void => {
   process.kill(process.pid, action === 'die' ? 'SIGKILL' : 'SIGSTOP')
 }
 
-const { itemLimitBytes, servers, whenCacheFails, namespace } = orders
+const { itemLimitBytes, servers, whenCacheFails, keyPrefix } = orders
 const durable = await openWhenItCanBe()
 const remote = new RemoteCache(servers, { ...CLIENT, serverItemLimitBytes: itemLimitBytes })
 const cache = new StepCache(VARIANTS[orders.variant](remote), at)
 const storage = new MemcacheStorage({
-  ...{ cache, namespace, whenCacheFails, ...PROTOCOL },
+  ...{ cache, keyPrefix, whenCacheFails, ...PROTOCOL },
   storage: new StepStorage(durable, at),
 })
 

@@ -1,23 +1,22 @@
 import {
   booleanOption,
-  checkOptionNames,
   choiceOption,
+  groupOption,
   numberOption,
   objectOption,
   optionTable,
   signalOption,
   textOption,
   typedOption,
-  wrongType,
   type Option,
   type OptionsOf,
   type ResolvedOptions,
 } from '@larder/storage-core/base'
 import { isCasToken, type CasToken } from '../cache.js'
 import type { CommandCache } from '../command-cache.js'
-import { COMPRESSION_NAMES, type CompressionOptions } from './compression.js'
+import { COMPRESSION_OPTIONS } from './compression-options.js'
 import { REMOTE_OPTIONS, type RemoteCacheOptions } from './remote-options.js'
-import type { Servers } from './servers.js'
+import { SERVERS_OPTION, type Servers } from './servers.js'
 import { plainSerializer } from './plain-serializer.js'
 import type { ValueSerializer } from './values.js'
 
@@ -37,8 +36,8 @@ export const CLIENT_OPTIONS = optionTable({
   invalidKeys: choiceOption(['refuse', 'hash'], 'refuse'),
   /** Turns values into bytes and flags, and back. Default: `plainSerializer`. */
   serializer: typedOption('a serializer', isSerializer, plainSerializer),
-  /** Default: none. */
-  compression: compressionOption(),
+  /** Compresses large values. Default: none. */
+  compression: groupOption(COMPRESSION_OPTIONS),
   /**
    * `'reject'`: a call whose server does not answer rejects. `'miss'`: it resolves to `undefined`, which is a miss to a
    * read, and neither `true` nor `false` to a change. Bad arguments and items that cannot be read reject in any case.
@@ -53,7 +52,7 @@ const ALL_OPTIONS = optionTable({
   ...REMOTE_OPTIONS,
   ...CLIENT_OPTIONS,
   /** The servers, whose connections are closed with the client. */
-  servers: typedOption('a list of servers', (value): value is Servers => value !== null),
+  servers: SERVERS_OPTION,
   /** In the place of `servers`: a cache of the caller's, which stays open. */
   cache: typedOption('a cache of commands', isCommandCache),
 })
@@ -177,17 +176,6 @@ export type Unanswered<When extends WhenUnavailable> = When extends 'miss' ? und
 
 function ttlOption(): Option<number> {
   return numberOption({ above: 0, isUnlimited: true })
-}
-
-function compressionOption(): Option<CompressionOptions> {
-  return {
-    fallback: undefined,
-    check(value, name) {
-      if (typeof value !== 'object' || value === null) throw wrongType(name, 'an object of options', value)
-      checkOptionNames('MemcacheClient', { compression: value }, { compression: COMPRESSION_NAMES })
-      return value as CompressionOptions
-    },
-  }
 }
 
 function isSerializer(value: unknown): value is ValueSerializer {

@@ -1,25 +1,6 @@
-import { StorageError, type NamesOf } from '@larder/storage-core/base'
+import { notAllowed, StorageError } from '@larder/storage-core/base'
 import * as zlib from 'node:zlib'
-
-/** How a `MemcacheClient` compresses values. */
-export interface CompressionOptions {
-  /**
-   * Which of the serializer's `compressions` to write: `'zlib'`, `'brotli'` or `'zstd'` with the client's own serializer.
-   * Items are read in all of them. Default: the first.
-   */
-  readonly algorithm?: string
-  /** Values from this length on are compressed, and kept so where that made them smaller. */
-  readonly minBytes: number
-  /** 1 to 9 for zlib and gzip, to 11 for brotli (default 4), to 22 for zstd (default 3); 0 turns it off. */
-  readonly level?: number
-}
-
-/** The names of the options of compression, for `checkOptionNames`. */
-export const COMPRESSION_NAMES: NamesOf<CompressionOptions> = Object.freeze({
-  algorithm: true,
-  minBytes: true,
-  level: true,
-})
+import type { ResolvedCompression } from './compression-options.js'
 
 /** One way to compress an item, and the client flags that mark it. */
 export interface ItemCompression {
@@ -113,7 +94,7 @@ export class Compressor {
   readonly #level: number | undefined
 
   /** Throws `TypeError` or `RangeError` for options that cannot be honoured. */
-  constructor(compressions: readonly ItemCompression[], options: CompressionOptions | undefined) {
+  constructor(compressions: readonly ItemCompression[], options: ResolvedCompression | undefined) {
     this.#all = compressions
     this.reserved = compressions.reduce((bits, { mask }) => bits | mask, 0) >>> 0
     this.#written = options && chosenFrom(compressions, options)
@@ -148,7 +129,7 @@ export class Compressor {
 
 function chosenFrom(
   compressions: readonly ItemCompression[],
-  { algorithm, minBytes, level }: CompressionOptions,
+  { algorithm, level }: ResolvedCompression,
 ): ItemCompression {
   const writable = compressions.filter(({ compress }) => compress !== undefined)
   const [first] = writable
@@ -158,22 +139,13 @@ function chosenFrom(
   const chosen = algorithm === undefined ? first : writable.find(({ name }) => name === algorithm)
   if (chosen === undefined) {
     const names = writable.map(({ name }) => `'${name}'`).join(', ')
-    throw new RangeError(`\`compression.algorithm\` must be one of ${names}, got ${shown(algorithm)}`)
+    throw notAllowed('compression.algorithm', `one of ${names}`, algorithm)
   }
   const { maxLevel = 9 } = chosen
-  if (level !== undefined && !(Number.isInteger(level) && level >= 0 && level <= maxLevel)) {
-    throw new RangeError(
-      `\`compression.level\` must be an integer from 0 to ${maxLevel} for ${chosen.name}, got ${shown(level)}`,
-    )
-  }
-  if (typeof minBytes !== 'number' || !(minBytes >= 0))
-    throw new RangeError(`\`compression.minBytes\` must be a number of 0 or more, got ${shown(minBytes)}`)
+  if (level !== undefined && level > maxLevel)
+    throw notAllowed('compression.level', `an integer from 0 to ${maxLevel} for ${chosen.name}`, level)
   if (chosen.name === 'zstd') withZstd()
   return chosen
-}
-
-function shown(value: unknown): string {
-  return typeof value === 'string' ? `'${value}'` : String(value)
 }
 
 function withZstd(): Zstd {

@@ -1,5 +1,6 @@
 import { isStorageError, StorageError } from '@larder/storage-core/base'
-import { Compressor, type CompressionOptions, type ItemCompression } from './compression.js'
+import { Compressor, type ItemCompression } from './compression.js'
+import type { ResolvedCompression } from './compression-options.js'
 import { isLock } from './value-flags.js'
 
 /** What a `deserialize` returns for an item that counts as a miss. One value for all copies of this package. */
@@ -35,7 +36,7 @@ export class ValueCoder {
   readonly #serializer: ValueSerializer
   readonly #compressor: Compressor
 
-  constructor(serializer: ValueSerializer, compression: CompressionOptions | undefined) {
+  constructor(serializer: ValueSerializer, compression: ResolvedCompression | undefined) {
     this.#serializer = serializer
     this.#compressor = new Compressor(serializer.compressions ?? [], compression)
   }

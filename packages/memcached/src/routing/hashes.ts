@@ -45,6 +45,7 @@ const hashFunctions = Object.freeze({
 /** The name of a hash, or a function. */
 export function hashOption(): Option<KeyHashName | KeyHash> {
   return explained({
+    takes: `${HASH_NAME.takes}, or a function`,
     fallback: undefined,
     check: (value, name) => (typeof value === 'function' ? (value as KeyHash) : HASH_NAME.check(value, name)),
   })

@@ -15,6 +15,7 @@ export interface Credentials {
 /** Text without blanks that no message ever shows. */
 function secretOption(): Option<string> {
   return {
+    takes: 'text without spaces',
     fallback: undefined,
     check(value, name) {
       if (typeof value !== 'string') throw new TypeError(`\`${name}\` must be text, got something else`)

@@ -1,6 +1,6 @@
 import type { Codec } from '../codec.js'
 import { StorageError } from '../errors.js'
-import { hasLoneSurrogate } from '../names.js'
+import { hasLoneSurrogate } from '../lone-surrogate.js'
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 

@@ -9,12 +9,19 @@ import {
 } from '../errors.js'
 import { KeyedMutex } from '../keyed-mutex.js'
 import { checkLockName } from '../names.js'
-import { wrongType } from '../options/option-kinds.js'
-import { checkOptions } from '../options/option-table.js'
+import { wrongType } from '../options/option-errors.js'
+import { checkOptions, resolveOptions } from '../options/option-table.js'
 import { LeasedLock } from './leased-lock.js'
-import type { AcquireOptions, HeldLock, Lock, LockTimes } from './lock.js'
+import type { HeldLock, Lock } from './lock.js'
 import type { LockDriver, LockGrant } from './lock-driver.js'
-import { ACQUIRE_OPTIONS, type ResolvedTimes, resolveTimes } from './lock-times.js'
+import {
+  ACQUIRE_OPTIONS,
+  type AcquireOptions,
+  LOCK_TIME_OPTIONS,
+  type LockTimes,
+  type ResolvedTimes,
+  timesOf,
+} from './lock-times.js'
 import { Patience } from './patience.js'
 
 const SHORTEST_PAUSE_MS = 1
@@ -55,14 +62,14 @@ export class DrivenLock implements Lock {
   /** Throws a `RangeError` for times that make no sense. */
   constructor(driver: LockDriver, times: LockTimes = {}) {
     this.#driver = driver
-    this.#times = resolveTimes(times)
+    this.#times = resolveOptions('A lock', LOCK_TIME_OPTIONS, times)
   }
 
   async acquire(name: string, options: AcquireOptions = {}): Promise<HeldLock> {
     checkLockName(name)
     checkOptions('acquire', ACQUIRE_OPTIONS, options)
     const { signal } = options
-    const { leaseMs, waitMs } = resolveTimes(options, this.#times)
+    const { leaseMs, waitMs } = timesOf(options, this.#times)
     if (this.#closing !== undefined) throw closedError(name)
     if (signal?.aborted === true) throw abortedError(signal, name)
     const patience = new Patience(name, waitMs, signal)
@@ -83,7 +90,7 @@ export class DrivenLock implements Lock {
   ): Promise<T> {
     if (typeof work !== 'function') throw wrongType('work', 'a function', work)
     const held = await this.acquire(name, options)
-    const { leaseMs } = resolveTimes(options, this.#times)
+    const { leaseMs } = timesOf(options, this.#times)
     // One that fails is followed by others, and by the end of the lease where none gets through.
     const extend = (): void => void held.extend().catch(() => undefined)
     const timer = setInterval(extend, leaseMs / 3).unref()

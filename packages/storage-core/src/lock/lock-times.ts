@@ -1,32 +1,42 @@
-import { numberOption, signalOption } from '../options/option-kinds.js'
-import type { NamesOf } from '../options/option-names.js'
-import { optionTable } from '../options/option-table.js'
-import type { LockTimes } from './lock.js'
-
-export type ResolvedTimes = { readonly [name in keyof LockTimes]-?: number }
-
-/** The names of `LockTimes`, for the options of a lock of your own. */
-export const LOCK_TIME_NAMES: NamesOf<LockTimes> = Object.freeze({ leaseMs: true, waitMs: true })
+import { numberOption } from '../options/number-option.js'
+import { signalOption } from '../options/option-kinds.js'
+import { optionTable, overridesOf, type OptionsOf, type ResolvedOptions } from '../options/option-table.js'
 
 const DAY_MS = 86_400_000
-const LEASE = numberOption({ min: 1, max: DAY_MS })
-const WAIT = numberOption({ min: 0, max: DAY_MS })
-/** What an `AcquireOptions` is. */
-export const ACQUIRE_OPTIONS = optionTable({ leaseMs: LEASE, waitMs: WAIT, signal: signalOption() })
 
-const DEFAULTS: ResolvedTimes = Object.freeze({ leaseMs: 30_000, waitMs: 5_000 })
+/** How long a lock is held and waited for. */
+export const LOCK_TIME_OPTIONS = optionTable({
+  /**
+   * How long a lock is held unless it is extended, in milliseconds. If its holder dies or stops, others wait that long, or
+   * a little longer. Default: 30,000.
+   */
+  leaseMs: numberOption({ min: 1, max: DAY_MS }, 30_000),
+  /**
+   * How long to wait while others hold the lock, in milliseconds; 0 asks once. A server that does not answer adds its own
+   * time-outs. Default: 5,000.
+   */
+  waitMs: numberOption({ min: 0, max: DAY_MS }, 5_000),
+})
 
-/** Fills in what is not given. Throws `TypeError` or `RangeError` for what is no sensible time. */
-export function resolveTimes(
-  { leaseMs, waitMs }: LockTimes,
-  defaults: ResolvedTimes = DEFAULTS,
-): ResolvedTimes {
-  return {
-    leaseMs: leaseMs === undefined ? defaults.leaseMs : checkLease(leaseMs),
-    waitMs: waitMs === undefined ? defaults.waitMs : WAIT.check(waitMs, 'waitMs'),
-  }
+/** How long a lock is held and waited for. */
+export type LockTimes = OptionsOf<typeof LOCK_TIME_OPTIONS>
+export type ResolvedTimes = ResolvedOptions<typeof LOCK_TIME_OPTIONS>
+
+/** For one lock. */
+export const ACQUIRE_OPTIONS = optionTable({
+  ...overridesOf(LOCK_TIME_OPTIONS, 'the lock'),
+  /** Settles the call with `E_ABORTED`. */
+  signal: signalOption(),
+})
+
+/** For one lock; what is left out is the `Lock`'s own. */
+export type AcquireOptions = OptionsOf<typeof ACQUIRE_OPTIONS>
+
+/** The times of one lock, from options that were checked. */
+export function timesOf({ leaseMs, waitMs }: LockTimes, defaults: ResolvedTimes): ResolvedTimes {
+  return { leaseMs: leaseMs ?? defaults.leaseMs, waitMs: waitMs ?? defaults.waitMs }
 }
 
 export function checkLease(leaseMs: number): number {
-  return LEASE.check(leaseMs, 'leaseMs')
+  return LOCK_TIME_OPTIONS.leaseMs.check(leaseMs, 'leaseMs')
 }

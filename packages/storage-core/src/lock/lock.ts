@@ -1,21 +1,4 @@
-import type { CallOptions } from '../storage.js'
-
-/** How long a lock is held and waited for. */
-export interface LockTimes {
-  /**
-   * How long a lock is held unless it is extended, in milliseconds, 1 to 86,400,000. Should its holder die or stop, the
-   * others wait that long, or a little longer. Default: 30,000.
-   */
-  readonly leaseMs?: number | undefined
-  /**
-   * How long to wait while others hold the lock, in milliseconds, 0 to 86,400,000; 0 asks once. What a server takes to
-   * answer comes on top, and ends by its own time-outs. Default: 5,000.
-   */
-  readonly waitMs?: number | undefined
-}
-
-/** For one lock; what is left out is the `Lock`'s own. */
-export interface AcquireOptions extends LockTimes, CallOptions {}
+import type { AcquireOptions } from './lock-times.js'
 
 /**
  * A lock that is held. It is lost when it is not extended in time, when its server forgets it (an eviction, a restart, a

@@ -1,10 +1,17 @@
 import { createHash } from 'node:crypto'
 import { isStorageError, StorageError } from '../errors.js'
+import { checkCollectionName } from '../names.js'
+import { optionTable, type Option } from '../options/option-table.js'
 import type { ResourceInfo } from '../resource.js'
 import type { Storage } from '../storage.js'
 
-/** Where fencing numbers are counted unless told otherwise. */
-export const DEFAULT_FENCING_COLLECTION = 'larder-locks'
+const DEFAULT_COLLECTION = 'larder-locks'
+
+/** Where a lock counts its fencing numbers. */
+export const FENCE_OPTIONS = optionTable({
+  /** The collection of `storage` that counts the fencing numbers, in up to 1,024 empty resources. Default: `'larder-locks'`. */
+  fencingCollection: collectionOption(),
+})
 
 /** So many counters serve all names, which may be any number: a row a name would never go away. */
 const COUNTERS = 1_024
@@ -15,7 +22,7 @@ export class VersionFence {
   readonly #collection: string
 
   /** Refuses a name that no collection can have. */
-  constructor(storage: Storage, collection: string = DEFAULT_FENCING_COLLECTION) {
+  constructor(storage: Storage, collection: string = DEFAULT_COLLECTION) {
     storage.info(collection)
     this.#storage = storage
     this.#collection = collection
@@ -37,5 +44,16 @@ export class VersionFence {
       const told = `The storage gave no fencing number within ${limitMs} ms`
       throw new StorageError('E_TIMEOUT', told, { key: name, cause })
     }
+  }
+}
+
+function collectionOption(): Option<string, string> {
+  return {
+    takes: 'the name of a collection',
+    fallback: DEFAULT_COLLECTION,
+    check(value) {
+      checkCollectionName(value)
+      return value
+    },
   }
 }

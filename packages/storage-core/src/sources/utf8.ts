@@ -1,4 +1,4 @@
-import { hasLoneSurrogate } from '../names.js'
+import { hasLoneSurrogate } from '../lone-surrogate.js'
 
 /** A chunk as bytes. Throws `TypeError` for what has none, and `RangeError` for a string that has no UTF-8. */
 export function bytesOf(chunk: unknown): Uint8Array {

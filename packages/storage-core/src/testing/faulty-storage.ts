@@ -15,7 +15,8 @@ import type {
   WriteOptions,
   WriteResult,
 } from '../storage.js'
-import type { TransactionOptions, TransactionResult } from '../transaction.js'
+import type { TransactionOptions } from '../storage.js'
+import type { TransactionResult } from '../transaction.js'
 import {
   type CallFaults,
   type CallFilter,

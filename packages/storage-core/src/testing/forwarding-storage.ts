@@ -16,7 +16,8 @@ import type {
   WriteOptions,
   WriteResult,
 } from '../storage.js'
-import type { TransactionOptions, TransactionResult } from '../transaction.js'
+import type { TransactionOptions } from '../storage.js'
+import type { TransactionResult } from '../transaction.js'
 
 /** Hands every call on to another storage; for wrappers that change a few of them. */
 export class ForwardingStorage implements Storage {

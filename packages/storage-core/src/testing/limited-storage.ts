@@ -14,7 +14,8 @@ import type {
   WriteOptions,
   WriteResult,
 } from '../storage.js'
-import type { TransactionHook, TransactionOptions, TransactionResult } from '../transaction.js'
+import type { TransactionOptions } from '../storage.js'
+import type { TransactionHook, TransactionResult } from '../transaction.js'
 import { ForwardingStorage } from './forwarding-storage.js'
 
 type Refusable =

@@ -71,12 +71,12 @@ describe('compressedCodec', () => {
   })
 
   test('a bomb is not inflated, and no value is stored that would be one', () => {
-    const codec = compressedCodec(bytesCodec, { maxInflatedBytes: 1_000_000, minBytes: 1 })
-    assert.throws(() => codec.decode(deflateSync(Buffer.alloc(1_000_001)), 8), { code: 'E_CORRUPT' })
-    const large = Buffer.alloc(1_000_001)
+    const codec = compressedCodec(bytesCodec, { minBytes: 1 })
+    const large = Buffer.alloc(256 * 1_024 * 1_024 + 1)
+    assert.throws(() => codec.decode(deflateSync(large), 8), { code: 'E_CORRUPT' })
     const { bytes, flags } = codec.encode(large)
-    assert.deepEqual(codec.decode(bytes, flags), large)
-    assert.equal(codec.decode(deflateSync(Buffer.alloc(1_000_000)), 8).length, 1_000_000)
+    assert.equal(flags & 8, 0)
+    assert.equal(bytes.length, large.length)
   })
 
   test('options out of range are refused', () => {

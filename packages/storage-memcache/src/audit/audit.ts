@@ -1,4 +1,17 @@
-import { checkOptionNames, type NamesOf, type ResourceInfo } from '@larder/storage-core'
+import type { ResourceInfo } from '@larder/storage-core'
+import {
+  functionOption,
+  listOption,
+  MAX_TIMER_MS,
+  nameOption,
+  numberOption,
+  optionTable,
+  required,
+  resolveOptions,
+  signalOption,
+  type OptionsOf,
+  type ResolvedOptions,
+} from '@larder/storage-core/base'
 import type { Auditable } from './auditable.js'
 import { Inspector } from './inspector.js'
 import { ListingAudit } from './listing-audit.js'
@@ -8,42 +21,28 @@ import type { AuditProgress, AuditReport, ListingAuditReport } from './report.js
 import { PartCodec } from '../proxy/part-codec.js'
 
 /** What `audit` looks at, and how fast. */
-export interface AuditOptions {
+export const AUDIT_OPTIONS = optionTable({
   /** The collections to look at. */
-  readonly collections: readonly string[]
-  /** The share of resources to look at, chosen at random, more than 0 and up to 1. Default: 1, all. */
-  readonly sample?: number | undefined
+  collections: required(listOption('a list of names of collections', nameOption())),
+  /** The share of resources to look at, chosen at random. Default: 1, all. */
+  sample: numberOption({ above: 0, max: 1 }, 1),
   /** Ends after that many resources. Default: none. */
-  readonly limit?: number | undefined
-  /** Resources a second, at most. Default: 1,000. */
-  readonly maxPerSecond?: number | undefined
+  limit: numberOption({ above: 0, isUnlimited: true }),
+  /** Resources per second, at most. Default: 1,000. */
+  maxPerSecond: numberOption({ above: 0, isUnlimited: true }, 1_000),
   /**
    * How long a difference must last to be a disagreement, in milliseconds. Default: `relayAfterMs` and twice the
    * `relayIntervalMs` of the storage, so that what a relay is about to set right does not count.
    */
-  readonly recheckAfterMs?: number | undefined
+  recheckAfterMs: numberOption({ min: 0, max: MAX_TIMER_MS }),
   /** Ends the audit with `E_ABORTED`. */
-  readonly signal?: AbortSignal | undefined
-  /** Called after each page of names. Should it throw, the audit rejects with the same error. */
-  readonly onProgress?: ((progress: AuditProgress) => void) | undefined
-}
-
-const OPTION_NAMES: NamesOf<AuditOptions> = Object.freeze({
-  collections: true,
-  sample: true,
-  limit: true,
-  maxPerSecond: true,
-  recheckAfterMs: true,
-  signal: true,
-  onProgress: true,
+  signal: signalOption(),
+  /** Called after each page of names. If it throws, the audit rejects with the same error. Default: none. */
+  onProgress: functionOption<(progress: AuditProgress) => void>(),
 })
 
-type Limits = {
-  readonly [name in Exclude<keyof AuditOptions, 'signal' | 'onProgress'>]-?: Exclude<
-    AuditOptions[name],
-    undefined
-  >
-}
+/** What `audit` looks at, and how fast. */
+export type AuditOptions = OptionsOf<typeof AUDIT_OPTIONS>
 
 /** How many names a query of the storage behind brings. */
 const PAGE = 1_000
@@ -51,8 +50,9 @@ const PAGE = 1_000
 const PAGE_COST = 1
 
 export async function auditParts(it: Auditable, options: AuditOptions): Promise<AuditReport> {
-  checkOptionNames('audit', options, OPTION_NAMES)
-  const { collections, sample, limit, maxPerSecond, recheckAfterMs } = checked(options, it)
+  const { collections, sample, limit = Infinity, maxPerSecond, ...given } = resolveAudit(options)
+  const { relayAfterMs, relayIntervalMs } = it.settings
+  const { recheckAfterMs = relayAfterMs + 2 * relayIntervalMs } = given
   const pace = new Pace(it.env, maxPerSecond, options.signal, it.isClosed)
   const inspector = new Inspector(it.cache, new PartCodec(it.cache, it.settings, it.env))
   const parts = new PartAudit(it.storage, inspector, pace, recheckAfterMs)
@@ -98,15 +98,9 @@ function progressOf(parts: PartAudit): AuditProgress {
   return { checked: count, cached, agreeing, disagreeing: disagreeing.length, suspected: parts.suspected }
 }
 
-/** With its defaults. Throws `TypeError` and `RangeError`. */
-function checked(options: AuditOptions, { settings }: Auditable): Limits {
-  const { collections, sample = 1, limit = Infinity, maxPerSecond = 1_000 } = options
-  const { recheckAfterMs = settings.relayAfterMs + 2 * settings.relayIntervalMs } = options
-  if (!Array.isArray(collections) || collections.length === 0)
-    throw new TypeError('An audit needs the names of the collections to look at')
-  if (!(sample > 0 && sample <= 1)) throw new RangeError('sample must be more than 0, and 1 at most')
-  if (!(limit > 0)) throw new RangeError('limit must be more than 0')
-  if (!(maxPerSecond > 0)) throw new RangeError('maxPerSecond must be more than 0')
-  if (!(recheckAfterMs >= 0)) throw new RangeError('recheckAfterMs must be 0 or more')
-  return { collections, sample, limit, maxPerSecond, recheckAfterMs }
+/** Throws `TypeError` and `RangeError`. */
+function resolveAudit(options: AuditOptions): ResolvedOptions<typeof AUDIT_OPTIONS> {
+  const resolved = resolveOptions('audit', AUDIT_OPTIONS, options)
+  if (resolved.collections.length > 0) return resolved
+  throw new RangeError('`collections` must name at least one collection')
 }

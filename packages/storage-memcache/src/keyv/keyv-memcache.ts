@@ -1,33 +1,42 @@
 import { type Cache, systemEnvironment } from '@larder/memcached'
-import { checkOptionNames, type NamesOf, StorageError } from '@larder/storage-core'
+import { StorageError } from '@larder/storage-core'
+import {
+  booleanOption,
+  listOption,
+  nameOption,
+  numberOption,
+  optionTable,
+  resolveOptions,
+  wrongType,
+  type OptionsOf,
+} from '@larder/storage-core/base'
 import { EventEmitter } from 'node:events'
-import { CACHE_CHOICE_NAMES, type CacheChoice, chooseCache } from '../cache-choice.js'
-import { checkNamespace } from '../proxy/cache-key.js'
+import { CACHE_CHOICE_OPTIONS, type CacheChoice, chooseCache } from '../cache-choice.js'
+import { keyPrefixOption } from '../common-options.js'
 import { inWaves } from '../proxy/promises.js'
 import { FencedEntries, type QueryLook } from '../query/fenced-entries.js'
 import { Stamps } from '../query/stamps.js'
 import { Keyv5Contract, Keyv6Contract, type KeyvContract } from './contracts.js'
 import { KeyList } from './key-list.js'
 
-/** The options of a `KeyvMemcache`. */
-export type KeyvMemcacheOptions = CacheChoice & KeyvMemcacheSettings
-
-/** The options of a `KeyvMemcache`, besides its cache. */
-export interface KeyvMemcacheSettings {
-  /** Begins every key, up to 80 characters of ASCII, before what Keyv calls its namespace. Default: `'keyv:'`. */
-  readonly keyPrefix?: string | undefined
+/** What a `KeyvMemcache` takes besides its cache. */
+const SETTINGS = optionTable({
+  /** Begins every key, before what Keyv calls its namespace. Default: `'keyv:'`. */
+  keyPrefix: keyPrefixOption('keyv:'),
   /**
    * Whether keys are listed for `iterator()`: each `set` then costs a command more. The list holds some 8 MB of keys,
    * the newest; what is forgotten or evicted of it is not iterated until it is set again. Default: true.
    */
-  readonly iterable?: boolean | undefined
-}
-
-const OPTION_NAMES: NamesOf<KeyvMemcacheOptions> = Object.freeze({
-  ...CACHE_CHOICE_NAMES,
-  keyPrefix: true,
-  iterable: true,
+  iterable: booleanOption(true),
 })
+
+export const KEYV_OPTIONS = optionTable({ ...CACHE_CHOICE_OPTIONS, ...SETTINGS })
+
+/** The options of a `KeyvMemcache`, besides its cache. */
+export type KeyvMemcacheSettings = OptionsOf<typeof SETTINGS>
+
+/** The options of a `KeyvMemcache`. */
+export type KeyvMemcacheOptions = CacheChoice & KeyvMemcacheSettings
 
 /** One of `setMany`. */
 export interface KeyvEntry {
@@ -38,6 +47,10 @@ export interface KeyvEntry {
   /** From Keyv 6: when the value expires, in milliseconds since 1970. */
   readonly expires?: number | undefined
 }
+
+const KEY = nameOption()
+const KEYS = listOption('a list of keys', KEY)
+const LIFETIME = numberOption({ isUnlimited: true })
 
 /** memcached counts whole seconds. The exact end is part of the entry, which may stay this much longer. */
 const ROUNDING_MS = 1_000
@@ -66,12 +79,12 @@ export class KeyvMemcache extends EventEmitter {
   /** Connects to nothing yet. Throws `TypeError` or `RangeError` for options that make no sense. */
   constructor(options: KeyvMemcacheOptions) {
     super()
-    checkOptionNames('KeyvMemcache', options, OPTION_NAMES)
-    const { keyPrefix = 'keyv:', iterable = true } = options
+    const settings = resolveOptions('KeyvMemcache', KEYV_OPTIONS, options)
+    const { keyPrefix, iterable } = settings
     this.#opts = { dialect: iterable ? 'redis' : 'memcache', url: '' }
-    this.#prefix = checkNamespace(keyPrefix)
+    this.#prefix = keyPrefix
     this.#contract = new Keyv6Contract(keyPrefix)
-    const { cache, owned } = chooseCache(options, 'KeyvMemcache')
+    const { cache, owned } = chooseCache(settings, 'KeyvMemcache')
     this.#owned = owned
     this.#stamps = new Stamps(cache, systemEnvironment)
     this.#entries = new FencedEntries(cache, this.#stamps, systemEnvironment, 1)
@@ -92,6 +105,7 @@ export class KeyvMemcache extends EventEmitter {
   }
 
   async getMany(keys: readonly string[]): Promise<(string | undefined)[]> {
+    KEYS.check(keys, 'keys')
     return this.#values(keys.map((key) => this.#fullKey(key)))
   }
 
@@ -100,6 +114,7 @@ export class KeyvMemcache extends EventEmitter {
   }
 
   async hasMany(keys: readonly string[]): Promise<boolean[]> {
+    KEYS.check(keys, 'keys')
     return inWaves(keys, (key) => this.has(key))
   }
 
@@ -108,11 +123,10 @@ export class KeyvMemcache extends EventEmitter {
    * the key. A value must be text, as Keyv makes it.
    */
   async set(key: string, value: unknown, lifetime?: number): Promise<boolean> {
-    if (typeof value !== 'string') throw new TypeError('A value must be a string: leave serializing to Keyv')
+    const text = checkEntry({ key, value, ttl: lifetime })
     const fullKey = this.#fullKey(key)
     const { key: entryKey, stampKeys } = this.#contract.address(fullKey)
     const ttlMs = this.#contract.ttlMs(lifetime)
-    if (Number.isNaN(ttlMs)) throw new RangeError('The time to live must be a number of milliseconds')
     if (ttlMs <= 0) {
       await this.#entries.drop(entryKey)
       return true
@@ -121,12 +135,15 @@ export class KeyvMemcache extends EventEmitter {
     const [stamps, listKey] = await Promise.all([this.#stamps.read(stampKeys), this.#listKey()])
     await this.#list?.add(listKey, fullKey)
     const freshness = { ttlMs, graceMs: Number.isFinite(ttlMs) ? ROUNDING_MS : 0 }
-    await this.#entries.put(entryKey, stamps, { bytes: Buffer.from(value), flags: 0 }, freshness)
+    await this.#entries.put(entryKey, stamps, { bytes: Buffer.from(text), flags: 0 }, freshness)
     return true
   }
 
   /** Rejects with the first failure, once all are done. */
   async setMany(entries: readonly KeyvEntry[]): Promise<boolean[]> {
+    const isList: boolean = Array.isArray(entries)
+    if (!isList) throw wrongType('entries', 'a list of entries', entries)
+    for (const entry of entries) checkEntry(entry)
     let failed: { readonly reason: unknown } | undefined
     const set = ({ key, value, expires, ttl }: KeyvEntry) =>
       this.set(key, value, expires ?? ttl).catch((reason: unknown) => {
@@ -147,6 +164,7 @@ export class KeyvMemcache extends EventEmitter {
 
   /** Whether there were values: one answer a key for Keyv 6, one for all of them for Keyv 5. */
   async deleteMany(keys: readonly string[]): Promise<boolean | boolean[]> {
+    KEYS.check(keys, 'keys')
     const existed = await inWaves(keys, (key) => this.delete(key))
     return this.#contract instanceof Keyv5Contract ? existed.every(Boolean) : existed
   }
@@ -159,7 +177,9 @@ export class KeyvMemcache extends EventEmitter {
   /** Keys and values, as far as the list of keys has not been evicted. Throws `TypeError` with `iterable: false`. */
   async *iterator(namespace = this.namespace): AsyncGenerator<[string, string], void> {
     const list = this.#list
-    if (list === undefined) throw new TypeError('Without iterable: true, keys are not listed')
+    if (namespace !== undefined && typeof namespace !== 'string')
+      throw wrongType('namespace', 'text', namespace)
+    if (list === undefined) throw new TypeError('Without `iterable: true`, keys are not listed')
     const contract = this.#contract
     const found = list.entries(await this.#listKey(), contract.beginning(namespace))
     for await (const [key, value] of found) yield [contract.listedKey(key, namespace), value]
@@ -171,6 +191,7 @@ export class KeyvMemcache extends EventEmitter {
   }
 
   #fullKey(key: string): string {
+    KEY.check(key, 'key')
     return this.#contract.fullKey(key, this.namespace)
   }
 
@@ -187,6 +208,18 @@ export class KeyvMemcache extends EventEmitter {
     const [stamp = ''] = await this.#stamps.read([this.#contract.clearKey(undefined)])
     return `${this.#prefix}#keys:${stamp}`
   }
+}
+
+/** The text to store. Throws a `TypeError` or `RangeError`; a list is checked before its first entry is stored. */
+function checkEntry(entry: KeyvEntry): string {
+  const given: unknown = entry
+  if (typeof given !== 'object' || given === null) throw wrongType('entry', 'an object with a key', given)
+  const { key, value, ttl, expires } = entry
+  KEY.check(key, 'key')
+  if (typeof value !== 'string') throw wrongType('value', 'text: leave serializing to Keyv', value)
+  if (ttl !== undefined) LIFETIME.check(ttl, 'ttl')
+  if (expires !== undefined) LIFETIME.check(expires, 'expires')
+  return value
 }
 
 function valueOf(look: QueryLook): string | undefined {

@@ -1,68 +1,70 @@
 import {
-  type ClientOptions,
   type CommandCache,
   MemcacheClient,
   type PlainValue,
   RemoteCache,
   type WhenUnavailable,
 } from '@larder/memcached'
-import { COMPRESSION_NAMES } from '@larder/memcached/driver'
-import { checkOptionNames, hasLoneSurrogate, type NamesOf } from '@larder/storage-core'
+import { CLIENT_OPTIONS } from '@larder/memcached/driver'
 import {
+  checkOptions,
   choiceOption,
+  functionOption,
+  hasLoneSurrogate,
   numberOption,
+  objectOption,
   optionTable,
+  required,
   resolveOptions,
   textOption,
   wrongType,
+  type OptionsOf,
 } from '@larder/storage-core/base'
-import { CACHE_CHOICE_NAMES, type CacheChoice } from '../cache-choice.js'
+import { CACHE_CHOICE_OPTIONS, type CacheChoice, checkChoice } from '../cache-choice.js'
 import { type FlushFailures, MemcacheMap } from './memcache-map.js'
+
+const EXPIRES = numberOption({ above: 0, max: Number.MAX_SAFE_INTEGER })
+
+/** How the maps of a plugin keep their values. */
+const PLUGIN_SETTINGS = optionTable({
+  serializer: CLIENT_OPTIONS.serializer,
+  compression: CLIENT_OPTIONS.compression,
+  whenUnavailable: CLIENT_OPTIONS.whenUnavailable,
+  /** How long values live, in seconds, however many; for maps that do not say. Default: for ever. */
+  expires: EXPIRES,
+})
+
+export const MAP_PLUGIN_OPTIONS = optionTable({ ...CACHE_CHOICE_OPTIONS, ...PLUGIN_SETTINGS })
+
+/** How the maps of a plugin keep their values. */
+export type MapPluginSettings = OptionsOf<typeof PLUGIN_SETTINGS>
 
 /** Where maps are kept, and how: a named configuration. */
 export type MapPlugin = CacheChoice<CommandCache> & MapPluginSettings
 
-/** How the maps of a plugin keep their values. */
-export interface MapPluginSettings extends Pick<
-  ClientOptions,
-  'serializer' | 'compression' | 'whenUnavailable'
-> {
-  /** How long values live, in seconds, however many; for maps that do not say. Default: as long as there is room. */
-  readonly expires?: number | undefined
-}
+/** The configurations of `MemcacheMaps`. */
+export const MAPS_OPTIONS = optionTable({
+  /** Configurations by name. The one named `default` is for maps that name none. */
+  plugins: required(objectOption<Readonly<Record<string, MapPlugin>>>('an object of plugins')),
+  /** Called with what a commit could not write. Default: a process warning. */
+  onFlushError: functionOption<(failures: FlushFailures, keyPrefix: string) => void>(warn),
+})
 
 /** The configurations of `MemcacheMaps`. */
-export interface MemcacheMapsOptions {
-  /** The one named `default` is for maps that name none. */
-  readonly plugins: Readonly<Record<string, MapPlugin>>
-  /** Told of what a commit could not write. Default: a process warning. */
-  readonly onFlushError?: ((failures: FlushFailures, keyPrefix: string) => void) | undefined
-}
+export type MemcacheMapsOptions = OptionsOf<typeof MAPS_OPTIONS>
 
 /** What `getMemcacheMap` can be told. */
-export interface MapOptions {
-  /** Default: `'default'`. */
-  readonly plugin?: string | undefined
-  /** How long values live, in seconds, however many. Default: the plugin's. */
-  readonly expires?: number | undefined
-  /** What `get` does for a key that is not there. Default: `'undefined'`. */
-  readonly missing?: 'undefined' | 'throw' | undefined
-}
-
-const PLUGIN_NAMES: NamesOf<MapPlugin> = Object.freeze({
-  ...CACHE_CHOICE_NAMES,
-  serializer: true,
-  compression: COMPRESSION_NAMES,
-  whenUnavailable: true,
-  expires: true,
-})
-const OPTION_NAMES: NamesOf<MemcacheMapsOptions> = Object.freeze({ plugins: true, onFlushError: true })
-const EXPIRES = numberOption({ above: 0, max: Number.MAX_SAFE_INTEGER })
-const MAP_OPTIONS = optionTable({
+export const MAP_OPTIONS = optionTable({
+  /** The name of a configuration. Default: `'default'`. */
   plugin: textOption('default'),
+  /** How long values live, in seconds, however many. Default: the plugin's. */
   expires: EXPIRES,
+  /** What `get` does for a key that is not there. Default: `'undefined'`. */
   missing: choiceOption(['undefined', 'throw'], 'undefined'),
 })
+
+/** What `getMemcacheMap` can be told. */
+export type MapOptions = OptionsOf<typeof MAP_OPTIONS>
 
 /** Gives out dictionaries. */
 export interface MapSource {
@@ -86,11 +88,7 @@ export class MemcacheMaps implements MapSource, AsyncDisposable {
 
   /** Connects to nothing yet. Throws `TypeError` or `RangeError` for plugins that make no sense. */
   constructor(options: MemcacheMapsOptions) {
-    checkOptionNames('MemcacheMaps', options, OPTION_NAMES)
-    const { plugins, onFlushError = warn } = options
-    if (typeof plugins !== 'object' || plugins === null)
-      throw wrongType('plugins', 'an object of plugins', plugins)
-    if (typeof onFlushError !== 'function') throw wrongType('onFlushError', 'a function', onFlushError)
+    const { plugins, onFlushError } = resolveOptions('MemcacheMaps', MAPS_OPTIONS, options)
     const opened = Object.entries(plugins).map(([name, plugin]) => [name, this.#open(name, plugin)] as const)
     if (opened.length === 0) throw new TypeError('MemcacheMaps needs at least one plugin')
     this.#opened = new Map(opened)
@@ -139,16 +137,10 @@ export class MemcacheMaps implements MapSource, AsyncDisposable {
   }
 
   #open(name: string, plugin: MapPlugin): Opened {
-    checkOptionNames(`The plugin ${JSON.stringify(name)}`, plugin, PLUGIN_NAMES)
+    const subject = `The plugin ${JSON.stringify(name)}`
+    checkOptions(subject, MAP_PLUGIN_OPTIONS, plugin)
+    checkChoice(plugin, subject)
     const { servers, client, cache, expires, ...values } = plugin
-    if (expires !== undefined) EXPIRES.check(expires, 'expires')
-    if (client !== undefined && servers === undefined)
-      throw new TypeError(
-        `The plugin ${JSON.stringify(name)} has no servers, to which client says how to talk`,
-      )
-    if ((servers === undefined) === (cache === undefined)) {
-      throw new TypeError(`The plugin ${JSON.stringify(name)} needs servers or a cache`)
-    }
     const remote = servers === undefined ? undefined : new RemoteCache(servers, client)
     if (remote !== undefined) this.#owned.push(remote)
     const commands = (remote ?? cache) as CommandCache

@@ -1,25 +1,30 @@
-import { checkOptionNames, type NamesOf } from '@larder/storage-core'
+import {
+  booleanOption,
+  optionTable,
+  resolveOptions,
+  typedOption,
+  type Option,
+  type OptionsOf,
+} from '@larder/storage-core/base'
 import { type MeterProvider, metrics, trace, type TracerProvider } from '@opentelemetry/api'
+import { hasMethods } from '../common-options.js'
 import { measure } from './metrics.js'
 import { traceWithSpans } from './spans.js'
 
 const NAME = '@larder/storage-memcache'
 
 /** Who gets the spans and metrics of `instrument`. */
-export interface InstrumentOptions {
+export const INSTRUMENT_OPTIONS = optionTable({
   /** Who gets the spans; `false`: nobody. Default: the provider that is registered. */
-  readonly tracerProvider?: TracerProvider | false | undefined
+  tracerProvider: providerOption<TracerProvider>('getTracer'),
   /** Who gets the metrics; `false`: nobody. Default: the provider that is registered. */
-  readonly meterProvider?: MeterProvider | false | undefined
+  meterProvider: providerOption<MeterProvider>('getMeter'),
   /** Whether spans carry the SQL, which is without values. Default: true. */
-  readonly statements?: boolean | undefined
-}
-
-const OPTION_NAMES: NamesOf<InstrumentOptions> = Object.freeze({
-  tracerProvider: true,
-  meterProvider: true,
-  statements: true,
+  statements: booleanOption(true),
 })
+
+/** Who gets the spans and metrics of `instrument`. */
+export type InstrumentOptions = OptionsOf<typeof INSTRUMENT_OPTIONS>
 
 /** What listens until it is stopped. */
 export interface Instrumentation extends Disposable {
@@ -31,8 +36,8 @@ export interface Instrumentation extends Disposable {
  * the SDK has been set up: OpenTelemetry gives no metrics to who asks before.
  */
 export function instrument(options: InstrumentOptions = {}): Instrumentation {
-  checkOptionNames('instrument', options, OPTION_NAMES)
-  const { tracerProvider = trace, meterProvider = metrics, statements = true } = options
+  const resolved = resolveOptions('instrument', INSTRUMENT_OPTIONS, options)
+  const { tracerProvider = trace, meterProvider = metrics, statements } = resolved
   const ends = [
     ...(tracerProvider === false ? [] : traceWithSpans(tracerProvider.getTracer(NAME), statements)),
     ...(meterProvider === false ? [] : measure(meterProvider.getMeter(NAME))),
@@ -41,4 +46,11 @@ export function instrument(options: InstrumentOptions = {}): Instrumentation {
     for (const end of ends.splice(0)) end()
   }
   return { stop, [Symbol.dispose]: stop }
+}
+
+function providerOption<Provider>(method: string): Option<Provider | false> {
+  return typedOption(
+    `a provider with ${method}(), or false`,
+    (value): value is Provider | false => value === false || hasMethods(value, method),
+  )
 }

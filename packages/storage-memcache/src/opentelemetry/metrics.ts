@@ -35,10 +35,10 @@ export function measure(meter: Meter): readonly End[] {
 
 function counting(meter: Meter): (event: CountEvent) => void {
   const counters = new Map<string, Counter>()
-  return ({ counters: whose, counter: what, namespace, by }) => {
+  return ({ counters: whose, counter: what, keyPrefix, by }) => {
     const name = `larder.${whose}.${what.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)}`
     const known = counters.get(name) ?? meter.createCounter(name)
     counters.set(name, known)
-    known.add(by, { 'larder.namespace': namespace })
+    known.add(by, { 'larder.key_prefix': keyPrefix })
   }
 }

@@ -4,21 +4,8 @@ import { createHash } from 'node:crypto'
 const MAX_KEY_BYTES = 250
 /** What the suffixes of this library need at most: part, body id and chunk number. */
 const SUFFIX_BYTES = 40
-const MAX_NAMESPACE_BYTES = 80
 
 const CLEAN = /^[\x21-\x7e]+$/
-
-/** Throws `RangeError` unless `namespace` can begin every key. */
-export function checkNamespace(namespace: string): string {
-  if (typeof namespace !== 'string') throw new TypeError('namespace must be a string')
-  if (namespace !== '' && !CLEAN.test(namespace)) {
-    throw new RangeError('namespace must be printable ASCII without spaces')
-  }
-  if (namespace.length > MAX_NAMESPACE_BYTES) {
-    throw new RangeError(`namespace may have ${MAX_NAMESPACE_BYTES} characters at most`)
-  }
-  return namespace
-}
 
 /**
  * The cache's key for what a key generator made: as it is where memcached can take it with every suffix, else its

@@ -2,7 +2,7 @@ import type { Cache, CacheItem, CasToken, Environment } from '@larder/memcached'
 import type { StoredPart } from '@larder/storage-core'
 import { loadChunks, storeChunks } from './chunks.js'
 import * as entry from './entry.js'
-import type { Settings } from './settings.js'
+import { type Settings, TTL_JITTER } from './settings.js'
 
 /** What a look at a part's key can find. */
 export type Look =
@@ -134,6 +134,6 @@ export class PartCodec {
   }
 
   #jittered(ttlMs: number): number {
-    return ttlMs * (1 - this.#settings.ttlJitter * this.#env.random())
+    return ttlMs * (1 - TTL_JITTER * this.#env.random())
   }
 }

@@ -15,7 +15,7 @@ const EXTRA_MS = 60_000
 export interface BuildSite {
   readonly cache: Cache
   readonly env: Environment
-  readonly settings: Pick<Settings, 'listTtlMs' | 'leaseTtlMs'>
+  readonly settings: Pick<Settings, 'ttlMs' | 'leaseTtlMs'>
   readonly headKey: string
 }
 
@@ -73,7 +73,7 @@ export class SetBuilder {
       const logs = Math.min(MAX_LOGS, 1 + Math.floor(this.#head.members / NAMES_A_LOG))
       const ready: Head = { ...this.#head, state: 'ready', logs }
       await openLogs(this.#site, ready, 1)
-      await this.#tell(ready, this.#site.settings.listTtlMs)
+      await this.#tell(ready, this.#site.settings.ttlMs)
       this.#isOver = true
     })
   }
@@ -129,7 +129,7 @@ async function storeAll(
   items: readonly { key: string; value: Uint8Array; kind: 'bucket' | 'names' }[],
 ): Promise<void> {
   if (items.length === 0) return
-  const ttlMs = settings.listTtlMs + EXTRA_MS
+  const ttlMs = settings.ttlMs + EXTRA_MS
   const failed = await cache.setMulti(
     items.map(({ key, value, kind }) => ({ key, value, flags: flagsOf(kind), ttlMs })),
   )

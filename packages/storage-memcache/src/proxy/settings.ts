@@ -1,6 +1,15 @@
-import type { NamesOf } from '@larder/storage-core'
+import {
+  choiceOption,
+  durationOption,
+  noEffect,
+  numberOption,
+  optionTable,
+  pauseOption,
+  type OptionsOf,
+  type ResolvedOptions,
+} from '@larder/storage-core/base'
 
-/** How a write goes on when the cache cannot be reached. */
+/** What becomes of a write when the cache cannot be reached. */
 export type WhenCacheFails =
   /**
    * The write is committed, with its journal row where the storage keeps a journal. Until the row is settled, or the
@@ -10,149 +19,108 @@ export type WhenCacheFails =
   /** The write is rolled back and rejects with `E_CACHE_UNAVAILABLE`. */
   | 'reject'
 
-/** How a reader goes on that is to refresh a value past its `ttlMs`, when the storage behind fails. */
+/** What a reader gets that refreshes a value past its `ttlMs` when the storage behind fails. */
 export type WhenStorageFails =
-  /** The old value goes, and the reader gets the storage's error, as do the next ones. */
+  /** The storage's error; the old value is removed, so the next readers get it as well. */
   | 'reject'
-  /** The old value is the answer, until `graceMs` have passed; for `leaseTtlMs` nobody tries again. */
+  /** The old value, until `graceMs` have passed; nobody tries again for `leaseTtlMs`. */
   | 'grace'
 
-/** How a `MemcacheStorage` caches; durations in milliseconds. */
-export interface ProtocolOptions {
-  /** How long a value may stay, in milliseconds. Default: one hour. */
-  readonly ttlMs?: number | undefined
+/** How the values of one class are refreshed past their time. Shared by `MemcacheStorage` and `QueryCache`. */
+export const GRACE_OPTIONS = optionTable({
   /**
-   * For how long after its `ttlMs` a value may still be the answer, in milliseconds, while one reader reads it anew.
-   * Writes through the library are seen at once all the same; what is given up is that a write past the library is
-   * seen within `ttlMs`: it takes up to `ttlMs` and `graceMs`. Default: 0, not at all.
+   * How long past its `ttlMs` a value is still served while one reader refreshes it, in milliseconds. Writes through the
+   * library and invalidations are seen at once. The price: a change that passes the library by is seen after up to `ttlMs` +
+   * `graceMs`. Default: 0, not at all.
    */
-  readonly graceMs?: number | undefined
+  graceMs: numberOption({ min: 0 }, 0),
   /**
-   * How long the one reader waits for the storage behind before it answers with the old value too, in milliseconds;
-   * the value is read to its end all the same, for those who come later. Default: 0, at once.
+   * How long the refreshing reader waits for the new value before it gets the old one, in milliseconds; the refresh
+   * continues for later readers. Needs `graceMs`. Default: 0, it does not wait.
    */
-  readonly softTimeoutMs?: number | undefined
-  /** Of a value within its `graceMs`. Default: `'reject'`. */
-  readonly whenStorageFails?: WhenStorageFails | undefined
-  /** By how much of itself each time to live is shortened at random, 0 to 1, lest all expire at once. Default: 0.1. */
-  readonly ttlJitter?: number | undefined
-  /** How long it is remembered that a part does not exist, in milliseconds. Default: one minute. */
-  readonly absentTtlMs?: number | undefined
-  /** How long a listing may stay, in milliseconds. Default: one hour. */
-  readonly listTtlMs?: number | undefined
-  /**
-   * Memory of this process for the names of cached listings, in bytes; whether they still stand is asked each time.
-   * Listings that do not fit are fetched each time. Default: 16 MiB.
-   */
-  readonly listMemoryBytes?: number | undefined
-  /** How long a reader may take to fill, in milliseconds. Default: 10 s. */
-  readonly leaseTtlMs?: number | undefined
-  /**
-   * How long a writer may take, in milliseconds; a transaction that comes near it rolls back. Must be longer than
-   * the transaction time-out of the storage behind. Default: 30 s.
-   */
-  readonly markTtlMs?: number | undefined
-  /** How long a reader waits for the one that is filling before it reads for itself, in milliseconds. Default: 250. */
-  readonly fillWaitMs?: number | undefined
-  /** How long a writer waits for another's mark where the storage has no transactions, in milliseconds. Default: 5 s. */
-  readonly lockTimeoutMs?: number | undefined
-  /** How long a committed write tries to learn that the cache is right before it gives up, in milliseconds. Default: 5 s. */
-  readonly confirmTimeoutMs?: number | undefined
-  /** How often a process looks for writes whose caches were not set right, in milliseconds. Default: one second. */
-  readonly relayIntervalMs?: number | undefined
-  /** How long such a write is left to its own process, in milliseconds. Default: 5 s. */
-  readonly relayAfterMs?: number | undefined
-  /**
-   * How long a row of the journal is kept for a server that cannot be reached, in milliseconds: at least as long as
-   * anything may stay in a cache, after which nothing can be wrong there. Default: a day, or that if it is longer.
-   */
-  readonly relayForMs?: number | undefined
-  /** Larger contents are not cached, in bytes. Default: 32 MiB. */
-  readonly maxCachedBytes?: number | undefined
-  /** Default: `'bypass'`. */
-  readonly whenCacheFails?: WhenCacheFails | undefined
-}
-
-export type Settings = {
-  readonly [name in keyof ProtocolOptions]-?: Exclude<ProtocolOptions[name], undefined>
-}
-
-const DEFAULTS: Settings = Object.freeze({
-  ttlMs: 3_600_000,
-  graceMs: 0,
-  softTimeoutMs: 0,
-  whenStorageFails: 'reject',
-  ttlJitter: 0.1,
-  absentTtlMs: 60_000,
-  listTtlMs: 3_600_000,
-  listMemoryBytes: 16 * 1_024 * 1_024,
-  leaseTtlMs: 10_000,
-  markTtlMs: 30_000,
-  fillWaitMs: 250,
-  lockTimeoutMs: 5_000,
-  confirmTimeoutMs: 5_000,
-  relayIntervalMs: 1_000,
-  relayAfterMs: 5_000,
-  relayForMs: 86_400_000,
-  maxCachedBytes: 32 * 1_024 * 1_024,
-  whenCacheFails: 'bypass',
+  softTimeoutMs: pauseOption(0),
 })
 
-/** The names of all options. */
-export const PROTOCOL_OPTIONS = Object.freeze(Object.keys(DEFAULTS) as (keyof Settings)[])
-export const PROTOCOL_NAMES = Object.freeze(
-  Object.fromEntries(PROTOCOL_OPTIONS.map((name) => [name, true])),
-) as NamesOf<ProtocolOptions>
+/** How writes that another process left unfinished are completed. Shared by `MemcacheStorage` and `QueryCache`. */
+export const RELAY_OPTIONS = optionTable({
+  /** How often this process looks for outbox rows that are left, in milliseconds. Default: 1,000. */
+  relayIntervalMs: durationOption(1_000),
+  /** How long a row is left to the process that wrote it, in milliseconds. Default: 5,000. */
+  relayAfterMs: pauseOption(5_000),
+})
 
-/** By how much a server may count otherwise, and buckets outlive their listing. */
+/** How a `MemcacheStorage` caches. */
+export const PROTOCOL_OPTIONS = optionTable({
+  /** How long a value or a listing may stay, in milliseconds. Default: 3,600,000, an hour. */
+  ttlMs: numberOption({ above: 0 }, 3_600_000),
+  ...GRACE_OPTIONS,
+  /** What the refreshing reader gets when the storage behind fails within `graceMs`. Default: `'reject'`. */
+  whenStorageFails: choiceOption<WhenStorageFails>(['reject', 'grace'], 'reject'),
+  /** How long the absence of a part is cached, in milliseconds. Default: 60,000. */
+  absentTtlMs: numberOption({ above: 0 }, 60_000),
+  /**
+   * Memory of this process for the names of cached listings, in bytes. Each use asks the cache whether they still hold;
+   * listings that do not fit are fetched each time. Default: 16 MiB.
+   */
+  listMemoryBytes: numberOption({ min: 0 }, 16 * 1_024 * 1_024),
+  /** How long a reader may take to fill the cache, in milliseconds. Default: 10,000. */
+  leaseTtlMs: durationOption(10_000),
+  /**
+   * How long a writer may take, in milliseconds; a transaction that comes near it rolls back. Must be longer than the
+   * transaction time-out of the storage behind. Default: 30,000.
+   */
+  markTtlMs: durationOption(30_000),
+  /** How long a reader waits for another reader's fill before it asks the storage itself, in milliseconds. Default: 250. */
+  fillWaitMs: pauseOption(250),
+  /** How long a writer waits for another's mark if the storage has no transactions, in milliseconds. Default: 5,000. */
+  lockTimeoutMs: durationOption(5_000),
+  /** How long a committed write tries to confirm that the cache is right, in milliseconds. Default: 5,000. */
+  confirmTimeoutMs: durationOption(5_000),
+  ...RELAY_OPTIONS,
+  /** Larger contents are not cached, in bytes. Default: 32 MiB. */
+  maxCachedBytes: numberOption({ min: 0 }, 32 * 1_024 * 1_024),
+  /** What becomes of a write when the cache cannot be reached. Default: `'bypass'`. */
+  whenCacheFails: choiceOption<WhenCacheFails>(['bypass', 'reject'], 'bypass'),
+})
+
+/** How a `MemcacheStorage` caches; durations in milliseconds. */
+export type ProtocolOptions = OptionsOf<typeof PROTOCOL_OPTIONS>
+
+export interface Settings extends ResolvedOptions<typeof PROTOCOL_OPTIONS> {
+  /** How long a journal row is kept for an unreachable server: no shorter than anything can stay in a cache. */
+  readonly relayForMs: number
+}
+
+/** The share of a time to live that chance takes away, so that not all entries expire at once. */
+export const TTL_JITTER = 0.1
+
+/** The clocks of servers may differ by as much, and chunks of a listing stay longer than its head. */
 const CLOCKS_MS = 120_000
+const DAY_MS = 86_400_000
 
-const ZERO_ALLOWED: ReadonlySet<string> = new Set([
-  'graceMs',
-  'softTimeoutMs',
-  'ttlJitter',
-  'fillWaitMs',
-  'relayAfterMs',
-  'maxCachedBytes',
-  'listMemoryBytes',
-])
-
-/** Fills in the defaults. Throws `RangeError` for what makes no sense, `TypeError` for what would have no effect. */
-export function resolveSettings(options: ProtocolOptions): Settings {
-  const settings: Record<string, unknown> = { ...DEFAULTS }
-  for (const name of PROTOCOL_OPTIONS) {
-    const given = options[name]
-    if (given === undefined) continue
-    if (typeof DEFAULTS[name] === 'number') checkNumber(name, given, ZERO_ALLOWED)
-    settings[name] = given
-  }
-  const resolved = settings as Settings
-  if (resolved.ttlJitter > 1) throw new RangeError('ttlJitter must be 0 to 1')
-  if (resolved.whenCacheFails !== 'bypass' && resolved.whenCacheFails !== 'reject') {
-    throw new RangeError("whenCacheFails must be 'bypass' or 'reject'")
-  }
-  if (resolved.whenStorageFails !== 'reject' && resolved.whenStorageFails !== 'grace') {
-    throw new RangeError("whenStorageFails must be 'reject' or 'grace'")
-  }
-  if (resolved.graceMs === 0 && (resolved.softTimeoutMs > 0 || resolved.whenStorageFails === 'grace')) {
-    throw new TypeError('Without graceMs, softTimeoutMs and whenStorageFails would have no effect')
-  }
-  const shelfMs = shelfMsOf(resolved)
-  if (options.relayForMs !== undefined && options.relayForMs < shelfMs) {
-    throw new RangeError(`relayForMs must be ${shelfMs} or more: so long can a value stay in the cache`)
-  }
-  return { ...resolved, relayForMs: Math.max(resolved.relayForMs, shelfMs) }
+/** Throws a `TypeError` or `RangeError` for options that make no sense together. */
+export function settingsOf(options: ResolvedOptions<typeof PROTOCOL_OPTIONS>): Settings {
+  checkGrace(options, 'whenStorageFails', options.whenStorageFails)
+  return { ...options, relayForMs: Math.max(DAY_MS, shelfMsOf(options)) }
 }
 
-/** After what time nothing is in a cache any more that was read before. */
-function shelfMsOf({ ttlMs, graceMs, absentTtlMs, listTtlMs, leaseTtlMs, markTtlMs }: Settings): number {
-  return Math.max(ttlMs + graceMs, absentTtlMs + graceMs, listTtlMs) + leaseTtlMs + markTtlMs + CLOCKS_MS
+/** Throws a `TypeError` for what has no effect without `graceMs`. */
+export function checkGrace(
+  { graceMs, softTimeoutMs }: { readonly graceMs: number; readonly softTimeoutMs: number },
+  name: string,
+  whenSourceFails: 'reject' | 'grace',
+): void {
+  if (graceMs > 0 || (softTimeoutMs === 0 && whenSourceFails === 'reject')) return
+  throw noEffect('graceMs', 'softTimeoutMs', name)
 }
 
-/** Throws a `RangeError` unless the value is a number from 0 on, or above it. */
-export function checkNumber(name: string, value: unknown, zeroAllowed: ReadonlySet<string>): void {
-  if (typeof value !== 'number' || !Number.isFinite(value) || value < 0) {
-    throw new RangeError(`${name} must be a number, 0 or more`)
-  }
-  if (value === 0 && !zeroAllowed.has(name)) throw new RangeError(`${name} must be more than 0`)
+/** How long what was read before can stay in a cache. */
+function shelfMsOf({
+  ttlMs,
+  graceMs,
+  absentTtlMs,
+  leaseTtlMs,
+  markTtlMs,
+}: ResolvedOptions<typeof PROTOCOL_OPTIONS>): number {
+  return Math.max(ttlMs, absentTtlMs) + graceMs + leaseTtlMs + markTtlMs + CLOCKS_MS
 }

@@ -1,20 +1,18 @@
-import { type Cache, type Environment, systemEnvironment } from '@larder/memcached'
+import type { Cache } from '@larder/memcached'
 import {
-  checkOptionNames,
   type Codec,
   type JsonCodec,
   jsonCodec,
-  type NamesOf,
   type OutboxTransaction,
   StorageError,
   type TransactionalInvalidator,
   untilAborted,
   watchedCounters,
 } from '@larder/storage-core'
-import { CACHE_CHOICE_NAMES, type CacheChoice, chooseCache } from '../cache-choice.js'
-import { checkNamespace } from '../proxy/cache-key.js'
+import { optionTable, resolveOptions, wrongType, type OptionsOf } from '@larder/storage-core/base'
+import { CACHE_CHOICE_OPTIONS, type CacheChoice, chooseCache } from '../cache-choice.js'
+import { environmentOption, hasMethods, keyPrefixOption } from '../common-options.js'
 import { wavesOf } from '../proxy/promises.js'
-import { checkNumber } from '../proxy/settings.js'
 import { type AnyCachedOptions, type CachedOptions, checkCall } from './cached-options.js'
 import { FencedEntries, type QueryLook } from './fenced-entries.js'
 import { invalidateAll, InvalidationError } from './invalidation-error.js'
@@ -23,49 +21,41 @@ import { newQueryCounters, type QueryCounters } from './query-counters.js'
 import { type InvalidationTarget, QueryKeys } from './query-keys.js'
 import {
   checkEntryOptions,
+  checkQueryOptions,
   entrySettings,
-  QUERY_NAMES,
-  type QueryOptions,
+  QUERY_OPTIONS,
   type QuerySettings,
-  resolveQueryOptions,
 } from './query-options.js'
-import { QueryOutbox, type QueryOutboxOptions, type QueryTarget } from './query-outbox.js'
+import { checkOutboxOptions, OUTBOX_OPTIONS, QueryOutbox, type QueryTarget } from './query-outbox.js'
 import { QueryReader, type Wanted } from './query-reader.js'
 import { QueryResolver, type ResultCall, UNREADABLE } from './query-resolver.js'
-import { type CachedResult, type FormOptions, type Own, ResultForm } from './result-form.js'
+import { type CachedResult, FORM_OPTIONS, type FormOptions, type Own, ResultForm } from './result-form.js'
 import type { StandardSchema } from './standard-schema.js'
 import { Stamps } from './stamps.js'
+
+/** What a `QueryCache` takes besides its cache, and besides how its results are formed. */
+const SETTINGS = optionTable({
+  /** Begins every key. Default: `'cached:'`. */
+  keyPrefix: keyPrefixOption('cached:'),
+  ...QUERY_OPTIONS,
+  ...OUTBOX_OPTIONS,
+  /** Clock, chance and waiting, for simulations. Default: the system's. */
+  environment: environmentOption(),
+})
+
+export const QUERY_CACHE_OPTIONS = optionTable({ ...CACHE_CHOICE_OPTIONS, ...SETTINGS, ...FORM_OPTIONS })
+
+/** The options of a `QueryCache`, besides its cache. */
+export type QueryCacheSettings<
+  C extends Codec<unknown> = JsonCodec<unknown>,
+  S extends StandardSchema | undefined = undefined,
+> = OptionsOf<typeof SETTINGS> & FormOptions<C, S>
 
 /** The options of a `QueryCache`. */
 export type QueryCacheOptions<
   C extends Codec<unknown> = JsonCodec<unknown>,
   S extends StandardSchema | undefined = undefined,
 > = CacheChoice & QueryCacheSettings<C, S>
-
-/** The options of a `QueryCache`, besides its cache. */
-export interface QueryCacheSettings<
-  C extends Codec<unknown> = JsonCodec<unknown>,
-  S extends StandardSchema | undefined = undefined,
->
-  extends QueryOptions, QueryOutboxOptions, FormOptions<C, S> {
-  /** Begins every key, up to 80 characters of ASCII. Default: `'cached:'`. */
-  readonly namespace?: string | undefined
-  /** Clock, chance and waiting, for simulations. */
-  readonly environment?: Environment | undefined
-}
-
-const OPTION_NAMES: NamesOf<QueryCacheOptions> = Object.freeze({
-  ...QUERY_NAMES,
-  ...CACHE_CHOICE_NAMES,
-  namespace: true,
-  codec: true,
-  schema: true,
-  outbox: true,
-  whenCacheFails: true,
-  relayIntervalMs: true,
-  relayAfterMs: true,
-  environment: true,
-})
 
 /**
  * Results of queries, and of whatever else takes long, in memcached: a miss runs the loader and keeps what it brings.
@@ -94,25 +84,25 @@ export class QueryCache<
 
   /** Connects to nothing yet. Throws `TypeError` or `RangeError` for options that make no sense. */
   constructor(options: QueryCacheOptions<C, S>) {
-    checkOptionNames('QueryCache', options, OPTION_NAMES)
-    const { namespace = 'cached:', codec = jsonCodec(), environment: env = systemEnvironment } = options
-    this.#settings = resolveQueryOptions(options)
-    this.#form = new ResultForm(codec, options.schema)
-    const { prefixSeparator, clearable, leaseTtlMs } = this.#settings
-    this.#keys = new QueryKeys(checkNamespace(namespace), prefixSeparator, clearable)
-    const { cache, owned } = chooseCache(options, 'QueryCache')
-    this.#counters = watchedCounters({ counters: 'query', namespace }, newQueryCounters())
+    const settings = resolveOptions('QueryCache', QUERY_CACHE_OPTIONS, options)
+    const { cache, owned } = chooseCache(settings, 'QueryCache')
+    checkQueryOptions(settings)
+    checkOutboxOptions(options)
+    const { keyPrefix, codec = jsonCodec(), schema, environment: env } = settings
+    this.#settings = settings
+    this.#form = new ResultForm(codec, schema)
+    this.#keys = new QueryKeys(keyPrefix, settings.prefixSeparator, settings.clearable)
+    this.#counters = watchedCounters({ counters: 'query', keyPrefix }, newQueryCounters())
     this.#owned = owned
     this.#stamps = new Stamps(cache, env)
-    this.#entries = new FencedEntries(cache, this.#stamps, env, leaseTtlMs)
+    this.#entries = new FencedEntries(cache, this.#stamps, env, settings.leaseTtlMs)
     this.#reader = new QueryReader(this.#entries, this.#settings, env, this.#counters)
     this.#resolver = new QueryResolver(this.#entries, this.#reader, this.#counters)
     const targets = {
       invalidate: (target: QueryTarget) => this.#invalidate(target),
       probe: async ({ key }: QueryTarget) => void (await cache.get(key)),
     }
-    checkOutboxOptions(options)
-    this.#outbox = options.outbox && new QueryOutbox(options.outbox, namespace, targets, options, env)
+    this.#outbox = settings.outbox && new QueryOutbox(settings.outbox, keyPrefix, targets, settings, env)
   }
 
   /**
@@ -133,11 +123,11 @@ export class QueryCache<
     options: CachedOptions<OwnC, OwnS>,
     loader: (key: string) => Promise<T> | T,
   ): Promise<CachedResult<T, Own<OwnC, C>, Own<OwnS, S>>> {
-    checkCall(options, loader)
-    this.#checkOpen()
+    checkCall('cached', options, loader)
     checkEntryOptions(this.#settings, options)
     const form = this.#form.with(options)
     const wanted = { key, address: this.#keys.address(key, options.tags) }
+    this.#checkOpen()
     const startedAt = this.#reader.tick()
     const look = this.#entries.look(wanted.address)
     const found = await (options.signal === undefined ? look : untilAborted(look, options.signal, key))
@@ -167,14 +157,14 @@ export class QueryCache<
     options: CachedOptions<OwnC, OwnS>,
     loader: (keys: readonly string[]) => Promise<ReadonlyMap<string, T>> | ReadonlyMap<string, T>,
   ): Promise<Map<string, Exclude<CachedResult<T, Own<OwnC, C>, Own<OwnS, S>>, undefined>>> {
-    checkCall(options, loader)
-    if (!Array.isArray(keys)) throw new TypeError('cachedMany takes a list of keys')
-    this.#checkOpen()
+    checkCall('cachedMany', options, loader)
+    if (!Array.isArray(keys)) throw wrongType('keys', 'a list of keys', keys)
     checkEntryOptions(this.#settings, options)
     const wanted = [...new Set(keys as readonly string[])].map((key) => ({
       key,
       address: this.#keys.address(key, options.tags),
     }))
+    this.#checkOpen()
     const found = new Map<string, unknown>()
     for (const some of wavesOf(wanted)) {
       const values = await untilAborted(this.#manyAtOnce(some, options, loader), options.signal)
@@ -189,7 +179,6 @@ export class QueryCache<
    * still be read until their `ttlMs`, all others are invalidated. Repeating the call is harmless.
    */
   async invalidate(...targets: readonly InvalidationTarget[]): Promise<void> {
-    this.#checkOpen()
     // All are checked before the first is sent.
     const found = new Map(targets.map((target) => [target, this.#keys.target(target)]))
     await invalidateAll([...found.keys()], async (target) => {
@@ -209,12 +198,18 @@ export class QueryCache<
    * Needs the option `outbox`. Rejects with a `TypeError` for a manager of another database or without a transaction.
    */
   async invalidateWith(manager: object, ...targets: readonly InvalidationTarget[]): Promise<void> {
-    await this.#outboxInUse().add(this.#outboxInUse().within(manager), this.#found(targets))
+    if (typeof manager !== 'object' || manager === null)
+      throw wrongType('manager', "TypeORM's EntityManager", manager)
+    const found = this.#found(targets)
+    const outbox = this.#outboxInUse()
+    await outbox.add(outbox.within(manager), found)
   }
 
   /** The same in a transaction of a storage on the same database: `tx.invalidate(queries, ...targets)`. */
   async invalidateIn(tx: OutboxTransaction, ...targets: readonly InvalidationTarget[]): Promise<void> {
-    await this.#outboxInUse().add(tx, this.#found(targets))
+    if (!hasMethods(tx, 'journal', 'enlist')) throw wrongType('tx', 'an open transaction', tx)
+    const found = this.#found(targets)
+    await this.#outboxInUse().add(tx, found)
   }
 
   #found(targets: readonly InvalidationTarget[]): QueryTarget[] {
@@ -224,13 +219,13 @@ export class QueryCache<
   #outboxInUse(): QueryOutbox {
     this.#checkOpen()
     if (this.#outbox !== undefined) return this.#outbox
-    throw new TypeError('To invalidate in a transaction, a QueryCache needs the option outbox')
+    throw new TypeError('To invalidate in a transaction, a QueryCache needs the option `outbox`')
   }
 
-  /** Invalidates all entries of this namespace. Rejects as `invalidate` does; `TypeError` unless it is `clearable`. */
+  /** Invalidates all entries under this `keyPrefix`. Rejects as `invalidate` does; `TypeError` unless it is `clearable`. */
   async clear(): Promise<void> {
+    if (!this.#settings.clearable) throw new TypeError('Only a cache with `clearable: true` can be cleared')
     this.#checkOpen()
-    if (!this.#settings.clearable) throw new TypeError('Only a cache with clearable: true can be cleared')
     await this.#stamps.renew(this.#keys.clearKey()).catch((cause: unknown) => {
       throw new InvalidationError([], cause)
     })
@@ -285,24 +280,3 @@ export class QueryCache<
     this.#outbox?.start()
   }
 }
-
-function checkOutboxOptions({
-  outbox,
-  whenCacheFails,
-  relayIntervalMs,
-  relayAfterMs,
-}: QueryOutboxOptions): void {
-  if (outbox === undefined) {
-    const given = Object.entries({ whenCacheFails, relayIntervalMs, relayAfterMs })
-    const [idle] = given.filter(([, value]) => value !== undefined)
-    if (idle !== undefined) throw new TypeError(`Without outbox, ${idle[0]} would have no effect`)
-    return
-  }
-  if (typeof outbox.within !== 'function') throw new TypeError('outbox must be a storage or a SqlOutbox')
-  if (whenCacheFails !== undefined && whenCacheFails !== 'bypass' && whenCacheFails !== 'reject')
-    throw new RangeError(`whenCacheFails must be 'bypass' or 'reject', not ${String(whenCacheFails)}`)
-  if (relayIntervalMs !== undefined) checkNumber('relayIntervalMs', relayIntervalMs, NONE_MAY_BE_ZERO)
-  if (relayAfterMs !== undefined) checkNumber('relayAfterMs', relayAfterMs, new Set(['relayAfterMs']))
-}
-
-const NONE_MAY_BE_ZERO: ReadonlySet<string> = new Set()

@@ -1,13 +1,33 @@
+import {
+  checkOptions,
+  nameOption,
+  noEffect,
+  notAllowed,
+  optionTable,
+  wrongType,
+  type OptionsOf,
+} from '@larder/storage-core/base'
 import { cacheKey } from '../proxy/cache-key.js'
 import type { EntryAddress } from './fenced-entries.js'
+
+const KEY = nameOption()
+
+/** What `invalidate` takes: one of these. */
+export const TARGET_OPTIONS = optionTable({
+  /** The result under this key. */
+  key: KEY,
+  /** All results with this tag. */
+  tag: nameOption(),
+  /** All results whose keys begin so. Must end with the `prefixSeparator`. */
+  prefix: nameOption(),
+})
 
 /** What `invalidate` takes: a key, or what is tagged so, or what begins so. */
 export type InvalidationTarget =
   | string
-  | { readonly key: string }
-  | { readonly tag: string }
-  /** Must end with the `prefixSeparator`. */
-  | { readonly prefix: string }
+  | { readonly [name in keyof Pick<typeof TARGET_OPTIONS, 'key'>]: string }
+  | { readonly [name in keyof Pick<typeof TARGET_OPTIONS, 'tag'>]: string }
+  | { readonly [name in keyof Pick<typeof TARGET_OPTIONS, 'prefix'>]: string }
 
 /** Where entries and stamps are. Keys that memcached cannot take are replaced by their SHA-256. */
 export class QueryKeys {
@@ -21,10 +41,9 @@ export class QueryKeys {
     this.#clearable = clearable
   }
 
-  /** Throws `TypeError` for what is no key or no tag. */
+  /** Throws `TypeError` or `RangeError` for what is no key; `tags` have been checked. */
   address(key: string, tags: readonly string[] = NO_TAGS): EntryAddress {
-    if (typeof key !== 'string' || key === '')
-      throw new TypeError('A key must be a string of at least one character')
+    KEY.check(key, 'key')
     if (
       tags.length === 0 &&
       !this.#clearable &&
@@ -43,9 +62,7 @@ export class QueryKeys {
         stampKeys.push(this.#stampKey('p', key.slice(0, end + separator.length)))
       }
     }
-    // A string is a list of its characters, and would be void by none of the names that are meant.
-    if (!Array.isArray(tags)) throw new TypeError('tags must be a list')
-    for (const tag of tags as readonly string[]) stampKeys.push(this.#tagKey(tag))
+    for (const tag of tags) stampKeys.push(this.#tagKey(tag))
     return new Address(this.#namespace, key, stampKeys)
   }
 
@@ -55,27 +72,27 @@ export class QueryKeys {
 
   /** What is to be dropped or renewed. Throws `TypeError` and `RangeError` for what can be neither. */
   target(target: InvalidationTarget): { readonly kind: 'entry' | 'stamp'; readonly key: string } {
-    if (typeof target !== 'string' && (typeof target !== 'object' || target === null)) {
-      throw new TypeError('Invalidate a key, a tag or a prefix')
-    }
     if (typeof target === 'string') return { kind: 'entry', key: this.address(target).key }
-    if ('key' in target) return { kind: 'entry', key: this.address(target.key).key }
-    if ('tag' in target) return { kind: 'stamp', key: this.#tagKey(target.tag) }
-    return { kind: 'stamp', key: this.#prefixKey(target.prefix) }
+    const given: unknown = target
+    if (typeof given !== 'object' || given === null || Array.isArray(given))
+      throw wrongType('target', 'a key, or an object with `key`, `tag` or `prefix`', given)
+    checkOptions('An invalidation target', TARGET_OPTIONS, given)
+    const { key, tag, prefix } = target as OptionsOf<typeof TARGET_OPTIONS>
+    if ([key, tag, prefix].filter((name) => name !== undefined).length !== 1)
+      throw new TypeError('An invalidation target has one of `key`, `tag` and `prefix`')
+    if (key !== undefined) return { kind: 'entry', key: this.address(key).key }
+    if (tag !== undefined) return { kind: 'stamp', key: this.#tagKey(tag) }
+    return { kind: 'stamp', key: this.#prefixKey(prefix ?? '') }
   }
 
   #tagKey(tag: string): string {
-    if (typeof tag !== 'string' || tag === '')
-      throw new TypeError('A tag must be a string of at least one character')
     return this.#stampKey('t', tag)
   }
 
   #prefixKey(prefix: string): string {
-    if (typeof prefix !== 'string') throw new TypeError('Invalidate a key, a tag or a prefix')
-    if (this.#separator === false) throw new TypeError('Without a prefixSeparator nothing goes by prefix')
-    if (!prefix.endsWith(this.#separator)) {
-      throw new RangeError(`A prefix must end with the prefixSeparator, '${this.#separator}'`)
-    }
+    if (this.#separator === false) throw noEffect('prefixSeparator', 'prefix')
+    if (!prefix.endsWith(this.#separator))
+      throw notAllowed('prefix', `text that ends with the prefixSeparator '${this.#separator}'`, prefix)
     return this.#stampKey('p', prefix)
   }
 

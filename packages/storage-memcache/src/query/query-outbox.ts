@@ -5,9 +5,19 @@ import {
   type Outbox,
   type OutboxTransaction,
 } from '@larder/storage-core'
+import {
+  choiceOption,
+  noEffect,
+  optionTable,
+  typedOption,
+  type OptionsOf,
+  type ResolvedOptions,
+} from '@larder/storage-core/base'
+import { hasMethods } from '../common-options.js'
 import { inBackground } from '../proxy/background.js'
 import { inWaves } from '../proxy/promises.js'
 import { QUERY_MARK } from '../proxy/relay.js'
+import { RELAY_OPTIONS, type WhenCacheFails } from '../proxy/settings.js'
 
 const BATCH = 100
 
@@ -17,22 +27,32 @@ export interface QueryTarget {
   readonly key: string
 }
 
-/** How a `QueryCache` invalidates in transactions; durations in milliseconds. */
-export interface QueryOutboxOptions {
+/** How a `QueryCache` invalidates in transactions. */
+export const OUTBOX_OPTIONS = optionTable({
   /**
    * The database whose transactions `invalidateWith` and `tx.invalidate` join: a `SqlStorage`, a `MemcacheStorage` in
    * front of one, or a `SqlOutbox`. It stays open. Every process that has it relays what others could not invalidate.
+   * Default: none.
    */
-  readonly outbox?: Outbox | undefined
+  outbox: typedOption('a storage or a SqlOutbox', isOutbox),
   /**
-   * Whether a transaction is rolled back, with `E_CACHE_UNAVAILABLE`, where the cache does not answer before its commit.
-   * Default: `'bypass'`, it is committed, and its row stays for the relay.
+   * What becomes of a transaction if the cache does not answer before its commit. `'bypass'`: it is committed, and its row
+   * stays for the relay. `'reject'`: it is rolled back, with `E_CACHE_UNAVAILABLE`. Default: `'bypass'`.
    */
-  readonly whenCacheFails?: 'bypass' | 'reject' | undefined
-  /** How often this process looks for rows that are left, in milliseconds. Default: one second. */
-  readonly relayIntervalMs?: number | undefined
-  /** How long a row is left to the process that wrote it, in milliseconds. Default: 5 s. */
-  readonly relayAfterMs?: number | undefined
+  whenCacheFails: choiceOption<WhenCacheFails>(['bypass', 'reject'], 'bypass'),
+  ...RELAY_OPTIONS,
+})
+
+/** How a `QueryCache` invalidates in transactions; durations in milliseconds. */
+export type QueryOutboxOptions = OptionsOf<typeof OUTBOX_OPTIONS>
+export type OutboxSettings = ResolvedOptions<typeof OUTBOX_OPTIONS>
+
+/** Throws a `TypeError` for options that have no effect without an outbox. */
+export function checkOutboxOptions(given: QueryOutboxOptions): void {
+  if (given.outbox !== undefined) return
+  const names = Object.keys(OUTBOX_OPTIONS) as (keyof QueryOutboxOptions)[]
+  const idle = names.filter((name) => given[name] !== undefined)
+  if (idle.length > 0) throw noEffect('outbox', ...idle)
 }
 
 /** What the cache is asked for. */
@@ -47,7 +67,7 @@ export class QueryOutbox {
   readonly #outbox: Outbox
   readonly #prefix: string
   readonly #targets: QueryTargets
-  readonly #options: QueryOutboxOptions
+  readonly #options: OutboxSettings
   readonly #env: Environment
   #state: 'idle' | 'running' | 'stopped' = 'idle'
   #pass: Promise<unknown> = Promise.resolve()
@@ -56,7 +76,7 @@ export class QueryOutbox {
     outbox: Outbox,
     namespace: string,
     targets: QueryTargets,
-    options: QueryOutboxOptions,
+    options: OutboxSettings,
     env: Environment,
   ) {
     this.#outbox = outbox
@@ -119,7 +139,7 @@ export class QueryOutbox {
   }
 
   async #run(): Promise<void> {
-    const { relayIntervalMs = 1_000 } = this.#options
+    const { relayIntervalMs } = this.#options
     for (;;) {
       // Not all processes at once.
       await this.#env.idle(relayIntervalMs * (0.75 + this.#env.random() / 2))
@@ -131,7 +151,7 @@ export class QueryOutbox {
   }
 
   async #relay(): Promise<void> {
-    const { relayAfterMs = 5_000 } = this.#options
+    const { relayAfterMs } = this.#options
     const wanted = { olderThanMs: relayAfterMs, keyPrefix: this.#prefix, limit: BATCH }
     let settled = BATCH
     while (settled === BATCH && this.#state === 'running') {
@@ -160,4 +180,8 @@ export class QueryOutbox {
       return undefined
     }
   }
+}
+
+function isOutbox(value: unknown): value is Outbox {
+  return hasMethods(value, 'within', 'settle', 'unsettled')
 }

@@ -1,6 +1,7 @@
 import type { CasToken, Environment } from '@larder/memcached'
 import type { EntryAddress, Fence, FencedEntries, QueryLook, StoredResult } from './fenced-entries.js'
 import { type Flight, Flights } from '../proxy/flights.js'
+import { TTL_JITTER } from '../proxy/settings.js'
 import type { LoaderBatch } from './loader-batch.js'
 import type { QueryCounters } from './query-counters.js'
 import type { EntrySettings, QuerySettings } from './query-options.js'
@@ -219,7 +220,7 @@ export class QueryReader {
   }
 
   async #store(wanted: Wanted, fence: Fence, result: StoredResult, { settings }: QueryCall): Promise<void> {
-    const freshMs = settings.ttlMs * (1 - this.#settings.ttlJitter * this.#env.random())
+    const freshMs = settings.ttlMs * (1 - TTL_JITTER * this.#env.random())
     const freshness = { ttlMs: freshMs, graceMs: settings.graceMs }
     try {
       const isStored = await this.#entries.fill(wanted.address.key, fence, result, freshness)

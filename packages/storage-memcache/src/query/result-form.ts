@@ -1,4 +1,6 @@
 import type { Codec, JsonCodec, Jsonify } from '@larder/storage-core'
+import { optionTable, typedOption } from '@larder/storage-core/base'
+import { hasMethods } from '../common-options.js'
 import type { StoredResult } from './fenced-entries.js'
 import {
   isStandardSchema,
@@ -25,18 +27,26 @@ export type CachedResult<T, C, S> = S extends StandardSchema
 export type Own<OfCall, OfCache> = OfCall extends undefined ? OfCache : OfCall
 
 /** How results become bytes and come back. */
-export interface FormOptions<C, S> {
+export const FORM_OPTIONS = optionTable({
   /**
    * Results to bytes and back. All calls with one key need the same. Default: JSON, with which a result comes back as
    * `Jsonify` says.
    */
-  readonly codec?: C | undefined
+  codec: typedOption('a codec', isCodec),
   /**
    * A Standard Schema (zod, valibot, arktype and others). It validates each result after the codec has decoded it, and
-   * may convert it: a string to a `Date`, say. A cached result that does not fit is loaded anew; a new one that does
-   * not fit rejects the call with an `InvalidResultError` and is not kept.
+   * may convert it: a string to a `Date`, say. A cached result that does not fit is loaded again; a new one that does
+   * not fit rejects the call with an `InvalidResultError` and is not kept. Default: none.
    */
-  readonly schema?: S | undefined
+  schema: typedOption(
+    'a Standard Schema: an object or a function with a `~standard` property',
+    isStandardSchema,
+  ),
+})
+
+/** How results become bytes and come back. */
+export type FormOptions<C, S> = {
+  readonly [name in keyof typeof FORM_OPTIONS]?: { readonly codec: C; readonly schema: S }[name] | undefined
 }
 
 /** The loader's result does not fit the schema of the call. */
@@ -61,12 +71,7 @@ export class ResultForm {
   readonly #codec: Codec<unknown>
   readonly #schema: StandardSchema | undefined
 
-  /** Throws `TypeError` for what is no schema. */
   constructor(codec: Codec<unknown>, schema: StandardSchema | undefined) {
-    if (schema !== undefined && !isStandardSchema(schema))
-      throw new TypeError(
-        'schema must be a Standard Schema: an object or a function with a ~standard property',
-      )
     this.#codec = codec
     this.#schema = schema
   }
@@ -92,4 +97,8 @@ export class ResultForm {
     if (result.issues !== undefined) throw new InvalidResultError(key, result.issues)
     return result.value
   }
+}
+
+function isCodec(value: unknown): value is Codec<unknown> {
+  return hasMethods(value, 'encode', 'decode')
 }

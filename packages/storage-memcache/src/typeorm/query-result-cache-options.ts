@@ -1,6 +1,13 @@
-import type { Environment } from '@larder/memcached'
-import type { NamesOf } from '@larder/storage-core'
-import { CACHE_CHOICE_NAMES, type CacheChoice } from '../cache-choice.js'
+import {
+  durationOption,
+  listOption,
+  nameOption,
+  optionTable,
+  pauseOption,
+  type OptionsOf,
+} from '@larder/storage-core/base'
+import { CACHE_CHOICE_OPTIONS, type CacheChoice } from '../cache-choice.js'
+import { environmentOption, keyPrefixOption } from '../common-options.js'
 
 /** What TypeORM says of a query and its result. */
 export interface CachedQueryResult {
@@ -20,31 +27,27 @@ export interface TransactionState {
   readonly isTransactionActive: boolean
 }
 
-/** The options of a `MemcacheQueryResultCache`. */
-export type QueryResultCacheOptions = CacheChoice & QueryResultCacheSettings
-
-/** The options of a `MemcacheQueryResultCache`, besides its cache. */
-export interface QueryResultCacheSettings {
-  /** Begins every key, up to 80 characters of ASCII. One for each database. Default: `'typeorm:'`. */
-  readonly namespace?: string | undefined
+/** What a `MemcacheQueryResultCache` takes besides its cache. */
+const SETTINGS = optionTable({
+  /** Begins every key. One for each database. Default: `'typeorm:'`. */
+  keyPrefix: keyPrefixOption('typeorm:'),
   /**
    * Tables that `invalidateTables` is called for. A query is taken to read those whose names occur in its SQL; what
    * it reads through views and functions needs their names here too. Default: none.
    */
-  readonly tables?: readonly string[] | undefined
+  tables: listOption('a list of names of tables', nameOption()),
   /** How long a query may take to have its result cached, in milliseconds. Default: 10,000. */
-  readonly leaseTtlMs?: number | undefined
+  leaseTtlMs: durationOption(10_000),
   /** How long a query waits for the same one elsewhere before it is sent too, in milliseconds. Default: 250. */
-  readonly fillWaitMs?: number | undefined
-  /** Clock, chance and waiting, for simulations. */
-  readonly environment?: Environment | undefined
-}
-
-export const OPTION_NAMES: NamesOf<QueryResultCacheOptions> = Object.freeze({
-  ...CACHE_CHOICE_NAMES,
-  namespace: true,
-  tables: true,
-  leaseTtlMs: true,
-  fillWaitMs: true,
-  environment: true,
+  fillWaitMs: pauseOption(250),
+  /** Clock, chance and waiting, for simulations. Default: the system's. */
+  environment: environmentOption(),
 })
+
+export const RESULT_CACHE_OPTIONS = optionTable({ ...CACHE_CHOICE_OPTIONS, ...SETTINGS })
+
+/** The options of a `MemcacheQueryResultCache`, besides its cache. */
+export type QueryResultCacheSettings = OptionsOf<typeof SETTINGS>
+
+/** The options of a `MemcacheQueryResultCache`. */
+export type QueryResultCacheOptions = CacheChoice & QueryResultCacheSettings

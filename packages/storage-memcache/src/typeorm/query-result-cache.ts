@@ -1,7 +1,7 @@
-import { type Cache, type Environment, systemEnvironment } from '@larder/memcached'
-import { checkOptionNames, watchedCounters } from '@larder/storage-core'
+import type { Cache, Environment } from '@larder/memcached'
+import { watchedCounters } from '@larder/storage-core'
+import { listOption, nameOption, resolveOptions, type ResolvedOptions } from '@larder/storage-core/base'
 import { type CacheChoice, chooseCache } from '../cache-choice.js'
-import { checkNamespace } from '../proxy/cache-key.js'
 import { settleAll } from '../proxy/promises.js'
 import { type EntryAddress, FencedEntries, type StoredResult } from '../query/fenced-entries.js'
 import { invalidateAll, InvalidationError } from '../query/invalidation-error.js'
@@ -10,8 +10,8 @@ import { Stamps } from '../query/stamps.js'
 import { intervalParserOf, isRunner } from './next-query.js'
 import {
   type CachedQueryResult,
-  OPTION_NAMES,
   type QueryResultCacheOptions,
+  RESULT_CACHE_OPTIONS,
   type TransactionState,
 } from './query-result-cache-options.js'
 import { decodeRecords, TYPED_RECORDS } from './record-codec.js'
@@ -26,6 +26,8 @@ interface Connected {
 
 /** memcached counts whole seconds. The exact end is part of the entry, which may stay this much longer. */
 const ROUNDING_MS = 1_000
+const IDENTIFIERS = listOption('a list of identifiers', nameOption())
+const TABLES = listOption('a list of names of tables', nameOption())
 
 /**
  * TypeORM's query result cache in memcached: `new DataSource({ cache: { provider: () => cache } })`. A result is
@@ -33,7 +35,7 @@ const ROUNDING_MS = 1_000
  * the cache nor stored in it. A cache that does not answer is done without; `remove` and `clear` reject then.
  */
 export class MemcacheQueryResultCache {
-  readonly #choice: CacheChoice
+  readonly #choice: Pick<ResolvedOptions<typeof RESULT_CACHE_OPTIONS>, keyof CacheChoice>
   readonly #env: Environment
   readonly #keys: QueryKeys
   readonly #tables: readonly { readonly name: string; readonly pattern: RegExp }[]
@@ -44,17 +46,15 @@ export class MemcacheQueryResultCache {
 
   /** Connects to nothing yet. Throws `TypeError` or `RangeError` for options that make no sense. */
   constructor(options: QueryResultCacheOptions) {
-    checkOptionNames('MemcacheQueryResultCache', options, OPTION_NAMES)
-    const { namespace = 'typeorm:', tables = [], leaseTtlMs = 10_000, fillWaitMs = 250 } = options
-    if (!(leaseTtlMs > 0) || !(fillWaitMs >= 0))
-      throw new RangeError('leaseTtlMs and fillWaitMs must be times')
-    this.#choice = options
-    this.#env = options.environment ?? systemEnvironment
-    this.#keys = new QueryKeys(checkNamespace(namespace), false, true)
+    const settings = resolveOptions('MemcacheQueryResultCache', RESULT_CACHE_OPTIONS, options)
+    const { keyPrefix, tables = [], leaseTtlMs, fillWaitMs, environment } = settings
+    this.#choice = settings
+    this.#env = environment
+    this.#keys = new QueryKeys(keyPrefix, false, true)
     this.#tables = tables.map((name) => ({ name, pattern: wordPattern(name) }))
     this.#leaseTtlMs = leaseTtlMs
     this.#fillWaitMs = fillWaitMs
-    this.#counters = watchedCounters({ counters: 'typeorm', namespace }, newResultCacheCounters())
+    this.#counters = watchedCounters({ counters: 'typeorm', keyPrefix }, newResultCacheCounters())
     this.#open = this.#connect()
   }
 
@@ -141,7 +141,7 @@ export class MemcacheQueryResultCache {
     return { ...this.#counters }
   }
 
-  /** Voids all results of this namespace, and nothing else on the servers. Rejects as `remove` does. */
+  /** Invalidates all results under this `keyPrefix`, and nothing else on the servers. Rejects as `remove` does. */
   async clear(): Promise<void> {
     await this.#stamps()
       .renew(this.#keys.clearKey())
@@ -156,6 +156,7 @@ export class MemcacheQueryResultCache {
    * `InvalidationError` (`E_NOT_INVALIDATED`) that names the identifiers which a server did not confirm.
    */
   async remove(identifiers: readonly string[]): Promise<void> {
+    IDENTIFIERS.check(identifiers, 'identifiers')
     await this.#invalidate(identifiers, (id) => [id, `${id}-count`, `${id}-pagination`].map(identifierTag))
   }
 
@@ -164,11 +165,12 @@ export class MemcacheQueryResultCache {
    * then it rejects with a `RangeError` if there are others. Rejects as `remove` does.
    */
   async invalidateTables(names: readonly string[]): Promise<void> {
+    TABLES.check(names, 'names')
     const isKnown = (name: string): boolean => this.#tables.some((table) => table.name === name)
     await this.#invalidate(names.filter(isKnown), (name) => [tableTag(name)])
     const unknown = names.filter((name) => !isKnown(name))
     if (unknown.length === 0) return
-    throw new RangeError(`The option tables of this cache does not name ${unknown.join(', ')}`)
+    throw new RangeError(`The option \`tables\` of this cache does not name ${unknown.join(', ')}`)
   }
 
   async #invalidate(names: readonly string[], tagsOf: (name: string) => readonly string[]): Promise<void> {

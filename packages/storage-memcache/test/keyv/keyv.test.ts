@@ -169,7 +169,7 @@ describe('a store', () => {
     expect(() => new KeyvMemcache({} as never)).toThrow(TypeError)
     expect(open()).toBeInstanceOf(EventEmitter)
     await expect(open().set('k', 5)).rejects.toThrow(TypeError)
-    await expect(open().get('')).rejects.toThrow(TypeError)
+    await expect(open().get('')).rejects.toThrow(RangeError)
   })
 })
 

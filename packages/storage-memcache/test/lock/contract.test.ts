@@ -26,12 +26,12 @@ for (const [where, connect] of Object.entries(caches)) {
         open: async () => {
           const client = connect()
           const storage = fencing ? new MemoryStorage() : undefined
-          const namespace = `lock-${process.pid}-${++opened}:`
+          const keyPrefix = `lock-${process.pid}-${++opened}:`
           const clients: ForgetfulCache[] = []
           const open = (): MemcacheLock => {
             const cache = forgetful(client())
             clients.push(cache)
-            return new MemcacheLock({ cache: cache.cache, storage, namespace })
+            return new MemcacheLock({ cache: cache.cache, storage, keyPrefix })
           }
           return {
             lock: open(),

@@ -175,7 +175,7 @@ test('options that make no sense are refused', () => {
   assert.throws(() => new MemcacheLock({} as never), TypeError)
   assert.throws(() => new MemcacheLock({ cache, servers: '127.0.0.1:1' } as never), TypeError)
   assert.throws(() => new MemcacheLock({ cache, fencingCollection: 'x' }), TypeError)
-  assert.throws(() => new MemcacheLock({ cache, namespace: 'a b' }), RangeError)
+  assert.throws(() => new MemcacheLock({ cache, keyPrefix: 'a b' }), RangeError)
   assert.throws(() => new MemcacheLock({ cache, leaseMs: 0 }), RangeError)
   assert.throws(() => new MemcacheLock({ cache, waitMs: -1 }), RangeError)
   assert.throws(

@@ -145,7 +145,9 @@ describe('a map', () => {
     expect(() => maps.getMemcacheMap('x', { expires: 0 })).toThrow(RangeError)
     expect(() => maps.getMemcacheMap('x', { missing: 'maybe' as never })).toThrow(RangeError)
     expect(() => new MemcacheMaps({ plugins: {} })).toThrow(TypeError)
-    expect(() => new MemcacheMaps({ plugins: { default: {} as never } })).toThrow(/needs servers or a cache/)
+    expect(() => new MemcacheMaps({ plugins: { default: {} as never } })).toThrow(
+      /needs `servers` or a `cache`/,
+    )
   })
 })
 

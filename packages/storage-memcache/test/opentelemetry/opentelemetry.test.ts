@@ -216,23 +216,23 @@ describe('metrics', () => {
     expect(sum).toBeLessThanOrEqual(tookS)
   })
 
-  test('count what the caches count, each under its namespace', async () => {
+  test('count what the caches count, each under its key prefix', async () => {
     const { points } = await measured()
     const cache = new EmbeddedCache()
-    const storage = new MemcacheStorage({ cache, storage: new MemoryStorage(), namespace: 'one:' })
+    const storage = new MemcacheStorage({ cache, storage: new MemoryStorage(), keyPrefix: 'one:' })
     onTestFinished(() => storage.shutdown())
     const info = storage.info('films', 'a')
     await storage.putContent(info, 'x')
     await storage.getMany([info, info])
     await storage.getContent(info)
-    const queries = new QueryCache({ cache, namespace: 'two:' })
+    const queries = new QueryCache({ cache, keyPrefix: 'two:' })
     onTestFinished(() => queries.close())
     await queries.cached('k', {}, () => Promise.resolve(1))
     expect((await points('larder.storage.hits')).points).toMatchObject([
-      { attributes: { 'larder.namespace': 'one:' }, value: storage.counters().hits },
+      { attributes: { 'larder.key_prefix': 'one:' }, value: storage.counters().hits },
     ])
     expect((await points('larder.query.loader_calls')).points).toMatchObject([
-      { attributes: { 'larder.namespace': 'two:' }, value: 1 },
+      { attributes: { 'larder.key_prefix': 'two:' }, value: 1 },
     ])
   })
 

@@ -16,6 +16,8 @@ class Clock {
   #waiting: (() => void)[] = []
   readonly environment: Environment = {
     ...systemEnvironment,
+    // Times to live are not shortened by chance.
+    random: () => 0,
     wallClock: () => this.#ms,
     idle: () => new Promise((resolve) => this.#waiting.push(resolve)),
   }
@@ -43,7 +45,7 @@ async function setUp(
   const durable = new FaultyStorage(new MemoryStorage())
   const process = (more: Partial<MemcacheStorageSettings> = {}) => {
     const cache = server.client()
-    const fixed = { environment: clock.environment, ttlMs: TTL, ttlJitter: 0, fillWaitMs: 20 }
+    const fixed = { environment: clock.environment, ttlMs: TTL, fillWaitMs: 20 }
     return {
       cache,
       storage: new MemcacheStorage({

@@ -30,8 +30,8 @@ function open(options: RemoteCacheOptions = {}): MemcacheStorage {
 }
 
 function openOn(cache: RemoteCache): MemcacheStorage {
-  const namespace = `waves-${process.pid}-${opened++}:`
-  return new MemcacheStorage({ storage: new MemoryStorage(), cache, namespace })
+  const keyPrefix = `waves-${process.pid}-${opened++}:`
+  return new MemcacheStorage({ storage: new MemoryStorage(), cache, keyPrefix })
 }
 
 async function checkGetMany(storage: MemcacheStorage, count: number): Promise<void> {
@@ -101,7 +101,7 @@ test('a query cache looks up, loads and invalidates many keys under that load', 
 }, 60_000)
 
 async function checkQueries(cache: RemoteCache): Promise<void> {
-  const queries = new QueryCache({ cache, namespace: `waves-${process.pid}:` })
+  const queries = new QueryCache({ cache, keyPrefix: `waves-${process.pid}:` })
   const keys = Array.from({ length: 2_000 }, (_, i) => `q${i}`)
   const load = (missing: readonly string[]) => new Map(missing.map((key) => [key, 1]))
   await queries.cachedMany(keys, { ttlMs: 60_000, tags: ['t'] }, load)

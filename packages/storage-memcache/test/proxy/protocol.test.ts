@@ -587,19 +587,13 @@ test('options that make no sense are refused before any I/O', () => {
   const cache = new EmbeddedCache()
   const storage = new MemoryStorage()
   const make = (options: object) => () => new MemcacheStorage({ cache, storage, ...options })
-  for (const bad of [
-    { ttlMs: 0 },
-    { ttlMs: -1 },
-    { ttlMs: NaN },
-    { ttlJitter: 2 },
-    { markTtlMs: 0 },
-    { ttlMs: '1' },
-  ]) {
+  for (const bad of [{ ttlMs: 0 }, { ttlMs: -1 }, { ttlMs: NaN }, { markTtlMs: 0 }]) {
     expect(make(bad)).toThrow(RangeError)
   }
+  expect(make({ ttlMs: '1' })).toThrow(TypeError)
   expect(make({ whenCacheFails: 'ignore' })).toThrow(RangeError)
-  expect(make({ namespace: 'a b' })).toThrow(RangeError)
-  expect(make({ namespace: 'x'.repeat(81) })).toThrow(RangeError)
+  expect(make({ keyPrefix: 'a b' })).toThrow(RangeError)
+  expect(make({ keyPrefix: 'x'.repeat(81) })).toThrow(RangeError)
   expect(make({ servers: '127.0.0.1:11211' })).toThrow(TypeError)
   expect(make({ cache: undefined })).toThrow(TypeError)
 })
@@ -616,10 +610,9 @@ test('values expire early by a part of their time chosen at random', async () =>
     cache: new Spy(),
     storage: new MemoryStorage(),
     ttlMs: 10_000,
-    ttlJitter: 0.2,
   })
   for (let i = 0; i < 100; i++) await storage.putContent(storage.info('films', `film ${i}`), 'x')
-  expect(Math.min(...ttls)).toBeGreaterThanOrEqual(8_000)
+  expect(Math.min(...ttls)).toBeGreaterThanOrEqual(9_000)
   expect(Math.max(...ttls)).toBeLessThanOrEqual(10_000)
-  expect(Math.max(...ttls) - Math.min(...ttls)).toBeGreaterThan(1_000)
+  expect(Math.max(...ttls) - Math.min(...ttls)).toBeGreaterThan(500)
 })

@@ -18,7 +18,7 @@ class Process {
   constructor(
     server: CacheServer,
     durable: Storage,
-    options: ProtocolOptions & { readonly namespace?: string } = {},
+    options: ProtocolOptions & { readonly keyPrefix?: string } = {},
   ) {
     const environment: Environment = {
       ...systemEnvironment,
@@ -116,22 +116,23 @@ describe('the relay', () => {
     expect(await textOf(reader.storage, info)).toBe('new')
   })
 
-  test('forgets the row of a server that stays away once nothing can be left on it', async () => {
+  test.each([
+    ['a day', 24, {}],
+    ['as long as anything may stay in a cache, where that is longer', 51, { ttlMs: 50 * 3_600_000 }],
+  ])('forgets the row of a server that stays away after %s', async (_time, lastHour, options) => {
     const server = new CacheServer()
     const hourMs = 3_600_000
     let hours = 0
     const durable = new MemoryStorage({ now: () => Date.now() + hours * hourMs })
-    const writer = new Process(server, durable, { relayForMs: 3 * hourMs })
+    const writer = new Process(server, durable, options)
     writer.cache.isDown = true
     await writer.storage.putContent(writer.storage.info(...FILM), 'new')
-    hours = 2.9
+    hours = lastHour - 1
     await writer.relay()
     expect(await rowsOf(durable)).toHaveLength(1)
-    hours = 3
+    hours = lastHour
     await writer.relay()
     expect(await rowsOf(durable)).toEqual([])
-    const tooShort = { storage: durable, cache: server.client(), relayForMs: hourMs }
-    expect(() => new MemcacheStorage(tooShort)).toThrow(RangeError)
   })
 
   test('takes over the mark of a writer that may install what is older', async () => {
@@ -306,7 +307,7 @@ for (const [inner, outer] of [
   })
 }
 
-async function bothSettled(innerNamespace: string, namespace: string): Promise<void> {
+async function bothSettled(innerKeyPrefix: string, keyPrefix: string): Promise<void> {
   const server = new CacheServer()
   const outerServer = new CacheServer()
   const durable = new MemoryStorage()
@@ -314,9 +315,9 @@ async function bothSettled(innerNamespace: string, namespace: string): Promise<v
   const innerStorage = new MemcacheStorage({
     storage: durable,
     cache: inner.cache,
-    namespace: innerNamespace,
+    keyPrefix: innerKeyPrefix,
   })
-  const outer = new Process(outerServer, innerStorage, { namespace })
+  const outer = new Process(outerServer, innerStorage, { keyPrefix })
   const info = outer.storage.info(...FILM)
   await outer.storage.putContent(info, 'old')
   await outer.storage.getContent(info)

@@ -64,7 +64,7 @@ test('keys fit into memcached with every suffix', async () => {
   const cache = server().client()
   const keyGenerator = (collection: string, resource?: string) =>
     `${collection}/${resource ?? ''}`.padEnd(210, 'k')
-  const storage = new MemcacheStorage({ cache, keyGenerator, namespace: '' })
+  const storage = new MemcacheStorage({ cache, keyGenerator, keyPrefix: '' })
   const info = storage.info('films', 'long')
   await storage.putContent(info, Buffer.alloc(4 << 20))
   expect((await storage.getContent(info)).size).toBe(4 << 20)

@@ -36,7 +36,7 @@ describe('what is asked of an item is not paid for with its bytes', () => {
         cache,
         storage: new MemoryStorage(),
         graceMs,
-        namespace: `${graceMs}:`,
+        keyPrefix: `${graceMs}:`,
       })
       const info = storage.info('films', 'alien')
       await storage.putContent(info, Buffer.alloc(BYTES, 'x'))

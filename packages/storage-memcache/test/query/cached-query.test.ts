@@ -72,7 +72,7 @@ test('many at once: in order, one call for what is missing, repeated arguments l
 
 test('mistakes are told', async () => {
   const queries = new QueryCache({ cache: new EmbeddedCache() })
-  expect(() => new CachedQuery(queries, { name: '', load: () => 1 })).toThrow(TypeError)
+  expect(() => new CachedQuery(queries, { name: '', load: () => 1 })).toThrow(RangeError)
   expect(() => new CachedQuery(queries, { name: 'x', load: 1 as never })).toThrow(TypeError)
   const short = new CachedQuery(queries, { name: 'x', load: (n: number) => n, loadMany: () => [] })
   await expect(short.getMany([[1]])).rejects.toThrow(/gave 0 results for 1/)

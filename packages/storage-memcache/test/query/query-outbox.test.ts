@@ -78,7 +78,7 @@ describe('invalidations that are part of a transaction', () => {
     const { storage, server, queries, rows } = play()
     await using alone = new QueryCache({ cache: server.client() })
     await storage.transaction(async (tx) => {
-      await expect(tx.invalidate(queries, { tag: '' })).rejects.toThrow(TypeError)
+      await expect(tx.invalidate(queries, { tag: '' })).rejects.toThrow(RangeError)
       await expect(tx.invalidate(queries, { prefix: 'no end' })).rejects.toThrow(RangeError)
       await expect(tx.invalidate(alone, { tag: 'film' })).rejects.toThrow(/outbox/)
       await expect(alone.invalidateWith({}, { tag: 'film' })).rejects.toThrow(/outbox/)

@@ -125,7 +125,7 @@ export const CALM: WorldOptions = Object.freeze({
   transactions: true,
   journal: true,
   maxItemBytes: 100_000,
-  protocol: Object.freeze({ fillWaitMs: 5, ttlJitter: 0, whenCacheFails: 'reject' }),
+  protocol: Object.freeze({ fillWaitMs: 5, whenCacheFails: 'reject' }),
   make: PROXY,
 })
 

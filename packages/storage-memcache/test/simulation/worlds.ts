@@ -3,7 +3,7 @@ import { CALM, LATE_COMMITS, LISTING, MIDDLEMEN, PAUSING, type WorldOptions } fr
 /** Times to live of seconds, so that they end within a run. */
 const SHORT_LIVES = Object.freeze({
   ...CALM.protocol,
-  ...{ ttlMs: 4_000, absentTtlMs: 2_000, listTtlMs: 4_000, leaseTtlMs: 1_000, markTtlMs: 12_000 },
+  ...{ ttlMs: 4_000, absentTtlMs: 2_000, leaseTtlMs: 1_000, markTtlMs: 12_000 },
   ...{ relayAfterMs: 1_000, relayIntervalMs: 500, lockTimeoutMs: 20_000 },
 })
 const HOURS = Object.freeze({ ...CALM, waits: 0.3, timeRate: 0.02, protocol: SHORT_LIVES })
@@ -13,7 +13,7 @@ const BYPASS = Object.freeze({ ...SHORT_LIVES, whenCacheFails: 'bypass' as const
 /** What is wrong in the end stays wrong, and is found. */
 const LASTING_BYPASS = Object.freeze({
   ...BYPASS,
-  ...{ ttlMs: 3_600_000, absentTtlMs: 3_600_000, listTtlMs: 3_600_000 },
+  ...{ ttlMs: 3_600_000, absentTtlMs: 3_600_000 },
 })
 
 /** The library's own client, with its connections, batches, time-outs and tokens. */

@@ -1,4 +1,10 @@
-import { checkOptionNames, type NamesOf } from '@larder/storage-core'
+import {
+  numberOption,
+  optionTable,
+  resolveOptions,
+  signalOption,
+  type OptionsOf,
+} from '@larder/storage-core/base'
 import type { BodySweeper } from './body-sweeper.js'
 import type { ChangeLog } from '../change-log.js'
 import type { ConnectionSource } from '../connections/source.js'
@@ -6,18 +12,21 @@ import { purgeTombstones } from './purge-tombstones.js'
 import { raiseVersions } from './raise-versions.js'
 import type { TablePaths } from '../tables.js'
 
-/** What `SqlStorage.purge` removes; durations in milliseconds, by the database's clock. */
-export interface PurgeOptions {
-  /** Rows of resources that were removed longer ago than this; 0: all. Left alone where omitted. */
-  readonly tombstonesOlderThanMs?: number | undefined
+/** What `SqlStorage.purge` removes; ages by the database's clock. */
+export const PURGE_OPTIONS = optionTable({
+  /** Rows of resources that were removed longer ago than this, in milliseconds; 0: all. Default: they stay. */
+  tombstonesOlderThanMs: numberOption({ min: 0 }),
   /**
-   * Records of external changes that nobody has handled since: caches that were to hear of them never will. Left alone
-   * where omitted.
+   * Records of external changes that nobody has handled for this long, in milliseconds: caches that were to learn of them
+   * never will. Default: they stay.
    */
-  readonly changesOlderThanMs?: number | undefined
+  changesOlderThanMs: numberOption({ min: 0 }),
   /** Stops between two batches. */
-  readonly signal?: AbortSignal | undefined
-}
+  signal: signalOption(),
+})
+
+/** What `SqlStorage.purge` removes; durations in milliseconds, by the database's clock. */
+export type PurgeOptions = OptionsOf<typeof PURGE_OPTIONS>
 
 /** How much was removed. */
 export interface PurgeResult {
@@ -28,21 +37,15 @@ export interface PurgeResult {
 }
 
 /** What `SqlStorage.restored` takes. */
-export interface RestoredOptions {
+export const RESTORED_OPTIONS = optionTable({
   /** More than any resource was written since the state that was restored. Default: 1,000,000. */
-  readonly raiseBy?: number | undefined
+  raiseBy: numberOption({ min: 1, max: 1_000_000_000_000, isInteger: true }, 1_000_000),
   /** Stops between two batches. */
-  readonly signal?: AbortSignal | undefined
-}
-
-const PURGE_NAMES: NamesOf<PurgeOptions> = Object.freeze({
-  tombstonesOlderThanMs: true,
-  changesOlderThanMs: true,
-  signal: true,
+  signal: signalOption(),
 })
-const RESTORED_NAMES: NamesOf<RestoredOptions> = Object.freeze({ raiseBy: true, signal: true })
-const DEFAULT_RAISE = 1_000_000
-const LARGEST_RAISE = 1_000_000_000_000
+
+/** What `SqlStorage.restored` takes. */
+export type RestoredOptions = OptionsOf<typeof RESTORED_OPTIONS>
 
 /** What is done to the tables now and then. */
 export class Care {
@@ -59,10 +62,8 @@ export class Care {
   }
 
   async purge(options: PurgeOptions): Promise<PurgeResult> {
-    checkOptionNames('SqlStorage.purge()', options, PURGE_NAMES)
-    const { tombstonesOlderThanMs, changesOlderThanMs, signal } = options
-    checkAge('tombstonesOlderThanMs', tombstonesOlderThanMs)
-    checkAge('changesOlderThanMs', changesOlderThanMs)
+    const resolved = resolveOptions('SqlStorage.purge()', PURGE_OPTIONS, options)
+    const { tombstonesOlderThanMs, changesOlderThanMs, signal } = resolved
     return {
       tombstones:
         tombstonesOlderThanMs === undefined
@@ -74,17 +75,7 @@ export class Care {
   }
 
   async restored(options: RestoredOptions): Promise<number> {
-    checkOptionNames('SqlStorage.restored()', options, RESTORED_NAMES)
-    const { raiseBy = DEFAULT_RAISE, signal } = options
-    if (!Number.isSafeInteger(raiseBy) || raiseBy < 1 || raiseBy > LARGEST_RAISE)
-      throw new RangeError(
-        `raiseBy must be a whole number from 1 to ${LARGEST_RAISE}, not ${String(raiseBy)}`,
-      )
+    const { raiseBy, signal } = resolveOptions('SqlStorage.restored()', RESTORED_OPTIONS, options)
     return raiseVersions(this.#source, this.#tables, raiseBy, signal)
   }
-}
-
-function checkAge(name: keyof PurgeOptions, ms: number | undefined): void {
-  if (ms === undefined || (Number.isFinite(ms) && ms >= 0)) return
-  throw new RangeError(`${name} must be a number of milliseconds from 0 on, not ${String(ms)}`)
 }

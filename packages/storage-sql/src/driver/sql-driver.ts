@@ -1,6 +1,5 @@
 import {
   assertConditions,
-  defaultKeyGenerator,
   type DriverCall,
   type DriverTransaction,
   isStorageError,
@@ -36,7 +35,7 @@ import { Containers } from './containers.js'
 import { discardWrites, type TakenWrite, takeWrites } from './content-intake.js'
 import { Journal } from '../journal.js'
 import { Listing } from './listing.js'
-import type { Settings, SqlOptions } from '../options.js'
+import type { OpenOptions, Settings } from '../options.js'
 import { unsettledOutside } from './outside-changes.js'
 import { Reader } from './reader.js'
 import { isCollision, isStale, toStorageError } from '../sql-errors.js'
@@ -87,7 +86,7 @@ export class SqlDriver implements StorageDriver {
     settings: Settings,
     listener: Listener | undefined,
     transactions: Transactions,
-    { keyGenerator = defaultKeyGenerator, now }: Pick<SqlOptions, 'keyGenerator' | 'now'>,
+    { keyGenerator, now }: Pick<OpenOptions, 'keyGenerator' | 'now'>,
   ) {
     this.system = SYSTEMS[source.dialect.family]
     this.keyOf = keyGenerator

@@ -1,4 +1,4 @@
-import { checkOptionNames, processWide } from '@larder/storage-core'
+import { processWide } from '@larder/storage-core'
 import { bodyEntity, chunkEntity } from './body.js'
 import { changeEntity, floorEntity } from './change.js'
 import { containerEntity, type EntityClass } from './container.js'
@@ -6,7 +6,7 @@ import { type DatabaseType, type Family, familyOf } from './family.js'
 import { journalEntity } from './journal.js'
 import { resourceEntity } from './resource.js'
 import { schemaEntity } from './schema.js'
-import { type TableName, TABLE_OPTION_NAMES, type TableOptions, tablePrefixOf } from './tables.js'
+import { type TableName, type TableOptions, tablePrefixOf } from './tables.js'
 
 const known = processWide(
   'storage-sql/entities@1',
@@ -40,6 +40,5 @@ export function entitiesOf(family: Family, prefix: string): Readonly<Record<Tabl
  * no binary type in common. Throws a `TypeError` for a type that is not supported.
  */
 export function larderEntities(type: DatabaseType, options: TableOptions = {}): EntityClass[] {
-  checkOptionNames('larderEntities', options, TABLE_OPTION_NAMES)
-  return Object.values(entitiesOf(familyOf(type), tablePrefixOf(options)))
+  return Object.values(entitiesOf(familyOf(type), tablePrefixOf('larderEntities', options)))
 }

@@ -1,15 +1,27 @@
-import type { NamesOf } from '@larder/storage-core'
+import {
+  notAllowed,
+  optionTable,
+  resolveOptions,
+  wrongType,
+  type Option,
+  type OptionsOf,
+} from '@larder/storage-core/base'
 
 /** What all table and index names begin with unless told otherwise. */
 export const DEFAULT_TABLE_PREFIX = 'larder_'
 
-/** Which tables are meant. */
-export interface TableOptions {
-  /** What all table and index names begin with: lower-case letters, digits and `_`. Default: `larder_`. */
-  readonly tablePrefix?: string | undefined
-}
+// PostgreSQL cuts names at 63 bytes, and the longest suffix here has 22.
+// One case only: whether two names that differ in it are two tables differs with the database and its files.
+const PREFIX = /^[a-z_][a-z0-9_]{0,39}$/
 
-export const TABLE_OPTION_NAMES: NamesOf<TableOptions> = Object.freeze({ tablePrefix: true })
+/** Which tables are meant. */
+export const TABLE_OPTIONS = optionTable({
+  /** Begins the names of all tables and indexes. Default: `'larder_'`. */
+  tablePrefix: tablePrefixOption(),
+})
+
+/** Which tables are meant. */
+export type TableOptions = OptionsOf<typeof TABLE_OPTIONS>
 
 export const TABLES = Object.freeze([
   'container',
@@ -40,16 +52,20 @@ export const COLUMNS: Readonly<Record<TableName, readonly string[]>> = Object.fr
   schema: ['id', 'version', 'name'],
 })
 
-// PostgreSQL cuts names at 63 bytes, and the longest suffix here has 22.
-// One case only: whether two names that differ in it are two tables differs with the database and its files.
-const PREFIX = /^[a-z_][a-z0-9_]{0,39}$/
+/** The prefix, from options of `subject`. Throws a `TypeError` or `RangeError` for what cannot begin a table's name. */
+export function tablePrefixOf(subject: string, options: TableOptions): string {
+  return resolveOptions(subject, TABLE_OPTIONS, options).tablePrefix
+}
 
-/** Throws a `RangeError` for what cannot begin a table's name in every database. */
-export function tablePrefixOf({ tablePrefix = DEFAULT_TABLE_PREFIX }: TableOptions): string {
-  if (!PREFIX.test(tablePrefix)) {
-    throw new RangeError(
-      `tablePrefix must be 1 to 40 lower-case letters, digits and _, not ${JSON.stringify(tablePrefix)}`,
-    )
+function tablePrefixOption(): Option<string, string> {
+  const takes = '1 to 40 lower-case letters, digits and _, not beginning with a digit'
+  return {
+    takes,
+    fallback: DEFAULT_TABLE_PREFIX,
+    check(value, name) {
+      if (typeof value !== 'string') throw wrongType(name, takes, value)
+      if (!PREFIX.test(value)) throw notAllowed(name, takes, value)
+      return value
+    },
   }
-  return tablePrefix
 }

@@ -1,12 +1,6 @@
-import { checkOptionNames } from '@larder/storage-core'
 import type { MigrationInterface, QueryRunner } from 'typeorm'
 import { type DatabaseType, type Family, familyOf } from '../entities/family.js'
-import {
-  DEFAULT_TABLE_PREFIX,
-  TABLE_OPTION_NAMES,
-  type TableOptions,
-  tablePrefixOf,
-} from '../entities/tables.js'
+import { DEFAULT_TABLE_PREFIX, type TableOptions, tablePrefixOf } from '../entities/tables.js'
 import { adoptOrMake } from './adopt.js'
 import { CHANGE_TABLES, createChanges } from './create-changes.js'
 import { CREATE_TABLES, FIRST_TABLES } from './create-tables.js'
@@ -21,9 +15,8 @@ export type MigrationClass = new () => MigrationInterface
  * supported.
  */
 export function larderMigrations(type: DatabaseType, options: TableOptions = {}): MigrationClass[] {
-  checkOptionNames('larderMigrations', options, TABLE_OPTION_NAMES)
   const family = familyOf(type)
-  const prefix = tablePrefixOf(options)
+  const prefix = tablePrefixOf('larderMigrations', options)
   return [tables(family, prefix), changes(family, prefix)]
 }
 
@@ -32,8 +25,7 @@ export function larderMigrations(type: DatabaseType, options: TableOptions = {})
  * does nothing. Throws a `TypeError` for a type that is not supported.
  */
 export function outboxMigrations(type: DatabaseType, options: TableOptions = {}): MigrationClass[] {
-  checkOptionNames('outboxMigrations', options, TABLE_OPTION_NAMES)
-  return [outbox(familyOf(type), tablePrefixOf(options))]
+  return [outbox(familyOf(type), tablePrefixOf('outboxMigrations', options))]
 }
 
 /** Makes the table of the outbox where it is missing. */

@@ -1,10 +1,11 @@
 import { processWide } from '@larder/storage-core'
+import { wrongType } from '@larder/storage-core/base'
 import type { DataSource } from 'typeorm'
 import type { Listener } from '../connections/listener.js'
 import type { ConnectionSource } from '../connections/source.js'
+import { isDataSource } from '../data-source-mark.js'
 import { familyOf } from '../entities/family.js'
-import { type TableOptions, tablePrefixOf } from '../entities/tables.js'
-import { type Settings, settingsOf } from '../options.js'
+import { DEFAULT_SETTINGS, type Settings } from '../options.js'
 import { Opened } from './opened.js'
 import { openingMs } from './sources.js'
 
@@ -39,19 +40,18 @@ export function remember(storage: object, database: StorageDatabase): void {
 /** The database of an open `SqlStorage`. Throws a `TypeError` for anything else. */
 export function databaseOf(storage: object): StorageDatabase {
   const known = databases.get(storage)
-  if (known === undefined) throw new TypeError('An open SqlStorage is needed')
+  if (known === undefined) throw wrongType('storage', 'an open SqlStorage', storage)
   return known
 }
 
-/** The database of a storage or data source, which is initialised where it is not. */
-export async function openDatabase(target: object, options: TableOptions): Promise<OpenDatabase> {
+/** The database of a storage, or of a data source, which is initialised where it is not. `prefix`: of its tables. */
+export async function openDatabase(target: object, prefix: string): Promise<OpenDatabase> {
   const opened = new Opened()
   const known = databases.get(target)
   if (known !== undefined) return { ...known, opened }
-  if (!isDataSource(target)) throw new TypeError('A SqlStorage or a DataSource is needed')
+  if (!isDataSource(target)) throw wrongType('target', 'a SqlStorage or a DataSource', target)
   familyOf(target.options.type)
-  const prefix = tablePrefixOf(options)
-  const settings = settingsOf({})
+  const settings = DEFAULT_SETTINGS
   try {
     await opened.use(target, openingMs(settings))
   } catch (error) {
@@ -59,9 +59,4 @@ export async function openDatabase(target: object, options: TableOptions): Promi
     throw error
   }
   return { dataSource: target, prefix, settings, source: undefined, listener: undefined, opened }
-}
-
-/** By the mark that TypeORM itself goes by, which is the same in all of its copies. */
-function isDataSource(target: object): target is DataSource {
-  return (target as { readonly '@instanceof'?: unknown })['@instanceof'] === Symbol.for('DataSource')
 }

@@ -5,13 +5,13 @@ import { setSessionHook } from '../session-hook.js'
 import { whileBusy } from '../connections/sqlite-connection.js'
 import { optionsOfUrl, ownDataSource } from './data-sources.js'
 import { familyOf } from '../entities/family.js'
-import { COLUMNS, tablePrefixOf, TABLES } from '../entities/tables.js'
+import { COLUMNS, TABLES } from '../entities/tables.js'
 import { look, withRunner } from './looks.js'
 import { LONGEST_MIGRATION_MS, migrate } from './migrate.js'
 import { checkSchema } from '../migrations/schema-version.js'
 import type { StorageDatabase } from './databases.js'
 import { Opened } from './opened.js'
-import { type Settings, settingsOf, type SqlStorageOptions } from '../options.js'
+import { type OpenOptions, resolveSqlOptions, type Settings, type SqlStorageOptions } from '../options.js'
 import { SqlDriver } from '../driver/sql-driver.js'
 import { databasePath, isReadonly, listenerOf, openingMs, openSource } from './sources.js'
 import { fittedToPackets } from './packets.js'
@@ -25,30 +25,30 @@ import { type TablePaths, tablePathsOf } from '../tables.js'
 export async function openDriver(
   options: SqlStorageOptions,
 ): Promise<{ readonly driver: SqlDriver; readonly database: StorageDatabase }> {
-  const settings = settingsOf(options)
-  const prefix = tablePrefixOf(options)
-  const { dataSource: given, targetOptions } = targetOf(options)
+  const resolved = resolveSqlOptions(options)
+  const { settings, tablePrefix: prefix, onSession } = resolved
+  const { dataSource: given, targetOptions } = targetOf(resolved)
   const opened = new Opened()
   try {
     const dataSource = given ?? (await ownDataSource(targetOptions, prefix, settings))
-    if (familyOf(dataSource.options.type) === 'sqlite' && options.onSession !== undefined)
-      throw new TypeError('onSession is for PostgreSQL, MySQL and MariaDB')
-    setSessionHook(dataSource, options.onSession)
+    if (familyOf(dataSource.options.type) === 'sqlite' && onSession !== undefined)
+      throw new TypeError('`onSession` is for PostgreSQL, MySQL and MariaDB')
+    setSessionHook(dataSource, onSession)
     const tables = await initialised(dataSource, prefix, settings, opened)
     const family = familyOf(dataSource.options.type)
     if (family === 'sqlite' && !isReadonly(dataSource)) await useWal(dataSource)
     await refuseStatementPooling(dataSource, settings)
-    if (options.migrate ?? (given === undefined && !isReadonly(dataSource)))
+    if (resolved.migrate ?? (given === undefined && !isReadonly(dataSource)))
       await migrate(dataSource, prefix, settings, given !== undefined)
     else await checkTables(dataSource, tables, settings)
     await withRunner(dataSource, (runner) => look(checkSchema(runner, tables.schema), settings))
     const inner = await openSource(dataSource, given !== undefined, prefix, settings, opened)
     const source = new ClosableSource(inner)
     const fitted = await fittedToPackets(settings, source)
-    const listener = options.listen === false ? undefined : listenerOf(dataSource, prefix)
+    const listener = resolved.listen ? listenerOf(dataSource, prefix) : undefined
     const database = { dataSource, prefix, settings, source, listener }
     const transactions = new Transactions(dataSource, source, settings, tables.journal)
-    const driver = new SqlDriver(source, tables, fitted, listener, transactions, options)
+    const driver = new SqlDriver(source, tables, fitted, listener, transactions, resolved)
     transactions.open(driver, inner instanceof SqliteSource ? inner.turns : undefined)
     return { driver, database }
   } catch (error) {
@@ -58,16 +58,19 @@ export async function openDriver(
   }
 }
 
-function targetOf(
-  options: SqlStorageOptions,
-):
+/** Throws a `TypeError` unless there is exactly one target. */
+function targetOf({
+  url,
+  typeorm,
+  dataSource,
+}: OpenOptions):
   | { readonly dataSource: DataSource; readonly targetOptions?: undefined }
   | { readonly dataSource?: undefined; readonly targetOptions: DataSourceOptions } {
-  const given = (['url', 'typeorm', 'dataSource'] as const).filter((name) => name in options)
-  if (given.length !== 1)
-    throw new TypeError('SqlStorage.open() takes exactly one of url, typeorm and dataSource')
-  if ('dataSource' in options) return { dataSource: options.dataSource }
-  return { targetOptions: 'url' in options ? optionsOfUrl(options.url) : options.typeorm }
+  const given = [url, typeorm, dataSource].filter((target) => target !== undefined).length
+  if (given === 1 && dataSource !== undefined) return { dataSource }
+  const targetOptions = url === undefined ? typeorm : optionsOfUrl(url)
+  if (given === 1 && targetOptions !== undefined) return { targetOptions }
+  throw new TypeError('SqlStorage.open() takes exactly one of url, typeorm and dataSource')
 }
 
 async function initialised(

@@ -1,11 +1,11 @@
-import { checkOptionNames } from '@larder/storage-core'
+import { resolveOptions } from '@larder/storage-core/base'
 import type { DataSource } from 'typeorm'
-import { TABLE_OPTION_NAMES, type TableOptions } from '../entities/tables.js'
+import { type TableOptions, tablePrefixOf } from '../entities/tables.js'
 import { openDatabase } from '../opening/databases.js'
 import { install, installWaking, type Place, uninstall, withPlace } from '../opening/install.js'
 import { toStorageError } from '../sql-errors.js'
 import type { SqlStorage } from '../sql-storage.js'
-import { notifyOf, TRIGGER_OPTION_NAMES, type TriggerOptions } from './trigger-options.js'
+import { TRIGGER_OPTIONS, type TriggerOptions } from './trigger-options.js'
 import { resourceName, resourceTriggers } from '../triggers/resource-triggers.js'
 
 /**
@@ -20,9 +20,8 @@ export async function installTriggers(
   target: DataSource | SqlStorage,
   options: TriggerOptions = {},
 ): Promise<void> {
-  checkOptionNames('installTriggers', options, TRIGGER_OPTION_NAMES)
-  const notify = notifyOf(options)
-  await changeTriggers(target, options, async (place) => {
+  const { notify, tablePrefix } = resolveOptions('installTriggers', TRIGGER_OPTIONS, options)
+  await changeTriggers(target, tablePrefix, async (place) => {
     const { family, tables, paths, prefix } = place
     const triggers = resourceTriggers(family, tables, paths, prefix)
     await install(place, { triggers, ...whereabouts(place) })
@@ -35,8 +34,8 @@ export async function removeTriggers(
   target: DataSource | SqlStorage,
   options: TableOptions = {},
 ): Promise<void> {
-  checkOptionNames('removeTriggers', options, TABLE_OPTION_NAMES)
-  await changeTriggers(target, options, (place) => uninstall(place, whereabouts(place)))
+  const prefix = tablePrefixOf('removeTriggers', options)
+  await changeTriggers(target, prefix, (place) => uninstall(place, whereabouts(place)))
 }
 
 function whereabouts({ tables, prefix }: Place) {
@@ -45,10 +44,10 @@ function whereabouts({ tables, prefix }: Place) {
 
 async function changeTriggers(
   target: object,
-  options: TableOptions,
+  prefix: string,
   change: (place: Place) => Promise<void>,
 ): Promise<void> {
-  const database = await openDatabase(target, options)
+  const database = await openDatabase(target, prefix)
   try {
     await withPlace(database, change)
   } catch (error) {

@@ -1,10 +1,18 @@
 import type { DataSource } from 'typeorm'
-import { checkOptionNames, type NamesOf, StorageError } from '@larder/storage-core'
+import { StorageError } from '@larder/storage-core'
+import {
+  booleanOption,
+  durationOption,
+  functionOption,
+  optionTable,
+  resolveOptions,
+  type OptionsOf,
+} from '@larder/storage-core/base'
 import { type Change, ChangeLog } from '../change-log.js'
 import { ClosableSource } from '../connections/closable-source.js'
 import type { Listener } from '../connections/listener.js'
 import type { ConnectionSource } from '../connections/source.js'
-import { TABLE_OPTION_NAMES, type TableOptions } from '../entities/tables.js'
+import { TABLE_OPTIONS } from '../entities/tables.js'
 import { pathsFor } from '../migrations/paths.js'
 import { openDatabase } from '../opening/databases.js'
 import { listenerOf, openSource } from '../opening/sources.js'
@@ -18,42 +26,36 @@ import {
 } from './change-handler.js'
 import { errorReports } from './error-reports.js'
 import { TriggerCheck, triggersGone } from './trigger-check.js'
-import { checkTableNames } from './watch-tables.js'
+import { checkTableNames, TABLE_NAMES } from './watch-tables.js'
 
 const ROWS_AT_ONCE = 1_000
 const WOKEN_SPREAD_MS = 10
-const LONGEST_INTERVAL_MS = 2_147_483_647
 
 /** What `onTableChanges` can be told. */
-export interface TableChangesOptions extends TableOptions {
+export const TABLE_CHANGES_OPTIONS = optionTable({
+  ...TABLE_OPTIONS,
   /** Only these tables; others' changes are left to others. Default: all that are watched. */
-  readonly tables?: readonly string[] | undefined
+  tables: TABLE_NAMES,
   /** How often the database is asked, in milliseconds. Default: 1,000. */
-  readonly intervalMs?: number | undefined
-  /** On PostgreSQL: hears of changes at once, by a connection of its own. Default: true. */
-  readonly listen?: boolean | undefined
+  intervalMs: durationOption(1_000),
+  /** On PostgreSQL: learns of changes at once, by a connection of its own. Default: true. */
+  listen: booleanOption(true),
   /**
    * How often it is checked that the triggers are still there, in milliseconds. Tools that rebuild a table lose them:
    * then the handler is called with that table, as changes may have been missed, and `onError`, until `watchTables`
    * has installed them again. Default: 60,000.
    */
-  readonly checkIntervalMs?: number | undefined
+  checkIntervalMs: durationOption(60_000),
   /**
    * Called with what kept a change from being handled, which is tried again, with triggers that are gone, and at the
    * start with tables that nobody watches or that the handler does not know. Default: a process warning with the code
    * `LARDER_TABLE_CHANGES`, once for each kind of error.
    */
-  readonly onError?: ((error: unknown) => void) | undefined
-}
-
-const OPTION_NAMES: NamesOf<TableChangesOptions> = Object.freeze({
-  ...TABLE_OPTION_NAMES,
-  tables: true,
-  intervalMs: true,
-  listen: true,
-  checkIntervalMs: true,
-  onError: true,
+  onError: functionOption<(error: unknown) => void>(),
 })
+
+/** What `onTableChanges` can be told. */
+export type TableChangesOptions = OptionsOf<typeof TABLE_CHANGES_OPTIONS>
 
 type Intervals = Readonly<Record<'intervalMs' | 'checkIntervalMs', number>>
 
@@ -76,14 +78,10 @@ export async function onTableChanges(
   options: TableChangesOptions = {},
 ): Promise<TableSubscription> {
   const changeHandler = new ChangeHandler(handler)
-  checkOptionNames('onTableChanges', options, OPTION_NAMES)
-  const { intervalMs = 1_000, checkIntervalMs = 60_000 } = options
-  for (const [name, ms] of Object.entries({ intervalMs, checkIntervalMs })) {
-    if (!(ms > 0 && ms <= LONGEST_INTERVAL_MS))
-      throw new RangeError(`${name} must be more than 0 and at most ${LONGEST_INTERVAL_MS}`)
-  }
-  const subjects = options.tables && checkTableNames(options.tables)
-  const database = await openDatabase(target, options)
+  const resolved = resolveOptions('onTableChanges', TABLE_CHANGES_OPTIONS, options)
+  const { intervalMs, checkIntervalMs, listen, onError } = resolved
+  const subjects = resolved.tables && checkTableNames(resolved.tables)
+  const database = await openDatabase(target, resolved.tablePrefix)
   const { dataSource, prefix, settings, opened } = database
   try {
     const owned =
@@ -91,8 +89,8 @@ export async function onTableChanges(
         ? new ClosableSource(await openSource(dataSource, true, prefix, settings, opened))
         : undefined
     const source: ConnectionSource = owned ?? (database.source as ConnectionSource)
-    const ownListener = owned && options.listen !== false ? listenerOf(dataSource, prefix) : undefined
-    const listener = ownListener ?? (options.listen === false ? undefined : database.listener)
+    const ownListener = owned && listen ? listenerOf(dataSource, prefix) : undefined
+    const listener = ownListener ?? (listen ? database.listener : undefined)
     const changes = new ChangeLog(source, pathsFor(dataSource, prefix).change)
     await changes.check()
     return new TableSubscription(
@@ -101,7 +99,7 @@ export async function onTableChanges(
       changeHandler,
       { intervalMs, checkIntervalMs },
       new TriggerCheck(source, prefix, subjects),
-      options.onError,
+      onError,
       listener,
       async () => {
         await ownListener?.close()

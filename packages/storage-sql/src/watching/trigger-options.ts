@@ -1,22 +1,15 @@
-import type { NamesOf } from '@larder/storage-core'
-import { TABLE_OPTION_NAMES, type TableOptions } from '../entities/tables.js'
+import { booleanOption, optionTable, type OptionsOf } from '@larder/storage-core/base'
+import { TABLE_OPTIONS } from '../entities/tables.js'
 
 /** How triggers are installed. */
-export interface TriggerOptions extends TableOptions {
+export const TRIGGER_OPTIONS = optionTable({
+  ...TABLE_OPTIONS,
   /**
    * On PostgreSQL: commits that recorded something wake those who listen. `false` leaves that out, or removes it, for
    * all triggers of this `tablePrefix`: changes are then found by polling. Default: true.
    */
-  readonly notify?: boolean | undefined
-}
-
-export const TRIGGER_OPTION_NAMES: NamesOf<TriggerOptions> = Object.freeze({
-  ...TABLE_OPTION_NAMES,
-  notify: true,
+  notify: booleanOption(true),
 })
 
-/** Throws a `TypeError` for anything but a boolean. */
-export function notifyOf({ notify = true }: TriggerOptions): boolean {
-  if (typeof notify !== 'boolean') throw new TypeError(`notify must be a boolean, not ${typeof notify}`)
-  return notify
-}
+/** How triggers are installed. */
+export type TriggerOptions = OptionsOf<typeof TRIGGER_OPTIONS>

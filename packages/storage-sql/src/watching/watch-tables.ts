@@ -1,13 +1,15 @@
-import { checkOptionNames } from '@larder/storage-core'
+import { listOption, notAllowed, resolveOptions, wrongType, type Option } from '@larder/storage-core/base'
 import type { DataSource } from 'typeorm'
-import { TABLE_OPTION_NAMES, type TableOptions } from '../entities/tables.js'
+import { type TableOptions, tablePrefixOf } from '../entities/tables.js'
 import { openDatabase } from '../opening/databases.js'
 import { install, installWaking, type Place, uninstall, withPlace } from '../opening/install.js'
 import { toStorageError } from '../sql-errors.js'
 import type { SqlStorage } from '../sql-storage.js'
-import { notifyOf, TRIGGER_OPTION_NAMES, type TriggerOptions } from './trigger-options.js'
+import { TRIGGER_OPTIONS, type TriggerOptions } from './trigger-options.js'
 import { watchName, watchTriggers } from '../triggers/trigger.js'
 
+/** Names of tables, as they are in the database: `film` or `schema.film`. */
+export const TABLE_NAMES = listOption('a list of names of tables', tableNameOption())
 const NAME = /^[^\0"'`\\.]{1,63}(?:\.[^\0"'`\\.]{1,63})?$/u
 
 /**
@@ -25,15 +27,14 @@ export async function watchTables(
   tables: readonly string[],
   options: TriggerOptions = {},
 ): Promise<void> {
-  checkOptionNames('watchTables', options, TRIGGER_OPTION_NAMES)
-  const notify = notifyOf(options)
+  const { notify, tablePrefix } = resolveOptions('watchTables', TRIGGER_OPTIONS, options)
   const watch = async (place: Place, table: string) => {
     const path = pathOf(place, table)
     const { family, paths, prefix } = place
     const triggers = watchTriggers(family, paths, prefix, table, path)
     await install(place, { triggers, begins: watchName(prefix, table), on: [path] })
   }
-  await changeTriggers(target, tables, options, watch, (place) => installWaking(place, notify))
+  await changeTriggers(target, tables, tablePrefix, watch, (place) => installWaking(place, notify))
 }
 
 /** Removes what `watchTables` has installed on these tables. What is not there is passed over. */
@@ -42,8 +43,8 @@ export async function unwatchTables(
   tables: readonly string[],
   options: TableOptions = {},
 ): Promise<void> {
-  checkOptionNames('unwatchTables', options, TABLE_OPTION_NAMES)
-  await changeTriggers(target, tables, options, async (place, table) => {
+  const prefix = tablePrefixOf('unwatchTables', options)
+  await changeTriggers(target, tables, prefix, async (place, table) => {
     await uninstall(place, { begins: watchName(place.prefix, table), on: [pathOf(place, table)] })
   })
 }
@@ -51,12 +52,12 @@ export async function unwatchTables(
 async function changeTriggers(
   target: object,
   tables: readonly string[],
-  options: TableOptions,
+  prefix: string,
   change: (place: Place, table: string) => Promise<void>,
   finish?: (place: Place) => Promise<void>,
 ): Promise<void> {
   const checked = checkTableNames(tables)
-  const database = await openDatabase(target, options)
+  const database = await openDatabase(target, prefix)
   try {
     await withPlace(database, async (place) => {
       for (const table of checked) await change(place, table)
@@ -71,13 +72,7 @@ async function changeTriggers(
 
 /** In one order, so that two who install at once cannot wait for each other. */
 export function checkTableNames(tables: readonly string[]): readonly string[] {
-  const given: unknown = tables
-  if (!Array.isArray(given)) throw new TypeError('An array of names of tables is needed')
-  for (const table of given as unknown[]) {
-    if (typeof table !== 'string') throw new TypeError('The name of a table must be a string')
-    if (!NAME.test(table)) throw new RangeError(`${JSON.stringify(table)} cannot be the name of a table`)
-  }
-  return [...new Set(tables)].sort()
+  return [...new Set(TABLE_NAMES.check(tables, 'tables'))].sort()
 }
 
 function pathOf({ runner }: Place, table: string): string {
@@ -85,4 +80,17 @@ function pathOf({ runner }: Place, table: string): string {
     .split('.')
     .map((name) => runner.dataSource.driver.escape(name))
     .join('.')
+}
+
+function tableNameOption(): Option<string> {
+  const takes = 'the name of a table, such as film or schema.film'
+  return {
+    takes,
+    fallback: undefined,
+    check(value, name) {
+      if (typeof value !== 'string') throw wrongType(name, takes, value)
+      if (!NAME.test(value)) throw notAllowed(name, takes, value)
+      return value
+    },
+  }
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import type { ResourceInfo } from '../../resource.js'
 import type { ByteSource, Storage, StorageTransaction } from '../../storage.js'
-import type { TransactionOptions } from '../../transaction.js'
+import type { TransactionOptions } from '../../call-options.js'
 import { assertCode, assertContents, soon } from './assertions.js'
 import { type ContractTest, type Fixture, group } from './harness.js'
 
