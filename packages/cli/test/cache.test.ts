@@ -6,7 +6,10 @@ import { Workplace } from './larder.js'
 /** As a program that knows nothing of the cache. */
 async function writePast(place: Workplace, name: string, content: string): Promise<void> {
   await using storage = await SqlStorage.open({ url: String(place.env['DATABASE_URL']) })
-  const transaction = { journal: [`${place.env['LARDER_NAMESPACE']} x`], beforeCommit: async () => undefined }
+  const transaction = {
+    journal: [`${place.env['LARDER_KEY_PREFIX']} x`],
+    beforeCommit: async () => undefined,
+  }
   await storage.putContent(storage.info('pages', name), content, { transaction })
 }
 

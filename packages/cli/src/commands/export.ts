@@ -58,7 +58,9 @@ async function exportCollection(
       try {
         const reason = reasonToSkip(name, options.metadataSuffix)
         if (reason !== undefined) throw new UnfitTarget(reason)
-        bytes += await exportOne(context, storage, info, join(folder, name), options.metadataSuffix)
+        const size = await exportOne(context, storage, info, join(folder, name), options.metadataSuffix)
+        // Not in one expression with the call: others add to it meanwhile.
+        bytes += size
         written++
       } catch (error) {
         if (!isOfTarget(error)) throw error

@@ -181,6 +181,7 @@ export class QueryCache<
   async invalidate(...targets: readonly InvalidationTarget[]): Promise<void> {
     // All are checked before the first is sent.
     const found = new Map(targets.map((target) => [target, this.#keys.target(target)]))
+    this.#checkOpen()
     await invalidateAll([...found.keys()], async (target) => {
       await this.#invalidate(found.get(target) ?? this.#keys.target(target))
     })
