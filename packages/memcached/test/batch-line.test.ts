@@ -14,9 +14,9 @@ async function start() {
   const held: { readonly line: string; readonly socket: Socket }[] = []
   const server = await TextServer.start((line, socket) => void held.push({ line, socket }))
   cleanups.push(() => server.stop())
-  const answerNext = async () => {
+  const answerNext = async (answer = 'HD') => {
     await expect.poll(() => held.length).toBeGreaterThan(0)
-    for (const { line, socket } of held.splice(0)) socket.write(`HD ${opaqueOf(line)}\r\n`)
+    for (const { line, socket } of held.splice(0)) socket.write(`${answer} ${opaqueOf(line)}`.trim() + '\r\n')
   }
   /** The keys in the order in which they came. */
   const keys = () => server.lines.map((line) => line.split(' ')[1])
@@ -120,4 +120,36 @@ describe('commands of a batch that find no room', () => {
     for (let i = 0; i < 4; i++) await answerNext()
     expect(await Promise.all([...waiting, ...more])).toEqual(Array(4).fill(true))
   })
+})
+
+test('setMulti and getMulti have two commands of limited size on their way to a server', async () => {
+  const { server, answerNext, keys } = await start()
+  const cache = open(server, {})
+  const entries = ['s1', 's2', 's3', 's4'].map((key) => ({ key, value: Buffer.alloc(600_000) }))
+  const stored = cache.setMulti(entries)
+  await expect.poll(() => keys().length).toBe(2)
+  await answerNext()
+  await expect.poll(() => keys().length).toBe(4)
+  await answerNext()
+  expect((await stored).size).toBe(0)
+  const missing = Array.from({ length: 2_500 }, (_, i) => `g${i}`)
+  const found = cache.getMulti(missing)
+  // A line has 100 keys, and a command as many lines as it takes.
+  await expect.poll(() => server.lines.length).toBe(4 + 20)
+  await answerNext('END')
+  await expect.poll(() => server.lines.length).toBe(4 + 25)
+  await answerNext('END')
+  expect(await found).toMatchObject({ items: new Map(), failed: new Map() })
+})
+
+test('setMulti keeps what was stored where a later command of it fails', async () => {
+  const { server, answerNext, keys } = await start()
+  const cache = open(server, {})
+  const entries = ['s1', 's2', 's3', 's4'].map((key) => ({ key, value: Buffer.alloc(600_000) }))
+  const stored = cache.setMulti(entries)
+  await expect.poll(() => keys().length).toBe(2)
+  await answerNext()
+  await expect.poll(() => keys().length).toBe(4)
+  cache.disconnectAll()
+  expect([...(await stored).keys()]).toEqual(['s3', 's4'])
 })

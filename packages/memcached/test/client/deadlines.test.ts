@@ -114,6 +114,46 @@ describe('a call of several round trips', () => {
   })
 })
 
+describe('a batch in a namespace', () => {
+  const keys = ['a', 'b', 'c', 'd', 'e']
+  const isDelete = (line: string) => line.startsWith('md')
+
+  test('has one time-out for the stamp, and then one for each command', async () => {
+    const timeoutMs = 400
+    const server = await slow(0.7 * timeoutMs)
+    const space = open(server, { timeoutMs, maxQueuedCommands: 1 }).namespace('n')
+    const { signal } = new AbortController()
+    for (const options of [{}, { signal }]) {
+      const { values, failed } = await space.deleteMulti(keys, options)
+      expect([...failed.values()]).toEqual([])
+      expect([...values.keys()].sort()).toEqual(keys)
+    }
+  })
+
+  test('keeps what was answered before the server stopped to answer, and sends nothing afterwards', async () => {
+    let answers = 3
+    const server = await start((line, socket) => {
+      if (!isDelete(line) || answers-- > 0) socket.write(replies(line))
+    })
+    const space = open(server, { timeoutMs: 100, maxQueuedCommands: 1, deadTimeoutMs: 1 }).namespace('n')
+    const { values, failed } = await space.deleteMulti(keys, { signal: new AbortController().signal })
+    expect([...values.keys()]).toEqual(['a', 'b', 'c'])
+    expect([...failed.keys()].sort()).toEqual(['d', 'e'])
+    const sent = server.lines.length
+    await server.silence(50)
+    expect(server.lines.length).toBe(sent)
+  })
+
+  test('sends nothing but the question for the stamp where that is not answered', async () => {
+    const server = await start(() => {})
+    const space = open(server, { timeoutMs: 50, deadTimeoutMs: 1 }).namespace('n')
+    const { values, failed } = await space.deleteMulti(keys)
+    expect([values.size, [...failed.values()].map(code)]).toEqual([0, Array(5).fill('E_TIMEOUT')])
+    await server.silence(50)
+    expect(server.lines.filter(isDelete)).toEqual([])
+  })
+})
+
 describe('while it is not known which protocol a server speaks', () => {
   test('commands past the limit are refused, and those within it are settled', async () => {
     const server = await start(() => {}, '')

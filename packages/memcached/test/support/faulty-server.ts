@@ -1,6 +1,9 @@
 import { Header, Utils, type Response } from 'memjs'
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 
+const VERSION = 0x0b
+const LINE_END = BigInt(Buffer.from('\r\n').readUInt16BE())
+
 /** One request of the binary protocol as the server read it. */
 export interface Request {
   readonly opcode: number
@@ -46,6 +49,11 @@ export class FaultyServer {
         for (let message = parse(held); message !== undefined; message = parse(held)) {
           held = held.subarray(24 + message.header.totalBodyLength)
           const request = requestOf(message)
+          // The question by which a client finds out that the server knows the binary protocol.
+          if (request.opcode === VERSION && request.cas === LINE_END) {
+            socket.write(replyTo(request, { value: '1.4.39' }))
+            continue
+          }
           this.requests.push(request)
           script(request, socket, connection)
         }

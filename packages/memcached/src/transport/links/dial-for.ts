@@ -28,8 +28,10 @@ export function dialFor(
   ownCasNumbers: OwnCasNumbers = 'auto',
 ): Dial {
   // SASL: who is asked in vain for a login by text would store it as an item.
-  if (transport === 'binary' || (transport === 'auto' && credentials !== undefined))
+  if (credentials !== undefined && (transport === 'binary' || transport === 'auto'))
     return binaryDial(address, credentials, tls)
+  // A server of text alone, such as one with a password file, would wait for the end of a line.
+  if (transport === 'binary') return askingDial(address, tls, () => [binaryQuestion()])
   const isMeta = transport === 'meta' || ownCasNumbers === 'always'
   const ask = transport === 'text' ? askText : isMeta ? askMeta : askAll
   return askingDial(address, tls, () => ask(credentials, ownCasNumbers))

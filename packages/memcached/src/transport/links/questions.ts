@@ -69,11 +69,15 @@ function judgeBinary(answer: string): OpenSession | 'more' | 'next' | Error {
   if (bytes[0] !== 0x81) {
     const [line] = answer.split(LINE_END, 1)
     if (!answer.includes(LINE_END) && answer.length < MAX_ANSWER_BYTES) return 'more'
-    return line === 'ERROR' ? 'next' : refusal(answer, false)
+    if (line === 'ERROR') return 'next'
+    // A password file goes with text alone.
+    const { message } = refusal(answer, false)
+    return new Error(/authenticat/.test(answer) ? `${message}; it needs transport: 'meta'` : message)
   }
-  if (bytes.length < HEADER_BYTES || bytes.length < HEADER_BYTES + bytes.readUInt32BE(8)) return 'more'
+  const end = bytes.length < HEADER_BYTES ? Infinity : HEADER_BYTES + bytes.readUInt32BE(8)
+  if (bytes.length < end) return 'more'
   const isRight = bytes[1] === Opcode.version && bytes.readUInt16BE(6) === Status.ok
-  return isRight ? openBinary : refusal(answer, false)
+  return isRight ? openBinary : refusal(bytes.toString('latin1', HEADER_BYTES, end), false)
 }
 
 function lineQuestion(
