@@ -14,12 +14,19 @@ import {
 } from '@larder/storage-core'
 import { ForwardingStorage, LimitedStorage } from '@larder/storage-core/testing'
 import { audit, MemcacheStorage } from '@larder/storage-memcache'
-import { installTriggers, larderEntities, SqlLock, SqlStorage, watchTables } from '@larder/storage-sql'
+import {
+  installTriggers,
+  larderEntities,
+  managerOf,
+  SqlLock,
+  SqlStorage,
+  watchTables,
+} from '@larder/storage-sql'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
-import { DataSource } from 'typeorm'
+import { DataSource, EntityManager } from 'typeorm'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Copies, loadCopies } from '../support/copies.js'
 
@@ -134,9 +141,9 @@ describe('a SqlStorage of another copy', () => {
 
   test('and what is neither a storage nor a data source is still refused', async () => {
     const nothing: unknown = {}
-    expect(() => new SqlLock({ storage: nothing as SqlStorage })).toThrow('An open SqlStorage is needed')
+    expect(() => new SqlLock({ storage: nothing as SqlStorage })).toThrow('must be an open SqlStorage')
     await expect(watchTables(nothing as DataSource, ['t'])).rejects.toThrow(
-      'A SqlStorage or a DataSource is needed',
+      '`target` must be a SqlStorage or a DataSource',
     )
   })
 
@@ -167,3 +174,26 @@ describe('a SqlStorage of another copy', () => {
 async function nextTurn(): Promise<void> {
   await new Promise(setImmediate)
 }
+
+test('an EntityManager of another copy of TypeORM is known by its mark', async () => {
+  const dataSource = await new DataSource({
+    ...{ type: 'better-sqlite3', database: ':memory:', synchronize: true },
+    entities: larderEntities('better-sqlite3'),
+  }).initialize()
+  await using storage = await SqlStorage.open({ dataSource, migrate: false })
+  const info = storage.info(...FILM)
+  await dataSource.transaction(async (own) => {
+    // What another copy's class has: its members and the mark, and another prototype.
+    const copied = Object.assign(Object.create(null) as object, own, {
+      '@instanceof': Symbol.for('EntityManager'),
+    })
+    expect(copied).not.toBeInstanceOf(EntityManager)
+    await storage.within(copied).putContent(info, 'within')
+  })
+  expect(String((await storage.getContent(info)).bytes)).toBe('within')
+  await storage.transaction(async (tx) => {
+    const native = { '@instanceof': Symbol.for('EntityManager') }
+    expect(managerOf({ ...tx, native })).toBe(native)
+  })
+  await dataSource.destroy()
+})

@@ -308,7 +308,7 @@ describe('the provider', () => {
       RangeError,
     )
     expect(() => new MemcacheQueryResultCache({ cache: new EmbeddedCache(), tables: [''] })).toThrow(
-      TypeError,
+      RangeError,
     )
     expect(
       () => new MemcacheQueryResultCache({ cache: new EmbeddedCache(), tables: ['a.b-c(d)'] }),

@@ -1,12 +1,14 @@
+import { types } from 'node:util'
+
 /**
  * The JSON text of `value`. A `TypeError` names the path of the first thing that JSON cannot carry and that would come
  * back as something else: a `Map`, a `Set`, an `Error`, bytes, a function, a symbol, a promise that was not awaited, a
- * bigint, NaN, a cycle. Three conversions of JSON remain: `toJSON` is called (a `Date` becomes a string), members that
- * are undefined are left out, and undefined in an array becomes null.
+ * bigint, NaN, an invalid Date, an object of a class whose members are all private, a cycle. Three conversions of JSON remain: `toJSON` is called (a `Date` becomes a string), members that
+ * are undefined are left out, and undefined in an array becomes null. `subject`: what the value is called in messages.
  */
-export function toJsonText(value: unknown): string {
+export function toJsonText(value: unknown, subject = 'value'): string {
   const problem = findProblem(value, '', [])
-  if (problem !== undefined) throw new TypeError(messageOf(problem))
+  if (problem !== undefined) throw new TypeError(messageOf(problem, subject))
   return JSON.stringify(value)
 }
 
@@ -16,9 +18,9 @@ interface Problem {
   readonly what: string
 }
 
-function messageOf({ path, what }: Problem): string {
-  const subject = path === '' ? 'The value' : `The member ${path} of the value`
-  return `${subject} is ${what}, which JSON cannot carry`
+function messageOf({ path, what }: Problem, subject: string): string {
+  const whole = path === '' ? `The ${subject}` : `The member ${path} of the ${subject}`
+  return `${whole} is ${what}, which JSON cannot carry`
 }
 
 function findProblem(value: unknown, key: string, ancestors: object[]): Problem | undefined {
@@ -42,19 +44,29 @@ function inObject(value: object, key: string, ancestors: object[]): Problem | un
   ancestors.push(value)
   const problem =
     typeof own === 'function'
-      ? findProblem(own.call(value, key), key, ancestors)
+      ? (invalidDate(value) ?? findProblem(own.call(value, key), key, ancestors))
       : (problemOfKind(value) ?? inMembers(value, ancestors))
   ancestors.pop()
   return problem
+}
+
+function invalidDate(value: object): Problem | undefined {
+  return types.isDate(value) && Number.isNaN(value.getTime())
+    ? { path: '', what: 'an invalid Date' }
+    : undefined
 }
 
 /** Kinds of objects that JSON writes as `{}` or as something else than they are. */
 function problemOfKind(value: object): Problem | undefined {
   const prototype: unknown = Object.getPrototypeOf(value)
   if (prototype === Object.prototype || prototype === null || Array.isArray(value)) return undefined
+  // A subclass may call itself what it likes.
+  if (types.isMap(value)) return { path: '', what: 'of type Map' }
+  if (types.isSet(value)) return { path: '', what: 'of type Set' }
   const tag = Object.prototype.toString.call(value)
-  if (tag === '[object Object]') return undefined
-  return { path: '', what: `of type ${tag.slice('[object '.length, -1)}` }
+  if (tag !== '[object Object]') return { path: '', what: `of type ${tag.slice('[object '.length, -1)}` }
+  if (Object.keys(value).length > 0) return undefined
+  return { path: '', what: 'an object of a class without a member that JSON could carry' }
 }
 
 function inMembers(value: object, ancestors: object[]): Problem | undefined {

@@ -44,6 +44,15 @@ describe('toJsonText', () => {
     [1n, 'of type bigint'],
     [NaN, 'NaN'],
     [-Infinity, '-Infinity'],
+    [new Date(NaN), 'an invalid Date'],
+    [new (class extends Map<string, string> {})(), 'of type Map'],
+    [
+      new (class extends Map<string, string> {
+        override readonly [Symbol.toStringTag] = 'Object'
+      })(),
+      'of type Map',
+    ],
+    [new (class {})(), 'an object of a class without a member that JSON could carry'],
   ])('refuses %o at any depth and names its path', (value, what) => {
     refused(value, `The value is ${what}, which JSON cannot carry`)
     refused(

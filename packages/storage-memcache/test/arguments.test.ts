@@ -284,7 +284,7 @@ describe('a wrong argument is a TypeError or RangeError that shows no secret and
     ['a key of Keyv to look for', (key) => keyv().has(key), [...KEYS, '']],
     ['a key of Keyv to set', (key) => keyv().set(key, 'v'), [...KEYS, '']],
     ['a key of Keyv to delete', (key) => keyv().delete(key), [...KEYS, '']],
-    ['a value of Keyv', (value) => keyv().set('k', value), [...nothing, ...notText]],
+    ['a value of Keyv', (value) => keyv().set('k', value), [...nothing, ...notText, 'a\ud800']],
     [
       'a lifetime of Keyv',
       (lifetime) => keyv().set('k', 'v', lifetime),

@@ -1,5 +1,6 @@
 import type { StorageTransaction } from '@larder/storage-core'
-import { EntityManager } from 'typeorm'
+import type { EntityManager } from 'typeorm'
+import { isEntityManager } from './typeorm-marks.js'
 
 /**
  * TypeORM's `EntityManager` of a transaction of a `SqlStorage`, also behind caches: what the program writes with it is
@@ -7,6 +8,6 @@ import { EntityManager } from 'typeorm'
  */
 export function managerOf(tx: StorageTransaction): EntityManager {
   const { native } = tx
-  if (native instanceof EntityManager) return native
+  if (isEntityManager(native)) return native
   throw new TypeError('This is not a transaction of a SqlStorage')
 }

@@ -15,7 +15,7 @@ import {
   type ResolvedOptions,
 } from '@larder/storage-core/base'
 import type { DataSourceOptions } from 'typeorm'
-import { isDataSource } from './data-source-mark.js'
+import { isDataSource } from './typeorm-marks.js'
 import type { Limits } from './dialects/dialect.js'
 import { TABLE_OPTIONS } from './entities/tables.js'
 import type { SessionHook } from './session-hook.js'

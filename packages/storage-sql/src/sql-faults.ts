@@ -35,8 +35,9 @@ const WRONG_SERVER: Fault = {
   demoted: true,
   lost: true,
   stale: true,
-  undone: true,
 }
+/** `ha_commit_trans` of MySQL and MariaDB rolls back before it answers COMMIT so. */
+const READ_ONLY_SERVER: Fault = { ...WRONG_SERVER, undone: true }
 export const UNDONE: Fault = { code: 'E_SERVER', undone: true }
 const UNKNOWN: Fault = { code: 'E_SERVER', unknown: true }
 
@@ -54,6 +55,7 @@ const POSTGRES: Readonly<Record<string, Fault>> = {
   '40003': { code: 'E_SERVER', inDoubt: true },
   '55P03': LOCKED,
   '57014': TIMED_OUT,
+  // PostgreSQL never answers COMMIT with it.
   '25006': WRONG_SERVER,
   '25P03': { code: 'E_TIMEOUT', lost: true },
   '25P04': { code: 'E_TIMEOUT', lost: true },
@@ -109,7 +111,7 @@ const MYSQL: Readonly<Record<number, Fault>> = {
   1226: REFUSED,
   1153: TOO_LARGE,
   // Galera: "WSREP has not yet prepared node for application use".
-  1047: WRONG_SERVER,
+  1047: { ...WRONG_SERVER, undone: true },
   1792: WRONG_SERVER,
   1836: WRONG_SERVER,
 }
@@ -189,7 +191,7 @@ function postgresFault(code: string, severity: unknown): Fault {
 }
 
 function mysqlFault(errno: number, message: string): Fault {
-  if (errno === MYSQL_OPTION && READ_ONLY_OPTION.test(message)) return WRONG_SERVER
+  if (errno === MYSQL_OPTION && READ_ONLY_OPTION.test(message)) return READ_ONLY_SERVER
   const { first, last } = MYSQL_CLIENT_ERRORS
   return MYSQL[errno] ?? (errno >= first && errno <= last ? LOST : UNKNOWN)
 }

@@ -13,7 +13,9 @@ export type PlainValue = Uint8Array | bigint | JsonValue
 export type JsonValue =
   null | string | number | boolean | readonly JsonValue[] | { readonly [name: string]: JsonValue | undefined }
 
-const NOT_APPENDABLE = ValueFlag.json | ValueFlag.boolean | ValueFlag.float | ValueFlag.pickle
+/** Text behind one of these makes a value that nobody can read. */
+const NOT_APPENDABLE =
+  ValueFlag.json | ValueFlag.boolean | ValueFlag.float | ValueFlag.integer | ValueFlag.long | ValueFlag.pickle
 
 /** Each plain value under a flag that tells its type. */
 export const plainSerializer: ValueSerializer = Object.freeze({

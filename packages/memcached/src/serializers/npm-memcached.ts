@@ -7,7 +7,12 @@ const Flag = Object.freeze({ text: 0, json: 1 << 1, binary: 1 << 2, numeric: 1 <
 
 /** Values as the package `memcached` of npm writes and reads them. It does not compress. */
 export function npmMemcachedSerializer(): ValueSerializer {
-  return { serialize, deserialize, counterFlags: Flag.numeric, canAppend: (flags) => flags !== Flag.json }
+  return {
+    serialize,
+    deserialize,
+    counterFlags: Flag.numeric,
+    canAppend: (flags) => flags !== Flag.json && flags !== Flag.numeric,
+  }
 }
 
 function serialize(value: unknown) {

@@ -11,6 +11,14 @@ let keys = 0
 const fresh = () => `k${++keys}`
 const SECRET = 'hunter2'
 
+class Hidden {
+  readonly #name = 'Ada'
+
+  get name(): string {
+    return this.#name
+  }
+}
+
 describe('a value that would come back as another', () => {
   test.each([
     ['a nested Map', { films: [new Map()] }, '.films[0]'],
@@ -22,6 +30,8 @@ describe('a value that would come back as another', () => {
     ['nested bytes', { bytes: Buffer.from('x') }, '.bytes'],
     ['a nested NaN', { rate: NaN }, '.rate'],
     ['a nested bigint', { id: 1n }, '.id'],
+    ['a nested invalid Date', { at: new Date(NaN) }, '.at'],
+    ['a nested object with private members only', { user: new Hidden() }, '.user'],
   ])('is refused with its path before anything is sent: %s', async (_, value, path) => {
     const key = fresh()
     await expect(client.set(key, value)).rejects.toThrow(`The member ${path} of the value is `)
@@ -127,12 +137,11 @@ describe('append and prepend', () => {
     expect(await client.get(key)).toEqual(value)
   })
 
-  test('add to text, bytes and digits', async () => {
+  test('add to text and bytes', async () => {
     const key = fresh()
     for (const [value, after] of [
       ['1', '12'],
       [Buffer.from('1'), Buffer.from('12')],
-      [1, 12],
     ] as const) {
       await client.set(key, value)
       expect(await client.append(key, '2')).toBe(true)
@@ -140,6 +149,17 @@ describe('append and prepend', () => {
     }
   })
 })
+
+test.each([5, 5n, 1.5, true])(
+  'append and prepend refuse an item that holds %s: they would ruin it',
+  async (value) => {
+    const key = fresh()
+    await client.set(key, value)
+    for (const method of ['append', 'prepend'] as const)
+      await expect(client[method](key, '1')).rejects.toMatchObject({ code: 'E_UNSUPPORTED' })
+    expect(await client.get(key)).toBe(value)
+  },
+)
 
 describe('a serializer of the program', () => {
   const raw = (flags: number, more: Partial<ValueSerializer> = {}): ValueSerializer => ({

@@ -2,6 +2,7 @@ import { type Cache, systemEnvironment } from '@larder/memcached'
 import { StorageError } from '@larder/storage-core'
 import {
   booleanOption,
+  hasLoneSurrogate,
   listOption,
   nameOption,
   numberOption,
@@ -217,6 +218,7 @@ function checkEntry(entry: KeyvEntry): string {
   const { key, value, ttl, expires } = entry
   KEY.check(key, 'key')
   if (typeof value !== 'string') throw wrongType('value', 'text: leave serializing to Keyv', value)
+  if (hasLoneSurrogate(value)) throw new RangeError('`value` contains half a surrogate pair')
   if (ttl !== undefined) LIFETIME.check(ttl, 'ttl')
   if (expires !== undefined) LIFETIME.check(expires, 'expires')
   return value

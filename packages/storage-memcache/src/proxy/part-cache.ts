@@ -110,7 +110,7 @@ export class PartCache {
     try {
       return (await this.#cache.cas(key, value, token, { flags, ttlMs })).status
     } catch (error) {
-      if (!isStorageError(error, 'E_TOO_LARGE')) throw error
+      if (!isRefusal(error)) throw error
       // memcached has deleted what stood there, whatever it was. Others may leave it.
       const status = await this.#leaveOut(key, token)
       return status === 'not-found' ? 'left out' : status
@@ -118,8 +118,16 @@ export class PartCache {
   }
 
   async #leaveOut(key: string, token: CasToken): Promise<'left out' | 'exists' | 'not-found'> {
-    const status = await this.#cache.delete(key, { cas: token })
-    return status === 'deleted' ? 'left out' : status
+    try {
+      const status = await this.#cache.delete(key, { cas: token })
+      return status === 'deleted' ? 'left out' : status
+    } catch (error) {
+      if (!isRefusal(error)) throw error
+      // In classic text that deletion is a store, for which a full server has no memory either. To delete whatever
+      // stands there is what an eviction does.
+      await this.#cache.delete(key)
+      return 'left out'
+    }
   }
 
   /** Says that a value past its time is being read anew. Undefined: somebody has said so already. */
@@ -201,6 +209,11 @@ function presenceOf(state: ItemState): Peeked {
   const kind = entry.kindOf(state)
   if (kind === 'value' || kind === 'split') return EXISTS
   return kind === 'absent' ? { presence: 'missing', token: state.cas } : UNKNOWN
+}
+
+/** The server answered that it stored nothing: the value is too large, or there is no memory left for it. */
+function isRefusal(error: unknown): boolean {
+  return isStorageError(error, 'E_TOO_LARGE') || isStorageError(error, 'E_SERVER')
 }
 
 /** Beside the part: chunks have a further `/` in their keys. */

@@ -1,3 +1,5 @@
+import { toJsonText } from '@larder/storage-core'
+
 /** A whole string of JSON, or a colon between two of them. */
 const STRINGS_AND_COLONS = /"(?:[^"\\]|\\.)*"|:/g
 
@@ -8,29 +10,20 @@ const STRINGS_AND_COLONS = /"(?:[^"\\]|\\.)*"|:/g
 export function argumentsText(args: readonly unknown[]): string {
   let count = args.length
   while (count > 0 && args[count - 1] === undefined) count--
-  const json = JSON.stringify(args.slice(0, count), refuseFormless)
+  const given = args.slice(0, count)
+  // Before undefined in an array becomes null, which is another argument.
+  refuseHoles(given)
+  const json = toJsonText(given, 'arguments')
   if (!json.includes(':')) return json
   return json.replace(STRINGS_AND_COLONS, (found) =>
     found === ':' ? '=' : found.replaceAll(':', String.raw`\u003a`),
   )
 }
 
-function refuseFormless(this: unknown, _name: string, value: unknown): unknown {
-  const isFormless =
-    (value === undefined && Array.isArray(this)) ||
-    ['function', 'symbol', 'bigint'].includes(typeof value) ||
-    (typeof value === 'number' && !Number.isFinite(value)) ||
-    value instanceof Map ||
-    value instanceof Set
-  if (isFormless) {
-    throw new TypeError(
-      `JSON has no form for ${describe(value)}, which an argument of a cached query is or has`,
-    )
+function refuseHoles(list: readonly unknown[]): void {
+  for (const [i, each] of list.entries()) {
+    if (each === undefined)
+      throw new TypeError(`The member [${i}] of the arguments is undefined, which JSON cannot carry`)
+    if (Array.isArray(each)) refuseHoles(each)
   }
-  return value
-}
-
-function describe(value: unknown): string {
-  if (typeof value === 'number' || value === undefined) return String(value)
-  return typeof value === 'object' ? 'a Map or a Set' : `a ${typeof value}`
 }

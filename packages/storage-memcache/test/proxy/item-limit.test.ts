@@ -49,6 +49,29 @@ for (const transport of ['meta', 'binary'] as const) {
   })
 }
 
+test.each(['meta', 'binary', 'text'] as const)(
+  'a server without memory for a value leaves it out at once, over %s',
+  async (transport) => {
+    await using server = await startMemcached({ args: ['-M', '-m', '2'] })
+    await using cache = new RemoteCache(server.address, { transport })
+    await using storage = new MemcacheStorage({
+      storage: new MemoryStorage(),
+      cache,
+      whenCacheFails: 'reject',
+    })
+    const info = storage.info(...FILM)
+    // Marks have their memory from here on; values of the size of the others have none.
+    await storage.putContent(info, '')
+    const full = Array.from({ length: 5_000 }, (_, i) => ({ key: `k${i}`, value: Buffer.alloc(1_500) }))
+    expect((await cache.setMulti(full)).size).toBeGreaterThan(0)
+    for (const content of ['a'.repeat(1_450), 'b'.repeat(1_450), 'short']) {
+      await storage.putContent(info, content)
+      expect((await storage.getContent(info)).size).toBe(content.length)
+    }
+    expect(storage.counters().unconfirmedWrites).toBe(0)
+  },
+)
+
 test('a query whose result a server does not take is answered all the same, and kept in pieces', async () => {
   await using server = await startMemcached({ args: ['-I', '512k'] })
   await using cache = new RemoteCache(server.address)

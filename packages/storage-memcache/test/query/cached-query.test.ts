@@ -126,7 +126,10 @@ describe('arguments', () => {
 
   test('that JSON takes for something else are refused', async () => {
     const query = keyed()
-    const bad = [NaN, Infinity, Symbol('a'), () => 1, 5n, new Map(), { a: new Set() }, [undefined]]
+    const bad = [
+      ...[NaN, Infinity, Symbol('a'), () => 1, 5n, new Map(), { a: new Set() }, [undefined]],
+      ...[Promise.resolve(1), { a: Promise.resolve(1) }, new Error('a'), /a/, new Date(NaN)],
+    ]
     for (const value of bad) {
       expect(() => query.key(value)).toThrow(TypeError)
       await expect(query.get(value)).rejects.toThrow(TypeError)

@@ -1,5 +1,5 @@
 import { isStorageError, processWide, StorageError } from '@larder/storage-core'
-import { type DataSource, EntityManager, QueryFailedError } from 'typeorm'
+import type { DataSource } from 'typeorm'
 import { SERVER_ANSWERS_WITHIN_MS } from '../connections/connection.js'
 import type { ConnectionSource, Session } from '../connections/source.js'
 import { within } from '../connections/within.js'
@@ -17,6 +17,7 @@ import { TransactionEvents } from './events.js'
 import { OpenTransaction } from './open-transaction.js'
 import { setDepth } from './runner-ends.js'
 import type { Turns } from './turns.js'
+import { isEntityManager } from '../typeorm-marks.js'
 
 /** How long a transaction of many calls may take, and what ends it. */
 export interface TransactionLimits {
@@ -60,7 +61,7 @@ export class Transactions {
 
   /** The transaction that the program has open with this manager. Throws a `TypeError` where there is none. */
   join(manager: object): OpenTransaction {
-    if (!(manager instanceof EntityManager))
+    if (!isEntityManager(manager))
       throw new TypeError('within takes the EntityManager of an open transaction')
     const { queryRunner: runner, dataSource } = manager
     if (dataSource !== this.#dataSource)
@@ -187,7 +188,8 @@ function reasonOf(transaction: OpenTransaction, error: unknown): unknown {
  */
 export function canRepeat(error: unknown): boolean {
   if (error instanceof StorageError) return isCollision(error) || isStale(error)
-  if (!(error instanceof QueryFailedError)) return false
+  // Of any copy of TypeORM.
+  if (!(error instanceof Error && 'driverError' in error)) return false
   const found = toStorageError(error)
   return isStale(found) || (isCollision(found) && !isUniqueViolation(error))
 }
