@@ -8,6 +8,18 @@ const refused = (value: unknown, message: string) => {
   assert.throws(() => jsonCodec().encode(value), { name: 'TypeError', message })
 }
 
+class NamedObject extends Map<string, string> {
+  override readonly [Symbol.toStringTag] = 'Object'
+}
+
+class Hidden {
+  readonly #name = 'Ada'
+
+  get name(): string {
+    return this.#name
+  }
+}
+
 describe('toJsonText', () => {
   test('writes what JSON.stringify writes for every JSON value', () => {
     fc.assert(fc.property(fc.jsonValue(), (value) => toJsonText(value) === JSON.stringify(value)))
@@ -45,25 +57,22 @@ describe('toJsonText', () => {
     [NaN, 'NaN'],
     [-Infinity, '-Infinity'],
     [new Date(NaN), 'an invalid Date'],
-    [new (class extends Map<string, string> {})(), 'of type Map'],
-    [
-      new (class extends Map<string, string> {
-        override readonly [Symbol.toStringTag] = 'Object'
-      })(),
-      'of type Map',
-    ],
-    [new (class {})(), 'an object of a class without a member that JSON could carry'],
-  ])('refuses %o at any depth and names its path', (value, what) => {
-    refused(value, `The value is ${what}, which JSON cannot carry`)
-    refused(
-      { rows: [{}, { 'two words': { seen: value } }] },
-      `The member .rows[1]["two words"].seen of the value is ${what}, which JSON cannot carry`,
-    )
-    refused(
-      [{ toJSON: () => ({ inner: value }) }],
-      `The member [0].inner of the value is ${what}, which JSON cannot carry`,
-    )
-  })
+    [new NamedObject(), 'of type Map'],
+    [new Hidden(), 'an object of a class without a member that JSON could carry'],
+  ] satisfies readonly (readonly [unknown, string])[])(
+    'refuses %o at any depth and names its path',
+    (value, what) => {
+      refused(value, `The value is ${what}, which JSON cannot carry`)
+      refused(
+        { rows: [{}, { 'two words': { seen: value } }] },
+        `The member .rows[1]["two words"].seen of the value is ${what}, which JSON cannot carry`,
+      )
+      refused(
+        [{ toJSON: () => ({ inner: value }) }],
+        `The member [0].inner of the value is ${what}, which JSON cannot carry`,
+      )
+    },
+  )
 
   test('refuses undefined, and a toJSON that returns it', () => {
     refused(undefined, 'The value is undefined, which JSON cannot carry')
