@@ -10,6 +10,8 @@ import {
   SqlOutbox,
   SqlStorage,
 } from '@larder/storage-sql'
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -39,6 +41,8 @@ const PLACES: Readonly<Record<string, () => Promise<Place>>> = {
     return { options, [Symbol.asyncDispose]: () => database.drop() }
   },
 }
+
+const DIES_AFTER_COMMIT = new URL('fixtures/die-after-commit.mjs', import.meta.url)
 
 let prefixes = 0
 const cacheOptions = () => ({
@@ -109,6 +113,32 @@ describe.each(Object.keys(PLACES))('cached queries and transactions on %s', (nam
       while ((await filmOf(dataSource, other)) === 'old')
         await new Promise((resolve) => setTimeout(resolve, 5))
       await down.close()
+      await cache.close()
+    }
+    await dataSource.destroy()
+  })
+
+  test('a process that dies between its commit and the renewal of stamps is relayed by another', async () => {
+    await using place = await (PLACES[name] as () => Promise<Place>)()
+    const dataSource = await withFilms(place.options)
+    await installOutbox(dataSource)
+    {
+      await using outbox = await SqlOutbox.open({ dataSource })
+      const { cache, keyPrefix } = cacheOptions()
+      await using reader = new QueryCache({ cache, keyPrefix, outbox, relayIntervalMs: 3_600_000 })
+      expect(await filmOf(dataSource, reader)).toBe('old')
+      const orders = { database: place.options, servers: servers.memcached.servers, keyPrefix }
+      const child = fork(DIES_AFTER_COMMIT, [JSON.stringify(orders)])
+      expect(await once(child, 'exit')).toEqual([null, 'SIGKILL'])
+      // The row alone knows that this is out of date.
+      expect(await filmOf(dataSource, reader)).toBe('old')
+      expect(await outbox.unsettled({ olderThanMs: 0 }, async () => [])).toBe(1)
+      await using other = new QueryCache({ cache, keyPrefix, outbox, relayAfterMs: 0, relayIntervalMs: 20 })
+      while ((await filmOf(dataSource, other)) === 'old')
+        await new Promise((resolve) => setTimeout(resolve, 5))
+      expect(await filmOf(dataSource, reader)).toBe('new')
+      while ((await outbox.unsettled({ olderThanMs: 0 }, async () => [])) > 0)
+        await new Promise((resolve) => setTimeout(resolve, 5))
       await cache.close()
     }
     await dataSource.destroy()

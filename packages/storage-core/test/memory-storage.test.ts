@@ -1,6 +1,7 @@
-import { MemoryStorage } from '@larder/storage-core'
+import { isStorageError, MemoryStorage } from '@larder/storage-core'
 import { FaultyStorage, LimitedStorage, storageContract } from '@larder/storage-core/testing'
 import assert from 'node:assert/strict'
+import { AsyncResource } from 'node:async_hooks'
 import { describe, test } from 'vitest'
 
 describe('MemoryStorage', () => {
@@ -75,6 +76,26 @@ describe('a transaction of MemoryStorage', () => {
     })
     assert.equal(runs, 2)
     assert.ok(value > removed)
+    await storage.shutdown()
+  })
+
+  test('a transaction that collides each time is E_CONFLICT after its last attempt', async () => {
+    const storage = new MemoryStorage()
+    const info = storage.info('c', 'r')
+    const besides = new AsyncResource('besides')
+    let runs = 0
+    const reasons: unknown[] = []
+    const colliding = storage.transaction(
+      async (tx) => {
+        tx.enlist({ afterRollback: async (reason) => void reasons.push(reason) })
+        await tx.putContent(info, 'own')
+        await besides.runInAsyncScope(() => storage.putContent(info, `other ${++runs}`))
+      },
+      { attempts: 3 },
+    )
+    await assert.rejects(colliding, (error) => isStorageError(error, 'E_CONFLICT'))
+    assert.deepEqual([runs, reasons.length], [3, 3])
+    assert.equal((await storage.getContent(info)).bytes.toString(), 'other 3')
     await storage.shutdown()
   })
 })

@@ -3,7 +3,13 @@ import { startProxy } from '@larder/dev-servers'
 import assert from 'node:assert/strict'
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
-import { DataSource, DefaultNamingStrategy } from 'typeorm'
+import {
+  DataSource,
+  type DataSourceOptions,
+  DefaultNamingStrategy,
+  type MigrationInterface,
+  type QueryRunner,
+} from 'typeorm'
 import { describe, test } from 'vitest'
 import { DATABASE_NAMES, DATABASES, errorOf, type Place, rawDatabase, SERVER_NAMES } from './databases.js'
 
@@ -112,6 +118,29 @@ describe.each(DATABASE_NAMES)('opening %s', (name) => {
       await checkWriting(storage)
       await storage.shutdown()
       assert.ok(dataSource.isInitialized)
+    })
+  })
+
+  test("a user's migration that must not run in a transaction is refused where all run in one", async () => {
+    await using place = await DATABASES[name]()
+    const migrations = [
+      ...larderMigrations(place.typeorm.type as 'postgres'),
+      WithoutTransaction1764200000000,
+    ]
+    await usingDataSource(place, { migrations }, async (dataSource) => {
+      const open = () => SqlStorage.open({ dataSource, migrate: true })
+      if (name === 'postgres') {
+        const { code, message } = await errorOf(open())
+        assert.equal(code, 'E_UNSUPPORTED')
+        assert.match(message, /WithoutTransaction1764200000000/)
+        assert.deepEqual(await dataSource.query("SELECT to_regclass('larder_resource') AS made"), [
+          { made: null },
+        ])
+        await dataSource.runMigrations({ transaction: 'each' })
+      }
+      const storage = await open()
+      await checkWriting(storage)
+      await storage.shutdown()
     })
   })
 
@@ -304,20 +333,35 @@ describe('bad options', () => {
   })
 })
 
+/** A user's own: PostgreSQL creates such an index outside of transactions only. */
+class WithoutTransaction1764200000000 implements MigrationInterface {
+  readonly transaction = false
+
+  async up(runner: QueryRunner): Promise<void> {
+    const isPostgres = runner.dataSource.options.type === 'postgres'
+    await runner.query('CREATE TABLE film (id integer)')
+    await runner.query(`CREATE INDEX ${isPostgres ? 'CONCURRENTLY ' : ''}film_id ON film (id)`)
+  }
+
+  async down(runner: QueryRunner): Promise<void> {
+    await runner.query('DROP TABLE film')
+  }
+}
+
 function dataSourceOf(place: Place, options: object): DataSource {
   const type = place.typeorm.type as 'postgres'
   const all = {
     ...place.typeorm,
-    ...options,
     entities: larderEntities(type),
     migrations: larderMigrations(type),
+    ...options,
   }
   return new DataSource(all)
 }
 
 async function usingDataSource(
   place: Place,
-  options: { readonly synchronize?: boolean },
+  options: Pick<DataSourceOptions, 'synchronize' | 'migrations'>,
   work: (dataSource: DataSource) => Promise<void>,
 ): Promise<void> {
   const dataSource = await dataSourceOf(place, options).initialize()

@@ -136,6 +136,17 @@ describe.each(SERVER_NAMES)('a transaction on %s', (name) => {
     await assertUsable(program)
   })
 
+  test('whose connection breaks before its commit was not committed', async () => {
+    await using program = await Program.open(name)
+    const failing = program.storage.transaction(async (tx) => {
+      const { queryRunner } = managerOf(tx)
+      await bill(tx, managerOf(tx), 1)
+      tx.enlist({ beforeCommit: () => endConnection(program, name, queryRunner) })
+    })
+    assert.equal((await errorOf(failing)).code, 'E_STORAGE_UNAVAILABLE')
+    await assertUsable(program)
+  })
+
   test('that could not begin is none', async () => {
     await using program = await Program.open(name, { pool: 1 })
     const { storage, dataSource } = program

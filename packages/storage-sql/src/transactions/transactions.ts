@@ -119,7 +119,7 @@ export class Transactions {
     try {
       await this.#begin(session, transaction)
       value = await work(transaction)
-      await transaction.untilAnswered(runner.commitTransaction())
+      await transaction.untilAnswered(runner.commitTransaction().catch(rethrowLost))
       return { value, transaction }
     } catch (error) {
       // A subscriber of the program's failed after the commit.
@@ -171,6 +171,11 @@ export class Transactions {
 export interface Ended<T> {
   readonly value: T
   readonly cacheTold: boolean
+}
+
+/** A connection that broke behind the last statement: TypeORM has not sent the commit, and fires no event. */
+function rethrowLost(error: unknown): never {
+  throw error instanceof QueryRunnerAlreadyReleasedError ? toStorageError(error) : error
 }
 
 /** What the work failed with, unless that only follows from what has failed before. */
