@@ -6,6 +6,7 @@ import { within } from '../connections/within.js'
 import type { Limits } from '../dialects/dialect.js'
 import { statement } from '../dialects/statement.js'
 import {
+  commitError,
   isCollision,
   isConnectionLost,
   isStale,
@@ -173,9 +174,10 @@ export interface Ended<T> {
   readonly cacheTold: boolean
 }
 
-/** A connection that broke behind the last statement: TypeORM has not sent the commit, and fires no event. */
+/** A connection that broke before the commit was sent: TypeORM fires no event of it. */
 function rethrowLost(error: unknown): never {
-  throw error instanceof QueryRunnerAlreadyReleasedError ? toStorageError(error) : error
+  const isOfCommit = error instanceof QueryFailedError && error.query === 'COMMIT'
+  throw isOfCommit || error instanceof QueryRunnerAlreadyReleasedError ? commitError(error) : error
 }
 
 /** What the work failed with, unless that only follows from what has failed before. */
