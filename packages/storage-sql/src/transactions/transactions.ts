@@ -176,8 +176,10 @@ export interface Ended<T> {
 
 /** A connection that broke before the commit was sent: TypeORM fires no event of it. */
 function rethrowLost(error: unknown): never {
-  const isOfCommit = error instanceof QueryFailedError && error.query === 'COMMIT'
-  throw isOfCommit || error instanceof QueryRunnerAlreadyReleasedError ? commitError(error) : error
+  // By name, since the program may have another copy of TypeORM.
+  const isOfCommit = error instanceof Error && 'query' in error && error.query === 'COMMIT'
+  const isUnsent = error instanceof Error && error.name === 'QueryRunnerAlreadyReleasedError'
+  throw isOfCommit || isUnsent ? commitError(error) : error
 }
 
 /** What the work failed with, unless that only follows from what has failed before. */
