@@ -40,14 +40,22 @@ function layoutOf(name) {
     }),
   )
   const inner = crossing.filter((folder) => (doors.get(folder)?.size ?? 0) > 1)
-  return { name, files: files.length, lines: lines.reduce((a, b) => a + b, 0), median: median(lines), inner: inner.length }
+  return {
+    name,
+    files: files.length,
+    lines: lines.reduce((a, b) => a + b, 0),
+    median: median(lines),
+    inner: inner.length,
+  }
 }
 
 /** Milliseconds of processor time that loading a module adds to an empty program. */
 function loadTimes(modules) {
   const time = (code) => {
     const script = `const before = process.cpuUsage(); ${code}; const { user, system } = process.cpuUsage(before); console.log((user + system) / 1000)`
-    const { stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' })
+    const { stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
+      encoding: 'utf8',
+    })
     return Number(stdout)
   }
   const times = new Map(modules.map((module) => [module, []]))
@@ -77,14 +85,18 @@ function namesAt(entry) {
 
 /** Calls and files of this repository that run between `client.get` and the write to the socket. */
 function callsOfGet() {
-  const { stdout } = spawnSync(process.execPath, [join(root, 'scripts', 'calls-of-get.mjs')], { encoding: 'utf8' })
+  const { stdout } = spawnSync(process.execPath, [join(root, 'scripts', 'calls-of-get.mjs')], {
+    encoding: 'utf8',
+  })
   return stdout.trim()
 }
 
 if (runNode(binary('typescript', 'tsc'), ['-b'])) {
   console.log('package           files   lines  median  imports into folders with several doors')
   for (const { name, files, lines, median: middle, inner } of packages.map(layoutOf))
-    console.log(`${name.padEnd(16)}${[files, lines, middle, inner].map((n) => String(n).padStart(8)).join('')}`)
+    console.log(
+      `${name.padEnd(16)}${[files, lines, middle, inner].map((n) => String(n).padStart(8)).join('')}`,
+    )
   const { names, unused } = namesAt('packages/storage-core/dist/index.d.ts')
   console.log(`\nnames at the main entry of storage-core: ${names}; in no page or example: ${unused.length}`)
   if (unused.length > 0) console.log(`  ${unused.join(' ')}`)
@@ -92,5 +104,7 @@ if (runNode(binary('typescript', 'tsc'), ['-b'])) {
   console.log(`\nprocessor time to load, median of ${LOADS}, in ms:`)
   const modules = packages.map((name) => join(root, 'packages', name, 'dist', 'index.js'))
   for (const [module, ms] of loadTimes([...modules, import.meta.resolve('memjs')]))
-    console.log(`  ${module.replace(/^.*\/(?:packages|node_modules)\//, '').padEnd(36)}${ms.toFixed(0).padStart(5)}`)
+    console.log(
+      `  ${module.replace(/^.*\/(?:packages|node_modules)\//, '').padEnd(36)}${ms.toFixed(0).padStart(5)}`,
+    )
 }
