@@ -6,9 +6,11 @@ import {
   type Option,
   type OptionsOf,
 } from '@larder/storage-core/base'
-import { type MeterProvider, metrics, trace, type TracerProvider } from '@opentelemetry/api'
+import { type Meter, type MeterProvider, metrics, trace, type TracerProvider } from '@opentelemetry/api'
 import { hasMethods } from '../common-options.js'
+import type { End } from './attributes.js'
 import { measure } from './metrics.js'
+import { measurePools } from './pool-metrics.js'
 import { traceWithSpans } from './spans.js'
 
 const NAME = '@larder/storage-memcache'
@@ -40,7 +42,7 @@ export function instrument(options: InstrumentOptions = {}): Instrumentation {
   const { tracerProvider = trace, meterProvider = metrics, statements } = resolved
   const ends = [
     ...(tracerProvider === false ? [] : traceWithSpans(tracerProvider.getTracer(NAME), statements)),
-    ...(meterProvider === false ? [] : measure(meterProvider.getMeter(NAME))),
+    ...(meterProvider === false ? [] : measureAll(meterProvider.getMeter(NAME))),
   ]
   const stop = () => {
     for (const end of ends.splice(0)) end()
@@ -53,4 +55,8 @@ function providerOption<Provider>(method: string): Option<Provider | false> {
     `a provider with ${method}(), or false`,
     (value): value is Provider | false => value === false || hasMethods(value, method),
   )
+}
+
+function measureAll(meter: Meter): readonly End[] {
+  return [...measure(meter), ...measurePools(meter)]
 }

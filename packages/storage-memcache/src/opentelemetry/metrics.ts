@@ -11,7 +11,7 @@ import type { Attributes, Counter, Meter } from '@opentelemetry/api'
 import { attributesOf, type End, errorType, listen, serverAttributes } from './attributes.js'
 
 /** Seconds, as the semantic conventions advise. */
-const BOUNDARIES = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10]
+export const BOUNDARIES = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10]
 
 /** How long calls and requests take, and what the caches count. */
 export function measure(meter: Meter): readonly End[] {

@@ -3,7 +3,10 @@ import type { Dialect, Limits } from '../dialects/dialect.js'
 import { isConnectionLost, isDemoted, isStale, toStorageError } from '../sql-errors.js'
 import { PooledConnection } from './connection.js'
 import { Slots } from './slots.js'
+import { serverPool } from './server-pool.js'
+import { SharedPool } from './shared-pool.js'
 import type { ConnectionSource, Session } from './source.js'
+import { SYSTEMS } from './watched.js'
 
 type Work<T> = (connection: PooledConnection) => Promise<T>
 
@@ -15,6 +18,7 @@ export class PooledSource implements ConnectionSource {
   readonly #close: () => Promise<void>
   readonly #size: number
   readonly #slots: Slots
+  readonly #pool: SharedPool
   /** How often a server turned out to be no primary, and how often it had when a connection was first used. */
   #demotions = 0
   readonly #births = new WeakMap<object, number>()
@@ -33,6 +37,13 @@ export class PooledSource implements ConnectionSource {
     this.#close = close
     this.#size = size
     this.#slots = new Slots(size)
+    this.#pool = SharedPool.of(
+      dataSource,
+      SYSTEMS[dialect.family],
+      size,
+      () => serverPool(dataSource),
+      this.#slots,
+    )
   }
 
   read<T>(work: Work<T>, signal: AbortSignal | undefined): Promise<T> {
@@ -56,11 +67,7 @@ export class PooledSource implements ConnectionSource {
   ): Promise<T> {
     for (let left = this.#size; ; left--) {
       try {
-        return await this.#slots.use(
-          () => this.#connected(work, signal, isForReads),
-          this.#limits.queueTimeoutMs,
-          signal,
-        )
+        return await this.#connected(work, signal, isForReads)
       } catch (error) {
         if (left === 0 || !canRepeat(error)) throw error
       }
@@ -76,19 +83,31 @@ export class PooledSource implements ConnectionSource {
   }
 
   close(): Promise<void> {
+    this.#pool.leave(this.#slots)
     return this.#close()
   }
 
   async #connected<T>(work: Work<T>, signal: AbortSignal | undefined, isForReads: boolean): Promise<T> {
-    const connection = await this.#take(signal, isForReads)
+    const connection = await this.#pool.waiting(() => this.#next(signal, isForReads))
     try {
-      return await work(connection)
+      return await this.#pool.using(() => work(connection))
     } catch (error) {
       // Also of a statement of the program's own.
       if (isDemoted(toStorageError(error))) this.#demotions++
       throw error
     } finally {
-      await connection.release()
+      await connection.release().finally(() => this.#slots.give())
+    }
+  }
+
+  /** To be released, and its slot given back. */
+  async #next(signal: AbortSignal | undefined, isForReads: boolean): Promise<PooledConnection> {
+    await this.#slots.take(this.#limits.queueTimeoutMs, signal)
+    try {
+      return await this.#take(signal, isForReads)
+    } catch (error) {
+      this.#slots.give()
+      throw error
     }
   }
 

@@ -10,24 +10,46 @@ interface Waiter {
  */
 export class Slots {
   readonly #waiters: Waiter[] = []
+  readonly #count: number
   #free: number
 
   constructor(count: number) {
+    this.#count = count
     this.#free = count
+  }
+
+  /** How many are in use. */
+  get used(): number {
+    return this.#count - this.#free
+  }
+
+  /** How many callers wait. */
+  get pending(): number {
+    return this.#waiters.length
   }
 
   /** Rejects with `E_TIMEOUT` where none became free within `limitMs`, and with `E_ABORTED`. */
   async use<T>(work: () => Promise<T>, limitMs: number, signal: AbortSignal | undefined): Promise<T> {
-    throwIfAborted(signal)
-    if (this.#free > 0) this.#free--
-    else await this.#wait(limitMs, signal)
+    await this.take(limitMs, signal)
     try {
       return await work()
     } finally {
-      const next = this.#waiters.shift()
-      if (next === undefined) this.#free++
-      else next.grant()
+      this.give()
     }
+  }
+
+  /** Like `use`, until `give`. */
+  async take(limitMs: number, signal: AbortSignal | undefined): Promise<void> {
+    throwIfAborted(signal)
+    if (this.#free > 0) this.#free--
+    else await this.#wait(limitMs, signal)
+  }
+
+  /** To be called once for each `take` that resolved. */
+  give(): void {
+    const next = this.#waiters.shift()
+    if (next === undefined) this.#free++
+    else next.grant()
   }
 
   #wait(limitMs: number, signal: AbortSignal | undefined): Promise<void> {

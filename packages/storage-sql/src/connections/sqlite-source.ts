@@ -3,9 +3,11 @@ import type { DataSource, QueryRunner } from 'typeorm'
 import type { Dialect, Limits } from '../dialects/dialect.js'
 import { sqlite } from '../dialects/sqlite.js'
 import type { Connection } from './connection.js'
+import { SharedPool } from './shared-pool.js'
 import type { ConnectionSource, Session } from './source.js'
 import { Slots } from './slots.js'
 import { SqliteConnection } from './sqlite-connection.js'
+import { SYSTEMS } from './watched.js'
 
 // For all storages of this process: those of one file would otherwise wait for each other by polling.
 const writers = processWide(
@@ -47,6 +49,7 @@ export class SqliteSource implements ConnectionSource {
   readonly #turns: Slots
   /** Transactions of many calls on the program's connection, one at a time; of a database in memory all writers. */
   readonly #connection: Slots
+  readonly #pool: SharedPool
 
   constructor(parts: SqliteParts, limits: Limits) {
     this.#parts = parts
@@ -55,6 +58,9 @@ export class SqliteSource implements ConnectionSource {
     entry.users++
     writers.set(parts.id, entry)
     this.#turns = entry.slots
+    // Writers are what may have to wait.
+    const writer = { name: parts.id, counts: () => undefined }
+    this.#pool = SharedPool.of(entry, SYSTEMS.sqlite, 1, () => writer, entry.slots)
     this.#connection = parts.reader === undefined ? entry.slots : slotsOf(parts.program)
   }
 
@@ -71,7 +77,7 @@ export class SqliteSource implements ConnectionSource {
       await eventLoopTurn()
       return work(this.#connected(this.#parts.writer, signal))
     }
-    return this.#turns.use(connected, this.#limits.queueTimeoutMs, signal)
+    return this.#turn(connected, signal)
   }
 
   /** A file has no connection that breaks. */
@@ -91,7 +97,7 @@ export class SqliteSource implements ConnectionSource {
       }
     }
     const { queueTimeoutMs } = this.#limits
-    const writing = () => this.#turns.use(alone, queueTimeoutMs, signal)
+    const writing = () => this.#turn(alone, signal)
     return this.#connection === this.#turns
       ? writing()
       : this.#connection.use(writing, queueTimeoutMs, signal)
@@ -108,6 +114,15 @@ export class SqliteSource implements ConnectionSource {
   readonly #startTurn = (): Promise<() => void> => this.#held(this.#connection)
   readonly #writeTurn = (): Promise<() => void> => this.#held(this.#turns)
 
+  async #turn<T>(work: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+    await this.#pool.waiting(() => this.#turns.take(this.#limits.queueTimeoutMs, signal))
+    try {
+      return await this.#pool.using(work)
+    } finally {
+      this.#turns.give()
+    }
+  }
+
   #held(slots: Slots): Promise<() => void> {
     return new Promise((resolve, reject) => {
       const held = () => new Promise<void>((release) => resolve(release))
@@ -117,6 +132,7 @@ export class SqliteSource implements ConnectionSource {
 
   async close(): Promise<void> {
     const entry = writers.get(this.#parts.id)
+    if (entry !== undefined) this.#pool.leave(entry.slots)
     if (entry !== undefined && --entry.users === 0) writers.delete(this.#parts.id)
     await this.#parts.close()
   }

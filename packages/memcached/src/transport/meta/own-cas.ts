@@ -35,7 +35,7 @@ export function ownCasFlag(): string {
     random = ` E${SMALLEST_RANDOM + Math.floor(Math.random() * RANDOM_COUNT)}`
     counted = FIRST_COUNTED
   }
-  return random + counted++
+  return `${random}${counted++}`
 }
 
 /** Whether a server that answers `version` with this line knows the flag. Products with numbers of their own do not. */
