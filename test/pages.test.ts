@@ -143,7 +143,7 @@ describe('the pages are complete', () => {
 
 describe('the page on errors', () => {
   const page = sourceOf('docs/errors.md')
-  const source = sourceOf('packages/storage-core/src/errors.ts')
+  const source = sourceOf('packages/storage-core/src/error-codes.ts')
   const codes = Array.from(
     source.matchAll(/^ {2}\| '(?<code>E_\w+)'/gm),
     ({ groups }) => groups?.['code'] ?? '',

@@ -6,6 +6,8 @@
  */
 
 export * from './abort.js'
+export * from './backoff.js'
+export * from './error-codes.js'
 export * from './errors.js'
 export * from './event-loop.js'
 export * from './json-text.js'

@@ -10,6 +10,7 @@ import {
   StorageError,
   throwIfAborted,
 } from '@larder/storage-core'
+import { isServerFailure, type StorageErrorCode } from '@larder/storage-core/base'
 import assert from 'node:assert/strict'
 import { describe, test } from 'vitest'
 
@@ -42,6 +43,29 @@ describe('StorageError', () => {
       assert.ok(isStorageError(error, code))
       assert.equal(isStorageError(error, 'E_SERVER'), false)
     }
+  })
+
+  test('an error is retryable where the same call may succeed later and a storage has written nothing', () => {
+    const isRetryable = (code: StorageErrorCode) => new StorageError(code, 'message').retryable
+    const passing = ['E_TIMEOUT', 'E_LOCK_TIMEOUT', 'E_CONFLICT', 'E_OVERLOADED'] as const
+    assert.ok(
+      [...passing, 'E_CACHE_UNAVAILABLE' as const, 'E_STORAGE_UNAVAILABLE' as const].every(isRetryable),
+    )
+    const final = ['E_NOT_FOUND', 'E_PRECONDITION_FAILED', 'E_BAD_REQUEST', 'E_CLOSED', 'E_ABORTED'] as const
+    assert.equal(final.some(isRetryable), false)
+    const unclear = ['E_OUTCOME_UNKNOWN', 'E_NOT_INVALIDATED', 'E_LOCK_LOST', 'E_SERVER'] as const
+    assert.equal(unclear.some(isRetryable), false)
+    assert.ok(new LockTimeoutError('message').retryable)
+    assert.equal(new OutcomeUnknownError('message').retryable, false)
+  })
+
+  test('a failure of a server is neither the fault of the caller nor of the item', () => {
+    const failures = ['E_CACHE_UNAVAILABLE', 'E_TIMEOUT', 'E_OVERLOADED', 'E_SERVER'] as const
+    assert.ok(failures.every(isServerFailure))
+    assert.equal(
+      (['E_CLOSED', 'E_ABORTED', 'E_CORRUPT', 'E_TOO_LARGE'] as const).some(isServerFailure),
+      false,
+    )
   })
 
   test('isStorageError knows its own', () => {

@@ -1,11 +1,11 @@
 import {
   checkOptions,
+  isServerFailure,
   isStorageError,
   StorageError,
   throwIfAborted,
   untilAborted,
   type OptionTable,
-  type StorageErrorCode,
 } from '@larder/storage-core/base'
 import type { CacheItem, CallOptions, ReadOptions } from '../cache.js'
 import type { CommandCache } from '../command-cache.js'
@@ -18,13 +18,6 @@ import type { Namespace } from './namespace.js'
 import { together } from './together.js'
 import { TREAT_AS_MISS, ValueCoder } from './values.js'
 
-/** What `whenUnavailable: 'miss'` forgives: the server's troubles, not the caller's and not damaged items. */
-const FORGIVEN: ReadonlySet<StorageErrorCode> = new Set([
-  'E_CACHE_UNAVAILABLE',
-  'E_TIMEOUT',
-  'E_OVERLOADED',
-  'E_SERVER',
-])
 const WITHOUT_TOKEN: ReadOptions = Object.freeze({ withoutToken: true })
 
 /** For reads whose caller gets no token. */
@@ -139,7 +132,7 @@ export class ClientCore {
 
   /** Whether the client turns the failure of a server into a miss, or a batch into a report. */
   static isForgivable(error: unknown): error is StorageError {
-    return isStorageError(error) && FORGIVEN.has(error.code)
+    return isStorageError(error) && isServerFailure(error.code)
   }
 
   #start<T>(command: string, table: OptionTable, options: unknown, ask: () => Promise<T>): Promise<T> {

@@ -1,12 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { abortedError, untilAborted } from '../abort.js'
-import {
-  isStorageError,
-  LockLostError,
-  LockTimeoutError,
-  StorageError,
-  type StorageErrorCode,
-} from '../errors.js'
+import { Backoff } from '../backoff.js'
+import { isStorageError, LockLostError, LockTimeoutError, StorageError } from '../errors.js'
 import { KeyedMutex } from '../keyed-mutex.js'
 import { checkLockName } from '../names.js'
 import { wrongType } from '../options/option-errors.js'
@@ -24,19 +19,7 @@ import {
 } from './lock-times.js'
 import { Patience } from './patience.js'
 
-const SHORTEST_PAUSE_MS = 1
-const LONGEST_PAUSE_MS = 50
-
-/** What may pass while one waits. */
-const PASSING: ReadonlySet<StorageErrorCode> = new Set([
-  'E_TIMEOUT',
-  'E_LOCK_TIMEOUT',
-  'E_CACHE_UNAVAILABLE',
-  'E_STORAGE_UNAVAILABLE',
-  'E_CONFLICT',
-  'E_OUTCOME_UNKNOWN',
-  'E_OVERLOADED',
-])
+const PAUSES = Object.freeze({ firstMs: 1, longestMs: 50 })
 
 /** One `acquire`. */
 interface Asking {
@@ -140,7 +123,8 @@ export class DrivenLock implements Lock {
   /** Asks until the lock is granted; once more when the time has passed. */
   async #poll(asking: Asking, leave: () => void): Promise<LeasedLock> {
     const { patience } = asking
-    for (let pauseMs = SHORTEST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
+    const backoff = new Backoff(PAUSES)
+    for (;;) {
       const wasOver = patience.over.aborted
       const answer = await this.#attempt(asking, leave)
       if (answer instanceof LeasedLock) return answer
@@ -149,7 +133,7 @@ export class DrivenLock implements Lock {
         this.#giveBack(asking)
         throw answer
       }
-      await patience.pause(pauseMs * (0.5 + Math.random()))
+      await patience.pause(backoff.next())
       if (patience.error !== undefined) {
         if (answer !== undefined) this.#giveBack(asking)
         throw patience.error
@@ -175,7 +159,7 @@ export class DrivenLock implements Lock {
         this.#giveBack(asking, attempt)
         throw patience.error
       }
-      if (isStorageError(error) && PASSING.has(error.code)) return error
+      if (isStorageError(error) && mayPass(error)) return error
       this.#giveBack(asking)
       throw error
     }
@@ -204,6 +188,11 @@ export class DrivenLock implements Lock {
     work.then(done, done)
     return work
   }
+}
+
+/** An attempt of the same owner can be repeated, whatever became of the one before. */
+function mayPass(error: StorageError): boolean {
+  return error.retryable || error.code === 'E_OUTCOME_UNKNOWN'
 }
 
 function closedError(name?: string): StorageError {

@@ -1,5 +1,13 @@
 import type { Cache, Environment } from '@larder/memcached'
-import { compareNames, isStorageError, type ListPage, type Storage, untilAborted } from '@larder/storage-core'
+import {
+  Backoff,
+  compareNames,
+  isServerFailure,
+  isStorageError,
+  type ListPage,
+  type Storage,
+  untilAborted,
+} from '@larder/storage-core'
 import { ChunkMemory } from './chunk-memory.js'
 import type { StorageCounters } from './counters.js'
 import { SetBuilder } from './set-builder.js'
@@ -11,14 +19,7 @@ const BATCH = 10_000
 /** The share of a lease that a loop over a listing may pause in all while it is built. */
 const DAWDLING_SHARE = 1 / 3
 
-/** Errors of a cache; all others are bugs. */
-const CACHE_TROUBLE: ReadonlySet<string> = new Set([
-  'E_CACHE_UNAVAILABLE',
-  'E_TIMEOUT',
-  'E_OVERLOADED',
-  'E_SERVER',
-  'E_CLOSED',
-])
+const PAUSES = Object.freeze({ firstMs: 2, longestMs: 32 })
 
 export interface ListingParts {
   readonly storage: Storage
@@ -89,7 +90,8 @@ export class Listing {
     const giveUpAt = env.now() + settings.leaseTtlMs
     let progress: string | undefined
     let since = env.now()
-    for (let pauseMs = 2; ; pauseMs = Math.min(pauseMs * 2, 32)) {
+    const backoff = new Backoff({ ...PAUSES, random: () => env.random() })
+    for (;;) {
       const found = await SetReader.open({ cache, memory: this.#memory, headKey })
       if (found instanceof SetReader) return found
       const builder = found === undefined ? await this.#begin(query) : undefined
@@ -98,7 +100,7 @@ export class Listing {
       if (found !== progress) since = env.now()
       progress = found
       if (env.now() >= Math.min(since + settings.fillWaitMs, giveUpAt)) return undefined
-      await env.sleep(pauseMs * (0.5 + env.random()))
+      await env.sleep(backoff.next())
     }
   }
 
@@ -168,11 +170,16 @@ export class Listing {
     try {
       return await work
     } catch (error) {
-      if (!isStorageError(error) || !CACHE_TROUBLE.has(error.code)) throw error
+      if (!isCacheFailure(error)) throw error
       this.#it.counters.cacheErrors++
       return undefined
     }
   }
+}
+
+/** All other errors are bugs. */
+function isCacheFailure(error: unknown): boolean {
+  return isStorageError(error) && (isServerFailure(error.code) || error.code === 'E_CLOSED')
 }
 
 function namesBehind({ last }: Progress, entries: ListPage['entries']): readonly string[] {

@@ -1,5 +1,6 @@
 import type { CasToken, Environment } from '@larder/memcached'
 import {
+  Backoff,
   CacheUnavailableError,
   isStorageError,
   LockTimeoutError,
@@ -16,6 +17,8 @@ import type { Settings } from './settings.js'
 const COMMIT_MARGIN_MS = 5_000
 /** How often a write that need not be sure looks again at a cache that does not answer. */
 const BYPASS_ATTEMPTS = 2
+const LOCK_PAUSES = Object.freeze({ firstMs: 1, longestMs: 50 })
+const CONFIRM_PAUSES = Object.freeze({ firstMs: 10, longestMs: 100 })
 
 /** The marks of one write, from before its commit until the cache is known to be right. */
 export class WriteGuard {
@@ -87,7 +90,8 @@ export class WriteGuard {
     giveUpAt: number,
     signal: AbortSignal | undefined,
   ): Promise<CasToken | undefined> {
-    for (let pauseMs = 1; ; pauseMs = Math.min(pauseMs * 2, 50)) {
+    const backoff = this.#backoff(LOCK_PAUSES)
+    for (;;) {
       throwIfAborted(signal, key)
       const marking = this.#cache.markIfFree(key, owner).then((token) => token ?? ('taken' as const))
       const token = await this.#attempt(key, marking)
@@ -96,7 +100,7 @@ export class WriteGuard {
         const { lockTimeoutMs } = this.#settings
         throw new LockTimeoutError(`Another write held the resource for ${lockTimeoutMs} ms`, { key })
       }
-      await this.#env.sleep(pauseMs * (0.5 + this.#env.random()))
+      await this.#env.sleep(backoff.next())
     }
   }
 
@@ -164,6 +168,7 @@ export class WriteGuard {
   async confirm(key: string, step: () => Promise<void>): Promise<boolean> {
     const { whenCacheFails, confirmTimeoutMs } = this.#settings
     const giveUpAt = this.confirmBy ?? this.#env.now() + confirmTimeoutMs
+    const backoff = this.#backoff(CONFIRM_PAUSES)
     for (let attempt = 1; ; attempt++) {
       try {
         await step()
@@ -177,8 +182,12 @@ export class WriteGuard {
           const told = 'The write is committed, but whether the cache still holds what was before is unknown'
           throw new OutcomeUnknownError(told, { key, cause })
         }
-        await this.#env.sleep(Math.min(attempt * 10, 100) * (0.5 + this.#env.random()))
+        await this.#env.sleep(backoff.next())
       }
     }
+  }
+
+  #backoff(pauses: { readonly firstMs: number; readonly longestMs: number }): Backoff {
+    return new Backoff({ ...pauses, random: () => this.#env.random() })
   }
 }

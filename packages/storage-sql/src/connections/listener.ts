@@ -1,11 +1,11 @@
+import { Backoff } from '@larder/storage-core'
 import type { DataSource } from 'typeorm'
 import { CHANNEL } from '../triggers/trigger.js'
 import { isTransactionPooled, type PostgresPool, type PostgresSession } from './pooler.js'
 import { runSessionHook, type SessionHook, sessionHookOf, type SqlSession } from '../session-hook.js'
 import { within } from './within.js'
 
-const FIRST_PAUSE_MS = 250
-const LONGEST_PAUSE_MS = 30_000
+const PAUSES = Object.freeze({ firstMs: 250, longestMs: 30_000 })
 const AGAIN_MS = [50, 500]
 const CLOSED_WITHIN_MS = 1_000
 
@@ -46,7 +46,7 @@ export class PostgresListener implements Listener {
   #client: Client | undefined
   #timer: NodeJS.Timeout | undefined
   readonly #again = new Set<NodeJS.Timeout>()
-  #pauseMs = FIRST_PAUSE_MS
+  readonly #backoff = new Backoff(PAUSES)
   #cannotListen = false
   #ended: Promise<void> = Promise.resolve()
 
@@ -95,7 +95,7 @@ export class PostgresListener implements Listener {
       if (this.#client !== client) return
       await client.query(`LISTEN ${CHANNEL}`)
       client.connection.stream.unref?.()
-      this.#pauseMs = FIRST_PAUSE_MS
+      this.#backoff.reset()
       this.#wakeAll()
     } catch {
       this.#lost(client)
@@ -118,9 +118,7 @@ export class PostgresListener implements Listener {
     if (this.#client !== client) return
     this.#client = undefined
     if (this.#wakes.size === 0) return
-    const pauseMs = this.#pauseMs * (0.5 + Math.random())
-    this.#pauseMs = Math.min(this.#pauseMs * 2, LONGEST_PAUSE_MS)
-    this.#timer = setTimeout(() => void this.#connect(), pauseMs).unref()
+    this.#timer = setTimeout(() => void this.#connect(), this.#backoff.next()).unref()
   }
 
   #disconnect(): void {

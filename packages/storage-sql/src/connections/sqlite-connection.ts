@@ -1,4 +1,4 @@
-import { eventLoopTurn, LockTimeoutError, throwIfAborted } from '@larder/storage-core'
+import { Backoff, eventLoopTurn, LockTimeoutError, throwIfAborted } from '@larder/storage-core'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { QueryRunner } from 'typeorm'
 import type { Dialect, Limits } from '../dialects/dialect.js'
@@ -7,8 +7,7 @@ import { commitError, isBusy, toStorageError } from '../sql-errors.js'
 import type { Connection } from './connection.js'
 import { watched } from './watched.js'
 
-const SHORTEST_PAUSE_MS = 1
-const LONGEST_PAUSE_MS = 25
+const PAUSES = Object.freeze({ firstMs: 1, longestMs: 25 })
 
 /**
  * The connection to a SQLite file. SQLite's own busy time-out would stop the whole process, a hook that is about to
@@ -80,7 +79,8 @@ export async function whileBusy<T>(
   signal: AbortSignal | undefined,
 ): Promise<T> {
   const deadline = performance.now() + limitMs
-  for (let pauseMs = SHORTEST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
+  const backoff = new Backoff(PAUSES)
+  for (;;) {
     try {
       return await work()
     } catch (error) {
@@ -91,7 +91,7 @@ export async function whileBusy<T>(
         })
       }
     }
-    await sleep(pauseMs * (0.5 + Math.random()))
+    await sleep(backoff.next())
     throwIfAborted(signal)
   }
 }

@@ -1,18 +1,8 @@
+import { withDeadline } from '@larder/storage-core'
 import { noAnswer } from '../sql-errors.js'
 
-/** Rejects with `E_TIMEOUT`, in doubt, where `work` takes longer; it goes on unheard. */
+/** Rejects with `E_TIMEOUT`, in doubt, where `work` takes longer; its result is then ignored. */
 export async function within<T>(work: Promise<T>, limitMs: number, what: string): Promise<T> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      reject(noAnswer(`${what} took longer than ${limitMs} ms`))
-    }, limitMs)
-  })
-  try {
-    return await Promise.race([work, late])
-  } finally {
-    clearTimeout(timer)
-    // What comes after its time has no listener left.
-    work.catch(() => undefined)
-  }
+  const late = () => noAnswer(`${what} took longer than ${limitMs} ms`)
+  return withDeadline(work, performance.now() + limitMs, late)
 }

@@ -1,5 +1,6 @@
 import {
   assertConditions,
+  Backoff,
   type DriverCall,
   type DriverTransaction,
   isStorageError,
@@ -46,8 +47,7 @@ import { SqlTransaction } from './sql-transaction.js'
 import { writtenCollections } from './written-collections.js'
 import { Writer } from './writer.js'
 
-const FIRST_PAUSE_MS = 2
-const LONGEST_PAUSE_MS = 100
+const PAUSES = Object.freeze({ firstMs: 2, longestMs: 100 })
 
 /** The storage operations on tables that exist. */
 export class SqlDriver implements StorageDriver {
@@ -148,6 +148,7 @@ export class SqlDriver implements StorageDriver {
     { attempts = this.#settings.attempts, timeoutMs = Infinity }: TransactionRequest,
     { signal }: DriverCall,
   ): Promise<TransactionResult<T>> {
+    const backoff = new Backoff(PAUSES)
     for (let attempt = 1; ; attempt++) {
       try {
         const ended = await this.#transactions.run((open) => work(this.#bound(open)), { timeoutMs, signal })
@@ -160,7 +161,7 @@ export class SqlDriver implements StorageDriver {
             ? error
             : collidedTooOften('The transaction', attempt, undefined, error)
       }
-      await pause(attempt, signal)
+      await pause(backoff, signal)
     }
   }
 
@@ -241,6 +242,7 @@ export class SqlDriver implements StorageDriver {
     signal: AbortSignal | undefined,
   ): Promise<WriteResult[]> {
     const requests = jobs.map(({ request }) => request)
+    const backoff = new Backoff(PAUSES)
     for (let attempt = 1; ; attempt++) {
       try {
         return await this.#source.write((connection) => this.#writer.run(connection, jobs, signal), signal)
@@ -249,7 +251,7 @@ export class SqlDriver implements StorageDriver {
         if (attempt >= this.#settings.attempts)
           throw collidedTooOften('The write', attempt, requests[0]?.info.key, error)
       }
-      await pause(attempt, signal, requests[0]?.info.key)
+      await pause(backoff, signal, requests[0]?.info.key)
       for (const collection of writtenCollections(requests)) {
         await this.#containers.makeAgain(collection, signal)
       }
@@ -265,8 +267,8 @@ function streams({ changes }: WriteRequest): boolean {
 }
 
 /** Before the next attempt. Rejects with `E_ABORTED`. */
-async function pause(attempt: number, signal: AbortSignal | undefined, key?: string): Promise<void> {
-  await sleep(Math.min(FIRST_PAUSE_MS * 2 ** attempt, LONGEST_PAUSE_MS) * Math.random())
+async function pause(backoff: Backoff, signal: AbortSignal | undefined, key?: string): Promise<void> {
+  await sleep(backoff.next())
   throwIfAborted(signal, key)
 }
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { isStorageError, type StorageErrorCode } from '../../errors.js'
+import type { StorageErrorCode } from '../../error-codes.js'
+import { isStorageError } from '../../errors.js'
 import type { ResourceInfo } from '../../resource.js'
 import type { Storage } from '../../storage.js'
 

@@ -1,4 +1,5 @@
-import { isStorageError, type StorageErrorCode } from '../../errors.js'
+import type { StorageErrorCode } from '../../error-codes.js'
+import { isStorageError } from '../../errors.js'
 import type { ResourceInfo, StoredPart } from '../../resource.js'
 import type { Preconditions, Storage, WriteOptions, WriteResult } from '../../storage.js'
 import { checkListings } from './check-listings.js'
