@@ -160,7 +160,7 @@ describe('the page on errors', () => {
 
   test('names the classes that there are', () => {
     const classes = Array.from(
-      source.matchAll(
+      sourceOf('packages/storage-core/src/errors.ts').matchAll(
         /^export class (?<name>\w+) extends StorageError \{[^}]*readonly code = '(?<code>E_\w+)'/gm,
       ),
       ({ groups }) => [groups?.['code'] ?? '', groups?.['name']] as const,

@@ -47,6 +47,7 @@ export function addPool(pool: WatchedPool): WatchedPool {
   return added
 }
 
+/** Takes a pool that was closed out of `openPools()`. */
 export function removePool({ name }: WatchedPool): void {
   pools.delete(name)
 }

@@ -19,5 +19,6 @@ export const COMPRESSION_OPTIONS = optionTable({
   level: numberOption({ min: 0, max: 22, isInteger: true }),
 })
 
+/** How a `MemcacheClient` compresses values. */
 export type CompressionOptions = OptionsOf<typeof COMPRESSION_OPTIONS>
 export type ResolvedCompression = ResolvedOptions<typeof COMPRESSION_OPTIONS>

@@ -69,6 +69,7 @@ export function overridesOf<Table extends OptionTable>(table: Table, of: string)
   return optionTable(Object.fromEntries(each) as Overrides<Table> & OptionTable)
 }
 
+/** Options that stand in for those of another table, where they are given. */
 export type Overrides<Table> = { readonly [name in keyof Table]: Option<GivenTo<Table[name]>> }
 
 /**
