@@ -110,6 +110,8 @@ const MYSQL: Readonly<Record<number, Fault>> = {
   1203: REFUSED,
   1226: REFUSED,
   1153: TOO_LARGE,
+  // binlog_format=STATEMENT at READ COMMITTED.
+  1665: UNSUPPORTED,
   // Galera: "WSREP has not yet prepared node for application use".
   1047: { ...WRONG_SERVER, undone: true },
   1792: WRONG_SERVER,

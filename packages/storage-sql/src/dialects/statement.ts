@@ -1,3 +1,5 @@
+import { StorageError } from '@larder/storage-core'
+
 export type Value = string | number | Uint8Array | null | readonly string[]
 
 /** SQL with a `?` for each value. Names of tables are the only text that is ever put into it. */
@@ -30,6 +32,15 @@ export function joinSql(parts: readonly (Statement | undefined)[], separator = '
 /** The same memory as a Buffer, which all drivers know as binary. */
 export function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+}
+
+/** A binary column as its driver gives it; undefined for NULL. Throws `E_CORRUPT` for what is no bytes. */
+export function binaryOf(value: unknown): Buffer | undefined {
+  if (value === null || value === undefined) return undefined
+  if (value instanceof Uint8Array) return asBuffer(value)
+  // libsql.
+  if (value instanceof ArrayBuffer) return Buffer.from(value)
+  throw new StorageError('E_CORRUPT', `The driver of the database gave a ${typeof value} for bytes`)
 }
 
 /** BIGINT comes as a string from some drivers. Everything stored here is a safe integer. */

@@ -1,7 +1,7 @@
 import { StorageError, throwIfAborted } from '@larder/storage-core'
 import type { Connection } from '../connections/connection.js'
 import type { ConnectionSource } from '../connections/source.js'
-import { asBuffer, numberOf, type Statement, statement } from '../dialects/statement.js'
+import { asBuffer, binaryOf, numberOf, type Statement, statement } from '../dialects/statement.js'
 import type { Settings } from '../options.js'
 import { isOrphan } from '../sql-errors.js'
 import type { TablePaths } from '../tables.js'
@@ -99,10 +99,10 @@ export class Bodies {
       throwIfAborted(signal)
       const select = statement(`SELECT data FROM ${chunk} WHERE body_id = ? AND seq = ?`, body, seq)
       const { rows } = await this.#source.read((connection) => connection.run(select), signal)
-      const data = rows[0]?.['data']
-      if (!(data instanceof Uint8Array)) throw replaced()
+      const data = binaryOf(rows[0]?.['data'])
+      if (data === undefined) throw replaced()
       left -= data.length
-      yield asBuffer(data)
+      yield data
     }
     if (left < 0) throw new StorageError('E_CORRUPT', 'The content is longer than its size says')
   }

@@ -8,7 +8,7 @@ import {
 import type { Bodies } from './bodies.js'
 import type { ConnectionSource } from '../connections/source.js'
 import { inCollection } from './containers.js'
-import { asBuffer, joinSql, optionalNumber, type Row, statement } from '../dialects/statement.js'
+import { binaryOf, joinSql, optionalNumber, type Row, statement } from '../dialects/statement.js'
 import { type LockedRow, lockedRow, partInfoOf, selectForWrite } from './resource-row.js'
 import type { TablePaths } from '../tables.js'
 
@@ -18,9 +18,9 @@ const READS_OF_A_BODY = 3
 
 const COLUMNS: Readonly<Record<PartName, string>> = {
   content:
-    'content_version AS version, content_modified_us AS modified_us, content_size AS size, content AS data, content_body AS body',
+    'content_version AS version, content_modified_us AS modified_us, content_size AS size, content AS data, content_body AS body_id',
   metadata:
-    'metadata_version AS version, metadata_modified_us AS modified_us, length(metadata) AS size, metadata AS data, NULL AS body',
+    'metadata_version AS version, metadata_modified_us AS modified_us, length(metadata) AS size, metadata AS data, NULL AS body_id',
 }
 
 type Signal = AbortSignal | undefined
@@ -61,7 +61,7 @@ export class Reader {
     const row = (await this.#rows(collection, [resource], 'content', signal)).get(resource)
     if (row === undefined) return undefined
     const info = partInfoOf(row)
-    const body = optionalNumber(row['body'])
+    const body = optionalNumber(row['body_id'])
     const stream = body === undefined ? once(bytesOf(row)) : this.#bodies.read(body, info.size, signal)
     return { ...info, stream }
   }
@@ -117,7 +117,7 @@ export class Reader {
   ): Promise<StoredPart | undefined> {
     let row: Row | undefined = first
     for (let attempt = 1; row !== undefined; attempt++) {
-      const body = optionalNumber(row['body'])
+      const body = optionalNumber(row['body_id'])
       const info = partInfoOf(row)
       if (body === undefined) return { ...info, bytes: bytesOf(row) }
       try {
@@ -149,8 +149,7 @@ function byCollection(infos: readonly ResourceInfo[]): Map<string, Map<string, n
 
 // A copy: some drivers give out pieces of a larger buffer, and a resource may be asked for twice.
 function bytesOf(row: Row): Buffer {
-  const data = row['data']
-  return data instanceof Uint8Array ? Buffer.from(asBuffer(data)) : Buffer.alloc(0)
+  return Buffer.from(binaryOf(row['data']) ?? [])
 }
 
 async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {

@@ -8,6 +8,7 @@ import { familyOf } from '../entities/family.js'
 import { COLUMNS, TABLES } from '../entities/tables.js'
 import { look, withRunner } from './looks.js'
 import { LONGEST_MIGRATION_MS, migrate } from './migrate.js'
+import { refuseStatementLog } from './binlog.js'
 import { checkSchema } from '../migrations/schema-version.js'
 import type { StorageDatabase } from './databases.js'
 import { Opened } from './opened.js'
@@ -44,6 +45,7 @@ export async function openDriver(
     await withRunner(dataSource, (runner) => look(checkSchema(runner, tables.schema), settings))
     const inner = await openSource(dataSource, given !== undefined, prefix, settings, opened)
     const source = new ClosableSource(inner)
+    await refuseStatementLog(source)
     const fitted = await fittedToPackets(settings, source)
     const listener = resolved.listen ? listenerOf(dataSource, prefix) : undefined
     const database = { dataSource, prefix, settings, source, listener }
