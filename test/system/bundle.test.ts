@@ -1,5 +1,5 @@
 import { servers } from '@larder/dev-servers/vitest'
-import { build } from 'esbuild'
+import * as esbuild from 'esbuild'
 import { execFile } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -30,7 +30,7 @@ const EXTERNAL = ['better-sqlite3', 'pg-native', 'libsql']
 let folder: string
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'larder-bundle-'))
-  await build({
+  await esbuild.build({
     stdin: { contents: PROGRAM, resolveDir: ROOT, sourcefile: 'program.mjs' },
     outfile: join(folder, 'bundle.mjs'),
     // Modules in CommonJS, such as pg, need a `require` in a bundle of ES modules.
@@ -42,10 +42,10 @@ beforeAll(async () => {
     plugins: [
       {
         name: 'missing-drivers-of-typeorm',
-        setup: ({ onResolve, resolve }) => {
-          onResolve({ filter: /^[\w@]/ }, async ({ path, pluginData, ...options }) => {
+        setup: (build) => {
+          build.onResolve({ filter: /^[\w@]/ }, async ({ path, pluginData, ...options }) => {
             if (pluginData === 'asked' || options.kind === 'entry-point') return undefined
-            const found = await resolve(path, { ...options, pluginData: 'asked' })
+            const found = await build.resolve(path, { ...options, pluginData: 'asked' })
             return found.errors.length > 0 ? { path, external: true } : undefined
           })
         },

@@ -36,7 +36,7 @@ export function serverPool({ driver, options }: DataSource): DriverPool {
   }
   if (master !== undefined)
     return { name: nameOf(master.options, driver.database), counts: () => postgres(master) }
-  const server = pool?.config?.connectionConfig ?? (options)
+  const server = pool?.config?.connectionConfig ?? options
   return { name: nameOf(server, driver.database), counts: () => pool && mysql(pool) }
 }
 
@@ -62,6 +62,7 @@ function nameOf({ host, port, database, connectionString }: Server, known: strin
 
 /** Of a URL, what is between the password and the database: the hosts. */
 function hostOf(url: unknown): string {
-  const [, host = ''] = /^(?:[^?#]*@|\w+:\/\/)([^/?#@]*)(?:[/?#]|$)/.exec(typeof url === 'string' ? url : '') ?? []
+  const [, host = ''] =
+    /^(?:[^?#]*@|\w+:\/\/)([^/?#@]*)(?:[/?#]|$)/.exec(typeof url === 'string' ? url : '') ?? []
   return host
 }
