@@ -83,7 +83,7 @@ export class PooledSource implements ConnectionSource {
   }
 
   close(): Promise<void> {
-    this.#pool.leave(this.#slots)
+    this.#pool.leave()
     return this.#close()
   }
 

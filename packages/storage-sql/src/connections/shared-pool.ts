@@ -17,20 +17,29 @@ export interface DriverPool {
   readonly counts: () => PoolState | undefined
 }
 
-const shared = processWide('storage-sql/shared-pools@1', () => new WeakMap<object, SharedPool>())
+/** Data without methods, which every copy of this package can use. */
+interface Shared {
+  readonly pool: WatchedPool
+  readonly slots: Pick<Slots, 'used' | 'pending'>[]
+}
+
+const shared = processWide('storage-sql/shared-pools@1', () => new WeakMap<object, Shared>())
 
 /** What is published of the connections of one data source or file, which several storages may share. */
 export class SharedPool {
   readonly #owner: object
-  readonly #pool: WatchedPool
-  readonly #slots: Slots[] = []
+  readonly #shared: Shared
+  readonly #slots: Slots
+  #hasLeft = false
 
-  private constructor(owner: object, system: string, limit: number, { name, counts }: DriverPool) {
+  private constructor(owner: object, found: Shared, slots: Slots) {
     this.#owner = owner
-    this.#pool = addPool({ system, name, limit, state: () => this.#state(counts()) })
+    this.#shared = found
+    this.#slots = slots
+    found.slots.push(slots)
   }
 
-  /** `slots`: those of one more storage, until they `leave`. */
+  /** `slots`: those of one more storage, until it leaves. */
   static of(
     owner: object,
     system: string,
@@ -38,10 +47,9 @@ export class SharedPool {
     driver: () => DriverPool,
     slots: Slots,
   ): SharedPool {
-    const pool = shared.get(owner) ?? new SharedPool(owner, system, limit, driver())
-    shared.set(owner, pool)
-    pool.#slots.push(slots)
-    return pool
+    const found = shared.get(owner) ?? addShared(system, limit, driver())
+    shared.set(owner, found)
+    return new SharedPool(owner, found, slots)
   }
 
   /** Publishes how long `work` waits for a connection. */
@@ -54,26 +62,35 @@ export class SharedPool {
     return this.#published('use', work)
   }
 
-  leave(slots: Slots): void {
-    const place = this.#slots.indexOf(slots)
-    if (place !== -1) this.#slots.splice(place, 1)
-    if (this.#slots.length > 0) return
+  /** For a storage that is closed; calling it twice does no harm. */
+  leave(): void {
+    if (this.#hasLeft) return
+    this.#hasLeft = true
+    const { slots, pool } = this.#shared
+    slots.splice(slots.indexOf(this.#slots), 1)
+    if (slots.length > 0) return
     shared.delete(this.#owner)
-    removePool(this.#pool)
+    removePool(pool)
   }
 
   #published<T>(operation: 'wait' | 'use', work: () => Promise<T>): Promise<T> {
     if (!poolChannel.hasSubscribers) return work()
-    const { system, name } = this.#pool
+    const { system, name } = this.#shared.pool
     return traceWork(poolChannel, { system, operation, items: 1, pool: name }, work)
   }
+}
 
-  /** Who waits for a slot has not asked the driver yet. */
-  #state(counts: PoolState | undefined): PoolState {
-    const slots = [...new Set(this.#slots)]
-    const pending = slots.reduce((sum, each) => sum + each.pending, 0)
-    if (counts !== undefined) return { ...counts, pending: counts.pending + pending }
-    const used = slots.reduce((sum, each) => sum + each.used, 0)
-    return { used, idle: Math.max(0, this.#pool.limit - used), pending }
-  }
+function addShared(system: string, limit: number, { name, counts }: DriverPool): Shared {
+  const slots: Shared['slots'] = []
+  const pool = addPool({ system, name, limit, state: () => stateOf(slots, limit, counts()) })
+  return { pool, slots }
+}
+
+/** A caller that waits for a slot has not asked the driver yet. */
+function stateOf(shared: Shared['slots'], limit: number, counts: PoolState | undefined): PoolState {
+  const slots = [...new Set(shared)]
+  const pending = slots.reduce((sum, each) => sum + each.pending, 0)
+  if (counts !== undefined) return { ...counts, pending: counts.pending + pending }
+  const used = slots.reduce((sum, each) => sum + each.used, 0)
+  return { used, idle: Math.max(0, limit - used), pending }
 }

@@ -132,7 +132,7 @@ export class SqliteSource implements ConnectionSource {
 
   async close(): Promise<void> {
     const entry = writers.get(this.#parts.id)
-    if (entry !== undefined) this.#pool.leave(entry.slots)
+    if (entry !== undefined) this.#pool.leave()
     if (entry !== undefined && --entry.users === 0) writers.delete(this.#parts.id)
     await this.#parts.close()
   }
