@@ -330,7 +330,8 @@ describe.each(DATABASE_NAMES)('triggers on %s', (name) => {
     await removeTriggers(other)
     await sql.query(`UPDATE larder_resource SET content = 'y' ${where}`)
     assert.equal(await opened.count('change'), 1)
-    assert.equal((await storage.getContent(storage.info('c', 'r'))).version, 1)
+    const { version, bytes } = await storage.getContent(storage.info('c', 'r'))
+    assert.deepEqual([version, bytes.toString()], [1, 'y'])
   })
 
   test('of another version are replaced', async () => {

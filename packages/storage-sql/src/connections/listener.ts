@@ -91,7 +91,10 @@ export class PostgresListener implements Listener {
           (await client.query(sql, values)).rows as Readonly<Record<string, unknown>>[]
         await runSessionHook(this.#hook, query)
       }
-      if (await isTransactionPooled(client, master)) return this.#giveUp(client)
+      const isPooled = await isTransactionPooled(client, master)
+      if (isPooled === true) return this.#giveUp(client)
+      // On a connection that changes, LISTEN would wake another client of the pooler.
+      if (isPooled === undefined) return this.#lost(client)
       if (this.#client !== client) return
       await client.query(`LISTEN ${CHANNEL}`)
       client.connection.stream.unref?.()

@@ -18,20 +18,24 @@ const ANSWERS_WITHIN_MS = 1_000
 
 /**
  * Whether a pooler gives each transaction of `session` any of several connections to the server, as PgBouncer does in
- * transaction mode. `pool` has the same way to the server. Does not know where `pool` has no connection to give.
+ * transaction mode. `pool` has the same way to the server. Undefined: that cannot be known now, because `pool` has no
+ * connection to give, or an answer did not come in time.
  */
-export async function isTransactionPooled(session: PostgresSession, pool: PostgresPool): Promise<boolean> {
+export async function isTransactionPooled(
+  session: PostgresSession,
+  pool: PostgresPool,
+): Promise<boolean | undefined> {
   const first = await processOf(session)
   if (first === session.processID) return false
   const holder = await within(pool.connect(), ANSWERS_WITHIN_MS, 'A connection').catch(() => undefined)
-  if (holder === undefined) return false
+  if (holder === undefined) return undefined
   try {
     for (let round = 0; round < ROUNDS; round++) {
       if ((await processWhileHeld(session, holder)) !== first) return true
     }
     return false
   } catch {
-    return false
+    return undefined
   } finally {
     holder.release()
   }

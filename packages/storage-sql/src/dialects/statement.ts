@@ -34,10 +34,12 @@ export function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }
 
-/** A binary column as its driver gives it; undefined for NULL. Throws `E_CORRUPT` for what is no bytes. */
+/** A binary column as its driver gives it; undefined for NULL. Throws `E_CORRUPT` for what has no bytes. */
 export function binaryOf(value: unknown): Buffer | undefined {
   if (value === null || value === undefined) return undefined
   if (value instanceof Uint8Array) return asBuffer(value)
+  // SQLite keeps the text that another program has written as text.
+  if (typeof value === 'string') return Buffer.from(value)
   // libsql.
   if (value instanceof ArrayBuffer) return Buffer.from(value)
   throw new StorageError('E_CORRUPT', `The driver of the database gave a ${typeof value} for bytes`)

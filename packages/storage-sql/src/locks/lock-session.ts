@@ -136,7 +136,7 @@ export class LockSession {
 async function refusePooler(client: object, { driver, options }: DataSource): Promise<void> {
   if (options.type !== 'postgres') return
   const { master } = driver as unknown as { readonly master: PostgresPool }
-  if (!(await isTransactionPooled(client as PostgresSession, master))) return
+  if ((await isTransactionPooled(client as PostgresSession, master)) !== true) return
   throw new StorageError(
     'E_UNSUPPORTED',
     'A pooler in transaction mode is in front of PostgreSQL, where a connection cannot hold advisory locks: ' +
