@@ -159,7 +159,9 @@ export class SimStorage extends ForwardingStorage {
         void commits.push(() => this.#noteCommit(info, textOf(content), pending)),
       around,
     }
-    const result = await super.transaction((tx) => work(new SimTransaction(tx, world)), options)
+    // The database rolls back once the connection of a process is gone, whatever the process was waiting for.
+    const whileAlive = (tx: StorageTransaction) => this.#orDead(work(new SimTransaction(tx, world)))
+    const result = await super.transaction(whileAlive, options)
     if (lost !== undefined) throw lost
     return result
   }
@@ -296,11 +298,11 @@ export class SimStorage extends ForwardingStorage {
   }
 
   /** What is waited for with a row locked, or the end of the process if that comes first. */
-  #orDead<T>(work: Promise<T> | undefined): Promise<T | undefined> {
+  #orDead<T>(work: Promise<T> | T): Promise<T> {
     const rolledBack = this.#process.died.then(() => {
       throw new Rollback('rolled back: the process died')
     })
-    return Promise.race([work ?? Promise.resolve(undefined), rolledBack])
+    return Promise.race([work, rolledBack])
   }
 }
 

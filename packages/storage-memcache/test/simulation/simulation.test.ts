@@ -63,6 +63,12 @@ test('the worlds take every step of the protocol', { timeout: 600_000 }, async (
   expect(describeCoverage(coverage)).toMatch(/^reader: fill: lease /m)
 })
 
+test('a process that dies inside an open transaction leaves no row locked', async () => {
+  // In this run a process dies in one transaction of several calls while another process waits for its rows.
+  const { findings } = await simulate(1_377, worlds['several are written call by call']!)
+  expect(findings).toEqual([])
+})
+
 test('a run can be told in words', async () => {
   const { text, isBroken } = await explain('processes die', 7)
   expect(isBroken).toBe(false)
