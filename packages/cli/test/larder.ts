@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { PassThrough, Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
+import { onTestFinished } from 'vitest'
 
 export const LARDER = fileURLToPath(new URL('../dist/bin.js', import.meta.url))
 
@@ -81,6 +82,8 @@ export class Workplace implements AsyncDisposable {
   start(args: readonly string[], input = ''): Running {
     const env = { PATH: process.env['PATH'], ...this.env }
     const child = spawn(process.execPath, [LARDER, ...args], { cwd: this.folder, env })
+    // Also after a test that timed out.
+    onTestFinished(() => void child.kill('SIGKILL'))
     child.stdin.on('error', () => undefined)
     child.stdin.end(input)
     let heard = ''
