@@ -9,7 +9,7 @@ afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup()
 })
 
-/** A server that answers nothing before it is told to. */
+/** A server that answers only on request of the test. */
 async function start() {
   const held: { readonly line: string; readonly socket: Socket }[] = []
   const server = await TextServer.start((line, socket) => void held.push({ line, socket }))

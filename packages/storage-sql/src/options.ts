@@ -106,9 +106,9 @@ const TARGET_OPTIONS = optionTable({
   /** Options of TypeORM, for a data source of the storage's own: its entities, migrations and subscribers are not used. */
   typeorm: objectOption<DataSourceOptions>(),
   /**
-   * Yours, with `larderEntities()` among its entities. Initialised here if it is not, and destroyed by whoever
-   * initialised it. Of a SQLite file only the options are used: two connections of the storage's own are opened, since
-   * TypeORM has one connection for everything, and others' transactions would be seen before they are committed.
+   * Your data source, with `larderEntities()` among its entities. The storage initialises it if you have not, and then
+   * destroys it on `close()`. Of a SQLite file only the options are used: the storage opens two connections of its own,
+   * because TypeORM's single connection would show uncommitted changes of other transactions.
    */
   dataSource: typedOption('a DataSource', isDataSource),
 })
