@@ -1,17 +1,16 @@
 import { EmbeddedCache, MemcacheClient, plainSerializer } from '@larder/memcached'
 import {
-  collect,
   isStorageError,
   MemoryStorage,
   NotFoundError,
   OutcomeUnknownError,
   PreconditionFailedError,
-  type PutArguments,
   type ResourceInfo,
   type Storage,
   StorageError,
   type WriteResult,
 } from '@larder/storage-core'
+import { collect, type PutArguments } from '@larder/storage-core/driver'
 import { ForwardingStorage, LimitedStorage } from '@larder/storage-core/testing'
 import { audit, MemcacheStorage } from '@larder/storage-memcache'
 import {

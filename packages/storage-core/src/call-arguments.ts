@@ -1,5 +1,5 @@
 import { UNSETTLED_OPTIONS, type UnsettledOptions } from './call-options.js'
-import type { UnsettledRequest } from './driver.js'
+import type { UnsettledRequest } from './storage-driver.js'
 import { wrongType } from './options/option-errors.js'
 import { resolveOptions } from './options/option-table.js'
 import { PART_NAMES, type PartName } from './resource.js'

@@ -1,5 +1,5 @@
 import { throwIfAborted } from './abort.js'
-import type { DriverCall } from './driver.js'
+import type { DriverCall } from './storage-driver.js'
 import { StorageError } from './errors.js'
 import type { ResourceInfo } from './resource.js'
 import type { CallOptions } from './storage.js'

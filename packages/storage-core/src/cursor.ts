@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { ListRequest } from './driver.js'
+import type { ListRequest } from './storage-driver.js'
 import { StorageError } from './errors.js'
 
 type Listing = Pick<ListRequest, 'collection' | 'order' | 'ext'>

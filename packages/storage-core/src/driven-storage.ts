@@ -1,6 +1,6 @@
 import { BaseStorage } from './base-storage.js'
 import { CallGate } from './call-gate.js'
-import type { StorageDriver } from './driver.js'
+import type { StorageDriver } from './storage-driver.js'
 import type { StorageTransaction } from './storage.js'
 import type { TransactionOptions } from './storage.js'
 import type { TransactionResult } from './transaction.js'

@@ -1,50 +1,78 @@
 /**
- * The `Storage` contract and what is common to all storages: resources and their parts, errors, preconditions, codecs,
- * locks, the shell around drivers, and `MemoryStorage`.
+ * What programs use: the `Storage` contract, resources and their parts, errors, codecs, locks, preconditions of HTTP,
+ * `MemoryStorage` and `UnitOfWork`. What implementers of a storage or a lock need beside it is in `./driver`.
  *
  * @packageDocumentation
  */
 
-export * from './abort.js'
-export * from './address.js'
-export * from './backoff.js'
-export * from './bytes.js'
-export { unsettledCall } from './call-arguments.js'
-export * from './codec.js'
-export * from './codecs/bytes.js'
-export * from './codecs/compressed.js'
-export * from './codecs/json.js'
-export * from './codecs/text.js'
-export { BaseStorage } from './base-storage.js'
-export * from './driven-storage.js'
-export * from './driver.js'
-export * from './entity-tags.js'
-export * from './error-codes.js'
-export * from './errors.js'
-export * from './event-loop.js'
-export * from './http-preconditions.js'
-export * from './json-text.js'
-export type * from './jsonify.js'
-export { enterFlow, isInFlowOf, type OpenFlow, runInFlow } from './flow.js'
-export * from './deadline.js'
-export * from './hook-calls.js'
-export * from './key-generator.js'
-export * from './keyed-mutex.js'
-export * from './lock/driven-lock.js'
-export * from './lock/lock.js'
-export * from './lock/lock-driver.js'
-export { LOCK_TIME_OPTIONS } from './lock/lock-times.js'
+export type {
+  CallOptions,
+  ExistsOptions,
+  ListOptions,
+  ListOrder,
+  PageOptions,
+  Preconditions,
+  ReadManyOptions,
+  TransactionOptions,
+  WriteOptions,
+} from './call-options.js'
+export type { Codec, Encoded, JsonCodec } from './codec.js'
+export { bytesCodec } from './codecs/bytes.js'
+export { compressedCodec } from './codecs/compressed.js'
+export { jsonCodec } from './codecs/json.js'
+export { textCodec } from './codecs/text.js'
+export { parseEntityTags } from './entity-tags.js'
+export type { StorageErrorCode } from './error-codes.js'
+export {
+  CacheUnavailableError,
+  LockLostError,
+  LockTimeoutError,
+  NotFoundError,
+  OutcomeUnknownError,
+  PreconditionFailedError,
+  StorageError,
+  isStorageError,
+} from './errors.js'
+export { type HeaderPreconditions, type RequestHeaders, parsePreconditions } from './http-preconditions.js'
+export type { Jsonify } from './jsonify.js'
+export type { KeyGenerator } from './key-generator.js'
 export type { AcquireOptions, LockTimes } from './lock/lock-times.js'
-export * from './lock/version-fence.js'
-export * from './lone-surrogate.js'
-export * from './memory-storage.js'
-export * from './names.js'
-export * from './preconditions.js'
-export * from './pools.js'
-export * from './process-wide.js'
-export * from './resource.js'
-export * from './storage.js'
-export * from './transaction.js'
-export * from './transaction-steps.js'
-export * from './unit-of-work.js'
-export * from './tracing.js'
+export type { HeldLock, Lock } from './lock/lock.js'
+export { VersionFence } from './lock/version-fence.js'
+export { MemoryStorage, type MemoryStorageOptions } from './memory-storage.js'
+export { MAX_COLLECTION_BYTES, MAX_RESOURCE_BYTES } from './names.js'
+export {
+  type ListEntry,
+  PART_NAMES,
+  type PartInfo,
+  type PartName,
+  type PartStream,
+  type ResourceInfo,
+  type StoredPart,
+  type Version,
+} from './resource.js'
+export type {
+  ByteSource,
+  ByteStream,
+  ListPage,
+  PartPreconditions,
+  Parts,
+  PartsWriteOptions,
+  ResourceWrite,
+  Storage,
+  StorageFeatures,
+  StorageTransaction,
+  WriteResult,
+} from './storage.js'
+export {
+  type CallEvent,
+  type CountEvent,
+  type RequestEvent,
+  type WorkEvent,
+  callChannel,
+  countChannel,
+  requestChannel,
+} from './tracing.js'
+export type { TransactionOutcome, TransactionResult } from './transaction.js'
+export { UnitOfWork } from './unit-of-work.js'
+export type { UnitSource } from './unit-steps.js'

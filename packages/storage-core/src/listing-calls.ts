@@ -9,7 +9,7 @@ import {
   type PageOptions,
 } from './call-options.js'
 import { decodeCursor, encodeCursor } from './cursor.js'
-import type { DriverCall, ListRows, StorageDriver } from './driver.js'
+import type { DriverCall, ListRows, StorageDriver } from './storage-driver.js'
 import { checkCollectionName, normalizeExt } from './names.js'
 import { wrongType } from './options/option-errors.js'
 import { checkOptions, resolveOptions } from './options/option-table.js'

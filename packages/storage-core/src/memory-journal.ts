@@ -1,4 +1,4 @@
-import type { UnsettledRequest } from './driver.js'
+import type { UnsettledRequest } from './storage-driver.js'
 import type { JournalRow } from './storage.js'
 
 interface Row extends JournalRow {

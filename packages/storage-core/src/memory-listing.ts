@@ -1,4 +1,4 @@
-import type { ListRequest, ListRow, ListRows } from './driver.js'
+import type { ListRequest, ListRow, ListRows } from './storage-driver.js'
 import { StorageError } from './errors.js'
 import { compareNames } from './names.js'
 

@@ -1,4 +1,4 @@
-import type { PartChange, WriteRequest } from './driver.js'
+import type { PartChange, WriteRequest } from './storage-driver.js'
 import { StorageError } from './errors.js'
 import type { MemoryPart, MemoryResource } from './memory-tables.js'
 import { assertConditions } from './preconditions.js'

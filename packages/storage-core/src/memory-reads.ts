@@ -1,4 +1,4 @@
-import type { DriverCall, ListRequest, ListRows } from './driver.js'
+import type { DriverCall, ListRequest, ListRows } from './storage-driver.js'
 import { frequentTurn } from './event-loop.js'
 import { pageOfRows } from './memory-listing.js'
 import type { MemoryPart, MemoryTables } from './memory-tables.js'

@@ -5,7 +5,7 @@ import type {
   StorageDriver,
   TransactionRequest,
   WriteRequest,
-} from './driver.js'
+} from './storage-driver.js'
 import { DrivenStorage } from './driven-storage.js'
 import { StorageError } from './errors.js'
 import { tooLate } from './deadline.js'

@@ -4,7 +4,7 @@ import type {
   StorageDriver,
   TransactionRequest,
   WriteRequest,
-} from './driver.js'
+} from './storage-driver.js'
 import { StorageError } from './errors.js'
 import type { KeyGenerator } from './key-generator.js'
 import { type MemoryPlan, planWrite, resultOfPlan, unchanged } from './memory-plan.js'

@@ -1,6 +1,6 @@
 import { checkPart } from './call-arguments.js'
 import { type EntityTag, parseEntityTags } from './entity-tags.js'
-import type { PartCondition, WriteRequest } from './driver.js'
+import type { PartCondition, WriteRequest } from './storage-driver.js'
 import { PreconditionFailedError } from './errors.js'
 import { etagOf, PART_NAMES, type PartName, type ResourceInfo } from './resource.js'
 import type { EntityTags, Match, NoneMatch, PartPreconditions, Preconditions } from './storage.js'

@@ -1,4 +1,4 @@
-import type { PartCondition } from './driver.js'
+import type { PartCondition } from './storage-driver.js'
 import { preconditionsOf } from './preconditions.js'
 import { PART_NAMES, type PartName, type ResourceInfo } from './resource.js'
 import type { ByteSource, ByteStream, CallOptions, ResourceWrite, Storage, WriteResult } from './storage.js'

@@ -8,7 +8,7 @@ import {
   RESOURCE_WRITE_OPTIONS,
   WRITE_OPTIONS,
 } from './call-options.js'
-import type { DriverCall, PartChange, StorageDriver, WriteRequest } from './driver.js'
+import type { DriverCall, PartChange, StorageDriver, WriteRequest } from './storage-driver.js'
 import { StorageError } from './errors.js'
 import { isInFlowOf } from './flow.js'
 import { checkOptions } from './options/option-table.js'

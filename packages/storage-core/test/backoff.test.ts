@@ -1,4 +1,4 @@
-import { Backoff } from '@larder/storage-core'
+import { Backoff } from '@larder/storage-core/driver'
 import assert from 'node:assert/strict'
 import { test } from 'vitest'
 

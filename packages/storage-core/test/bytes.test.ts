@@ -1,4 +1,4 @@
-import { checkSource, collect, untilAborted } from '@larder/storage-core'
+import { checkSource, collect, untilAborted } from '@larder/storage-core/driver'
 import assert from 'node:assert/strict'
 import { describe, test } from 'vitest'
 

@@ -1,11 +1,11 @@
+import { MemoryStorage } from '@larder/storage-core'
 import {
   defaultKeyGenerator,
   type DriverCall,
   DrivenStorage,
-  MemoryStorage,
   type StorageDriver,
   type WriteRequest,
-} from '@larder/storage-core'
+} from '@larder/storage-core/driver'
 import assert from 'node:assert/strict'
 import { inspect } from 'node:util'
 import { describe, test } from 'vitest'

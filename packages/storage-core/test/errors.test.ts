@@ -1,5 +1,4 @@
 import {
-  abortedError,
   CacheUnavailableError,
   isStorageError,
   LockTimeoutError,
@@ -8,8 +7,8 @@ import {
   OutcomeUnknownError,
   PreconditionFailedError,
   StorageError,
-  throwIfAborted,
 } from '@larder/storage-core'
+import { abortedError, throwIfAborted } from '@larder/storage-core/driver'
 import { isServerFailure, type StorageErrorCode } from '@larder/storage-core/base'
 import assert from 'node:assert/strict'
 import { describe, test } from 'vitest'

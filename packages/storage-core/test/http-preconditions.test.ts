@@ -1,17 +1,19 @@
 import {
-  assertConditions,
-  conditionsOf,
   isStorageError,
   MemoryStorage,
-  type OnePart,
   parseEntityTags,
   parsePreconditions,
-  type PutArguments,
   type ResourceWrite,
   type Storage,
+} from '@larder/storage-core'
+import {
+  assertConditions,
+  conditionsOf,
+  type OnePart,
+  type PutArguments,
   type UnitPutArguments,
   type UnitRemoveOptions,
-} from '@larder/storage-core'
+} from '@larder/storage-core/driver'
 import fc from 'fast-check'
 import assert from 'node:assert/strict'
 import { describe, expectTypeOf, test } from 'vitest'

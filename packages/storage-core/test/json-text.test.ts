@@ -1,4 +1,5 @@
-import { jsonCodec, toJsonText } from '@larder/storage-core'
+import { jsonCodec } from '@larder/storage-core'
+import { toJsonText } from '@larder/storage-core/driver'
 import fc from 'fast-check'
 import assert from 'node:assert/strict'
 import { describe, test } from 'vitest'

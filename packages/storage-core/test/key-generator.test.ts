@@ -1,4 +1,5 @@
-import { defaultKeyGenerator, MemoryStorage } from '@larder/storage-core'
+import { MemoryStorage } from '@larder/storage-core'
+import { defaultKeyGenerator } from '@larder/storage-core/driver'
 import { AWKWARD_NAMES } from '@larder/storage-core/testing'
 import fc from 'fast-check'
 import assert from 'node:assert/strict'

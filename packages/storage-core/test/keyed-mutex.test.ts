@@ -1,4 +1,4 @@
-import { KeyedMutex } from '@larder/storage-core'
+import { KeyedMutex } from '@larder/storage-core/driver'
 import fc from 'fast-check'
 import assert from 'node:assert/strict'
 import { describe, test } from 'vitest'

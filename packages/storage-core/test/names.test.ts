@@ -1,12 +1,11 @@
+import { MAX_COLLECTION_BYTES, MAX_RESOURCE_BYTES } from '@larder/storage-core'
 import {
   checkCollectionName,
   checkResourceName,
   compareNames,
   hasLoneSurrogate,
-  MAX_COLLECTION_BYTES,
-  MAX_RESOURCE_BYTES,
   normalizeExt,
-} from '@larder/storage-core'
+} from '@larder/storage-core/driver'
 import { AWKWARD_NAMES, BAD_NAMES, LONG_NAMES } from '@larder/storage-core/testing'
 import fc from 'fast-check'
 import assert from 'node:assert/strict'

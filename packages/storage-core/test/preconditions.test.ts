@@ -1,11 +1,5 @@
-import {
-  assertConditions,
-  conditionsOf,
-  MemoryStorage,
-  type PartName,
-  type Preconditions,
-  preconditionsOf,
-} from '@larder/storage-core'
+import { MemoryStorage, type PartName, type Preconditions } from '@larder/storage-core'
+import { assertConditions, conditionsOf, preconditionsOf } from '@larder/storage-core/driver'
 import assert from 'node:assert/strict'
 import { describe, test } from 'vitest'
 

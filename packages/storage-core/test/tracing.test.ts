@@ -5,8 +5,8 @@ import {
   type CountEvent,
   MemoryStorage,
   type Storage,
-  watchedCounters,
 } from '@larder/storage-core'
+import { watchedCounters } from '@larder/storage-core/driver'
 import { FaultyStorage } from '@larder/storage-core/testing'
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { type Channel, subscribe, unsubscribe } from 'node:diagnostics_channel'

@@ -1,4 +1,5 @@
-import { DrivenLock, FENCE_OPTIONS, LOCK_TIME_OPTIONS, VersionFence } from '@larder/storage-core'
+import { VersionFence } from '@larder/storage-core'
+import { DrivenLock, FENCE_OPTIONS, LOCK_TIME_OPTIONS } from '@larder/storage-core/driver'
 import { noEffect, type OptionsOf, optionTable, resolveOptions } from '@larder/storage-core/base'
 import { CACHE_CHOICE_OPTIONS, type CacheChoice, chooseCache } from './cache-choice.js'
 import { keyPrefixOption, storageOption } from './common-options.js'

@@ -1,4 +1,4 @@
-import { defaultKeyGenerator, DrivenStorage, processWide, watchedCounters } from '@larder/storage-core'
+import { defaultKeyGenerator, DrivenStorage, processWide, watchedCounters } from '@larder/storage-core/driver'
 import { noEffect, type OptionsOf, optionTable, resolveOptions } from '@larder/storage-core/base'
 import type { Auditable } from './audit/auditable.js'
 import { CACHE_CHOICE_OPTIONS, type CacheChoice, chooseCache } from './cache-choice.js'

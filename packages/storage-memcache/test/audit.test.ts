@@ -1,10 +1,5 @@
-import {
-  MemoryStorage,
-  type PendingWrite,
-  type PutArguments,
-  type Storage,
-  StorageError,
-} from '@larder/storage-core'
+import { MemoryStorage, type Storage, StorageError } from '@larder/storage-core'
+import { type PendingWrite, type PutArguments } from '@larder/storage-core/driver'
 import { FaultyStorage, ForwardingStorage } from '@larder/storage-core/testing'
 import { servers } from '@larder/dev-servers/vitest'
 import { type Cache, EmbeddedCache, RemoteCache, systemEnvironment } from '@larder/memcached'

@@ -1,4 +1,5 @@
-import { isStorageError, StorageError, throwIfAborted } from '@larder/storage-core'
+import { isStorageError, StorageError } from '@larder/storage-core'
+import { throwIfAborted } from '@larder/storage-core/driver'
 import type { Connection } from './connections/connection.js'
 import type { ConnectionSource } from './connections/source.js'
 import { joinSql, numberOf, type Row, type Statement, statement } from './dialects/statement.js'

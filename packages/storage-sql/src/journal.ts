@@ -1,4 +1,4 @@
-import type { JournalRow, PendingWrite, UnsettledRequest } from '@larder/storage-core'
+import type { JournalRow, PendingWrite, UnsettledRequest } from '@larder/storage-core/driver'
 import type { Connection } from './connections/connection.js'
 import type { ConnectionSource } from './connections/source.js'
 import {

@@ -1,4 +1,5 @@
-import { defaultKeyGenerator, type KeyGenerator } from '@larder/storage-core'
+import { type KeyGenerator } from '@larder/storage-core'
+import { defaultKeyGenerator } from '@larder/storage-core/driver'
 import {
   booleanOption,
   functionOption,

@@ -1,4 +1,5 @@
-import { processWide, StorageError } from '@larder/storage-core'
+import { StorageError } from '@larder/storage-core'
+import { processWide } from '@larder/storage-core/driver'
 import type { DataSource, QueryRunner } from 'typeorm'
 import { toStorageError } from './sql-errors.js'
 

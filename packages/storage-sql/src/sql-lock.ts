@@ -1,10 +1,5 @@
-import {
-  DrivenLock,
-  FENCE_OPTIONS,
-  LOCK_TIME_OPTIONS,
-  type LockDriver,
-  VersionFence,
-} from '@larder/storage-core'
+import { VersionFence } from '@larder/storage-core'
+import { DrivenLock, FENCE_OPTIONS, LOCK_TIME_OPTIONS, type LockDriver } from '@larder/storage-core/driver'
 import {
   objectOption,
   optionTable,

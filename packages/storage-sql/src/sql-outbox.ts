@@ -4,7 +4,7 @@ import {
   type OutboxTransaction,
   type UnsettledOptions,
   unsettledCall,
-} from '@larder/storage-core'
+} from '@larder/storage-core/driver'
 import {
   optionTable,
   required,

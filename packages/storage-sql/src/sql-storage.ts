@@ -1,4 +1,4 @@
-import { DrivenStorage } from '@larder/storage-core'
+import { DrivenStorage } from '@larder/storage-core/driver'
 import type { Care, PurgeOptions, PurgeResult, RestoredOptions } from './driver/care.js'
 import type { SqlDriver } from './driver/sql-driver.js'
 import { remember } from './opening/databases.js'

@@ -1,4 +1,4 @@
-import type { JournalRow } from '@larder/storage-core'
+import type { JournalRow } from '@larder/storage-core/driver'
 import assert from 'node:assert/strict'
 import { describe, test } from 'vitest'
 import { DATABASE_NAMES, gate, openFresh, type OpenPlace } from './databases.js'

@@ -1,4 +1,5 @@
-import { isStorageError, type Participant } from '@larder/storage-core'
+import { isStorageError } from '@larder/storage-core'
+import { type Participant } from '@larder/storage-core/driver'
 import { managerOf, SqlStorage } from '@larder/storage-sql'
 import assert from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'

@@ -1,4 +1,5 @@
-import type { JournalRow, OutsideChange, ResourceInfo } from '@larder/storage-core'
+import type { ResourceInfo } from '@larder/storage-core'
+import type { JournalRow, OutsideChange } from '@larder/storage-core/driver'
 import { installTriggers, removeTriggers, SqlStorage, type SqlOptions } from '@larder/storage-sql'
 import assert from 'node:assert/strict'
 import { describe, test } from 'vitest'

@@ -1,4 +1,5 @@
-import type { PendingWrite, WriteResult } from '@larder/storage-core'
+import type { WriteResult } from '@larder/storage-core'
+import type { PendingWrite } from '@larder/storage-core/driver'
 import { StorageError } from '@larder/storage-core'
 import type { SqlStorage } from '@larder/storage-sql'
 import assert from 'node:assert/strict'

@@ -1,19 +1,17 @@
 import type {
   ByteSource,
   CallOptions,
-  JournalRow,
   PartsWriteOptions,
-  PutArguments,
   ResourceInfo,
   ResourceWrite,
   Storage,
   StorageTransaction,
   TransactionOptions,
   TransactionResult,
-  UnsettledOptions,
   WriteOptions,
   WriteResult,
 } from '@larder/storage-core'
+import type { JournalRow, PutArguments, UnsettledOptions } from '@larder/storage-core/driver'
 import { ForwardingStorage } from '@larder/storage-core/testing'
 import type { AtStep } from './steps.js'
 

@@ -4,9 +4,9 @@ import {
   type PartPreconditions,
   type ResourceInfo,
   type Storage,
-  type UnitSource,
   UnitOfWork,
 } from '@larder/storage-core'
+import { type UnitSource } from '@larder/storage-core'
 import { type EntryRecord, recordCodec } from '../atom/entry-record.js'
 import { type EntrySource, parseEntry } from '../atom/entry-source.js'
 import { ENTRY_TYPE } from '../atom/names.js'

@@ -1,11 +1,5 @@
-import type {
-  CallOptions,
-  CommitTerms,
-  PendingWrite,
-  ResourceWrite,
-  TransactionHook,
-  WriteResult,
-} from '@larder/storage-core'
+import type { CallOptions, ResourceWrite, WriteResult } from '@larder/storage-core'
+import type { CommitTerms, PendingWrite, TransactionHook } from '@larder/storage-core/driver'
 import { Defective, type Mutant, mutant } from './mutant.js'
 
 class WritesOneAfterTheOther extends Defective {

@@ -1,5 +1,4 @@
 import {
-  checkSource,
   isStorageError,
   MemoryStorage,
   NotFoundError,
@@ -8,13 +7,13 @@ import {
   type ExistsOptions,
   type PartStream,
   type PartsWriteOptions,
-  type PutArguments,
   type ReadManyOptions,
   type ResourceInfo,
   type StoredPart,
   type WriteOptions,
   type WriteResult,
 } from '@larder/storage-core'
+import { checkSource, type PutArguments } from '@larder/storage-core/driver'
 import { Readable } from 'node:stream'
 import { Defective, mutant, type Mutant } from './mutant.js'
 

@@ -5,13 +5,13 @@ import {
   type ByteSource,
   type CallOptions,
   type ListOptions,
-  type PendingWrite,
   type ResourceInfo,
   type Storage,
   type StoredPart,
   type WriteOptions,
   type WriteResult,
 } from '@larder/storage-core'
+import { type PendingWrite } from '@larder/storage-core/driver'
 import { Defective, mutant, sharedMutant, type Mutant } from './mutant.js'
 
 class SharesItsBytes extends Defective {

@@ -1,13 +1,12 @@
 import {
-  collect,
   MemoryStorage,
-  type Participant,
   type ResourceInfo,
   StorageError,
   type StorageTransaction,
   type TransactionOptions,
   type TransactionResult,
 } from '@larder/storage-core'
+import { collect, type Participant } from '@larder/storage-core/driver'
 import { ForwardingStorage } from '@larder/storage-core/testing'
 import { Defective, type Mutant, mutant } from './mutant.js'
 

@@ -1,4 +1,4 @@
-import { DrivenLock, type LockDriver, type LockGrant, type LockRequest } from '@larder/storage-core'
+import { DrivenLock, type LockDriver, type LockGrant, type LockRequest } from '@larder/storage-core/driver'
 import type { OpenedLock } from '@larder/storage-core/testing'
 
 /** The server that several locks share. */

@@ -1,11 +1,5 @@
-import {
-  type AcquireOptions,
-  DrivenLock,
-  type HeldLock,
-  type LockRequest,
-  StorageError,
-  untilAborted,
-} from '@larder/storage-core'
+import { type AcquireOptions, type HeldLock, StorageError } from '@larder/storage-core'
+import { DrivenLock, type LockRequest, untilAborted } from '@larder/storage-core/driver'
 import type { OpenedLock } from '@larder/storage-core/testing'
 import { LockHome, MapLockDriver, openLocks } from './map-lock.js'
 

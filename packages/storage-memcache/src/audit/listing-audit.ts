@@ -1,4 +1,5 @@
-import { compareNames, PART_NAMES, type ResourceInfo, type Storage } from '@larder/storage-core'
+import { PART_NAMES, type ResourceInfo, type Storage } from '@larder/storage-core'
+import { compareNames } from '@larder/storage-core/driver'
 import { type Inspector, isSameState, type Seen } from './inspector.js'
 import { listedNames, type ListingGap } from './listed-names.js'
 import type { Pace } from './pace.js'

@@ -1,5 +1,6 @@
 import type { Environment } from '@larder/memcached'
-import { StorageError, throwIfAborted, untilAborted } from '@larder/storage-core'
+import { StorageError } from '@larder/storage-core'
+import { throwIfAborted, untilAborted } from '@larder/storage-core/driver'
 
 /** Keeps an audit slow, and ends it when it is told to. */
 export class Pace {

@@ -1,5 +1,6 @@
 import type { MemcacheClient, PlainValue, WhenUnavailable } from '@larder/memcached'
-import { hasLoneSurrogate, NotFoundError, StorageError } from '@larder/storage-core'
+import { NotFoundError, StorageError } from '@larder/storage-core'
+import { hasLoneSurrogate } from '@larder/storage-core/driver'
 import { wrongType } from '@larder/storage-core/base'
 import { inWaves } from '../proxy/promises.js'
 

@@ -1,4 +1,5 @@
-import { isStorageError, openPools, poolChannel, type PoolEvent, type PoolState } from '@larder/storage-core'
+import { isStorageError } from '@larder/storage-core'
+import { openPools, poolChannel, type PoolEvent, type PoolState } from '@larder/storage-core/driver'
 import type { Attributes, BatchObservableResult, Meter } from '@opentelemetry/api'
 import { type End, listen } from './attributes.js'
 import { BOUNDARIES } from './metrics.js'

@@ -3,9 +3,9 @@ import {
   type CallEvent,
   requestChannel,
   type RequestEvent,
-  type WorkChannel,
   type WorkEvent,
 } from '@larder/storage-core'
+import { type WorkChannel } from '@larder/storage-core/driver'
 import {
   type Attributes,
   type Context,

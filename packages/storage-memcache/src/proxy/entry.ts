@@ -1,5 +1,6 @@
 import type { CacheItem } from '@larder/memcached'
-import { etagOf, type StoredPart } from '@larder/storage-core'
+import { type StoredPart } from '@larder/storage-core'
+import { etagOf } from '@larder/storage-core/driver'
 import type { SplitBody } from './chunks.js'
 
 /**

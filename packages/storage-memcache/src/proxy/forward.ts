@@ -1,13 +1,11 @@
 import {
   type PartName,
-  preconditionsOf,
   type ResourceWrite,
   type Storage,
-  type TransactionHook,
   type WriteOptions,
-  type WriteRequest,
   type WriteResult,
 } from '@larder/storage-core'
+import { preconditionsOf, type TransactionHook, type WriteRequest } from '@larder/storage-core/driver'
 import type { Recorder } from './stream-recorder.js'
 
 type Extra = Pick<WriteOptions, 'signal' | 'transaction'>

@@ -1,17 +1,19 @@
 import type { Environment } from '@larder/memcached'
 import {
   CacheUnavailableError,
-  type CommitTerms,
   isStorageError,
   type KeyGenerator,
   PART_NAMES,
   type PartName,
-  type PendingWrite,
   type Storage,
-  type TransactionHook,
-  type WriteRequest,
   type WriteResult,
 } from '@larder/storage-core'
+import {
+  type CommitTerms,
+  type PendingWrite,
+  type TransactionHook,
+  type WriteRequest,
+} from '@larder/storage-core/driver'
 import type { StorageCounters } from './counters.js'
 import type { MemberSet } from './member-set.js'
 import type { OwnErrors } from './own-errors.js'

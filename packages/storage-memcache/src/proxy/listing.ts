@@ -1,13 +1,6 @@
 import type { Cache, Environment } from '@larder/memcached'
-import {
-  Backoff,
-  compareNames,
-  isServerFailure,
-  isStorageError,
-  type ListPage,
-  type Storage,
-  untilAborted,
-} from '@larder/storage-core'
+import { isStorageError, type ListPage, type Storage } from '@larder/storage-core'
+import { Backoff, compareNames, isServerFailure, untilAborted } from '@larder/storage-core/driver'
 import { ChunkMemory } from './chunk-memory.js'
 import type { StorageCounters } from './counters.js'
 import { SetBuilder } from './set-builder.js'

@@ -1,5 +1,6 @@
 import type { Cache } from '@larder/memcached'
-import type { LockDriver, LockGrant, LockRequest, VersionFence } from '@larder/storage-core'
+import type { VersionFence } from '@larder/storage-core'
+import type { LockDriver, LockGrant, LockRequest } from '@larder/storage-core/driver'
 import { cacheKey } from './cache-key.js'
 import { OwnedMarks } from './owned-marks.js'
 

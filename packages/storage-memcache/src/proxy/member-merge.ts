@@ -1,4 +1,4 @@
-import { compareNames } from '@larder/storage-core'
+import { compareNames } from '@larder/storage-core/driver'
 import type { MemberChunk } from './member-chunk.js'
 import type { MemberEntry, MemberLog } from './member-log.js'
 

@@ -1,30 +1,32 @@
 import type { Cache, Environment } from '@larder/memcached'
 import {
-  closeUnread,
-  type DriverCall,
-  type DriverTransaction,
   isStorageError,
-  type JournalRow,
   type KeyGenerator,
-  type ListRequest,
-  type ListRows,
-  type OutsideChange,
   PART_NAMES,
   type PartName,
   type PartStream,
   type ResourceInfo,
   type Storage,
-  type StorageDriver,
   type StorageFeatures,
   type StorageTransaction,
   type StoredPart,
-  type TransactionRequest,
   type TransactionResult,
+  type WriteResult,
+} from '@larder/storage-core'
+import {
+  closeUnread,
+  type DriverCall,
+  type DriverTransaction,
+  type JournalRow,
+  type ListRequest,
+  type ListRows,
+  type OutsideChange,
+  type StorageDriver,
+  type TransactionRequest,
   type UnsettledRequest,
   untilAborted,
   type WriteRequest,
-  type WriteResult,
-} from '@larder/storage-core'
+} from '@larder/storage-core/driver'
 import { cacheKey } from './cache-key.js'
 import type { StorageCounters } from './counters.js'
 import type { PartAddress } from './durable-reads.js'

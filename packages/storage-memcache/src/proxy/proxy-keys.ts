@@ -1,11 +1,5 @@
-import {
-  type KeyGenerator,
-  type OutsideChange,
-  PART_NAMES,
-  type PartName,
-  type ResourceInfo,
-  type WriteRequest,
-} from '@larder/storage-core'
+import { type KeyGenerator, PART_NAMES, type PartName, type ResourceInfo } from '@larder/storage-core'
+import { type OutsideChange, type WriteRequest } from '@larder/storage-core/driver'
 
 const LISTING_SUFFIX = ':l'
 const PART_SUFFIX: Readonly<Record<PartName, string>> = Object.freeze({ content: ':c', metadata: ':m' })

@@ -1,24 +1,26 @@
 import {
-  type BoundCalls,
-  type DriverCall,
-  type DriverTransaction,
   type KeyGenerator,
-  type ListRequest,
-  type ListRows,
-  type Participant,
   type PartName,
   type PartStream,
   type ResourceInfo,
   isStorageError,
-  type StorageDriver,
   type StorageFeatures,
   type StorageTransaction,
   type StoredPart,
-  type TransactionRequest,
   type TransactionResult,
-  type WriteRequest,
   type WriteResult,
 } from '@larder/storage-core'
+import {
+  type BoundCalls,
+  type DriverCall,
+  type DriverTransaction,
+  type ListRequest,
+  type ListRows,
+  type Participant,
+  type StorageDriver,
+  type TransactionRequest,
+  type WriteRequest,
+} from '@larder/storage-core/driver'
 import { forward, resourceWrite } from './forward.js'
 import { guestKeys } from './relay.js'
 import type { TransactionWrites } from './transaction-writes.js'

@@ -1,4 +1,5 @@
-import { type DriverCall, KeyedMutex, type WriteRequest, type WriteResult } from '@larder/storage-core'
+import { type WriteResult } from '@larder/storage-core'
+import { type DriverCall, KeyedMutex, type WriteRequest } from '@larder/storage-core/driver'
 import { forward, resourceWrite } from './forward.js'
 import { GuardedWrite, type InTurn, type WriterParts } from './guarded-write.js'
 import { OwnErrors } from './own-errors.js'

@@ -1,4 +1,5 @@
-import { PART_NAMES, type PartChange, type PartName, StorageError } from '@larder/storage-core'
+import { PART_NAMES, type PartName, StorageError } from '@larder/storage-core'
+import { type PartChange } from '@larder/storage-core/driver'
 
 /** A resource that lives in the cache alone: both parts in one item, so that one CAS changes them together. */
 export interface ResourceRecord {

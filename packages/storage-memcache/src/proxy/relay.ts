@@ -1,5 +1,6 @@
 import type { Environment } from '@larder/memcached'
-import type { JournalRow, OutsideChange, Storage } from '@larder/storage-core'
+import type { Storage } from '@larder/storage-core'
+import type { JournalRow, OutsideChange } from '@larder/storage-core/driver'
 import { inBackground } from './background.js'
 import type { StorageCounters } from './counters.js'
 import { inWaves } from './promises.js'

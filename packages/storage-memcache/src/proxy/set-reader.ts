@@ -1,5 +1,5 @@
 import type { Cache, CacheBatch, CacheItem } from '@larder/memcached'
-import { untilAborted } from '@larder/storage-core'
+import { untilAborted } from '@larder/storage-core/driver'
 import type { ChunkMemory } from './chunk-memory.js'
 import { kindOf } from './entry.js'
 import { chunkKey, decodeHead, type Head, logKeys } from './listing-head.js'

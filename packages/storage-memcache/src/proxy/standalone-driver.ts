@@ -1,27 +1,29 @@
 import type { Cache, Environment } from '@larder/memcached'
 import {
-  assertConditions,
-  compareNames,
-  type DriverCall,
-  etagOf,
-  KeyedMutex,
   type KeyGenerator,
-  type ListRequest,
-  type ListRows,
   OutcomeUnknownError,
   PART_NAMES,
   type PartName,
   type PartStream,
   type ResourceInfo,
   StorageError,
-  type StorageDriver,
   type StorageFeatures,
   type StoredPart,
+  type WriteResult,
+} from '@larder/storage-core'
+import {
+  assertConditions,
+  compareNames,
+  type DriverCall,
+  etagOf,
+  KeyedMutex,
+  type ListRequest,
+  type ListRows,
+  type StorageDriver,
   throwIfAborted,
   untilAborted,
   type WriteRequest,
-  type WriteResult,
-} from '@larder/storage-core'
+} from '@larder/storage-core/driver'
 import { cacheKey } from './cache-key.js'
 import { NameSet } from './name-set.js'
 import { settleAll } from './promises.js'

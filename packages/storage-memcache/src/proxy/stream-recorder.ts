@@ -1,4 +1,5 @@
-import { type PartChange, type PartName, type WriteRequest, type WriteResult } from '@larder/storage-core'
+import { type PartName, type WriteResult } from '@larder/storage-core'
+import { type PartChange, type WriteRequest } from '@larder/storage-core/driver'
 import { storedPart } from './entry.js'
 import type { OwnErrors } from './own-errors.js'
 import type { Content } from './part-codec.js'

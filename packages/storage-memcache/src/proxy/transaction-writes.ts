@@ -1,16 +1,13 @@
+import { isStorageError, PART_NAMES, type PartName, type WriteResult } from '@larder/storage-core'
 import {
   type CommitTerms,
-  isStorageError,
   KeyedMutex,
   type Participant,
   type PartChange,
-  PART_NAMES,
-  type PartName,
   type PendingWrite,
   type TransactionHook,
   type WriteRequest,
-  type WriteResult,
-} from '@larder/storage-core'
+} from '@larder/storage-core/driver'
 import { GuardedWrite, type PartWritten, type WriterParts } from './guarded-write.js'
 import { OwnErrors } from './own-errors.js'
 import { laneOf } from './lanes.js'

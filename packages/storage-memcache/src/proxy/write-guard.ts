@@ -1,12 +1,11 @@
 import type { CasToken, Environment } from '@larder/memcached'
 import {
-  Backoff,
   CacheUnavailableError,
   isStorageError,
   LockTimeoutError,
   OutcomeUnknownError,
-  throwIfAborted,
 } from '@larder/storage-core'
+import { Backoff, throwIfAborted } from '@larder/storage-core/driver'
 import type { StorageCounters } from './counters.js'
 import type { PartCache } from './part-cache.js'
 import type { Content } from './part-codec.js'

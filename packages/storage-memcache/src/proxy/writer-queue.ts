@@ -1,5 +1,6 @@
 import type { Environment } from '@larder/memcached'
-import { KeyedMutex, LockTimeoutError } from '@larder/storage-core'
+import { LockTimeoutError } from '@larder/storage-core'
+import { KeyedMutex } from '@larder/storage-core/driver'
 
 /** Writers of one resource queue here rather than at the database's row lock, where each holds a connection. */
 export class WriterQueue {

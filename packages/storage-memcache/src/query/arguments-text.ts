@@ -1,4 +1,4 @@
-import { toJsonText } from '@larder/storage-core'
+import { toJsonText } from '@larder/storage-core/driver'
 
 /** A whole string of JSON, or a colon between two of them. */
 const STRINGS_AND_COLONS = /"(?:[^"\\]|\\.)*"|:/g

@@ -1,14 +1,11 @@
 import type { Cache } from '@larder/memcached'
+import { type Codec, type JsonCodec, jsonCodec, StorageError } from '@larder/storage-core'
 import {
-  type Codec,
-  type JsonCodec,
-  jsonCodec,
   type OutboxTransaction,
-  StorageError,
   type TransactionalInvalidator,
   untilAborted,
   watchedCounters,
-} from '@larder/storage-core'
+} from '@larder/storage-core/driver'
 import { optionTable, resolveOptions, wrongType, type OptionsOf } from '@larder/storage-core/base'
 import { CACHE_CHOICE_OPTIONS, type CacheChoice, chooseCache } from '../cache-choice.js'
 import { environmentOption, hasMethods, keyPrefixOption } from '../common-options.js'

@@ -1,10 +1,6 @@
 import type { Environment } from '@larder/memcached'
-import {
-  CacheUnavailableError,
-  type JournalRow,
-  type Outbox,
-  type OutboxTransaction,
-} from '@larder/storage-core'
+import { CacheUnavailableError } from '@larder/storage-core'
+import { type JournalRow, type Outbox, type OutboxTransaction } from '@larder/storage-core/driver'
 import {
   choiceOption,
   noEffect,

@@ -1,5 +1,5 @@
 import type { Cache, Environment } from '@larder/memcached'
-import { watchedCounters } from '@larder/storage-core'
+import { watchedCounters } from '@larder/storage-core/driver'
 import { listOption, nameOption, resolveOptions, type ResolvedOptions } from '@larder/storage-core/base'
 import { type CacheChoice, chooseCache } from '../cache-choice.js'
 import { settleAll } from '../proxy/promises.js'

@@ -1,5 +1,4 @@
 import {
-  collect,
   MemoryStorage,
   OutcomeUnknownError,
   type Parts,
@@ -8,6 +7,7 @@ import {
   StorageError,
   type WriteOptions,
 } from '@larder/storage-core'
+import { collect } from '@larder/storage-core/driver'
 import { FaultyStorage, ForwardingStorage, LimitedStorage } from '@larder/storage-core/testing'
 import { type Environment, systemEnvironment } from '@larder/memcached'
 import { MemcacheStorage, type ProtocolOptions } from '@larder/storage-memcache'

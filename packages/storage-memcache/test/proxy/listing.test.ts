@@ -3,13 +3,12 @@ import {
   MemoryStorage,
   type PageOptions,
   type PartsWriteOptions,
-  type PutArguments,
-  type PendingWrite,
   type ResourceInfo,
   type Storage,
   StorageError,
   type WriteResult,
 } from '@larder/storage-core'
+import { type PutArguments, type PendingWrite } from '@larder/storage-core/driver'
 import { FaultyStorage, ForwardingStorage, LimitedStorage } from '@larder/storage-core/testing'
 import { MemcacheStorage } from '@larder/storage-memcache'
 import { describe, expect, test } from 'vitest'

@@ -1,4 +1,5 @@
-import { type JournalRow, MemoryStorage, type Storage } from '@larder/storage-core'
+import { MemoryStorage, type Storage } from '@larder/storage-core'
+import { type JournalRow } from '@larder/storage-core/driver'
 import { FaultyStorage } from '@larder/storage-core/testing'
 import { type Environment, systemEnvironment } from '@larder/memcached'
 import { MemcacheStorage, type ProtocolOptions } from '@larder/storage-memcache'

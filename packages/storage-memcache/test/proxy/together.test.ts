@@ -2,13 +2,12 @@ import {
   type CallOptions,
   MemoryStorage,
   OutcomeUnknownError,
-  type PutArguments,
   type ResourceInfo,
   type ResourceWrite,
   type Storage,
   StorageError,
-  untilAborted,
 } from '@larder/storage-core'
+import { type PutArguments, untilAborted } from '@larder/storage-core/driver'
 import { FaultyStorage, ForwardingStorage } from '@larder/storage-core/testing'
 import { MemcacheStorage, type ProtocolOptions } from '@larder/storage-memcache'
 import { describe, expect, test } from 'vitest'

@@ -1,4 +1,5 @@
-import { MemoryStorage, type Outbox } from '@larder/storage-core'
+import { MemoryStorage } from '@larder/storage-core'
+import { type Outbox } from '@larder/storage-core/driver'
 import { QueryCache, type QueryOutboxOptions } from '@larder/storage-memcache'
 import { setImmediate } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'

@@ -3,9 +3,6 @@ import {
   type ExistsOptions,
   isStorageError,
   PART_NAMES,
-  type Participant,
-  type PutArguments,
-  type PendingWrite,
   type ResourceInfo,
   type ResourceWrite,
   type Storage,
@@ -16,6 +13,7 @@ import {
   type WriteOptions,
   type WriteResult,
 } from '@larder/storage-core'
+import { type Participant, type PutArguments, type PendingWrite } from '@larder/storage-core/driver'
 import { ForwardingStorage } from '@larder/storage-core/testing'
 import { SimTransaction } from './sim-transaction.js'
 import type { Cache, CasResult, CasToken, ItemOptions } from '@larder/memcached'

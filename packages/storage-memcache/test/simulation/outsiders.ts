@@ -1,4 +1,4 @@
-import type { JournalRow, OutsideChange } from '@larder/storage-core'
+import type { JournalRow, OutsideChange } from '@larder/storage-core/driver'
 import type { Scheduler, SimProcess } from './scheduler.js'
 
 /** How long a change stays with whoever has claimed it. */

@@ -1,23 +1,25 @@
 import {
   type CallOptions,
   type ExistsOptions,
-  type JournalRow,
   OutcomeUnknownError,
-  type Participant,
-  type PutArguments,
   type ReadManyOptions,
   type ResourceInfo,
   type ResourceWrite,
   StorageError,
   type StorageTransaction,
   type StoredPart,
-  type TransactionHook,
   type TransactionOptions,
   type TransactionResult,
-  type UnsettledOptions,
   type WriteOptions,
   type WriteResult,
 } from '@larder/storage-core'
+import {
+  type JournalRow,
+  type Participant,
+  type PutArguments,
+  type TransactionHook,
+  type UnsettledOptions,
+} from '@larder/storage-core/driver'
 import type { ListPage, PageOptions, Storage } from '@larder/storage-core'
 import { ForwardingStorage } from '@larder/storage-core/testing'
 import { asRole, currentRole } from './coverage.js'

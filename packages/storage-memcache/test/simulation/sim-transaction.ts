@@ -1,14 +1,12 @@
 import type {
   CallOptions,
-  Participant,
-  PendingWrite,
-  PutArguments,
   ResourceInfo,
   ResourceWrite,
   StorageTransaction,
   WriteOptions,
   WriteResult,
 } from '@larder/storage-core'
+import type { Participant, PendingWrite, PutArguments } from '@larder/storage-core/driver'
 import { ForwardingStorage } from '@larder/storage-core/testing'
 
 /** What the simulated database does around a transaction. */

@@ -1,13 +1,11 @@
 import {
-  DrivenStorage,
   type PartName,
   type ResourceInfo,
   type Storage,
-  type StorageDriver,
   type StoredPart,
-  type WriteRequest,
   type WriteResult,
 } from '@larder/storage-core'
+import { DrivenStorage, type StorageDriver, type WriteRequest } from '@larder/storage-core/driver'
 import type { Cache } from '@larder/memcached'
 
 /** What nearly every cache does: fill on a miss, and after a commit either store the new value or delete the old. */

@@ -1,4 +1,5 @@
-import { isStorageError, StorageError, throwIfAborted, untilAborted } from '@larder/storage-core'
+import { isStorageError, StorageError } from '@larder/storage-core'
+import { throwIfAborted, untilAborted } from '@larder/storage-core/driver'
 import type { QueryRunner } from 'typeorm'
 import type { Dialect, Limits } from '../dialects/dialect.js'
 import { type Outcome, statement, type Statement } from '../dialects/statement.js'

@@ -1,4 +1,4 @@
-import { Backoff } from '@larder/storage-core'
+import { Backoff } from '@larder/storage-core/driver'
 import type { DataSource } from 'typeorm'
 import { CHANNEL } from '../triggers/trigger.js'
 import { isTransactionPooled, type PostgresPool, type PostgresSession } from './pooler.js'

@@ -6,7 +6,7 @@ import {
   removePool,
   traceWork,
   type WatchedPool,
-} from '@larder/storage-core'
+} from '@larder/storage-core/driver'
 import type { Slots } from './slots.js'
 
 /** A pool as its driver knows it. */

@@ -1,4 +1,5 @@
-import { abortedError, onAbort, StorageError, throwIfAborted } from '@larder/storage-core'
+import { StorageError } from '@larder/storage-core'
+import { abortedError, onAbort, throwIfAborted } from '@larder/storage-core/driver'
 
 interface Waiter {
   readonly grant: () => void

@@ -1,4 +1,5 @@
-import { Backoff, eventLoopTurn, LockTimeoutError, throwIfAborted } from '@larder/storage-core'
+import { LockTimeoutError } from '@larder/storage-core'
+import { Backoff, eventLoopTurn, throwIfAborted } from '@larder/storage-core/driver'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { QueryRunner } from 'typeorm'
 import type { Dialect, Limits } from '../dialects/dialect.js'

@@ -1,4 +1,4 @@
-import { eventLoopTurn, processWide } from '@larder/storage-core'
+import { eventLoopTurn, processWide } from '@larder/storage-core/driver'
 import type { DataSource, QueryRunner } from 'typeorm'
 import type { Dialect, Limits } from '../dialects/dialect.js'
 import { sqlite } from '../dialects/sqlite.js'

@@ -1,4 +1,5 @@
-import { requestChannel, traceWork } from '@larder/storage-core'
+import { requestChannel } from '@larder/storage-core'
+import { traceWork } from '@larder/storage-core/driver'
 import type { Dialect } from '../dialects/dialect.js'
 import type { Statement } from '../dialects/statement.js'
 import type { Family } from '../entities/family.js'

@@ -1,4 +1,4 @@
-import { withDeadline } from '@larder/storage-core'
+import { withDeadline } from '@larder/storage-core/driver'
 import { noAnswer } from '../sql-errors.js'
 
 /** Rejects with `E_TIMEOUT`, in doubt, where `work` takes longer; its result is then ignored. */

@@ -1,4 +1,4 @@
-import { processWide } from '@larder/storage-core'
+import { processWide } from '@larder/storage-core/driver'
 import type { QueryRunner } from 'typeorm'
 import type { Dialect, Limits } from './dialect.js'
 import { type Statement, statement } from './statement.js'

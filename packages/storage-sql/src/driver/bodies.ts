@@ -1,4 +1,5 @@
-import { StorageError, throwIfAborted } from '@larder/storage-core'
+import { StorageError } from '@larder/storage-core'
+import { throwIfAborted } from '@larder/storage-core/driver'
 import type { Connection } from '../connections/connection.js'
 import type { ConnectionSource } from '../connections/source.js'
 import { asBuffer, binaryOf, numberOf, type Statement, statement } from '../dialects/statement.js'

@@ -1,4 +1,5 @@
-import { type PartChange, StorageError, type WriteRequest } from '@larder/storage-core'
+import { StorageError } from '@larder/storage-core'
+import { type PartChange, type WriteRequest } from '@larder/storage-core/driver'
 import { type Bodies, KEPT_AFTER } from './bodies.js'
 import type { Settings } from '../options.js'
 

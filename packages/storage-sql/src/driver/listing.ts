@@ -1,4 +1,5 @@
-import { type ListRequest, type ListRow, type ListRows, StorageError } from '@larder/storage-core'
+import { StorageError } from '@larder/storage-core'
+import { type ListRequest, type ListRow, type ListRows } from '@larder/storage-core/driver'
 import type { ConnectionSource } from '../connections/source.js'
 import { inCollection } from './containers.js'
 import { joinSql, numberOf, type Row, type Statement, statement } from '../dialects/statement.js'

@@ -1,4 +1,4 @@
-import { throwIfAborted } from '@larder/storage-core'
+import { throwIfAborted } from '@larder/storage-core/driver'
 import type { Connection } from '../connections/connection.js'
 import type { ConnectionSource } from '../connections/source.js'
 import { numberOf, type Row, type Statement, statement } from '../dialects/statement.js'

@@ -1,4 +1,4 @@
-import type { JournalRow } from '@larder/storage-core'
+import type { JournalRow } from '@larder/storage-core/driver'
 import type { ChangeLog } from '../change-log.js'
 
 /** Hands over, as rows of the journal, the resources whose rows were changed past the library. */

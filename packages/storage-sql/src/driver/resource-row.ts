@@ -1,4 +1,5 @@
-import { etagOf, type PartInfo, type PartName } from '@larder/storage-core'
+import { type PartInfo, type PartName } from '@larder/storage-core'
+import { etagOf } from '@larder/storage-core/driver'
 import {
   joinSql,
   numberOf,

@@ -1,28 +1,30 @@
 import {
-  assertConditions,
-  Backoff,
-  type DriverCall,
-  type DriverTransaction,
   isStorageError,
-  type JournalRow,
   type KeyGenerator,
-  type ListRequest,
-  type ListRows,
   PART_NAMES,
   type PartName,
   type PartStream,
   type ResourceInfo,
-  type StorageDriver,
   StorageError,
   type StorageFeatures,
   type StoredPart,
-  throwIfAborted,
-  type TransactionRequest,
   type TransactionResult,
-  type UnsettledRequest,
-  type WriteRequest,
   type WriteResult,
 } from '@larder/storage-core'
+import {
+  assertConditions,
+  Backoff,
+  type DriverCall,
+  type DriverTransaction,
+  type JournalRow,
+  type ListRequest,
+  type ListRows,
+  type StorageDriver,
+  throwIfAborted,
+  type TransactionRequest,
+  type UnsettledRequest,
+  type WriteRequest,
+} from '@larder/storage-core/driver'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Bodies } from './bodies.js'
 import { BodySweeper } from './body-sweeper.js'

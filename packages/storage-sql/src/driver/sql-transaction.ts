@@ -1,23 +1,25 @@
 import type {
-  BoundCalls,
-  DriverCall,
-  DriverTransaction,
   KeyGenerator,
-  ListRequest,
-  ListRows,
-  Participant,
   PartName,
   PartStream,
   ResourceInfo,
-  StorageDriver,
   StorageFeatures,
   StoredPart,
-  TransactionRequest,
   TransactionResult,
-  TransactionSteps,
-  WriteRequest,
   WriteResult,
 } from '@larder/storage-core'
+import type {
+  BoundCalls,
+  DriverCall,
+  DriverTransaction,
+  ListRequest,
+  ListRows,
+  Participant,
+  StorageDriver,
+  TransactionRequest,
+  TransactionSteps,
+  WriteRequest,
+} from '@larder/storage-core/driver'
 import { StorageError } from '@larder/storage-core'
 import type { Clock } from '../clock.js'
 import type { Connection } from '../connections/connection.js'

@@ -1,19 +1,21 @@
 import {
+  isStorageError,
+  OutcomeUnknownError,
+  PART_NAMES,
+  type PartName,
+  type WriteResult,
+} from '@larder/storage-core'
+import {
   assertConditions,
   callHooks,
   compareNames,
   etagOf,
   type HookCall,
-  isStorageError,
-  OutcomeUnknownError,
-  PART_NAMES,
-  type PartName,
   type PendingWrite,
   throwIfAborted,
   tooLate,
   type WriteRequest,
-  type WriteResult,
-} from '@larder/storage-core'
+} from '@larder/storage-core/driver'
 import type { Bodies } from './bodies.js'
 import type { Clock } from '../clock.js'
 import type { Connection } from '../connections/connection.js'

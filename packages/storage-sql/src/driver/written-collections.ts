@@ -1,4 +1,4 @@
-import type { WriteRequest } from '@larder/storage-core'
+import type { WriteRequest } from '@larder/storage-core/driver'
 
 /** Collections that must be there. */
 export function writtenCollections(requests: readonly WriteRequest[]): Set<string> {

@@ -1,4 +1,4 @@
-import { processWide } from '@larder/storage-core'
+import { processWide } from '@larder/storage-core/driver'
 import { bodyEntity, chunkEntity } from './body.js'
 import { changeEntity, floorEntity } from './change.js'
 import { containerEntity, type EntityClass } from './container.js'

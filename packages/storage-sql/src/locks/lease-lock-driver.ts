@@ -1,13 +1,11 @@
 import {
   isStorageError,
-  type LockDriver,
-  type LockGrant,
-  type LockRequest,
   type Storage,
   StorageError,
   type VersionFence,
   type WriteResult,
 } from '@larder/storage-core'
+import { type LockDriver, type LockGrant, type LockRequest } from '@larder/storage-core/driver'
 
 /** How often a change is tried that meets others in the same counter. */
 const ATTEMPTS = 50

@@ -1,10 +1,5 @@
-import {
-  type LockDriver,
-  type LockGrant,
-  type LockRequest,
-  StorageError,
-  type VersionFence,
-} from '@larder/storage-core'
+import { StorageError, type VersionFence } from '@larder/storage-core'
+import { type LockDriver, type LockGrant, type LockRequest } from '@larder/storage-core/driver'
 import type { Statement } from '../dialects/statement.js'
 import type { StorageDatabase } from '../opening/databases.js'
 import { ADVISORY, type AdvisoryDialect, type LockStatements } from './advisory.js'

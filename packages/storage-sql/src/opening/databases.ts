@@ -1,4 +1,4 @@
-import { processWide } from '@larder/storage-core'
+import { processWide } from '@larder/storage-core/driver'
 import { wrongType } from '@larder/storage-core/base'
 import type { DataSource } from 'typeorm'
 import type { Listener } from '../connections/listener.js'

@@ -1,4 +1,5 @@
-import { processWide, StorageError } from '@larder/storage-core'
+import { StorageError } from '@larder/storage-core'
+import { processWide } from '@larder/storage-core/driver'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type DataSource, MigrationExecutor, type QueryRunner } from 'typeorm'
 import { whileBusy } from '../connections/sqlite-connection.js'

@@ -1,4 +1,4 @@
-import { processWide } from '@larder/storage-core'
+import { processWide } from '@larder/storage-core/driver'
 import type { DataSource } from 'typeorm'
 import { within } from '../connections/within.js'
 

@@ -1,4 +1,4 @@
-import { processWide } from '@larder/storage-core'
+import { processWide } from '@larder/storage-core/driver'
 import { realpathSync } from 'node:fs'
 import type { DataSource } from 'typeorm'
 import { SERVER_ANSWERS_WITHIN_MS } from '../connections/connection.js'

@@ -1,4 +1,5 @@
-import { isInFlowOf, StorageError } from '@larder/storage-core'
+import { StorageError } from '@larder/storage-core'
+import { isInFlowOf } from '@larder/storage-core/driver'
 import type {
   AfterQueryEvent,
   BeforeQueryEvent,

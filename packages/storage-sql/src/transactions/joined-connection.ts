@@ -1,4 +1,5 @@
-import { isStorageError, StorageError, tooLate, withDeadline } from '@larder/storage-core'
+import { isStorageError, StorageError } from '@larder/storage-core'
+import { tooLate, withDeadline } from '@larder/storage-core/driver'
 import type { QueryRunner } from 'typeorm'
 import { type Connection, SERVER_ANSWERS_WITHIN_MS } from '../connections/connection.js'
 import { whileBusy } from '../connections/sqlite-connection.js'

@@ -1,12 +1,5 @@
-import {
-  isStorageError,
-  KeyedMutex,
-  OutcomeUnknownError,
-  StorageError,
-  throwIfAborted,
-  tooLate,
-  TransactionSteps,
-} from '@larder/storage-core'
+import { isStorageError, OutcomeUnknownError, StorageError } from '@larder/storage-core'
+import { KeyedMutex, throwIfAborted, tooLate, TransactionSteps } from '@larder/storage-core/driver'
 import type { QueryRunner } from 'typeorm'
 import { type Connection, SERVER_ANSWERS_WITHIN_MS } from '../connections/connection.js'
 import type { Dialect, Limits } from '../dialects/dialect.js'

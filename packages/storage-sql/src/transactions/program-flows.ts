@@ -1,4 +1,4 @@
-import { enterFlow } from '@larder/storage-core'
+import { enterFlow } from '@larder/storage-core/driver'
 import type { DataSource, EntityManager } from 'typeorm'
 import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks'
 

@@ -1,4 +1,5 @@
-import { isStorageError, processWide, StorageError } from '@larder/storage-core'
+import { isStorageError, StorageError } from '@larder/storage-core'
+import { processWide } from '@larder/storage-core/driver'
 import type { DataSource } from 'typeorm'
 import { SERVER_ANSWERS_WITHIN_MS } from '../connections/connection.js'
 import type { ConnectionSource, Session } from '../connections/source.js'
