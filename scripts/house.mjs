@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import ts from 'typescript'
-import { readSourceFiles } from '../tools/floors/dist/source-files.js'
+import { readSourceFiles } from '../tools/layers/dist/source-files.js'
 import { binary, root, runNode } from './workspace.mjs'
 
 const LOADS = 15

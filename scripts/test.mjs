@@ -85,7 +85,7 @@ if (step('Install', install)) {
   step('Build', () => runNode(binary('typescript', 'tsc'), ['-b']))
   const checks = [
     ['Types of the tests', script('typecheck.mjs')],
-    ['Import floors', 'tools/floors/dist/main.js'],
+    ['Import layers', 'tools/layers/dist/main.js'],
     ['Lint', binary('eslint'), '.', '--max-warnings=0'],
     ['Format', binary('prettier'), '--check', '--log-level=warn', '.'],
     ['Options page', script('options.mjs'), '--check'],

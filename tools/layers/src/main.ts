@@ -1,11 +1,11 @@
 import { join } from 'node:path'
-import { checkFloors } from './check.js'
+import { checkLayers } from './check.js'
 import { readConfig } from './config.js'
 
 const root = process.cwd()
-const problems = checkFloors(root, readConfig(join(root, 'floors.json')))
+const problems = checkLayers(root, readConfig(join(root, 'layers.json')))
 for (const problem of problems) process.stdout.write(`${problem}\n`)
 process.stdout.write(
-  problems.length === 0 ? 'Every import stays on its floors.\n' : `${problems.length} problems\n`,
+  problems.length === 0 ? 'Every import points to a lower layer.\n' : `${problems.length} problems\n`,
 )
 if (problems.length > 0) process.exitCode = 1

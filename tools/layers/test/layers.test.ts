@@ -2,18 +2,18 @@ import assert from 'node:assert/strict'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { checkFloors, type PackageRules } from '@larder/floors'
+import { checkLayers, type PackageRules } from '@larder/layers'
 import { afterEach, beforeEach, test } from 'vitest'
 
 let root: string
 beforeEach(() => {
-  root = mkdtempSync(join(tmpdir(), 'larder-floors-'))
+  root = mkdtempSync(join(tmpdir(), 'larder-layers-'))
 })
 afterEach(() => rmSync(root, { recursive: true }))
 
 const RULES: PackageRules = {
   mayImport: ['@larder/core'],
-  floors: [
+  layers: [
     ['errors.ts', 'protocol/'],
     ['client/', 'codec.ts'],
     ['index.ts', 'testing/'],
@@ -32,7 +32,7 @@ function check(files: Record<string, string>, rules = RULES): string[] {
     mkdirSync(dirname(file), { recursive: true })
     writeFileSync(file, text)
   }
-  return checkFloors(root, { scope: '@larder/', packages: { house: rules } })
+  return checkLayers(root, { scope: '@larder/', packages: { house: rules } })
 }
 
 test('a sound house passes', () => {
@@ -50,27 +50,27 @@ test('a sound house passes', () => {
 
 test.each([
   [
-    'a higher floor',
+    'a higher layer',
     { 'errors.ts': "import './codec.js'", 'codec.ts': '' },
-    /errors\.ts:1: .*floor 1, from floor 0/,
+    /errors\.ts:1: .*layer 1, from layer 0/,
   ],
   [
     'a type',
     { 'errors.ts': "\nimport type { A } from './codec.js'", 'codec.ts': '' },
-    /errors\.ts:2: .*floor 1/,
+    /errors\.ts:2: .*layer 1/,
   ],
   [
     'an inline type',
     { 'errors.ts': "type A = import('./codec.js').A", 'codec.ts': '' },
-    /floor 1, from floor 0/,
+    /layer 1, from layer 0/,
   ],
   [
     'a dynamic import',
     { 'errors.ts': "await import('./codec.js')", 'codec.ts': '' },
-    /floor 1, from floor 0/,
+    /layer 1, from layer 0/,
   ],
-  ['a re-export', { 'errors.ts': "export { a } from './codec.js'", 'codec.ts': '' }, /floor 1, from floor 0/],
-  ['a neighbour', { 'codec.ts': "import './client/a.js'", 'client/a.ts': '' }, /floor 1, from floor 1/],
+  ['a re-export', { 'errors.ts': "export { a } from './codec.js'", 'codec.ts': '' }, /layer 1, from layer 0/],
+  ['a neighbour', { 'codec.ts': "import './client/a.js'", 'client/a.ts': '' }, /layer 1, from layer 1/],
   [
     'the entry point',
     { 'testing/a.ts': "import '../index.js'", 'index.ts': '' },
@@ -83,14 +83,14 @@ test.each([
   ['an undeclared package', { 'codec.ts': "import 'vitest'" }, /not among its dependencies/],
   ['another folder', { 'codec.ts': "import '../../attic/a.js'" }, /not a source file/],
   ['a bare builtin', { 'codec.ts': "import 'fs'" }, /without node:/],
-  ['a file without a floor', { 'cellar.ts': '' }, /cellar\.ts: has no floor/],
+  ['a file without a layer', { 'cellar.ts': '' }, /cellar\.ts: has no layer/],
 ])('%s is found', (_, files, message) => {
   const problems = check(files)
   assert.equal(problems.length, 1, problems.join('\n'))
   assert.match(problems[0] ?? '', message)
 })
 
-test('a cycle is found, through type imports too, with or without floors', () => {
+test('a cycle is found, through type imports too, with or without layers', () => {
   const files = {
     'client/a.ts': "import './b.js'",
     'client/b.ts': "import type { C } from './c.js'",
@@ -100,8 +100,8 @@ test('a cycle is found, through type imports too, with or without floors', () =>
   assert.equal(check(files, { mayImport: [] }).length, 1)
 })
 
-test('the longest match gives the floor', () => {
-  const rules: PackageRules = { mayImport: [], floors: [['client/wire/'], ['client/']] }
+test('the longest match gives the layer', () => {
+  const rules: PackageRules = { mayImport: [], layers: [['client/wire/'], ['client/']] }
   assert.deepEqual(check({ 'client/a.ts': "import './wire/b.js'", 'client/wire/b.ts': '' }, rules), [])
   assert.equal(check({ 'client/a.ts': '', 'client/wire/b.ts': "import '../a.js'" }, rules).length, 1)
 })

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { isBuiltin } from 'node:module'
 import { join } from 'node:path'
-import type { FloorsConfig, PackageRules } from './config.js'
+import type { LayersConfig, PackageRules } from './config.js'
 import { findCycles } from './cycles.js'
 import { readSourceFiles, type Import, type SourceFile } from './source-files.js'
 
@@ -16,14 +16,14 @@ interface Manifest {
 interface Place {
   /** The line of the configuration that matched: files of one place may import each other. */
   readonly name: string
-  readonly floor: number
+  readonly layer: number
 }
 
-function placeOf(path: string, floors: readonly (readonly string[])[]): Place | undefined {
-  const matches = floors.flatMap((names, floor) =>
+function placeOf(path: string, layers: readonly (readonly string[])[]): Place | undefined {
+  const matches = layers.flatMap((names, layer) =>
     names
       .filter((name) => (name.endsWith('/') ? path.startsWith(name) : path === name))
-      .map((name) => ({ name, floor })),
+      .map((name) => ({ name, layer })),
   )
   return matches.sort((a, b) => b.name.length - a.name.length)[0]
 }
@@ -59,13 +59,13 @@ class PackageCheck {
   }
 
   #place(path: string): Place | undefined {
-    return placeOf(path, this.#rules.floors ?? [])
+    return placeOf(path, this.#rules.layers ?? [])
   }
 
   #checkPlace({ path }: SourceFile): Place | undefined {
     const place = this.#place(path)
-    if (this.#rules.floors && !place)
-      this.problems.push(`${this.#folder}/src/${path}: has no floor in floors.json`)
+    if (this.#rules.layers && !place)
+      this.problems.push(`${this.#folder}/src/${path}: has no layer in layers.json`)
     return place
   }
 
@@ -84,9 +84,9 @@ class PackageCheck {
     const closed = this.#rules.forTestsOnly?.find((folder) => target.startsWith(folder))
     if (closed !== undefined && !file.path.startsWith(closed)) return 'which is for tests only'
     const targetPlace = this.#place(target)
-    if (!place || !targetPlace || place.name === targetPlace.name || targetPlace.floor < place.floor)
+    if (!place || !targetPlace || place.name === targetPlace.name || targetPlace.layer < place.layer)
       return undefined
-    return `floor ${targetPlace.floor}, from floor ${place.floor}`
+    return `layer ${targetPlace.layer}, from layer ${place.layer}`
   }
 
   #packageProblem(specifier: string): string | undefined {
@@ -94,7 +94,7 @@ class PackageCheck {
     const name = packageName(specifier)
     if (name === this.#manifest.name) return "its own package's entry point"
     if (name.startsWith(this.#scope) && !this.#rules.mayImport.includes(specifier)) {
-      return 'which floors.json does not allow here'
+      return 'which layers.json does not allow here'
     }
     const { dependencies = {}, peerDependencies = {} } = this.#manifest
     return name in dependencies || name in peerDependencies
@@ -104,7 +104,7 @@ class PackageCheck {
 }
 
 /** What is wrong with the imports of the configured packages, a line each; empty when all is well. */
-export function checkFloors(root: string, config: FloorsConfig): string[] {
+export function checkLayers(root: string, config: LayersConfig): string[] {
   return Object.entries(config.packages)
     .filter(([folder]) => existsSync(join(root, folder, 'src')))
     .flatMap(([folder, rules]) => new PackageCheck(root, folder, config.scope, rules).run())

@@ -1,2 +1,0 @@
-export { checkFloors } from './check.js'
-export { readConfig, type FloorsConfig, type PackageRules } from './config.js'
