@@ -146,7 +146,8 @@ function choicesOf(checker, option) {
     ? value.types.flatMap((type) => (type.isStringLiteral() ? [type.value] : []))
     : []
   if (words.length === 0 || words.length < (value?.isUnion() ? value.types.length : 0)) return ''
-  return ` One of ${words.map((word) => `\`'${word}'\``).join(', ')}.`
+  // The compiler gives them in the order in which it met them, which any other file changes.
+  return ` One of ${words.toSorted().map((word) => `\`'${word}'\``).join(', ')}.`
 }
 
 /** Each option of a table with what its comment says, also where the table spreads others. */

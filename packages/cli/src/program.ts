@@ -1,19 +1,21 @@
 import { Command } from 'commander'
 import { createRequire } from 'node:module'
-import { addAudit } from './commands/audit.js'
-import { addExport } from './commands/export.js'
-import { addGet } from './commands/get.js'
-import { addImport } from './commands/import.js'
-import { addLs } from './commands/ls.js'
-import { addMigrate } from './commands/migrate.js'
-import { addPurge } from './commands/purge.js'
-import { addPut } from './commands/put.js'
-import { addRelay } from './commands/relay.js'
-import { addRestored } from './commands/restored.js'
-import { addRm } from './commands/rm.js'
-import { addStat } from './commands/stat.js'
-import { addStats } from './commands/stats.js'
-import { addWarm } from './commands/warm.js'
+import {
+  addAudit,
+  addExport,
+  addGet,
+  addImport,
+  addLs,
+  addMigrate,
+  addPurge,
+  addPut,
+  addRelay,
+  addRestored,
+  addRm,
+  addStat,
+  addStats,
+  addWarm,
+} from './commands/index.js'
 import { addCompletion } from './completion.js'
 import { Context } from './context.js'
 import type { ExitCode } from './exit-code.js'

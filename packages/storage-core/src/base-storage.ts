@@ -6,8 +6,7 @@ import type { StorageDriver } from './storage-driver.js'
 import { NotFoundError, StorageError } from './errors.js'
 import { type ListingCall, listingCall, nameBatches, pageCall, pageOf } from './listing-calls.js'
 import { checkCollectionName, checkResourceName } from './names.js'
-import { wrongType } from './options/option-errors.js'
-import { checkOptions, resolveOptions } from './options/option-table.js'
+import { checkOptions, resolveOptions, wrongType } from './options/index.js'
 import type { PartName, PartStream, ResourceInfo, StoredPart } from './resource.js'
 import type {
   ByteSource,

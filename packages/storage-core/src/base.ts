@@ -13,9 +13,39 @@ export * from './event-loop.js'
 export * from './json-text.js'
 export type * from './jsonify.js'
 export * from './lone-surrogate.js'
-export * from './options/number-option.js'
-export * from './options/option-errors.js'
-export * from './options/option-kinds.js'
-export * from './options/option-table.js'
+export {
+  booleanOption,
+  checkOptions,
+  choiceOption,
+  describeValue,
+  durationOption,
+  functionOption,
+  groupOption,
+  kindOf,
+  listOption,
+  MAX_TIMER_MS,
+  nameOption,
+  noEffect,
+  notAllowed,
+  numberOption,
+  type NumberRange,
+  objectOption,
+  type Option,
+  type OptionsOf,
+  optionTable,
+  type OptionTable,
+  type Overrides,
+  overridesOf,
+  pauseOption,
+  required,
+  type RequiredOption,
+  type ResolvedOptions,
+  resolveOptions,
+  signalOption,
+  textOption,
+  typedOption,
+  unknownOption,
+  wrongType,
+} from './options/index.js'
 export * from './process-wide.js'
 export * from './tracing.js'

@@ -1,5 +1,4 @@
-import { SourceStream } from './sources/source-stream.js'
-import { utf8 } from './sources/utf8.js'
+import { SourceStream, utf8 } from './sources/index.js'
 import type { ByteSource } from './storage.js'
 
 /** What a source turns out to be, once checked. */

@@ -1,7 +1,6 @@
 import { UNSETTLED_OPTIONS, type UnsettledOptions } from './call-options.js'
 import type { UnsettledRequest } from './storage-driver.js'
-import { wrongType } from './options/option-errors.js'
-import { resolveOptions } from './options/option-table.js'
+import { resolveOptions, wrongType } from './options/index.js'
 import { PART_NAMES, type PartName } from './resource.js'
 
 export function checkArray<T>(list: readonly T[], what: string): readonly T[] {

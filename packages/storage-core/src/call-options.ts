@@ -1,13 +1,16 @@
-import { numberOption } from './options/number-option.js'
 import {
   booleanOption,
+  checkOptions,
   choiceOption,
+  numberOption,
+  type OptionsOf,
+  optionTable,
+  type OptionTable,
   required,
   signalOption,
   textOption,
   typedOption,
-} from './options/option-kinds.js'
-import { checkOptions, optionTable, type OptionsOf, type OptionTable } from './options/option-table.js'
+} from './options/index.js'
 import { PART_NAMES, type PartName } from './resource.js'
 import type { TransactionHook } from './transaction.js'
 

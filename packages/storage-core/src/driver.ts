@@ -12,7 +12,7 @@ export { BaseStorage } from './base-storage.js'
 export { type CheckedSource, checkSource, closeUnread, collect } from './bytes.js'
 export { unsettledCall } from './call-arguments.js'
 export type { EntityTags, Match, NoneMatch, TagsByPart, UnsettledOptions } from './call-options.js'
-export { COMPRESSED_CODEC_OPTIONS, type CompressionOptions } from './codecs/compressed.js'
+export { COMPRESSED_CODEC_OPTIONS, type CompressionOptions } from './codecs/index.js'
 export { tooLate, withDeadline } from './deadline.js'
 export { DrivenStorage } from './driven-storage.js'
 export type { EntityTag } from './entity-tags.js'
@@ -24,10 +24,14 @@ export { type HookCall, callHooks, earliestTerms } from './hook-calls.js'
 export { toJsonText } from './json-text.js'
 export { defaultKeyGenerator } from './key-generator.js'
 export { KeyedMutex } from './keyed-mutex.js'
-export { DrivenLock } from './lock/driven-lock.js'
-export type { LockDriver, LockGrant, LockRequest } from './lock/lock-driver.js'
-export { LOCK_TIME_OPTIONS } from './lock/lock-times.js'
-export { FENCE_OPTIONS } from './lock/version-fence.js'
+export {
+  DrivenLock,
+  FENCE_OPTIONS,
+  LOCK_TIME_OPTIONS,
+  type LockDriver,
+  type LockGrant,
+  type LockRequest,
+} from './lock/index.js'
 export { hasLoneSurrogate } from './lone-surrogate.js'
 export { MEMORY_STORAGE_OPTIONS } from './memory-storage.js'
 export { checkCollectionName, checkLockName, checkResourceName, compareNames, normalizeExt } from './names.js'

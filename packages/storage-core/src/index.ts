@@ -17,10 +17,7 @@ export type {
   WriteOptions,
 } from './call-options.js'
 export type { Codec, Encoded, JsonCodec } from './codec.js'
-export { bytesCodec } from './codecs/bytes.js'
-export { compressedCodec } from './codecs/compressed.js'
-export { jsonCodec } from './codecs/json.js'
-export { textCodec } from './codecs/text.js'
+export { bytesCodec, compressedCodec, jsonCodec, textCodec } from './codecs/index.js'
 export { parseEntityTags } from './entity-tags.js'
 export type { StorageErrorCode } from './error-codes.js'
 export {
@@ -36,9 +33,7 @@ export {
 export { type HeaderPreconditions, type RequestHeaders, parsePreconditions } from './http-preconditions.js'
 export type { Jsonify } from './jsonify.js'
 export type { KeyGenerator } from './key-generator.js'
-export type { AcquireOptions, LockTimes } from './lock/lock-times.js'
-export type { HeldLock, Lock } from './lock/lock.js'
-export { VersionFence } from './lock/version-fence.js'
+export { type AcquireOptions, type HeldLock, type Lock, type LockTimes, VersionFence } from './lock/index.js'
 export { MemoryStorage, type MemoryStorageOptions } from './memory-storage.js'
 export { MAX_COLLECTION_BYTES, MAX_RESOURCE_BYTES } from './names.js'
 export {

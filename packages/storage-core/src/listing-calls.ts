@@ -11,8 +11,7 @@ import {
 import { decodeCursor, encodeCursor } from './cursor.js'
 import type { DriverCall, ListRows, StorageDriver } from './storage-driver.js'
 import { checkCollectionName, normalizeExt } from './names.js'
-import { wrongType } from './options/option-errors.js'
-import { checkOptions, resolveOptions } from './options/option-table.js'
+import { checkOptions, resolveOptions, wrongType } from './options/index.js'
 import type { ListPage } from './storage.js'
 
 const OPPOSITE = Object.freeze({ name: undefined, oldest: 'newest', newest: 'oldest' } as const)

@@ -18,8 +18,13 @@ import { MemoryReads } from './memory-reads.js'
 import { CommittedTables, rowOf } from './memory-tables.js'
 import { MemoryTransaction } from './memory-transaction.js'
 import { compareNames } from './names.js'
-import { functionOption } from './options/option-kinds.js'
-import { optionTable, resolveOptions, type OptionsOf, type ResolvedOptions } from './options/option-table.js'
+import {
+  functionOption,
+  type OptionsOf,
+  optionTable,
+  type ResolvedOptions,
+  resolveOptions,
+} from './options/index.js'
 import type { StorageFeatures, WriteResult } from './storage.js'
 import type { TransactionResult } from './transaction.js'
 

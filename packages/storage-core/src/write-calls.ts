@@ -11,11 +11,10 @@ import {
 import type { DriverCall, PartChange, StorageDriver, WriteRequest } from './storage-driver.js'
 import { StorageError } from './errors.js'
 import { isInFlowOf } from './flow.js'
-import { checkOptions } from './options/option-table.js'
+import { checkOptions } from './options/index.js'
 import { assertConditions, conditionsOf } from './preconditions.js'
 import { PART_NAMES, type PartName, type ResourceInfo } from './resource.js'
-import { hearSource } from './sources/open-source.js'
-import type { SourceStream } from './sources/source-stream.js'
+import { hearSource, type SourceStream } from './sources/index.js'
 import type {
   ByteSource,
   CallOptions,

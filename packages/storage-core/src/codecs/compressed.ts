@@ -1,9 +1,15 @@
 import { deflateSync, inflateSync } from 'node:zlib'
 import type { Codec, JsonCodec } from '../codec.js'
 import { StorageError } from '../errors.js'
-import { numberOption } from '../options/number-option.js'
-import { notAllowed, wrongType } from '../options/option-errors.js'
-import { optionTable, resolveOptions, type Option, type OptionsOf } from '../options/option-table.js'
+import {
+  notAllowed,
+  numberOption,
+  type Option,
+  type OptionsOf,
+  optionTable,
+  resolveOptions,
+  wrongType,
+} from '../options/index.js'
 
 /** Refuses to inflate past this size, and leaves larger values as they are. */
 const MAX_INFLATED_BYTES = 256 * 1_024 * 1_024

@@ -1,6 +1,11 @@
-import { numberOption } from '../options/number-option.js'
-import { signalOption } from '../options/option-kinds.js'
-import { optionTable, overridesOf, type OptionsOf, type ResolvedOptions } from '../options/option-table.js'
+import {
+  numberOption,
+  type OptionsOf,
+  optionTable,
+  overridesOf,
+  type ResolvedOptions,
+  signalOption,
+} from '../options/index.js'
 
 const DAY_MS = 86_400_000
 

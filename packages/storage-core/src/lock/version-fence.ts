@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { isStorageError, StorageError } from '../errors.js'
 import { checkCollectionName } from '../names.js'
-import { optionTable, type Option } from '../options/option-table.js'
+import { type Option, optionTable } from '../options/index.js'
 import type { ResourceInfo } from '../resource.js'
 import type { Storage } from '../storage.js'
 

@@ -1,4 +1,4 @@
-import type { Lock } from '../../lock/lock.js'
+import type { Lock } from '../../lock/index.js'
 import { soon } from '../contract/assertions.js'
 import type { TestRunner } from '../contract/harness.js'
 

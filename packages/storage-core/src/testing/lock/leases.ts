@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { isStorageError } from '../../errors.js'
-import type { HeldLock } from '../../lock/lock.js'
+import type { HeldLock } from '../../lock/index.js'
 import { assertCode, soon } from '../contract/assertions.js'
 import { fired, lockGroup, meanwhile, wait } from './harness.js'
 

@@ -1,0 +1,16 @@
+/** The commands, one file each. */
+
+export { addAudit } from './audit.js'
+export { addExport } from './export.js'
+export { addGet } from './get.js'
+export { addImport } from './import.js'
+export { addLs } from './ls.js'
+export { addMigrate } from './migrate.js'
+export { addPurge } from './purge.js'
+export { addPut } from './put.js'
+export { addRelay } from './relay.js'
+export { addRestored } from './restored.js'
+export { addRm } from './rm.js'
+export { addStat } from './stat.js'
+export { addStats } from './stats.js'
+export { addWarm } from './warm.js'
