@@ -84,9 +84,15 @@ class PackageCheck {
     const closed = this.#rules.forTestsOnly?.find((folder) => target.startsWith(folder))
     if (closed !== undefined && !file.path.startsWith(closed)) return 'which is for tests only'
     const targetPlace = this.#place(target)
-    if (!place || !targetPlace || place.name === targetPlace.name || targetPlace.layer < place.layer)
-      return undefined
-    return `layer ${targetPlace.layer}, from layer ${place.layer}`
+    if (!place || !targetPlace || place.name === targetPlace.name) return undefined
+    if (targetPlace.layer >= place.layer) return `layer ${targetPlace.layer}, from layer ${place.layer}`
+    return this.#isInner(target, targetPlace) ? `and not ${targetPlace.name}${ENTRY_POINT}` : undefined
+  }
+
+  /** Whether it lies in a folder that is used through its own entry point. */
+  #isInner(target: string, { name }: Place): boolean {
+    const door = `${name}${ENTRY_POINT}`
+    return name.endsWith('/') && target !== door && this.#files.some(({ path }) => path === door)
   }
 
   #packageProblem(specifier: string): string | undefined {

@@ -82,6 +82,11 @@ test.each([
   ['a subpath out of bounds', { 'codec.ts': "import '@larder/core/testing'" }, /does not allow/],
   ['an undeclared package', { 'codec.ts': "import 'vitest'" }, /not among its dependencies/],
   ['another folder', { 'codec.ts': "import '../../attic/a.js'" }, /not a source file/],
+  [
+    'an inner file of a folder with an index.ts',
+    { 'index.ts': "import './client/a.js'", 'client/a.ts': '', 'client/index.ts': "export * from './a.js'" },
+    /index\.ts:1: imports \.\/client\/a\.js, and not client\/index\.ts/,
+  ],
   ['a bare builtin', { 'codec.ts': "import 'fs'" }, /without node:/],
   ['a file without a layer', { 'cellar.ts': '' }, /cellar\.ts: has no layer/],
 ])('%s is found', (_, files, message) => {
