@@ -3,7 +3,7 @@ import { defineConfig, globalIgnores } from 'eslint/config'
 import tseslint from 'typescript-eslint'
 
 export default defineConfig(
-  globalIgnores(['**/dist/', '**/node_modules/', '**/fixtures/', 'site/']),
+  globalIgnores(['**/dist/', 'packages/*/lib/', '**/node_modules/', '**/fixtures/', 'site/']),
   js.configs.recommended,
   {
     files: ['**/*.mjs'],

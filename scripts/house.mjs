@@ -1,9 +1,11 @@
 // Measures the layout of the code: what a newcomer has to find, to load and to learn. Builds first.
 import { spawnSync } from 'node:child_process'
-import { readdirSync, readFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import ts from 'typescript'
 import { readSourceFiles } from '../tools/layers/dist/source-files.js'
+import { installBundles, publishedFolders } from './bundle.mjs'
 import { binary, root, runNode } from './workspace.mjs'
 
 const LOADS = 15
@@ -101,10 +103,13 @@ if (runNode(binary('typescript', 'tsc'), ['-b'])) {
   console.log(`\nnames at the main entry of storage-core: ${names}; in no page or example: ${unused.length}`)
   if (unused.length > 0) console.log(`  ${unused.join(' ')}`)
   console.log(`\nclient.get to the socket: ${callsOfGet()}`)
-  console.log(`\nprocessor time to load, median of ${LOADS}, in ms:`)
-  const modules = packages.map((name) => join(root, 'packages', name, 'dist', 'index.js'))
+  const folder = mkdtempSync(join(tmpdir(), 'larder-house-'))
+  await installBundles(publishedFolders(root), folder)
+  console.log(`\nprocessor time to load what is published, median of ${LOADS}, in ms:`)
+  const modules = packages.map((name) => join(folder, 'node_modules', '@larder', name, 'lib', 'index.js'))
   for (const [module, ms] of loadTimes([...modules, import.meta.resolve('memjs')]))
     console.log(
-      `  ${module.replace(/^.*\/(?:packages|node_modules)\//, '').padEnd(36)}${ms.toFixed(0).padStart(5)}`,
+      `  ${module.replace(/^.*\/(?:@larder|node_modules)\//, '').padEnd(36)}${ms.toFixed(0).padStart(5)}`,
     )
+  rmSync(folder, { recursive: true })
 }

@@ -147,7 +147,10 @@ function choicesOf(checker, option) {
     : []
   if (words.length === 0 || words.length < (value?.isUnion() ? value.types.length : 0)) return ''
   // The compiler gives them in the order in which it met them, which any other file changes.
-  return ` One of ${words.toSorted().map((word) => `\`'${word}'\``).join(', ')}.`
+  return ` One of ${words
+    .toSorted()
+    .map((word) => `\`'${word}'\``)
+    .join(', ')}.`
 }
 
 /** Each option of a table with what its comment says, also where the table spreads others. */

@@ -74,8 +74,8 @@ async function checkProject(name, dependencies) {
 /** What a build left behind whose source is no more would be published. */
 function leftOvers({ tarball }) {
   const files = run('tar', ['tzf', tarball], root).stdout.split('\n')
-  const built = files.filter((file) => /^package\/dist\/.*\.js$/.test(file))
-  return built.filter((file) => !files.includes(file.replace('/dist/', '/src/').replace(/js$/, 'ts')))
+  const built = files.filter((file) => /^package\/dist\/.*\.d\.ts$/.test(file))
+  return built.filter((file) => !files.includes(file.replace('/dist/', '/src/').replace(/d\.ts$/, 'ts')))
 }
 
 function checkCommand(tarballs) {
