@@ -11,7 +11,10 @@ const ENTRY = 'application/atom+xml;type=entry'
 const [, , withCache, target] = process.argv
 const { url, servers } = JSON.parse(target)
 
-const durable = await SqlStorage.open({ url, connectTimeoutMs: 30_000, statementTimeoutMs: 30_000 })
+const durable = await SqlStorage.open({
+  ...{ url, orderByModified: true },
+  ...{ connectTimeoutMs: 30_000, statementTimeoutMs: 30_000 },
+})
 const storage =
   withCache === 'yes' ? new MemcacheStorage({ servers, storage: durable, client: PATIENT }) : durable
 const collections = ['few', 'many'].map((name) => ({ name, title: name }))

@@ -44,7 +44,7 @@ const CLIENT = { timeoutMs: 30_000 }
 
 /** A storage behind, and one in front of it, each with connections of its own. */
 export async function openStorages({ memcached, url }, options = {}) {
-  const durable = await SqlStorage.open({ url })
+  const durable = await SqlStorage.open({ url, orderByModified: true })
   return {
     durable,
     cached: new MemcacheStorage({ servers: memcached, client: CLIENT, storage: durable, ...options }),

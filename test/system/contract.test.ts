@@ -41,11 +41,11 @@ for (const [where, connect] of Object.entries(caches)) {
         open: async () => {
           const { first, second } = connect()
           const keyPrefix = `system-${process.pid}-${++opened}:`
-          const storages = [await SqlStorage.open({ url: place.url })]
+          const storages = [await SqlStorage.open({ url: place.url, orderByModified: true })]
           return {
             storage: new MemcacheStorage({ cache: first, storage: storages[0], keyPrefix }),
             reopen: async () => {
-              const storage = await SqlStorage.open({ url: place.url })
+              const storage = await SqlStorage.open({ url: place.url, orderByModified: true })
               storages.push(storage)
               return new MemcacheStorage({ cache: second, storage, keyPrefix })
             },

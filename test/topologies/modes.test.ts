@@ -14,7 +14,7 @@ describe('SqlStorage on a MariaDB with sql_mode=ORACLE', () => {
   })
   afterAll(() => server.stop())
 
-  const open = () => SqlStorage.open({ url: server.url })
+  const open = () => SqlStorage.open({ url: server.url, orderByModified: true })
   storageContract({ describe, test, open: async () => ({ storage: await open(), reopen: open }) })
 })
 
@@ -41,6 +41,7 @@ describe('SqlStorage on libsql, whose binaries come from the registry', () => {
   const open = () =>
     SqlStorage.open({
       typeorm: { type: 'better-sqlite3', database: join(folder, 'libsql.db'), driver: Libsql },
+      orderByModified: true,
     })
   storageContract({ describe, test, open: async () => ({ storage: await open(), reopen: open }) })
 })

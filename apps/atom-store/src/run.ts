@@ -27,7 +27,8 @@ export async function run(command: Command, surroundings: Surroundings): Promise
   const { env, signal, say } = surroundings
   const config = await readConfig(command.configFile ?? OWN_CONFIG)
   const hooks = await loadHooks(config)
-  await using database = await openDatabase({ ...command, fileName: 'atom-store.sqlite' }, env, signal)
+  const choice = { ...command, fileName: 'atom-store.sqlite', orderByModified: true }
+  await using database = await openDatabase(choice, env, signal)
   await using cache = await chooseCache(env)
   say(`database: ${database.description}`)
   say(`cache: ${cache.description}`)

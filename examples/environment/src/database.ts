@@ -11,6 +11,8 @@ export interface DatabaseChoice {
   readonly dataFolder: string | undefined
   /** Its name there. */
   readonly fileName: string
+  /** Whether pages are asked for in the order of the last write. */
+  readonly orderByModified?: boolean
 }
 
 /** The durable home of the resources. */
@@ -27,36 +29,43 @@ export interface Database extends AsyncDisposable {
 
 /** The database that `DATABASE_URL` names, or a file in the data folder, or one in a temporary folder. */
 export async function openDatabase(
-  { dataFolder, fileName }: DatabaseChoice,
+  { dataFolder, fileName, orderByModified = false }: DatabaseChoice,
   env: NodeJS.ProcessEnv,
   signal: AbortSignal,
 ): Promise<Database> {
   const url = env['DATABASE_URL']
-  if (url) return describeDatabase(url, describeDatabaseUrl(url), signal)
+  if (url) return describeDatabase({ url, orderByModified }, describeDatabaseUrl(url), signal)
   if (dataFolder !== undefined) {
     await mkdir(dataFolder, { recursive: true })
     const file = join(await realpath(dataFolder), fileName)
-    return describeDatabase(`sqlite:${file}`, `SQLite, ${file}`, signal)
+    return describeDatabase({ url: `sqlite:${file}`, orderByModified }, `SQLite, ${file}`, signal)
   }
   const folder = await mkdtemp(join(await realpath(tmpdir()), 'larder-example-'))
   const remove = (): Promise<void> => rm(folder, { recursive: true, force: true })
   const file = join(folder, fileName)
   try {
-    return await describeDatabase(`sqlite:${file}`, `SQLite, ${file} (temporary)`, signal, remove)
+    const options = { url: `sqlite:${file}`, orderByModified }
+    return await describeDatabase(options, `SQLite, ${file} (temporary)`, signal, remove)
   } catch (error) {
     await remove()
     throw error
   }
 }
 
+interface OpenOptions {
+  readonly url: string
+  readonly orderByModified: boolean
+}
+
 async function describeDatabase(
-  url: string,
+  options: OpenOptions,
   description: string,
   signal: AbortSignal,
   remove: () => Promise<void> = () => Promise.resolve(),
 ): Promise<Database> {
+  const { url } = options
   const connect = (): Promise<SqlStorage> => {
-    const connecting = connectTo(url, description)
+    const connecting = connectTo(options, description)
     // A file opens at once, and must not appear in a folder that has been removed meanwhile.
     return isSqlite(url) ? connecting : untilStopped(connecting, signal)
   }
@@ -67,9 +76,9 @@ async function describeDatabase(
   return { description, identity, file, connect, [Symbol.asyncDispose]: remove }
 }
 
-async function connectTo(url: string, description: string): Promise<SqlStorage> {
+async function connectTo(options: OpenOptions, description: string): Promise<SqlStorage> {
   try {
-    return await SqlStorage.open({ url })
+    return await SqlStorage.open(options)
   } catch (cause) {
     if (isStorageError(cause, 'E_STORAGE_UNAVAILABLE'))
       throw new Error(`The database cannot be reached: ${description}`, { cause })

@@ -29,7 +29,7 @@ export class Context {
   }
 
   /** The database alone. Only with `migrate` are tables made, and the file of SQLite. */
-  async database({ migrate = false } = {}): Promise<SqlStorage> {
+  async database({ migrate = false, orderByModified = false } = {}): Promise<SqlStorage> {
     const { database: url, tablePrefix } = this.settings
     if (url === undefined)
       throw new UsageError('No database is given: --database, DATABASE_URL, or "database" in larder.json')
@@ -38,12 +38,14 @@ export class Context {
     if (!migrate && file !== undefined && !existsSync(file))
       throw new UsageError(`There is no file ${file}; larder migrate makes it`)
     const { SqlStorage } = await import('@larder/storage-sql')
-    return this.#keep(await SqlStorage.open({ url, tablePrefix, migrate, listen: false }))
+    return this.#keep(await SqlStorage.open({ url, tablePrefix, migrate, orderByModified, listen: false }))
   }
 
   /** For commands that read: through the cache where servers are given. */
-  async reading(): Promise<Storage> {
-    return this.settings.servers === undefined ? this.database() : this.cached()
+  async reading({ orderByModified = false } = {}): Promise<Storage> {
+    return this.settings.servers === undefined
+      ? this.database({ orderByModified })
+      : this.cached({}, { orderByModified })
   }
 
   /** For commands that write: past the cache only where that was asked for. */
@@ -54,10 +56,10 @@ export class Context {
   }
 
   /** Through the cache. */
-  async cached(options: ProtocolOptions = {}): Promise<MemcacheStorage> {
+  async cached(options: ProtocolOptions = {}, { orderByModified = false } = {}): Promise<MemcacheStorage> {
     const servers = this.servers()
     const { keyPrefix, credentials } = this.settings
-    const storage = await this.database()
+    const storage = await this.database({ orderByModified })
     const { MemcacheStorage } = await import('@larder/storage-memcache')
     const cached = new MemcacheStorage({
       servers,

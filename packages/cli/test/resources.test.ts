@@ -6,7 +6,7 @@ import { Workplace } from './larder.js'
 
 test('stores, tells of, gives back and removes a resource', async () => {
   await using place = await Workplace.open()
-  assert.equal((await place.run(['migrate'])).code, 0)
+  assert.equal((await place.run(['migrate', '--order-by-modified'])).code, 0)
   await writeFile(place.path('about.json'), '{"title":"Home"}')
   const put = await place.run(['put', 'pages', 'home.html', '-m', place.path('about.json')], '<p>Hello')
   assert.deepEqual(put, { code: 0, out: 'created home.html, version 1\n', err: '' })
@@ -29,6 +29,17 @@ test('stores, tells of, gives back and removes a resource', async () => {
   assert.match((await place.run(['ls', 'pages', '--long', '--order', 'newest'])).out, /Z +2 {2}home.html\n$/)
   assert.equal((await place.run(['rm', 'pages', 'home.html'])).code, 0)
   assert.deepEqual(await place.values('ls', 'pages'), [])
+})
+
+test('a listing in the order of the last write names the index that it needs', async () => {
+  await using place = await Workplace.open()
+  await place.run(['migrate'])
+  await place.run(['put', 'pages', 'home.html'], '<p>Hello')
+  const { code, err } = await place.run(['ls', 'pages', '--order', 'newest'])
+  assert.equal(code, 1)
+  assert.match(err, /larder_resource_by_time is missing.*larder migrate --order-by-modified/)
+  assert.equal((await place.run(['migrate', '--order-by-modified'])).code, 0)
+  assert.equal((await place.run(['ls', 'pages', '--order', 'newest'])).out, 'home.html\n')
 })
 
 test('what is not there is told by the exit code', async () => {

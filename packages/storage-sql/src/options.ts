@@ -18,7 +18,7 @@ import {
 import type { DataSourceOptions } from 'typeorm'
 import { isDataSource } from './typeorm-marks.js'
 import type { Limits } from './dialects/dialect.js'
-import { TABLE_OPTIONS } from './entities/tables.js'
+import { ORDER_OPTIONS, TABLE_OPTIONS } from './entities/tables.js'
 import type { SessionHook } from './session-hook.js'
 
 const MAX_BYTES = 8_388_608
@@ -78,6 +78,7 @@ const SQL_OPTIONS = optionTable({
    * whose TypeORM options have `readonly: true`.
    */
   migrate: booleanOption(),
+  ...ORDER_OPTIONS,
   ...LIMIT_OPTIONS,
   /**
    * On PostgreSQL: a connection of its own learns when triggers record a change, so that it is seen at once rather than

@@ -15,8 +15,8 @@ for (const [name, create] of Object.entries(DATABASES)) {
       describe,
       test,
       open: async () => ({
-        storage: await SqlStorage.open({ url: place.url }),
-        reopen: () => SqlStorage.open({ url: place.url }),
+        storage: await SqlStorage.open({ url: place.url, orderByModified: true }),
+        reopen: () => SqlStorage.open({ url: place.url, orderByModified: true }),
       }),
     })
   })

@@ -17,7 +17,7 @@ async function pages(storage: SqlStorage, order: ListOrder, limit: number, ext?:
 
 describe.each(DATABASE_NAMES)('listings on %s', (name) => {
   test('a later write comes later, also within a millisecond', async () => {
-    await using opened = await openFresh(name, { now: () => 1_000_000 })
+    await using opened = await openFresh(name, { orderByModified: true, now: () => 1_000_000 })
     const { storage } = opened
     const written = Array.from({ length: 30 }, (_, i) => `r${(i * 7) % 30}`)
     for (const each of written) await storage.putContent(storage.info('c', each), each)
@@ -42,7 +42,7 @@ describe.each(DATABASE_NAMES)('listings on %s', (name) => {
   })
 
   test('ext is text, never a pattern', async () => {
-    await using opened = await openFresh(name)
+    await using opened = await openFresh(name, { orderByModified: true })
     const { storage } = opened
     const names = [
       'a.atom',
@@ -68,7 +68,7 @@ describe.each(DATABASE_NAMES)('listings on %s', (name) => {
   })
 
   test('pages shift nothing while others write and remove', async () => {
-    await using opened = await openFresh(name)
+    await using opened = await openFresh(name, { orderByModified: true })
     const { storage } = opened
     const stays = Array.from({ length: 200 }, (_, i) => `stays-${String(i).padStart(3, '0')}`)
     await Promise.all(stays.map((each) => storage.putContent(storage.info('c', each), each)))
@@ -95,7 +95,7 @@ describe.each(DATABASE_NAMES)('listings on %s', (name) => {
   })
 
   test('removed members are not listed, in any order', async () => {
-    await using opened = await openFresh(name)
+    await using opened = await openFresh(name, { orderByModified: true })
     const { storage } = opened
     for (const each of ['a', 'b', 'c']) await storage.putContent(storage.info('c', each), each)
     await storage.remove(storage.info('c', 'b'))
@@ -117,7 +117,7 @@ describe.each(DATABASE_NAMES)('listings on %s', (name) => {
   })
 
   test('a position that is none is refused', async () => {
-    await using opened = await openFresh(name)
+    await using opened = await openFresh(name, { orderByModified: true })
     const { next } = await firstPage(opened.storage)
     const [fingerprint] = JSON.parse(Buffer.from(next, 'base64url').toString()) as [string]
     for (const position of ['', 'x', '1', '-1 a', "1' a", '1 ']) {

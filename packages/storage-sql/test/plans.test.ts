@@ -35,7 +35,13 @@ class World implements AsyncDisposable {
     const type = place.typeorm.type as 'postgres'
     const tables = { entities: larderEntities(type), migrations: larderMigrations(type) }
     const dataSource = await new DataSource({ ...place.typeorm, ...tables, logger }).initialize()
-    return new World(name, place, dataSource, await SqlStorage.open({ dataSource, migrate: true }), asked)
+    return new World(
+      name,
+      place,
+      dataSource,
+      await SqlStorage.open({ dataSource, migrate: true, orderByModified: true }),
+      asked,
+    )
   }
 
   /** Members of a size that lets a planner without statistics think of few. */

@@ -5,7 +5,7 @@ import { DATABASE_NAMES, DATABASES, errorOf, openFresh } from './databases.js'
 
 describe.each(DATABASE_NAMES)('%s', (name) => {
   test('ls, ils and page of an absent collection write nothing', async () => {
-    await using opened = await openFresh(name)
+    await using opened = await openFresh(name, { orderByModified: true })
     const { storage } = opened
     assert.equal((await storage.ls('absent')).size, 0)
     for await (const pair of storage.ils('absent', 'x')) assert.fail(pair[0])

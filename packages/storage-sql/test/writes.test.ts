@@ -82,7 +82,7 @@ describe.each(DATABASE_NAMES)('writes on %s', (name) => {
   test('times of several written together have their order, whatever the clock of before said', async () => {
     await using opened = await openFresh(name, { now: () => 2_000_000_000_000 })
     await opened.storage.putContent(opened.storage.info('c', 'ahead'), 'x')
-    const storage = await opened.another({ now: () => 1_000_000_000_000 })
+    const storage = await opened.another({ orderByModified: true, now: () => 1_000_000_000_000 })
     const infos = ['first', 'ahead', 'last'].map((each) => storage.info('c', each))
     const results = await storage.writeMany(infos.map((info) => ({ info, content: 'y' })))
     const { entries } = await storage.page('c', { order: 'oldest' })

@@ -45,7 +45,7 @@ async function pages(
   { ext, long, order, limit }: LsOptions,
 ): Promise<void> {
   const { output, signal } = context
-  const storage = await context.reading()
+  const storage = await context.reading({ orderByModified: order !== undefined && order !== 'name' })
   let left = limit ?? Infinity
   let after: string | undefined
   do {

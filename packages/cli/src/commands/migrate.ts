@@ -7,6 +7,7 @@ interface MigrateOptions {
   readonly watch?: readonly string[]
   readonly unwatch?: readonly string[]
   readonly notify: boolean
+  readonly orderByModified?: true
 }
 
 export function addMigrate(program: Command, act: Act): void {
@@ -24,15 +25,16 @@ export function addMigrate(program: Command, act: Act): void {
       '--no-notify',
       'triggers on PostgreSQL wake nobody: changes are found by polling, and commits cost less',
     )
+    .option('--order-by-modified', 'with the index that storages with orderByModified need')
     .action(act(migrate))
 }
 
 async function migrate(
   context: Context,
-  { triggers, watch = [], unwatch = [], notify }: MigrateOptions,
+  { triggers, watch = [], unwatch = [], notify, orderByModified }: MigrateOptions,
 ): Promise<void> {
   const { output } = context
-  const storage = await context.database({ migrate: true })
+  const storage = await context.database({ migrate: true, orderByModified })
   const { installTriggers, removeTriggers, unwatchTables, watchTables } = await import('@larder/storage-sql')
   const done = ['the tables are up to date']
   if (triggers === 'install') {

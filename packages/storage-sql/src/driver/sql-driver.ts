@@ -51,18 +51,19 @@ import { Writer } from './writer.js'
 
 const PAUSES = Object.freeze({ firstMs: 2, longestMs: 100 })
 
+const FEATURES = Object.freeze({
+  durable: true,
+  atomicParts: true,
+  atomicMany: true,
+  transactions: true,
+  interactiveTransactions: true,
+  journal: true,
+  streams: true,
+} as const)
+
 /** The storage operations on tables that exist. */
 export class SqlDriver implements StorageDriver {
-  readonly supports: StorageFeatures = Object.freeze({
-    durable: true,
-    atomicParts: true,
-    atomicMany: true,
-    transactions: true,
-    interactiveTransactions: true,
-    journal: true,
-    streams: true,
-    orderByModified: true,
-  })
+  readonly supports: StorageFeatures
   readonly system: string
   readonly keyOf: KeyGenerator
   readonly #source: ConnectionSource
@@ -88,8 +89,9 @@ export class SqlDriver implements StorageDriver {
     settings: Settings,
     listener: Listener | undefined,
     transactions: Transactions,
-    { keyGenerator, now }: Pick<OpenOptions, 'keyGenerator' | 'now'>,
+    { keyGenerator, now, orderByModified }: Pick<OpenOptions, 'keyGenerator' | 'now' | 'orderByModified'>,
   ) {
+    this.supports = Object.freeze({ ...FEATURES, orderByModified })
     this.system = SYSTEMS[source.dialect.family]
     this.keyOf = keyGenerator
     this.#source = source

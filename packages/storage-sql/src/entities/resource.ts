@@ -1,6 +1,7 @@
 import { Column, Entity, Index, JoinColumn, ManyToOne, PrimaryColumn } from 'typeorm'
 import type { EntityClass } from './container.js'
 import { COLUMN_TYPES, type Family } from './family.js'
+import { modifiedIndexName } from './tables.js'
 
 /**
  * One row a resource, with both parts. The row of a removed resource stays, without its bytes and with `live` 0, so
@@ -15,7 +16,8 @@ export function resourceEntity(family: Family, prefix: string, container: Entity
 
   @Entity({ name: `${prefix}resource` })
   @Index(`${prefix}resource_by_ext`, ['containerId', 'live', 'ext', 'name'], where)
-  @Index(`${prefix}resource_by_time`, ['containerId', 'live', 'modifiedUs', 'name'])
+  // Optional: `synchronize` of TypeORM neither makes nor drops it.
+  @Index(modifiedIndexName(prefix), { synchronize: false })
   class LarderResource {
     @PrimaryColumn({
       ...types.smallId,

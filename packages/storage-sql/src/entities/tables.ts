@@ -1,4 +1,5 @@
 import {
+  booleanOption,
   notAllowed,
   optionTable,
   resolveOptions,
@@ -22,6 +23,26 @@ export const TABLE_OPTIONS = optionTable({
 
 /** Which tables are meant. */
 export type TableOptions = OptionsOf<typeof TABLE_OPTIONS>
+
+/** Whether pages may be asked for in the order of the last write. */
+export const ORDER_OPTIONS = optionTable({
+  /**
+   * `page` takes `order: 'newest'` and `'oldest'`; without it they are `E_UNSUPPORTED`. Needs an index that every write
+   * changes: on PostgreSQL no update is heap-only (HOT) with it. Where the storage migrates, it makes the index.
+   * Default: false.
+   */
+  orderByModified: booleanOption(false),
+})
+
+export const MIGRATION_OPTIONS = optionTable({ ...TABLE_OPTIONS, ...ORDER_OPTIONS })
+
+/** Which tables are meant, and which indexes they need. */
+export type MigrationOptions = OptionsOf<typeof MIGRATION_OPTIONS>
+
+/** The index that pages in the order of the last write follow. */
+export function modifiedIndexName(prefix: string): string {
+  return `${prefix}resource_by_time`
+}
 
 export const TABLES = Object.freeze([
   'container',

@@ -41,7 +41,6 @@ export const CREATE_TABLES: Readonly<Record<Family, (t: Paths, prefix: string) =
         CONSTRAINT ${p}resource_container_fk FOREIGN KEY (container_id) REFERENCES ${t.container} (id))`,
       `CREATE INDEX IF NOT EXISTS ${p}resource_by_ext ON ${t.resource} (container_id, live, ext, name)
         WHERE ext IS NOT NULL`,
-      `CREATE INDEX IF NOT EXISTS ${p}resource_by_time ON ${t.resource} (container_id, live, modified_us, name)`,
       `CREATE TABLE IF NOT EXISTS ${t.body} (
         id BIGSERIAL NOT NULL,
         doomed smallint NOT NULL,
@@ -94,7 +93,6 @@ export const CREATE_TABLES: Readonly<Record<Family, (t: Paths, prefix: string) =
         PRIMARY KEY (container_id, name),
         INDEX ${p}resource_by_name (container_id, live, name),
         INDEX ${p}resource_by_ext (container_id, live, ext, name),
-        INDEX ${p}resource_by_time (container_id, live, modified_us, name),
         CONSTRAINT ${p}resource_container_fk FOREIGN KEY (container_id) REFERENCES ${t.container} (id)
           ON DELETE NO ACTION ON UPDATE NO ACTION)
         ENGINE=InnoDB ROW_FORMAT=DYNAMIC`,
@@ -149,7 +147,6 @@ export const CREATE_TABLES: Readonly<Record<Family, (t: Paths, prefix: string) =
         CONSTRAINT "${p}resource_pk" PRIMARY KEY ("container_id", "name"))`,
       `CREATE INDEX IF NOT EXISTS "${p}resource_by_name" ON ${t.resource} ("container_id", "live", "name")`,
       `CREATE INDEX IF NOT EXISTS "${p}resource_by_ext" ON ${t.resource} ("container_id", "live", "ext", "name") WHERE ext IS NOT NULL`,
-      `CREATE INDEX IF NOT EXISTS "${p}resource_by_time" ON ${t.resource} ("container_id", "live", "modified_us", "name")`,
       `CREATE TABLE IF NOT EXISTS ${t.body} (
         "id" integer PRIMARY KEY AUTOINCREMENT NOT NULL,
         "doomed" integer NOT NULL,

@@ -1,9 +1,17 @@
+import { resolveOptions } from '@larder/storage-core/base'
 import type { MigrationInterface, QueryRunner } from 'typeorm'
 import { type DatabaseType, type Family, familyOf } from '../entities/family.js'
-import { DEFAULT_TABLE_PREFIX, type TableOptions, tablePrefixOf } from '../entities/tables.js'
+import {
+  DEFAULT_TABLE_PREFIX,
+  MIGRATION_OPTIONS,
+  type MigrationOptions,
+  type TableOptions,
+  tablePrefixOf,
+} from '../entities/tables.js'
 import { adoptOrMake } from './adopt.js'
 import { CHANGE_TABLES, createChanges } from './create-changes.js'
 import { CREATE_TABLES, FIRST_TABLES } from './create-tables.js'
+import { dropModifiedIndex, makeModifiedIndex } from './modified-index.js'
 import { pathsFor } from './paths.js'
 import { raiseSchema, SCHEMA_VERSION } from './schema-version.js'
 
@@ -12,12 +20,14 @@ export type MigrationClass = new () => MigrationInterface
 
 /**
  * The migrations for the `migrations` of a `DataSource` of your own. Throws a `TypeError` for a type that is not
- * supported.
+ * supported. With `orderByModified`, one more makes the index that a storage with this option needs.
  */
-export function larderMigrations(type: DatabaseType, options: TableOptions = {}): MigrationClass[] {
+export function larderMigrations(type: DatabaseType, options: MigrationOptions = {}): MigrationClass[] {
   const family = familyOf(type)
-  const prefix = tablePrefixOf('larderMigrations', options)
-  return [tables(family, prefix), changes(family, prefix)]
+  const resolved = resolveOptions('larderMigrations', MIGRATION_OPTIONS, options)
+  const { tablePrefix: prefix, orderByModified } = resolved
+  const always = [tables(family, prefix), changes(family, prefix)]
+  return orderByModified ? [...always, modifiedOrder(family, prefix)] : always
 }
 
 /**
@@ -84,6 +94,21 @@ function changes(family: Family, prefix: string): MigrationClass {
     async down(runner: QueryRunner): Promise<void> {
       const paths = pathsFor(runner.dataSource, prefix)
       for (const table of CHANGE_TABLES) await runner.query(`DROP TABLE ${paths[table]}`)
+    }
+  }
+}
+
+/** Optional, so it does not change the version of the schema. */
+function modifiedOrder(family: Family, prefix: string): MigrationClass {
+  return class LarderModifiedOrder implements MigrationInterface {
+    readonly name = nameOf('LarderModifiedOrder', prefix, 1764200000000)
+
+    async up(runner: QueryRunner): Promise<void> {
+      await makeModifiedIndex({ runner, family, prefix, paths: pathsFor(runner.dataSource, prefix) })
+    }
+
+    async down(runner: QueryRunner): Promise<void> {
+      await dropModifiedIndex({ runner, family, prefix, paths: pathsFor(runner.dataSource, prefix) })
     }
   }
 }

@@ -8,6 +8,7 @@ import { familyOf } from '../entities/family.js'
 import { COLUMNS, TABLES } from '../entities/tables.js'
 import { look, withRunner } from './looks.js'
 import { LONGEST_MIGRATION_MS, migrate } from './migrate.js'
+import { provideModifiedIndex } from './modified-order.js'
 import { refuseStatementLog } from './binlog.js'
 import { checkSchema } from '../migrations/schema-version.js'
 import type { StorageDatabase } from './databases.js'
@@ -39,10 +40,12 @@ export async function openDriver(
     const family = familyOf(dataSource.options.type)
     if (family === 'sqlite' && !isReadonly(dataSource)) await useWal(dataSource)
     await refuseStatementPooling(dataSource, settings)
-    if (resolved.migrate ?? (given === undefined && !isReadonly(dataSource)))
-      await migrate(dataSource, prefix, settings, given !== undefined)
+    const migrates = resolved.migrate ?? (given === undefined && !isReadonly(dataSource))
+    if (migrates) await migrate(dataSource, prefix, settings, given !== undefined)
     else await checkTables(dataSource, tables, settings)
     await withRunner(dataSource, (runner) => look(checkSchema(runner, tables.schema), settings))
+    if (resolved.orderByModified)
+      await provideModifiedIndex({ dataSource, prefix, tables, settings }, migrates)
     const inner = await openSource(dataSource, given !== undefined, prefix, settings, opened)
     const source = new ClosableSource(inner)
     await refuseStatementLog(source)
