@@ -6,6 +6,7 @@ import { startPostgres } from '@larder/dev-servers'
 import { SqlStorage } from '@larder/storage-sql'
 import { Buffer } from 'node:buffer'
 import { performance } from 'node:perf_hooks'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { DataSource } from 'typeorm'
 import { DURABLE } from '../lib/durable.mjs'
@@ -125,7 +126,7 @@ async function measure(server, { name, orderByModified = false, change }, number
     const times = await update(storage)
     const seconds = (performance.now() - started) / 1_000
     // The statistics of the server's processes come in by and by.
-    await new Promise((resolve) => setTimeout(resolve, 2_000))
+    await sleep(2_000)
     const { updates, hot, dead } = await tuples(database)
     const after = await sizes(database)
     const walBytes = Math.round(((await logPosition(database)) - logged) / UPDATES)

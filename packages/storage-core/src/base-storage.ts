@@ -163,7 +163,10 @@ export abstract class BaseStorage implements Storage {
   async page(collection: string, options: PageOptions = {}): Promise<ListPage> {
     const { listing, limit, after } = pageCall(collection, options)
     if (listing.order !== 'name')
-      this.#require('orderByModified', 'cannot order by the time of the last write (a SqlStorage can with `orderByModified: true`)')
+      this.#require(
+        'orderByModified',
+        'cannot order by the time of the last write (a SqlStorage can with `orderByModified: true`)',
+      )
     const found = await this.#gate.run(
       options,
       (call) => this.#driver.list({ ...listing, limit, after }, call),
