@@ -11,6 +11,8 @@ const EXISTS: CasResult = Object.freeze({ status: 'exists' })
 export class Call {
   /** On the channel's clock; counted from when the command was issued, wherever it waited since. */
   deadline = 0
+  /** When a connection wrote it last, on the same clock. */
+  sentAt = 0
   /** How often it was handed to a connection. */
   attempts = 0
   /** Its promise was settled already; a reply is read and dropped. */

@@ -1,6 +1,7 @@
 import { CacheUnavailableError, StorageError } from '@larder/storage-core/base'
 import { isIPv6 } from 'node:net'
 import type { ConnectionOptions } from 'node:tls'
+import { afterAwakeTime } from './awake-time.js'
 import { addressText, type ServerAddress } from '../server-address.js'
 import { openSocket } from './links/open-socket.js'
 
@@ -50,14 +51,14 @@ export function askCluster(
     }
     const socket = openSocket(endpoint, tls, receive, () => socket.write(QUESTION))
     const end = (settle: () => void) => {
-      clearTimeout(timer)
+      stop()
       socket.destroy()
       settle()
     }
-    const timer = setTimeout(() => {
+    const stop = afterAwakeTime(timeoutMs, () => {
       const error = new StorageError('E_TIMEOUT', `${name} did not tell its cluster within ${timeoutMs} ms`)
       end(() => reject(error))
-    }, timeoutMs)
+    })
     const lose = (cause?: Error) =>
       end(() => reject(new CacheUnavailableError(`${name}: ${cause?.message ?? 'closed'}`, { cause })))
     socket.on('error', lose)

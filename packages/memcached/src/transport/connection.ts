@@ -1,5 +1,6 @@
 import { StorageError } from '@larder/storage-core/base'
 import { OutBuffer } from '../protocol/out-buffer.js'
+import { afterReading, sliceOf } from './awake-time.js'
 import type { Call } from './call.js'
 import { Fifo } from './fifo.js'
 import type { Dial, Link, LinkEvents } from './links/link.js'
@@ -42,7 +43,11 @@ export class Connection implements LinkEvents, SessionOwner {
   readonly #owner: ConnectionOwner
   readonly #options: ChannelOptions
   readonly #link: Link
-  readonly #connectDeadline: number
+  readonly #openedAt: number
+  /** How long at least a server has been waited for before it is blamed for silence. */
+  readonly #fairMs: number
+  /** How long the timer runs at once. */
+  readonly #sliceMs: number
   /** For commands of their own. */
   readonly #singles: Room
   /** For those of batches, which thus never take the room of others. */
@@ -57,6 +62,7 @@ export class Connection implements LinkEvents, SessionOwner {
   #isDoubted = true
   #flushIsDue = false
   #timer: NodeJS.Timeout | undefined
+  #timerDueAt = 0
 
   constructor(dial: Dial, owner: ConnectionOwner, options: ChannelOptions) {
     this.#owner = owner
@@ -67,7 +73,9 @@ export class Connection implements LinkEvents, SessionOwner {
       commands: Math.min(MAX_BATCH_COMMANDS, Math.ceil(maxQueuedCommands / 2)),
       bytes: maxQueuedBytes / 2,
     })
-    this.#connectDeadline = options.now() + options.connectTimeoutMs
+    this.#openedAt = options.now()
+    this.#fairMs = options.timeoutMs / 2
+    this.#sliceMs = sliceOf(Math.min(options.timeoutMs, options.connectTimeoutMs))
     this.#link = dial(this)
   }
 
@@ -158,11 +166,13 @@ export class Connection implements LinkEvents, SessionOwner {
     if (session === undefined || this.#isGone) return
     const out = this.#out
     session.beginWrite()
+    const now = this.#options.now()
     let call = this.#unsent.peek()
     while (call !== undefined && this.#link.bufferedBytes + out.length < MAX_BUFFERED_BYTES) {
       this.#unsent.shift()
       if (!call.isSettled) {
         call.attempts++
+        call.sentAt = now
         session.send(call, out, this.#unsent)
       }
       // Given up before, or refused by the session: no reply will come.
@@ -179,19 +189,33 @@ export class Connection implements LinkEvents, SessionOwner {
   #startTimer(): void {
     const due = this.#nextDeadline()
     if (due === undefined || this.#isGone) return
-    this.#timer = setTimeout(this.#onTimer, Math.max(1, Math.ceil(due - this.#options.now())))
-    this.#timer.unref()
+    const leftMs = Math.min(due - this.#options.now(), this.#sliceMs)
+    const delayMs = Math.max(1, Math.ceil(leftMs))
+    this.#timerDueAt = performance.now() + delayMs
+    this.#timer = setTimeout(this.#onTimer, delayMs).unref()
   }
 
   #nextDeadline(): number | undefined {
-    const oldest = (this.#session?.sent.peek() ?? this.#unsent.peek())?.deadline
+    const sent = this.#session?.sent
+    const head = sent?.peek()
+    if (sent !== undefined && head !== undefined) {
+      let index = 0
+      while (sent.at(index)?.isSettled === true) index++
+      return Math.min(sent.at(index)?.deadline ?? Infinity, this.#blameAt(head))
+    }
+    const oldest = this.#unsent.peek()?.deadline
     if (this.#session !== undefined) return oldest
-    return Math.min(oldest ?? this.#connectDeadline, this.#connectDeadline)
+    return Math.min(oldest ?? Infinity, this.#openedAt + this.#options.connectTimeoutMs)
+  }
+
+  /** A call may have been sent late, after it waited for a connection: its time-out alone does not show a silent server. */
+  #blameAt(head: Call): number {
+    return Math.max(head.deadline, head.sentAt + this.#fairMs)
   }
 
   // If it was our own process that stood still, the answers lie in the socket: it is read before any verdict.
   #afterTimer(): void {
-    setImmediate(() => {
+    afterReading(this.#timerDueAt, () => {
       if (this.#isGone) return
       this.#expire(this.#options.now())
       this.#timer = undefined
@@ -200,20 +224,35 @@ export class Connection implements LinkEvents, SessionOwner {
   }
 
   #expire(now: number): void {
-    const oldest = this.#session?.sent.peek()
-    if (oldest !== undefined && oldest.deadline <= now) {
-      return this.#lose(
-        'timed-out',
-        new Error(`The server did not answer within ${this.#options.timeoutMs} ms`),
-      )
+    const { timeoutMs, connectTimeoutMs } = this.#options
+    const head = this.#session?.sent.peek()
+    if (head !== undefined && this.#blameAt(head) <= now) {
+      return this.#lose('timed-out', new Error(`The server did not answer within ${timeoutMs} ms`))
     }
     const isConnecting = this.#session === undefined
-    if (isConnecting && this.#connectDeadline <= now) {
-      return this.#lose('timed-out', new Error(`No connection within ${this.#options.connectTimeoutMs} ms`))
+    if (isConnecting && this.#openedAt + connectTimeoutMs <= now) {
+      return this.#lose('timed-out', new Error(`No connection within ${connectTimeoutMs} ms`))
     }
+    this.#expireSent(now)
+    this.#expireUnsent(now)
+  }
+
+  /** Their replies are read and dropped. */
+  #expireSent(now: number): void {
+    const sent = this.#session?.sent
+    for (let index = 0, call = sent?.peek(); call !== undefined; call = sent?.at(++index)) {
+      if (call.isSettled) continue
+      if (call.deadline > now) return
+      call.fail(new StorageError('E_TIMEOUT', `There was no answer within ${this.#options.timeoutMs} ms`))
+    }
+  }
+
+  #expireUnsent(now: number): void {
     const error = new StorageError('E_TIMEOUT', 'The time-out passed before the command could be sent')
     let waiting = this.#unsent.peek()
-    if (isConnecting && waiting !== undefined && waiting.deadline <= now) this.#owner.stalled(error)
+    const isExpired = waiting !== undefined && waiting.deadline <= now
+    if (isExpired && this.#session === undefined && now - this.#openedAt >= this.#fairMs)
+      this.#owner.stalled(error)
     while (waiting !== undefined && waiting.deadline <= now) {
       this.#unsent.shift()
       waiting.fail(error)

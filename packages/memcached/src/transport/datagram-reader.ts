@@ -4,6 +4,7 @@ import type { CacheBatch, CacheItem } from '../cache.js'
 import { encodeMeta } from '../protocol/meta/encode.js'
 import { MetaReply } from '../protocol/meta/reply.js'
 import { OutBuffer } from '../protocol/out-buffer.js'
+import { afterAwakeTime } from './awake-time.js'
 import { DatagramSocket, type DatagramTarget } from './datagram-socket.js'
 import type { Channel, ExecuteOptions } from './channel.js'
 import type { Get, WireKey } from './commands.js'
@@ -158,8 +159,7 @@ export class DatagramReader {
       const expire = () => {
         reject(new StorageError('E_TIMEOUT', `The server did not answer within ${timeoutMs} ms`))
       }
-      const timer = setTimeout(expire, Math.max(1, start + timeoutMs - now())).unref()
-      const end = () => clearTimeout(timer)
+      const end = afterAwakeTime(Math.max(1, start + timeoutMs - now()), expire)
       answer.then(resolve, reject).finally(end)
     })
   }

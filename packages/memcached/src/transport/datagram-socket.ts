@@ -2,6 +2,7 @@ import { createSocket, type Socket } from 'node:dgram'
 import { lookup } from 'node:dns'
 import { isIP } from 'node:net'
 import { DatagramReply, frameRequest, REQUEST_IDS, requestIdOf } from '../protocol/datagram.js'
+import { afterReading } from './awake-time.js'
 import type { ResolvedUdpOptions } from './udp-options.js'
 
 /** Where datagrams go. */
@@ -143,8 +144,10 @@ export class DatagramSocket {
     this.#timer = undefined
     if (oldest === undefined) return
     const dueMs = oldest.sentAt + this.#options.waitMs - this.#now()
+    const delayMs = Math.max(1, Math.ceil(dueMs))
+    const dueAt = performance.now() + delayMs
     // If it was our own process that stood still, the answers lie in the socket: it is read before any verdict.
-    this.#timer = setTimeout(() => setImmediate(() => this.#expire()), Math.max(1, Math.ceil(dueMs)))
+    this.#timer = setTimeout(() => afterReading(dueAt, () => this.#expire()), delayMs)
   }
 
   #expire(): void {

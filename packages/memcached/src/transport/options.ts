@@ -8,13 +8,17 @@ import {
   type OptionsOf,
   type ResolvedOptions,
 } from '@larder/storage-core/base'
+import { awakeNow } from './awake-time.js'
 
 /** More would only wait for one another: a server has a handful of threads. */
 const MAX_CONNECTIONS_PER_SERVER = 100
 
 /** How one server is spoken to. All durations in milliseconds. */
 export const CHANNEL_OPTIONS = optionTable({
-  /** Within which every command is settled, counted from the call. Default: 500. */
+  /**
+   * Within which every command is settled, counted from the call, without time in which the process stood still.
+   * Default: 500.
+   */
   timeoutMs: durationOption(500),
   /** Within which a connection must be open and authenticated. Default: 1,000. */
   connectTimeoutMs: durationOption(1000),
@@ -32,8 +36,8 @@ export const CHANNEL_OPTIONS = optionTable({
    * waits alone. Default: 64 MiB.
    */
   maxQueuedBytes: numberOption({ min: 1, max: MAX_TIMER_MS, isInteger: true }, 64 * 1024 * 1024),
-  /** A clock that never steps back, in milliseconds, for tests. Default: `performance.now`. */
-  now: functionOption<() => number>(() => performance.now()),
+  /** A clock in milliseconds, for tests. Default: `performance.now` without time in which the event loop stood still. */
+  now: functionOption<() => number>(awakeNow),
 })
 
 export type ChannelOptions = ResolvedOptions<typeof CHANNEL_OPTIONS>

@@ -13,7 +13,8 @@ interface Member {
  * Whether a server is worth asking, as all connections to it learned together.
  * - A connection that stops answering may have died alone, as where a firewall forgot it: the server is in doubt, and
  *   so are its other connections, until a fresh one answers or fails.
- * - A server is dead when it refuses a connection, or when a fresh connection to a server in doubt brings no answer.
+ * - A server is dead when it refuses a connection, or when a fresh connection to a server in doubt brings no answer
+ *   within half of the time-out at least. A command that was sent again shortly before its deadline proves nothing.
  *   It is left alone until the dead time-out has passed; then a single command is let through to see.
  */
 export class ServerHealth {
@@ -56,7 +57,7 @@ export class ServerHealth {
     this.#lastError = error
   }
 
-  /** A command waited for a fresh connection until its own time-out. */
+  /** A command waited for a fresh connection until its own deadline, and the connection had its fair time. */
   stalled(error: Error, now: number): void {
     if (this.#state === 'doubted') this.giveUp(error, now)
   }

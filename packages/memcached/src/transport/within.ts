@@ -1,8 +1,10 @@
 import { abortedError, onAbort, StorageError } from '@larder/storage-core/base'
+import { afterAwakeTime } from './awake-time.js'
 
 /**
  * Settles as `run` does, or with `E_TIMEOUT` or `E_ABORTED` where the time has passed or `signal` was aborted
- * before; then the signal that `run` was given is aborted as well. `elapsedMs` of the time are over already.
+ * before; then the signal that `run` was given is aborted as well. `elapsedMs` of the time are over already. Time in
+ * which the event loop stood still does not count.
  */
 export function within<T>(
   timeoutMs: number,
@@ -17,13 +19,12 @@ export function within<T>(
       reject(error)
       inner.abort()
     }
-    // If it was our own process that stood still, the answer lies in the socket: it is read first.
-    const onTimer = () =>
-      setImmediate(() => give(new StorageError('E_TIMEOUT', `There was no answer within ${timeoutMs} ms`)))
-    const timer = setTimeout(onTimer, timeoutMs - elapsedMs).unref()
+    const stop = afterAwakeTime(timeoutMs - elapsedMs, () =>
+      give(new StorageError('E_TIMEOUT', `There was no answer within ${timeoutMs} ms`)),
+    )
     const release = signal && onAbort(signal, () => give(abortedError(signal)))
     const end = () => {
-      clearTimeout(timer)
+      stop()
       release?.()
     }
     run(inner.signal).then(resolve, reject).finally(end)

@@ -1,6 +1,8 @@
 import { isStorageError } from '@larder/storage-core'
 import { MemcacheClient, type RemoteCacheOptions } from '@larder/memcached'
+import type { Socket } from 'node:net'
 import { afterEach, describe, expect, test, vi } from 'vitest'
+import { passTime } from '../support/fake-time.js'
 import { opaqueOf, TextServer, type TextScript } from '../support/text-server.js'
 
 const cleanups: (() => unknown)[] = []
@@ -48,11 +50,16 @@ const calls: Readonly<Record<string, (client: MemcacheClient) => Promise<unknown
 /** A server whose answers take so long each, by a clock that stands still otherwise. */
 async function slow(answerMs: number, flags?: number): Promise<TextServer> {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
-  cleanups.push(() => vi.useRealTimers())
-  return start((line, socket) => {
-    vi.advanceTimersByTime(answerMs)
-    socket.write(replies(line, flags))
+  let isOver = false
+  cleanups.push(() => {
+    isOver = true
+    vi.useRealTimers()
   })
+  const answer = async (line: string, socket: Socket) => {
+    await passTime(answerMs, () => isOver)
+    socket.write(replies(line, flags))
+  }
+  return start((line, socket) => void answer(line, socket))
 }
 
 describe('a call of several round trips', () => {
