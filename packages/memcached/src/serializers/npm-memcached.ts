@@ -16,7 +16,7 @@ export function npmMemcachedSerializer(): ValueSerializer {
 }
 
 function serialize(value: unknown) {
-  if (typeof value === 'string') return { bytes: textBytes(value), flags: Flag.text }
+  if (typeof value === 'string') return { bytes: textBytes(escaped(value)), flags: Flag.text }
   if (value instanceof Uint8Array) return { bytes: spread(value), flags: Flag.binary }
   if (typeof value === 'number') return { bytes: Buffer.from(String(value)), flags: Flag.numeric }
   return { bytes: Buffer.from(toJsonText(value)), flags: Flag.json }
@@ -25,11 +25,11 @@ function serialize(value: unknown) {
 function deserialize(bytes: Buffer, flags: number): unknown {
   switch (flags) {
     case Flag.text:
-      return readText(bytes)
+      return unescaped(readText(bytes))
     case Flag.json:
       return readJson(bytes)
     case Flag.binary:
-      return Buffer.from(readText(bytes), 'latin1')
+      return Buffer.from(unescaped(readText(bytes)), 'latin1')
     case Flag.numeric:
       return readFloat(trimmed(bytes))
     default:
@@ -39,7 +39,17 @@ function deserialize(bytes: Buffer, flags: number): unknown {
 
 /** That package writes each byte as the character of that number, in UTF-8. */
 function spread(bytes: Uint8Array): Buffer {
-  return Buffer.from(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1'))
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')
+  return Buffer.from(escaped(text))
+}
+
+/** That package writes a backslash before each line break, and removes it when it reads (lib/utils.js, escapeValue). */
+function escaped(text: string): string {
+  return text.replace(/[\r\n]/g, '\\$&')
+}
+
+function unescaped(text: string): string {
+  return text.replace(/\\([\r\n])/g, '$1')
 }
 
 /** Without the spaces that memcached puts behind a number that became shorter. */

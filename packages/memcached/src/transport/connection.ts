@@ -99,6 +99,7 @@ export class Connection implements LinkEvents, SessionOwner {
 
   /** Takes a call, whether there is room or not; those of one tick leave together. */
   submit(call: Call): void {
+    if (!this.#options.holdsProcess) this.#link.hold(true)
     this.roomFor(call).enter(call)
     this.#queue(call)
   }
@@ -263,6 +264,8 @@ export class Connection implements LinkEvents, SessionOwner {
 
   #leave(call: Call): void {
     this.roomFor(call).leave(call)
+    if (!this.#options.holdsProcess && this.#singles.commands + this.#batches.commands === 0)
+      this.#link.hold(false)
     if (call.batch !== undefined) this.#owner.batchLeft()
   }
 

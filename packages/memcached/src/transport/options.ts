@@ -1,4 +1,5 @@
 import {
+  booleanOption,
   durationOption,
   functionOption,
   MAX_TIMER_MS,
@@ -26,6 +27,11 @@ export const CHANNEL_OPTIONS = optionTable({
   deadTimeoutMs: durationOption(2000),
   /** Keys are shared among them: a key always goes by the same one. Default: 1. */
   connectionsPerServer: numberOption({ min: 1, max: MAX_CONNECTIONS_PER_SERVER, isInteger: true }, 1),
+  /**
+   * Whether an idle connection keeps the process running until the client is closed. A command in flight always does.
+   * Default: true.
+   */
+  holdsProcess: booleanOption(true),
   /**
    * Commands that may wait on a connection to a server. Further ones reject with `E_OVERLOADED`. Commands of batches have
    * places of their own, half as many and at most 1,000; further ones wait for a place. Default: 10,000.

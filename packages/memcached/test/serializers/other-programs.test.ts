@@ -333,12 +333,14 @@ describe('the package memcached of npm', () => {
   const values = {
     text: 'hällo',
     empty: '',
+    lines: 'one\ntwo\r\nthree\\\nfour\\n',
     bytes: Buffer.from([0, 255]),
+    byteLines: Buffer.from([13, 10, 92, 10, 92]),
     small: 42,
     float: 1.5,
     true: true,
     null: null,
-    map: { a: [1, 'ä'] },
+    map: { a: [1, 'ä\n'] },
     long: LONG,
   }
 

@@ -35,6 +35,7 @@ class AskingLink implements Link {
   readonly #tls: ConnectionOptions | undefined
   readonly #events: LinkEvents
   #link: SocketLink
+  #isHeld = true
 
   constructor(
     address: ServerAddress,
@@ -58,6 +59,11 @@ class AskingLink implements Link {
 
   write(chunks: readonly Uint8Array[]): void {
     this.#link.write(chunks)
+  }
+
+  hold(isHeld: boolean): void {
+    this.#isHeld = isHeld
+    this.#link.hold(isHeld)
   }
 
   destroy(): void {
@@ -102,6 +108,7 @@ class AskingLink implements Link {
     if (next === undefined) return this.#events.lost(reason)
     try {
       this.#link = this.#ask(next, others)
+      this.#link.hold(this.#isHeld)
     } catch (error) {
       this.#events.lost(error as Error)
     }

@@ -24,6 +24,8 @@ export interface Link {
   readonly maxRecordBytes?: number | undefined
   /** Bytes that the kernel has not taken yet; 0 means that no memory given to `write` is read any more. */
   readonly bufferedBytes: number
+  /** Whether the open socket keeps the process running. Default: it does. */
+  hold(isHeld: boolean): void
   /** Cuts the connection at once, in both directions, without waiting for anybody. Idempotent. */
   destroy(): void
 }

@@ -39,6 +39,11 @@ export class SocketLink implements Link {
     if (chunks.length > 1) socket.uncork()
   }
 
+  hold(isHeld: boolean): void {
+    if (isHeld) this.#socket.ref()
+    else this.#socket.unref()
+  }
+
   lose(error: Error): void {
     const events = this.#events
     this.destroy()

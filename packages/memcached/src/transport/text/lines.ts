@@ -41,7 +41,8 @@ class StatsReader implements Reader<MetaReply> {
 
   receive(call: Call, reply: MetaReply): 'more' | 'last' {
     const line = reply.line()
-    const [, name, value] = /^STAT (\S+) (.*)$/.exec(line) ?? []
+    // `stats cachedump` lists the items of a slab class in lines of their own.
+    const [, name, value] = /^(?:STAT|ITEM) (\S+) (.*)$/.exec(line) ?? []
     if (name !== undefined && value !== undefined) this.#stats.set(name, value)
     if (isError(line)) call.fail(unexpected(reply))
     else if (line !== 'END' && line !== 'RESET') return 'more'
