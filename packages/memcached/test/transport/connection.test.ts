@@ -16,6 +16,8 @@ function connect(options: Partial<ChannelOptions> = {}) {
     bufferedBytes: 0,
     destroyed: 0,
     write: (chunks: readonly Uint8Array[]) => void written.push(chunks.map((chunk) => Buffer.from(chunk))),
+    held: [] as boolean[],
+    hold: (isHeld: boolean) => void link.held.push(isHeld),
     destroy: () => void link.destroyed++,
   }
   const owner = {
@@ -191,5 +193,20 @@ test('memory that the socket still reads is not written again', async () => {
   expect(given.length).toBe(2)
   expect(first.equals(given[0]!)).toBe(true)
   expect(given[0]!.buffer).not.toBe(given[1]!.buffer)
+  connection.destroy(new Error('done'))
+})
+
+test('with `holdsProcess: false` the socket holds the process while commands are in flight', async () => {
+  const { connection, events, link, get } = connect({ holdsProcess: false })
+  events.ready(openBinary)
+  const [first, second] = [get(), get()]
+  expect(link.held).toEqual([true, true])
+  await tick()
+  events.data(reply(0x00, 1, 'first'))
+  await first
+  expect(link.held).toEqual([true, true])
+  events.data(reply(0x00, 2, 'second'))
+  await second
+  expect(link.held).toEqual([true, true, false])
   connection.destroy(new Error('done'))
 })

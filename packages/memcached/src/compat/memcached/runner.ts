@@ -10,6 +10,9 @@ import { refusalOf, VALIDATE, wireKey, type Query } from './query.js'
 import { addressFor, Servers, type Location } from './servers.js'
 import { decodeItem } from './values.js'
 
+/** Of commands whose outcome is unknown. */
+const UNANSWERED: readonly string[] = ['E_CACHE_UNAVAILABLE', 'E_CLOSED', 'E_OVERLOADED', 'E_TIMEOUT']
+
 /** A query about one key. */
 export type KeyQuery = Query & { readonly key: string }
 
@@ -72,7 +75,9 @@ export abstract class Runner extends EventEmitter {
     query.start = Date.now()
     // What a callback throws is an uncaught exception, and no rejection.
     const later = (outcome: Outcome) => queueMicrotask(() => this.#finish(query, outcome))
-    ask(this.#servers.at(address)).then(later, (error: Error) => later(this.#failure(address, error)))
+    ask(this.#servers.at(address)).then(later, (error: unknown) =>
+      later(this.#failure(address, error as Error)),
+    )
   }
 
   protected ask<C extends KeyCommand>(
@@ -164,7 +169,10 @@ export abstract class Runner extends EventEmitter {
 
   #failure(address: string, error: Error): Outcome {
     this.#servers.report(address, error)
-    return { error, data: isStorageError(error, 'E_SERVER') ? false : undefined }
+    if (isUnanswered(error)) return { error, data: undefined }
+    // npm memcached quotes the server without its own words around it.
+    const [, quoted] = /CLIENT_ERROR (.*)$/.exec(error.message) ?? []
+    return { error: quoted === undefined ? error : new Error(quoted, { cause: error }), data: false }
   }
 
   #finish(query: Query, { error, data }: Outcome): void {
@@ -176,4 +184,8 @@ export abstract class Runner extends EventEmitter {
 
 function unavailable(address: string | undefined): Error {
   return new Error(`Server at ${address ?? ''} not available`)
+}
+
+function isUnanswered(error: Error): boolean {
+  return isStorageError(error) && UNANSWERED.includes(error.code)
 }

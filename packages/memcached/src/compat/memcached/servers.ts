@@ -1,4 +1,4 @@
-import { isServerFailure, isStorageError } from '@larder/storage-core/base'
+import { isStorageError } from '@larder/storage-core/base'
 import { addressOf, ExactServer } from '../exact-server.js'
 import { ServerIssues, type IssueDetails, type IssueEvent } from './issues.js'
 import type { Config } from './options.js'
@@ -63,7 +63,7 @@ export class Servers {
 
   /** Takes down that a server did not answer; other errors are no issue. */
   report(address: string, error: unknown): void {
-    if (!isStorageError(error) || !isServerFailure(error.code) || error.code === 'E_SERVER') return
+    if (!isStorageError(error, 'E_CACHE_UNAVAILABLE') && !isStorageError(error, 'E_TIMEOUT')) return
     const issues = (this.issues[address] ??= new ServerIssues(address, {
       config: this.#config,
       emit: (event, details) => this.#onIssue(event, details),
