@@ -1,5 +1,5 @@
 import type { CacheItem } from '../../cache.js'
-import { npmMemcachedSerializer } from '../../serializers/npm-memcached.js'
+import { npmMemcachedSerializer } from '../../serializers/index.js'
 import type { SerializedValue } from '../../client/values.js'
 
 const serializer = npmMemcachedSerializer()
