@@ -110,17 +110,22 @@ describe('servers that come and go', () => {
   })
 
   test('a server that leaves answers what it was asked, and is closed then', async () => {
+    let answerLate: (() => void) | undefined
     const slow = await faulty((request, socket) => {
-      setTimeout(() => socket.write(replyTo(request, { value: 'late' })), 50)
+      answerLate = () => void socket.write(replyTo(request, { value: 'late' }))
     })
     const other = await faulty((request, socket) => void socket.write(replyTo(request, { value: 'other' })))
-    const cache = open([slow.address], { transport: 'binary', timeoutMs: 200, connectTimeoutMs: 50 })
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
+    cleanups.push(() => vi.useRealTimers())
+    const cache = open([slow.address], { transport: 'binary', timeoutMs: 2_000, connectTimeoutMs: 1_000 })
     const reading = cache.get('k')
     await expect.poll(() => slow.requests.length).toBe(1)
     cache.setServers(other.address)
     expect(String((await cache.get('k'))?.value)).toBe('other')
+    answerLate?.()
     expect(String((await reading)?.value)).toBe('late')
-    await expect.poll(() => slow.open, { timeout: 2000 }).toBe(0)
+    await passTime(3_000)
+    await expect.poll(() => slow.open).toBe(0)
   })
 
   test('a bad list changes nothing', async () => {
