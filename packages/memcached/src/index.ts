@@ -18,7 +18,7 @@ export type {
   PeekedItem,
   ReadOptions,
 } from './cache.js'
-export { COMMAND_CHANNEL } from './client/command-events.js'
+export { commandChannel } from './client/command-events.js'
 export type { CommandEvent } from './client/command-events.js'
 export type { ClientKey, InvalidKeys } from './client/client-keys.js'
 export type {

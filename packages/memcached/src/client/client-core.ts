@@ -4,6 +4,7 @@ import {
   isStorageError,
   StorageError,
   throwIfAborted,
+  traceWork,
   untilAborted,
   type OptionTable,
 } from '@larder/storage-core/base'
@@ -12,7 +13,7 @@ import type { CommandCache } from '../command-cache.js'
 import { checkValue } from '../protocol/limits.js'
 import { wireKeyText, type ClientKey } from './client-keys.js'
 import type { ClientCallOptions, ClientSettings, StoreCallOptions, VersionedValue } from './client-options.js'
-import { commandEvents, type CommandEvent } from './command-events.js'
+import { commandChannel } from './command-events.js'
 import { LockableItems, type EncodedItem } from './lockable-items.js'
 import type { Namespace } from './namespace.js'
 import { together } from './together.js'
@@ -61,7 +62,7 @@ export class ClientCore {
     otherwise: (error: Error) => Otherwise,
     ask: () => Promise<T>,
   ): Promise<T | Otherwise> {
-    if (commandEvents.hasSubscribers || this.settings.whenUnavailable !== 'reject')
+    if (commandChannel.hasSubscribers || this.settings.whenUnavailable !== 'reject')
       return this.#runWatched(command, keys, otherwise, async () => this.#start(command, table, options, ask))
     try {
       return this.#start(command, table, options, ask)
@@ -161,19 +162,11 @@ export class ClientCore {
     otherwise: (error: Error) => Otherwise,
     ask: () => Promise<T>,
   ): Promise<T | Otherwise> {
-    const start = commandEvents.hasSubscribers ? performance.now() : 0
-    let failure: unknown
     try {
-      return await ask()
+      return await (commandChannel.hasSubscribers ? traceCommand(command, keys, ask) : ask())
     } catch (error) {
-      failure = error
       if (this.settings.whenUnavailable === 'miss' && ClientCore.isForgivable(error)) return otherwise(error)
       throw error
-    } finally {
-      if (start !== 0) {
-        const event: CommandEvent = { command, keys, durationMs: performance.now() - start, error: failure }
-        commandEvents.publish(event)
-      }
     }
   }
 
@@ -182,4 +175,8 @@ export class ClientCore {
     const full = keyPrefix === undefined ? prefix : prefix + keyPrefix
     return wireKeyText(key, full, this.settings.invalidKeys)
   }
+}
+
+function traceCommand<T>(operation: string, items: number, ask: () => Promise<T>): Promise<T> {
+  return traceWork(commandChannel, { system: 'memcached', operation, items }, ask)
 }

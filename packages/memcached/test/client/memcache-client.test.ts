@@ -1,6 +1,6 @@
 import { StorageError } from '@larder/storage-core'
 import {
-  COMMAND_CHANNEL,
+  commandChannel,
   EmbeddedCache,
   MemcacheClient,
   RemoteCache,
@@ -502,7 +502,7 @@ describe.each(kinds)('client over %s', (kind, create) => {
   test('every command is published where somebody listens', async () => {
     const events: CommandEvent[] = []
     const listen = (event: unknown) => void events.push(event as CommandEvent)
-    subscribe(COMMAND_CHANNEL, listen)
+    subscribe(commandChannel.asyncEnd.name, listen)
     try {
       await client.setMulti([
         [fresh(), 1],
@@ -514,9 +514,9 @@ describe.each(kinds)('client over %s', (kind, create) => {
       await client.stats('no such topic').catch(() => {})
       await client.flushAll(-1).catch(() => {})
     } finally {
-      unsubscribe(COMMAND_CHANNEL, listen)
+      unsubscribe(commandChannel.asyncEnd.name, listen)
     }
-    expect(events.map(({ command, keys }) => [command, keys])).toEqual([
+    expect(events.map(({ operation, items }) => [operation, items])).toEqual([
       ['setMulti', 2],
       ['get', 1],
       ['flush', 0],

@@ -7,6 +7,7 @@ import {
   type RequestEvent,
   type WorkEvent,
 } from '@larder/storage-core'
+import { commandChannel, type CommandEvent } from '@larder/memcached'
 import type { Attributes, Counter, Meter } from '@opentelemetry/api'
 import { attributesOf, type End, errorType, listen, serverAttributes } from './attributes.js'
 
@@ -25,9 +26,11 @@ export function measure(meter: Meter): readonly End[] {
     }
   }
   const called = durations('larder.storage.call.duration', 'Duration of calls of storages.')
+  const commanded = durations('larder.client.command.duration', 'Duration of calls of memcached clients.')
   const asked = durations('db.client.operation.duration', 'Duration of database client operations.')
   return [
     listen(callChannel.asyncEnd, (event: CallEvent) => called(event)),
+    listen(commandChannel.asyncEnd, (event: CommandEvent) => commanded(event)),
     listen(requestChannel.asyncEnd, (event: RequestEvent) => asked(event, serverAttributes(event))),
     listen(countChannel, counting(meter)),
   ]

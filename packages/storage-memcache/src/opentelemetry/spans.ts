@@ -6,6 +6,7 @@ import {
   type WorkEvent,
 } from '@larder/storage-core'
 import { type WorkChannel } from '@larder/storage-core/driver'
+import { commandChannel } from '@larder/memcached'
 import {
   type Attributes,
   type Context,
@@ -40,7 +41,10 @@ interface Beginning {
   readonly attributes: Attributes
 }
 
-/** Makes a span of each call, as a child of the active span, and of each request that is made in a span. */
+/**
+ * Makes a span of each call of a storage or of a client, as a child of the active span, and of each request that is
+ * made in a span.
+ */
 export function traceWithSpans(tracer: Tracer, withStatements: boolean): readonly End[] {
   return [
     ...trackSpans(tracer, callChannel, (event: CallEvent) => {
@@ -48,6 +52,11 @@ export function traceWithSpans(tracer: Tracer, withStatements: boolean): readonl
       const attributes = { ...collectionAttributes(event), ...resource }
       return { kind: SpanKind.INTERNAL, target: event.collection, attributes }
     }),
+    ...trackSpans(tracer, commandChannel, () => ({
+      kind: SpanKind.INTERNAL,
+      target: undefined,
+      attributes: {},
+    })),
     ...trackSpans(tracer, requestChannel, (event: RequestEvent) => {
       // Background work, once a second, is no trace of its own.
       if (trace.getSpan(context.active()) === undefined) return undefined

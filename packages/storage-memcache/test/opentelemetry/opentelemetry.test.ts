@@ -102,6 +102,23 @@ describe('spans', () => {
     expect(parentOf('own')).toBe('putContent films')
   })
 
+  test('of requests lie in those of the client calls that make them', async () => {
+    const { server } = await onServer()
+    const client = new MemcacheClient({ servers: server.address })
+    onTestFinished(() => client.close())
+    const { spanOf, parentOf, spans } = traced()
+    await client.replace('k', 1)
+    expect(spans().length).toBeGreaterThan(1)
+    expect(spanOf('replace')).toMatchObject({
+      kind: SpanKind.INTERNAL,
+      attributes: { 'db.system.name': 'memcached', 'db.operation.name': 'replace' },
+      status: { code: SpanStatusCode.UNSET },
+    })
+    for (const { name } of spans()) expect([undefined, 'replace']).toContain(parentOf(name))
+    await expect(client.get('a b')).rejects.toThrow(RangeError)
+    expect(spanOf('get').attributes['error.type']).toBe('RangeError')
+  })
+
   test('say of batches how many they are about', async () => {
     const { server } = await onServer()
     const client = new MemcacheClient({ servers: server.address })
@@ -109,6 +126,7 @@ describe('spans', () => {
     const { spanOf, tracer } = traced()
     await tracer.startActiveSpan('all', () => client.getMulti(['a', 'b', 'c']))
     expect(spanOf(`getMulti ${server.address}`).attributes).toMatchObject({ 'db.operation.batch.size': 3 })
+    expect(spanOf('getMulti').attributes).toMatchObject({ 'db.operation.batch.size': 3 })
   })
 
   test('tell of errors, and of nothing where something does not exist', async () => {
@@ -214,6 +232,23 @@ describe('metrics', () => {
     const { sum } = contents?.value as { sum: number }
     expect(sum).toBeGreaterThan(0)
     expect(sum).toBeLessThanOrEqual(tookS)
+  })
+
+  test('are durations of the calls of clients', async () => {
+    const { points } = await measured()
+    const { server } = await onServer()
+    const client = new MemcacheClient({ servers: server.address })
+    onTestFinished(() => client.close())
+    await client.replace('k', 1)
+    await client.replace('k', 2)
+    const commanded = await points('larder.client.command.duration')
+    expect(commanded.unit).toBe('s')
+    expect(commanded.points).toMatchObject([
+      {
+        attributes: { 'db.system.name': 'memcached', 'db.operation.name': 'replace' },
+        value: { count: 2 },
+      },
+    ])
   })
 
   test('count what the caches count, each under its key prefix', async () => {
