@@ -42,7 +42,7 @@ describe('the site of the documentation', () => {
       return page !== 'README.md' && !titles.has(title?.replaceAll("'", '&#39;').replaceAll('`', ''))
     })
     expect(missing.map(([page]) => page)).toEqual([])
-    expect(files.get('index.html')).toContain('The same, with memcached in front')
+    expect(files.get('index.html')).toContain('Cache the queries of a TypeORM app')
   })
 
   test('has a reference of every entry point', () => {

@@ -10,7 +10,7 @@ const DONE = Object.freeze({ done: true, value: undefined } as const)
  * The chunks of a source that a caller has passed. Opens it when the first is asked for, and can be iterated once. When
  * `signal` fires, when the loop is left, and at `stop()`, it takes nothing more from the source.
  */
-export class SourceStream implements AsyncIterableIterator<Uint8Array, undefined> {
+export class SourceStream implements AsyncIterator<Uint8Array, undefined> {
   readonly #source: unknown
   readonly #signal: AbortSignal | undefined
   #state: 'unread' | 'reading' | 'ended' | 'stopped' = 'unread'
