@@ -64,14 +64,14 @@ async function checkProject(name, dependencies) {
   report(`${name}: compiles`, compiled.ok, compiled.output)
   for (const version of VERSIONS) {
     const isThis = Number.parseInt(process.versions.node) === version
-    // The workspace's SQLite is built for the Node at hand.
+    // The workspace's SQLite is built for this Node.
     const args = isThis ? ['out/main.js', `sqlite:${join(project, 'notes.sqlite')}`] : ['out/main.js']
     const { ok, stdout, output } = run(await nodeOf(version), args, project)
     report(`${name}: runs on Node ${version}`, ok && stdout.startsWith('hello '), output)
   }
 }
 
-/** What a build left behind whose source is no more would be published. */
+/** Declarations of sources that were removed since would be published. */
 function leftOvers({ tarball }) {
   const files = run('tar', ['tzf', tarball], root).stdout.split('\n')
   const built = files.filter((file) => /^package\/dist\/.*\.d\.ts$/.test(file))

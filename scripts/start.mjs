@@ -14,7 +14,7 @@ function build() {
   return runNode(binary('typescript', 'tsc'), ['-b', folder])
 }
 
-/** Runs it to its end, whatever the terminal says to both of us, and ends as it did. */
+/** Runs it to its end, also after Ctrl-C, which both processes get, and exits as it did. */
 async function runProgram() {
   // From the folder where the command was given, so that a path among the arguments means what it says there.
   const cwd = process.env.INIT_CWD ?? process.cwd()

@@ -57,7 +57,7 @@ function buildEnvironment() {
 /** Installs what the lockfile says; quick when all is there. */
 export function install() {
   const frozen = process.env.CI ? ['--frozen-lockfile'] : []
-  // Nobody is asked whether the modules of another version may be removed: there may be nobody to answer.
+  // Modules of another version are removed without a prompt: the script may have no terminal.
   return runPnpm(['install', ...frozen, '--config.confirmModulesPurge=false'], { env: buildEnvironment() })
 }
 

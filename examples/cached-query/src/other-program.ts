@@ -16,7 +16,7 @@ export class OtherProgram implements AsyncDisposable {
       env: { ...process.env, DATABASE_URL: url },
       stdio: ['pipe', 'pipe', 'inherit'],
     })
-    // What it does not read any more is told by its end.
+    // The end of the process reports whatever it has not read yet.
     this.#process.stdin.on('error', () => undefined)
     this.#ended = once(this.#process, 'exit')
     this.#lines = createInterface({ input: this.#process.stdout })

@@ -101,5 +101,5 @@ await runProgram(async ({ args, env, signal, print }) => {
 
   print(`\n${meter.table()}`)
   const errors = meter.cacheErrors()
-  if (errors > 0) print(`\nThe cache did not answer ${countText(errors)} times; it went on without.`)
+  if (errors > 0) print(`\nThe cache did not answer ${countText(errors)} times; reads went to the database.`)
 })

@@ -24,7 +24,7 @@ export interface PrivateMemcached {
 export async function startMemcached(env: NodeJS.ProcessEnv): Promise<PrivateMemcached | undefined> {
   const program = findProgram('memcached', env['PATH'] ?? '')
   if (program === undefined) return undefined
-  // Somebody else may take the port between the look and the start.
+  // Another process may take the port between the check and the start.
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const port = await freePort()
     const guard = run(program, port)

@@ -18,7 +18,7 @@ function stopWith(code: ExitCode): void {
   stop.abort()
 }
 
-// Only once: whoever asks for a second time does not want to wait for the tidying up.
+// Only once: a second Ctrl-C ends the process without clean-up.
 process.once('SIGINT', () => stopWith(ExitCode.interrupted))
 process.once('SIGTERM', () => stopWith(ExitCode.terminated))
 stderr.on('error', () => stopWith(ExitCode.failed))

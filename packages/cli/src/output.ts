@@ -43,7 +43,7 @@ export class Output {
     if (!this.isJson) this.#errors.write(`${text}\n`)
   }
 
-  /** Something that whoever reads the errors has to know, though it is none. */
+  /** A note on stderr that is no error. */
   warn(message: string): void {
     this.#progress.end()
     this.#errors.write(`${this.isJson ? JSON.stringify({ warning: { message } }) : message}\n`)

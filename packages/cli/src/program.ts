@@ -52,7 +52,7 @@ Exit codes: 0 done, 1 failed, 2 wrong arguments, 3 not found, 4 a condition did 
 
 const DASH_HINT = '(A name that begins with a dash goes behind --)\n'
 
-/** `onEnd` is told how the command ended, unless it throws. With `isJson` the program says nothing of its errors. */
+/** `onEnd` gets how the command ended, unless it throws. With `isJson` the program says nothing of its errors. */
 export function makeProgram(
   surroundings: Surroundings,
   isJson: boolean,
@@ -72,7 +72,7 @@ export function makeProgram(
     .addHelpText('after', AFTER_HELP)
     .configureOutput({
       writeOut: (text) => void stdout.write(text),
-      // As JSON, errors are told where the command ends.
+      // With --json, errors are printed where the command ends.
       writeErr: (text) => void (isJson || stderr.write(text)),
       outputError: (text, write) => write(/unknown option '-/.test(text) ? text + DASH_HINT : text),
     })

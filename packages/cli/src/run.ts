@@ -20,7 +20,7 @@ export async function run(args: readonly string[], surroundings: Surroundings): 
     if (error instanceof CommanderError && error.exitCode === 0) return ExitCode.done
     // For people the program has told it itself.
     if (error instanceof CommanderError && !isJson) return ExitCode.usage
-    // Whoever stopped it knows why it ended.
+    // The user who stopped it knows why it ended.
     if (surroundings.signal.aborted) return ExitCode.interrupted
     surroundings.stderr.write(`${isJson ? JSON.stringify({ error: described(error) }) : messageOf(error)}\n`)
     return codeOf(error)

@@ -16,7 +16,7 @@ export interface CallOptions {
   readonly signal?: AbortSignal | undefined
   /**
    * Chooses the server in place of the key: text as a key of that name would, a number (an integer from 0 to
-   * 2^53 - 1) as the hash itself. Whoever else uses the key must say the same. Means nothing where all is in one
+   * 2^53 - 1) as the hash itself. Every user of the key must pass the same. Means nothing where all is in one
    * place.
    */
   readonly routeBy?: string | number | undefined
@@ -94,7 +94,7 @@ export interface CacheEntry extends ItemOptions {
 /** How a `cas` ended. */
 export type CasResult =
   | { readonly status: 'stored'; readonly cas: CasToken }
-  /** Somebody changed the item, or the token's connection is gone. */
+  /** Another client changed the item, or the token's connection is gone. */
   | { readonly status: 'exists' }
   | { readonly status: 'not-found' }
 

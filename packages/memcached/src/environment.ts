@@ -9,12 +9,12 @@ export interface Environment {
   wallClock(): number
   /** From 0 up to, not including, 1. */
   random(): number
-  /** Resolves after that many milliseconds: somebody waits for it. */
+  /** Resolves after that many milliseconds. Keeps the process alive. */
   sleep(ms: number): Promise<void>
   /** The same for work that nobody waits for: it does not keep the process alive. */
   idle(ms: number): Promise<void>
   /** An identifier that nobody else has: letters, digits, `-` and `_`. */
   uniqueId(): string
-  /** Calls back once the work at hand has had its turn, so that what comes together can be sent together. */
+  /** Calls back after the current turn of the event loop, so that commands of one turn leave in one write. */
   defer(callback: () => void): void
 }

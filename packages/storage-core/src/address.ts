@@ -33,7 +33,7 @@ export class Address implements ResourceInfo {
     return (this.#inner ??= this.#owner.innerOf?.(this.collection, this.resource))
   }
 
-  /** What a part is cached under; only on infos of a proxy. Whoever keeps an info reads by it again and again. */
+  /** What a part is cached under; only on infos of a proxy. A program that keeps an info reads by it many times. */
   partKey(part: PartName): string | undefined {
     return part === 'content'
       ? (this.#contentKey ??= this.#owner.partKeyOf?.(this.key, part))

@@ -1,7 +1,7 @@
 const LONGEST_HOLD_MS = 10
 const MASK = 15
 
-// Node's own, whatever stands in for it later.
+// Node's own, before fake timers replace it.
 const { setImmediate, performance } = globalThis
 
 let lastTurn = performance.now()

@@ -1,7 +1,7 @@
 import { tooLate, withDeadline } from './deadline.js'
 import type { CommitTerms, PendingWrite, TransactionHook } from './transaction.js'
 
-/** A hook, where there is one, and what it is told. */
+/** A hook, if any, and its argument. */
 export interface HookCall {
   readonly hook: TransactionHook | undefined
   readonly pending: PendingWrite
@@ -31,7 +31,7 @@ export function callHooks(
   )
 }
 
-/** The same for whatever gives terms. */
+/** The same for anything that gives terms. */
 export async function earliestTerms(
   calls: readonly (() => Terms)[],
   signal: AbortSignal | undefined,

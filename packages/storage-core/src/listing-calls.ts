@@ -65,7 +65,7 @@ export function pageOf(
   }
 }
 
-/** All names, as the driver lists them; with `told`, who watches is told of each batch. */
+/** All names, as the driver lists them. `told` publishes each batch to subscribers. */
 export async function* nameBatches(
   driver: StorageDriver,
   gate: CallGate,

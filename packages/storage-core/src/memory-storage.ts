@@ -152,7 +152,7 @@ class MemoryDriver extends MemoryReads implements StorageDriver {
         value = await work(tx)
         if ((await this.#commitTransaction(tx, signal)) === COLLISION) throw conflict(attempt)
       } catch (error) {
-        // Nothing is held any more while caches are told.
+        // No lock is held while caches are updated.
         release()
         await tx.steps.afterRollback(error)
         if (!(error instanceof Conflict) || attempt >= attempts) throw error
@@ -192,7 +192,7 @@ class MemoryDriver extends MemoryReads implements StorageDriver {
     return this.#journal.nextId()
   }
 
-  /** One counter for all, begun at the clock, so that a new process goes on above what the last one gave out. */
+  /** One counter for all, begun at the clock, so that a new process issues numbers above those of the last one. */
   readonly nextVersion = (): number => {
     this.#lastVersion = Math.max(this.#lastVersion + 1, Math.floor(this.now() * 1_000))
     return this.#lastVersion

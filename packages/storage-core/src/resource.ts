@@ -49,7 +49,7 @@ export interface StoredPart extends PartInfo {
 export interface PartStream extends PartInfo {
   /**
    * Can be iterated once. Ending the loop early releases what the storage held for it. Should the content be
-   * replaced meanwhile, the stream goes on with the old content, or fails with `E_CONFLICT`; it never mixes two.
+   * replaced meanwhile, the stream continues with the old content, or fails with `E_CONFLICT`; it never mixes two.
    */
   readonly stream: AsyncIterable<Uint8Array>
 }

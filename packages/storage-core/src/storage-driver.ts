@@ -69,7 +69,7 @@ export interface ListRows {
   readonly first?: string | undefined
 }
 
-/** What of the options of `transaction` a driver is told; undefined: its own default. */
+/** The options of `transaction` that a driver gets; undefined: its own default. */
 export interface TransactionRequest {
   readonly attempts: number | undefined
   readonly timeoutMs: number | undefined
@@ -97,7 +97,7 @@ export interface DriverTransaction extends OutboxTransaction {
  */
 export interface StorageDriver extends AddressMaker {
   readonly supports: StorageFeatures
-  /** What whoever watches calls is told: OpenTelemetry's `db.system.name`. Default: `'other'`. */
+  /** Published with calls as OpenTelemetry's `db.system.name`. Default: `'other'`. */
   readonly system?: string | undefined
   createContainer(collection: string, call: DriverCall): Promise<void>
   /** One part of each resource, in order, undefined where there is none; the bytes are owned by the caller. */
@@ -151,7 +151,7 @@ export interface StorageDriver extends AddressMaker {
     work: (rows: readonly JournalRow[]) => Promise<readonly string[]>,
     call: DriverCall,
   ): Promise<number>
-  /** As `Storage.onOutsideChange`, for a driver that is told. */
+  /** As `Storage.onOutsideChange`, for a driver that gets notifications. */
   onOutsideChange?(wake: () => void): () => void
   /** Called once, when nothing is in flight any more. */
   close(): Promise<void>

@@ -184,7 +184,7 @@ export interface Outbox {
 
   /**
    * Hands the oldest unsettled rows to `work`, which resolves to the ids of those that are settled now; these are
-   * dropped, and the others stay, behind those that have not been handed out yet. Rows that one caller has at hand are passed over by others, where the storage can
+   * dropped, and the others stay, behind those that have not been handed out yet. Rows that one caller has claimed are passed over by others, where the storage can
    * tell. Of rows that have waited for more than a minute and name the same resource and keys, a storage may keep the
    * newest alone. Resolves to the number of rows handed over, 0 where no journal is kept. Should `work` reject, nothing is
    * dropped and the call rejects with the same error.
@@ -283,7 +283,7 @@ export interface Storage extends Outbox, AsyncDisposable {
 
   /**
    * Calls `wake` when changes past the library may have been committed, as `unsettled` hands them over with `outside`.
-   * Returns what ends it. A storage may never call it, or not for all: whoever is woken asks once in a while as well.
+   * Returns what ends it. A storage may never call it, or not for all: a subscriber polls now and then as well.
    */
   onOutsideChange(wake: () => void): () => void
 

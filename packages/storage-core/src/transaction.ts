@@ -49,7 +49,7 @@ export interface Participant {
   closing?(): Promise<void>
   /** Runs after the hooks of all writes, with all rows locked. Should it reject, the transaction is rolled back. */
   beforeCommit?(): Promise<CommitTerms | void>
-  /** Resolves to whether all caches were told of the commit. A rejection says that they were not. */
+  /** Resolves to whether all caches know of the commit. A rejection means that they do not. */
   afterCommit?(): Promise<boolean>
   /**
    * Runs when nothing was written, with what the transaction failed with; and with an `E_OUTCOME_UNKNOWN` where that
@@ -83,7 +83,7 @@ export interface OutboxTransaction {
 /** How a transaction ended. */
 export interface TransactionOutcome {
   readonly status: 'committed' | 'rolled back' | 'unknown'
-  /** Whether all caches were told of it; true where there is nothing to tell. */
+  /** Whether all caches know of it; true if there is nothing to tell them. */
   readonly cacheTold: boolean
 }
 

@@ -43,7 +43,7 @@ export type UnitRemoveOptions =
  *
  * What one storage with `supports.atomicMany` is to write happens in one transaction: all of it or nothing. Of other
  * storages each resource is a transaction of its own, with both parts in it where the storage has `atomicParts` and one
- * call named them both. What a failed commit has written stays; the next `commit()` goes on with what is missing.
+ * call named them both. What a failed commit has written stays; the next `commit()` continues with what is missing.
  */
 export class UnitOfWork {
   #queue: Queued[] = []

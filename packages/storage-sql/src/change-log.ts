@@ -4,7 +4,7 @@ import type { Connection } from './connections/connection.js'
 import type { ConnectionSource } from './connections/source.js'
 import { joinSql, numberOf, type Row, type Statement, statement } from './dialects/statement.js'
 
-/** How long one may take for the changes it has at hand, in milliseconds; then others may have them. */
+/** How long a process may take for the changes that it has claimed, in milliseconds; then others may claim them. */
 const CLAIM_MS = 30_000
 // SQLite allows a condition to be 1,000 deep.
 const KEYS_IN_A_STATEMENT = 100
@@ -40,7 +40,7 @@ interface Claim {
 const NOTHING: Claim = Object.freeze({ rows: [], untilMs: 0, found: 0 })
 
 /**
- * The changes that triggers saw. Rows are written in the transactions of whoever made the changes, so nothing here
+ * The changes that triggers saw. Rows are written in the transactions that made the changes, so nothing here
  * waits for a row that is locked: it is passed over, and found once that transaction has ended.
  */
 export class ChangeLog {
@@ -89,7 +89,7 @@ export class ChangeLog {
     }
   }
 
-  /** Drops records that are older, whoever waits for them. Resolves to how many there were. */
+  /** Drops records that are older, also those that a subscriber waits for. Resolves to their number. */
   async drop(olderThanMs: number, signal: AbortSignal | undefined): Promise<number> {
     for (let dropped = 0; ;) {
       throwIfAborted(signal)

@@ -13,7 +13,7 @@ import {
 import type { TablePaths } from './tables.js'
 
 const IDS_IN_A_STATEMENT = 1_000
-/** How long a relay may take for the rows it has at hand, in milliseconds; then others may have them. */
+/** How long a relay may take for the rows that it has claimed, in milliseconds; then others may claim them. */
 const CLAIM_MS = 30_000
 
 /** No writer settles its own row after so long, in milliseconds. */
@@ -21,7 +21,7 @@ const ABANDONED_MS = 60_000
 const COMPACT_INTERVAL_MS = 10_000
 const COMPACTED_AT_ONCE = 10_000
 
-/** Rows at hand, and what marks them as this relay's. */
+/** Claimed rows, and what marks them as this relay's. */
 interface Claim {
   readonly rows: readonly JournalRow[]
   readonly claimedUntilMs: number

@@ -9,7 +9,7 @@ import type { Order } from './steps.js'
 
 /** How long a process may take to come to a step; a step that nobody comes to is no fault. */
 const ARRIVAL_MS = 2_000
-/** Whoever does not end within this time hangs. */
+/** A process that does not end within this time hangs. */
 const END_MS = 30_000
 
 type Hear = (line: Line) => void

@@ -5,7 +5,7 @@ const BATCH = 150
 const BYTES = 400
 const PAUSE_MS = 60
 
-/** Somebody else on the same servers, who writes and never reads: what the processes keep there is pushed out. */
+/** Another client of the same servers, which only writes: it evicts what the processes keep there. */
 export class Filler {
   readonly #caches: readonly RemoteCache[]
   #floodsUntil = 0

@@ -26,7 +26,7 @@ const AFTERMATH_MS = 2_000
 const orders = JSON.parse(process.argv[2] ?? '') as WorkerOrders
 let next: Order | undefined
 
-// At once and whole: what has been said is on record, whatever becomes of this process.
+// At once and whole: the record outlives this process.
 const say = (line: Line): void => {
   writeSync(1, `${JSON.stringify(line)}\n`)
 }

@@ -119,7 +119,7 @@ export class DevServer implements AsyncDisposable {
         return
       } catch (error) {
         await this.#end('SIGKILL')
-        // The likely reason is a port that somebody took since it was found free.
+        // The likely reason is another process on the port that was found free.
         if (attempt === START_ATTEMPTS) throw error
         if (portIsFixed) await sleep(200 * attempt)
         else this.#port = await freePort()

@@ -31,7 +31,7 @@ class Link {
   readonly #proxy: FaultProxy
   readonly #client: Socket
   readonly #target: Socket
-  /** No connection loses bytes and goes on: it would give somebody the answer to another question. */
+  /** A connection that lost bytes is closed: it would give a client the answer to another request. */
   #hasLost = false
   #isForgotten = false
   #replied = 0
@@ -209,7 +209,7 @@ export class FaultProxy implements AsyncDisposable {
     this.#target = target
   }
 
-  /** Resets the open connections, once. The mode stays as it is. */
+  /** Resets the open connections, once. The mode stays. */
   cut(): void {
     for (const link of this.#links) link.cut()
   }

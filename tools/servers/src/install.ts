@@ -149,7 +149,7 @@ if [ -e "$policy" ] || [ -L "$policy" ]; then mv "$policy" "$saved"; else touch 
 printf '#!/bin/sh\\nexit 101\\n' > "$policy"
 chmod 755 "$policy"
 export DEBIAN_FRONTEND=noninteractive
-apt-get -q update || echo 'apt-get update failed: trying with the package lists at hand'
+apt-get -q update || echo 'apt-get update failed: trying with the present package lists'
 apt-get -q -y --no-install-recommends -o DPkg::Lock::Timeout=300 install "$@"
 `
 

@@ -60,7 +60,7 @@ function conditionsOf({ ifMatch, new: isNew }: PutOptions, part: PartName): Part
   }
 }
 
-/** A file that cannot be read is told before anything is opened. */
+/** Reports a file that cannot be read before it opens anything. */
 async function sourceOf({ input }: Context, file: string | undefined): Promise<ByteSource> {
   if (file === undefined || file === '-') return input as AsyncIterable<Uint8Array>
   if (!(await stat(file)).isFile()) throw new UsageError(`${file} is no file`)

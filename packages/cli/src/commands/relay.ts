@@ -30,7 +30,7 @@ async function relay(context: Context, options: RelayOptions): Promise<void> {
   await storage.exists(storage.info('larder', 'relay'), { signal })
   output.note('The relay runs.')
   await stopped(signal, options.for)
-  // What is at hand is done before it is counted.
+  // Rows that were claimed are done before they are counted.
   await storage.shutdown()
   const { relayed, cacheErrors } = storage.counters()
   const text = `${countText(relayed, 'write')} set right, ${countText(cacheErrors, 'call')} to the cache failed`

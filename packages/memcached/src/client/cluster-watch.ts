@@ -24,7 +24,7 @@ const DISCOVERY_OPTIONS = optionTable({
 /** How the list of servers is kept up to date. */
 export type DiscoveryOptions = OptionsOf<typeof DISCOVERY_OPTIONS>
 
-/** What is published each time that the endpoint was asked, where somebody listens. */
+/** Published after each request to the endpoint, if the channel has subscribers. */
 export interface DiscoveryEvent {
   readonly endpoint: string
   /** Undefined where the endpoint did not answer; the servers stay what they were. */
@@ -36,7 +36,7 @@ export interface DiscoveryEvent {
 export const DISCOVERY_CHANNEL = 'larder:memcache:discovery'
 const events = channel(DISCOVERY_CHANNEL)
 
-/** Asks a cluster's endpoint again and again, and tells of every configuration that is newer than the last. */
+/** Polls a cluster's endpoint, and reports every configuration that is newer than the last. */
 export class ClusterWatch {
   readonly #endpoint: ServerAddress
   readonly #options: ResolvedOptions<typeof DISCOVERY_OPTIONS>

@@ -90,7 +90,7 @@ export class Namespace {
     }
   }
 
-  /** Waits for a place, as it is asked for batches too. */
+  /** Waits for a place, because batches ask for it too. */
   async #find(call: CallOptions = { batch: this }): Promise<string | undefined> {
     const found = await this.#cache.get(this.#stampKey, { ...call, withoutToken: true })
     return found && this.#prefixOf(found.value.toString('latin1'))

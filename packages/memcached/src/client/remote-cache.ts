@@ -212,7 +212,7 @@ export class RemoteCache extends ServerCommands implements CommandCache {
 
   /**
    * A cache of the servers that a cluster's configuration endpoint names (`config get cluster`, as in Amazon
-   * ElastiCache), which it goes on asking until it is closed: servers come and go as by `setServers`, and stay what
+   * ElastiCache), which it polls until it is closed: servers come and go as by `setServers`, and stay what
    * they are while the endpoint is silent. `options.tls` is for the endpoint as well. Rejects where the first question
    * is not answered: `E_CACHE_UNAVAILABLE`, `E_TIMEOUT`, `E_SERVER`.
    */
@@ -301,7 +301,7 @@ function inBatch(options: CallOptions | undefined): ExecuteOptions {
   return { signal: options?.signal, batch: options?.batch ?? {} }
 }
 
-/** What becomes of an item whose caller wants it as it is. */
+/** The item unchanged, for callers that want its bytes. */
 function itself(item: CacheItem): CacheItem {
   return item
 }

@@ -188,7 +188,7 @@ function watched<T>(
   )
 }
 
-/** Apart from where it is called, so that nothing is captured there unless somebody watches. */
+/** A function of its own, so that its caller captures nothing unless the channel has subscribers. */
 function watchedRun<T>(
   operation: string,
   server: NamedServer,

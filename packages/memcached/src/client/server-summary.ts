@@ -1,7 +1,7 @@
 import type { CallOptions } from '../cache.js'
 import type { CommandCache } from '../command-cache.js'
 
-/** What `summary` tells of all servers together. By the names of App Engine's `get_stats`, in this library's spelling. */
+/** What `summary` resolves to: sums over all servers. By the names of App Engine's `get_stats`, in this library's spelling. */
 export interface ServerSummary {
   /** Keys that reads found since the servers started. */
   readonly hits: number

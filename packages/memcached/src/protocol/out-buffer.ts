@@ -1,7 +1,7 @@
 const INITIAL_BYTES = 16 * 1024
 /** A buffer that a burst has made larger than this is not kept. */
 const KEPT_BYTES = 256 * 1024
-/** From this size on, a value is handed to the socket as it is, since copying it costs more than a second write. */
+/** From this size on, a value is passed to the socket without a copy, since copying it costs more than a second write. */
 export const BY_REFERENCE_BYTES = 32 * 1024
 
 /**
@@ -41,7 +41,7 @@ export class OutBuffer {
     this.#end = end
   }
 
-  /** Takes back the last bytes of a command, which goes on. */
+  /** Takes back the last bytes of a command that continues. */
   takeBack(size: number): void {
     this.#end -= size
     if (this.maxGroupBytes !== undefined) this.#ends.pop()

@@ -175,7 +175,7 @@ export class DrivenLock implements Lock {
     return held
   }
 
-  /** What may have been granted to somebody who does not want it any more. */
+  /** A grant that may have reached a caller who has given up. */
   #giveBack({ name, owner }: Asking, attempt: Promise<unknown> = Promise.resolve()): void {
     const afterwards = attempt.catch(() => undefined).then(() => this.#driver.release(name, owner))
     void this.#track(afterwards.catch(() => undefined))
@@ -189,7 +189,7 @@ export class DrivenLock implements Lock {
   }
 }
 
-/** An attempt of the same owner can be repeated, whatever became of the one before. */
+/** An attempt of the same owner can be repeated, whether or not the one before succeeded. */
 function mayPass(error: StorageError): boolean {
   return error.retryable || error.code === 'E_OUTCOME_UNKNOWN'
 }

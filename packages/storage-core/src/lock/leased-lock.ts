@@ -28,7 +28,7 @@ export class LeasedLock implements HeldLock {
   #releasing: Promise<boolean> | undefined
   #extending: Promise<unknown> = Promise.resolve()
 
-  /** `onEnd` is called once, with what still goes on: the lock is given back when that has settled. It never rejects. */
+  /** `onEnd` is called once, with the work that is still running: the lock is released when that has settled. It never rejects. */
   constructor(lease: Lease, grant: LockGrant, driver: LockDriver, onEnd: (ending: Promise<boolean>) => void) {
     this.name = lease.name
     this.fencing = grant.fencing
@@ -68,7 +68,7 @@ export class LeasedLock implements HeldLock {
     await this.release()
   }
 
-  /** It is lost, as somebody says who knows. Nothing where it was released or lost before. */
+  /** The driver found the lock lost. Does nothing if it was released or lost before. */
   lose(error: StorageError = this.#lostError()): void {
     if (this.#isOver) return
     this.#lost.abort(error)
@@ -85,7 +85,7 @@ export class LeasedLock implements HeldLock {
     try {
       if (!(await this.#driver.extend(this.name, this.#lease.owner, leaseMs))) this.lose()
     } finally {
-      // Says more than an error of the server, where the driver has been told of the loss.
+      // The driver's reason for the loss says more than an error of the server.
       this.#checkHeld()
     }
     this.#heldUntil = this.#holdUntil(askedAt + leaseMs)

@@ -8,7 +8,7 @@ export interface HeldLock extends AsyncDisposable {
   readonly name: string
   /**
    * Larger for every holder of this name than for all before it, also after the servers of the lock have lost
-   * everything. Give it to whatever the lock protects, and let that refuse numbers smaller than the largest it has
+   * everything. Pass it to the resource that the lock protects, and let that refuse numbers smaller than the largest it has
    * seen: nothing else stops a holder that was paused, and writes after its time. Undefined where the lock has nothing
    * durable to count in.
    */

@@ -1,4 +1,4 @@
-/** The known name that was most likely meant, whatever the case; undefined where none is near. */
+/** The closest known name, ignoring case; undefined if none is close. */
 export function nearestName(name: string, known: readonly string[]): string | undefined {
   const [best] = known
     .map((candidate) => ({ candidate, distance: distance(name.toLowerCase(), candidate.toLowerCase()) }))

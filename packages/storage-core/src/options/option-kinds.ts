@@ -90,7 +90,7 @@ export function functionOption<Fn>(fallback?: Fn): Option<Fn, Fn | undefined> {
   return typedOption('a function', (value): value is Fn => typeof value === 'function', fallback)
 }
 
-/** Whatever `isValue` says yes to; `takes` is its name in messages, such as `'a function'`. */
+/** Any value that `isValue` accepts; `takes` is its name in messages, such as `'a function'`. */
 export function typedOption<Value>(takes: string, isValue: (value: unknown) => value is Value): Option<Value>
 export function typedOption<Value, Resolved>(
   takes: string,

@@ -11,7 +11,7 @@ export function isNodeStream(source: object): source is Readable {
 
 /**
  * Keeps an error of this stream from ending the process: it may fail before its turn to be read, or after the write
- * was refused. Whoever reads the stream gets the error all the same.
+ * was refused. Other readers of the stream get the error too.
  */
 export function hearErrors(stream: Readable): void {
   if (heard.has(stream)) return

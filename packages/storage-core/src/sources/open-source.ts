@@ -18,7 +18,7 @@ export function checkStream(source: unknown): void {
   }
   if (begun.has(source) || isReadToTheEnd(source)) throw alreadyRead()
   if (isWebStream(source) && source.locked)
-    throw new TypeError('Somebody else is reading the stream: it is locked')
+    throw new TypeError('The stream is locked: another reader is reading it')
   hearSource(source)
 }
 

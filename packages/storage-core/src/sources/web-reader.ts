@@ -8,10 +8,10 @@ export function isWebStream(source: object): source is ReadableStream<unknown> {
 /** Reads a web stream. What it has not read stays in the stream, which is neither locked nor cancelled afterwards. */
 export class WebReader implements Reader {
   readonly #reader: ReadableStreamDefaultReader<unknown>
-  /** Somebody has read some of it; nothing has come since. */
+  /** A reader has read some of it; nothing has come since. */
   #mayBeReadToTheEnd: boolean
 
-  /** Throws `TypeError` where somebody else is reading it. */
+  /** Throws `TypeError` if another reader is reading it. */
   constructor(stream: ReadableStream<unknown>) {
     this.#reader = stream.getReader()
     this.#mayBeReadToTheEnd = Readable.isDisturbed(stream as unknown as NodeJS.ReadableStream)

@@ -58,7 +58,7 @@ export class PostgresListener implements Listener {
   }
 
   subscribe(wake: () => void): () => void {
-    // Somebody may subscribe the same function twice.
+    // The same function may be subscribed twice.
     const each = () => wake()
     this.#wakes.add(each)
     if (this.#wakes.size === 1 && !this.#cannotListen) void this.#connect()

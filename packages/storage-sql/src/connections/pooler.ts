@@ -12,7 +12,7 @@ export interface PostgresPool {
   connect(): Promise<PostgresSession & { release(): void }>
 }
 
-// A pooler gives a server's connection to whoever asks next. Where many ask, some rounds make it certain.
+// A pooler gives a server's connection to the next client. Several rounds make the answer certain under load.
 const ROUNDS = 5
 const ANSWERS_WITHIN_MS = 1_000
 

@@ -92,7 +92,7 @@ export class SqliteSource implements ConnectionSource {
       try {
         return await work({ runner, limit: async () => undefined, discard: () => undefined })
       } finally {
-        // Whoever still has it must not get into the next transaction of the connection.
+        // A caller that still has it must not get into the next transaction of the connection.
         Object.assign(runner, { isReleased: true })
       }
     }

@@ -77,7 +77,7 @@ async function takeContent(
   try {
     return await takePieces(pieces, upload, settings)
   } catch (error) {
-    // Whatever failed: nothing more is read while what was stored is dropped.
+    // After any failure: read nothing more, and drop what was stored.
     await pieces.return().catch(() => undefined)
     await upload.discard()
     throw error
@@ -123,7 +123,7 @@ async function takePieces(
   const first = await pieces.next()
   if (first.done === true) return { bytes: new Uint8Array(), size: 0 }
   const second = first.value.length <= settings.inlineMaxBytes ? await pieces.next() : undefined
-  // A copy: what comes in is as large as a chunk, whatever is in it.
+  // A copy: the buffer has the size of a chunk, even if little is in it.
   if (second?.done === true) return { bytes: Buffer.from(first.value), size: first.value.length }
   await upload.store(first.value)
   if (second !== undefined) await upload.store(second.value)
@@ -131,7 +131,7 @@ async function takePieces(
   return upload.taken()
 }
 
-/** All of the metadata, which is stored in the row whatever its size. */
+/** All of the metadata. Any size is stored in the row. */
 async function takeMetadata(change: PartChange, settings: Settings): Promise<'remove' | Uint8Array> {
   if (change === 'remove') return change
   if ('bytes' in change) {
@@ -207,7 +207,7 @@ class Upload {
   }
 }
 
-/** Pieces of the chunk size, whatever sizes come in. Each is valid until the next is asked for. */
+/** Pieces of the chunk size. Each is valid until the next is asked for. */
 async function* piecesOf(
   change: Exclude<PartChange, 'remove'>,
   { chunkBytes }: Settings,

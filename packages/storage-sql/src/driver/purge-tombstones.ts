@@ -9,7 +9,7 @@ const ROWS_AT_ONCE = 500
 
 /**
  * Removes the rows of resources that were removed. Their versions are below the floor from then on, in the same
- * transaction, so that a resource which is made anew goes on above them. Resolves to how many rows there were.
+ * transaction, so that a new resource of that name gets higher versions. Resolves to how many rows there were.
  */
 export async function purgeTombstones(
   source: ConnectionSource,

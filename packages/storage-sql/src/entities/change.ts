@@ -5,7 +5,7 @@ import { COLUMN_TYPES, type Family } from './family.js'
 /**
  * What a trigger saw committed past the library: a change of a resource, or of a table that is watched. One row for
  * each that changed and transaction or statement, however often; `touched` tells whether one was changed again after
- * somebody had it at hand.
+ * a process had claimed it.
  */
 export function changeEntity(family: Family, prefix: string): EntityClass {
   const types = COLUMN_TYPES[family]
@@ -36,7 +36,7 @@ export function changeEntity(family: Family, prefix: string): EntityClass {
     @Column({ ...types.number, name: 'created_ms' })
     createdMs!: string
 
-    /** Until when, by the same clock, some process has it at hand. */
+    /** Until when, by the same clock, a process has claimed it. */
     @Column({ ...types.number, name: 'claimed_until_ms', default: 0 })
     claimedUntilMs!: string
   }

@@ -35,7 +35,7 @@ export function journalEntity(family: Family, prefix: string): EntityClass {
     @Column({ ...types.number, name: 'created_ms' })
     createdMs!: string
 
-    /** Until when, by the same clock, some relay has it at hand. */
+    /** Until when, by the same clock, a relay has claimed it. */
     @Column({ ...types.number, name: 'claimed_until_ms', default: 0 })
     claimedUntilMs!: string
   }

@@ -5,7 +5,7 @@ import { modifiedIndexName } from './tables.js'
 
 /**
  * One row a resource, with both parts. The row of a removed resource stays, without its bytes and with `live` 0, so
- * that its version goes on when it is made anew. The primary key is the only unique key, so that no upsert can hit
+ * that its version continues when it is created again. The primary key is the only unique key, so that no upsert can hit
  * another row.
  */
 export function resourceEntity(family: Family, prefix: string, container: EntityClass): EntityClass {

@@ -13,7 +13,7 @@ export const FIRST_TABLES = Object.freeze([
   'container',
 ] as const)
 
-/** The statements of the first migration. They leave what is there as it is. */
+/** The statements of the first migration. They leave existing tables unchanged. */
 export const CREATE_TABLES: Readonly<Record<Family, (t: Paths, prefix: string) => readonly string[]>> =
   Object.freeze({
     postgres: (t, p) => [

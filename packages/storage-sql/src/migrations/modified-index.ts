@@ -15,7 +15,7 @@ export async function hasModifiedIndex({ runner, family, prefix, paths }: IndexP
   return ((await runner.query(sql, values)) as unknown[]).length > 0
 }
 
-/** Leaves an index that is there as it is: on a large table it may have been made before, without locking writers. */
+/** Leaves an existing index unchanged: on a large table it may have been made before, without locking writers. */
 export async function makeModifiedIndex(place: IndexPlace): Promise<void> {
   if (await hasModifiedIndex(place)) return
   const { runner, prefix, paths } = place

@@ -81,7 +81,7 @@ interface Postgres {
 
 /**
  * Between two listeners, the pool's and TypeORM's, a connection that the server ends has none, and the error would
- * end the process. Whoever uses the connection next is told of it.
+ * end the process. The next use of the connection gets the error.
  */
 function guardedPool(
   driver: unknown,

@@ -14,7 +14,7 @@ export interface Place {
   readonly family: Family
   readonly runner: QueryRunner
   readonly prefix: string
-  /** With the schema, so that they mean the same in whatever session a trigger fires. */
+  /** With the schema, so that they mean the same in every session in which a trigger fires. */
   readonly tables: TablePaths
   readonly paths: TriggerPaths
 }

@@ -19,7 +19,7 @@ export const GUARDS: Readonly<Record<Family, Guard>> = Object.freeze({
   postgres: async (runner, lock, limits, work) => {
     const key = createHash('sha256').update(lock).digest().readInt32BE()
     // Polled, since a wait inside the server would be ended by a statement time-out of the user's. Not a lock of the
-    // session, which a pooler may give to somebody else before it is unlocked.
+    // session, which a pooler may give to another client before it is unlocked.
     const ask = `SELECT pg_try_advisory_xact_lock(${key}) AS got`
     await until(async () => {
       await look(runner.startTransaction(), limits)

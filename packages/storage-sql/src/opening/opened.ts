@@ -16,7 +16,7 @@ const initialised = processWide('storage-sql/initialised@1', () => new WeakMap<D
 export class Opened {
   readonly #mine: DataSource[] = []
 
-  /** Initialises it unless somebody has. */
+  /** Initialises it unless it is initialised. */
   async use(dataSource: DataSource, limitMs: number): Promise<void> {
     let entry = initialised.get(dataSource)
     if (entry === undefined) {

@@ -91,7 +91,7 @@ export class TransactionEvents implements EntitySubscriberInterface {
 
   /**
    * On SQLite all transactions of a data source share the runner, and one that `dataSource.transaction()` begins beside
-   * another one would be rolled back with it. It is told by its flow, which is known of such transactions alone.
+   * another one would be rolled back with it. Its asynchronous context tells it apart, which is known only for such transactions.
    */
   #isNested(runner: QueryRunner, isContained: boolean): boolean {
     if (depthOf(runner) === 0) return false
@@ -178,7 +178,7 @@ export class TransactionEvents implements EntitySubscriberInterface {
   }
 
   /**
-   * TypeORM goes on as if the transaction were open. Its connection is closed, so that the database rolls back what it
+   * TypeORM continues as if the transaction were open. Its connection is closed, so that the database rolls back what it
    * has not, and that nobody else gets into the transaction.
    */
   async #rollbackFailed(runner: QueryRunner, cause: unknown): Promise<void> {

@@ -8,7 +8,7 @@ import { Guard } from './guard.js'
 import { JoinedConnection } from './joined-connection.js'
 import { depthOf } from './runner-ends.js'
 
-/** A transaction of a query runner from when it is first used until it ends, whoever began it. */
+/** A transaction of a query runner from its first use until it ends, begun by the storage or the program. */
 export class OpenTransaction {
   readonly runner: QueryRunner
   readonly connection: JoinedConnection

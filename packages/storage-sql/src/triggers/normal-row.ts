@@ -12,7 +12,7 @@ export interface NormalColumn {
  * What makes a row that others wrote one that the library can read: a version above any of before, for the row and for
  * the parts that changed; sizes, times and `live` that fit. A part is there while it has bytes, unless its version was
  * taken away; an update that changes no part counts as a change of both, for what it stands for may lie elsewhere.
- * What the library writes stays as it is.
+ * Rows that the library writes stay unchanged.
  */
 export function normalRow(
   family: Family,

@@ -73,7 +73,7 @@ interface PostgresTrigger {
   readonly body: readonly string[]
 }
 
-/** With the rights of who installs it: whoever may change the table need not be allowed to write the record. */
+/** With the rights of the role that installs it: a role that changes the table needs no right to write the record. */
 export function postgresTrigger(schema: string, trigger: PostgresTrigger): Trigger {
   const { name, table, fires, isConstraint = false, declare = [], body } = trigger
   const declared = declare.length === 0 ? '' : `DECLARE ${declare.join('; ')}; `

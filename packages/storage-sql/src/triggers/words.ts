@@ -5,7 +5,7 @@ export interface Words {
   /** Compares with NULL as with any value. */
   readonly differs: (one: string, other: string) => string
   readonly greatest: (one: string, other: string) => string
-  /** As it is to be stored: what a program of others stores need not be binary in SQLite. */
+  /** In its stored form: values that other programs store need not be binary in SQLite. */
   readonly bytes: (value: string) => string
   readonly octets: (value: string) => string
   /** What one row about a change is kept for: a transaction where the database can tell, else a statement. */
@@ -60,7 +60,7 @@ export interface Recorded {
   readonly from?: string
 }
 
-/** The statements that record a change. A row that is there is touched: whoever has it at hand must not drop it. */
+/** The statements that record a change. An existing row is touched, so that a process which has claimed it does not drop it. */
 export function record(family: Family, table: string, { subject, member, listed, from }: Recorded): string[] {
   const { origin, nowMs } = WORDS[family]
   const columns = '(subject, member, origin, touched, listed, created_ms, claimed_until_ms)'

@@ -70,7 +70,7 @@ export function tlsOf(given: ReadonlyMap<Parameter, string | undefined>): Tls | 
     return undefined
   }
   if (typeof first === 'string') return first
-  // Certificates mean that somebody checks them.
+  // A given certificate authority means that certificates are checked.
   return first === undefined && !hasFiles ? undefined : { ...(first ?? VERIFY_CA), ...files }
 }
 

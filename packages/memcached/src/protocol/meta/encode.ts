@@ -58,7 +58,7 @@ export function encodeKey(out: OutBuffer, verb: string, key: EncodedKey): void {
   putKey(out, key)
 }
 
-/** Goes on with the line that was written last. */
+/** Continues the line that was written last. */
 export function extendKeys(out: OutBuffer, key: EncodedKey): void {
   out.takeBack(LINE_END.length)
   putKey(out, key)
@@ -74,7 +74,7 @@ function putKey(out: OutBuffer, { text, bytes: length }: EncodedKey): void {
   out.end()
 }
 
-/** A line of ASCII as it is, for the classic commands. */
+/** A line of ASCII, unchanged, for the classic commands. */
 export function encodeLine(out: OutBuffer, line: string): void {
   const at = out.reserve(line.length + LINE_END.length)
   writeText(out.bytes, LINE_END, 2, writeText(out.bytes, line, line.length, at))

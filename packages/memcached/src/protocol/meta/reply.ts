@@ -8,7 +8,7 @@ const LETTER_F = 0x66
 const LETTER_C = 0x63
 const LETTER_O = 0x4f
 const LETTER_D = 0x44
-/** Longer than any line that memcached sends; what goes on longer is none. */
+/** Longer than any line that memcached sends: more bytes without a line end are no reply. */
 const MAX_LINE_BYTES = 4096
 /** memcached's own limit for `-I` is 1 GiB. */
 const MAX_VALUE_BYTES = 1024 * 1024 * 1024

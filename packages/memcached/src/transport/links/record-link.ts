@@ -47,7 +47,7 @@ class RecordLink extends SocketLink {
     this.#isWriting = true
     this.#socket.write(record, (error) => {
       this.#isWriting = false
-      // The socket tells of its errors itself.
+      // The socket's own error event reports it.
       if (error) return
       if (this.#waiting.length === 0) this.#drained()
       else this.#writeNext()

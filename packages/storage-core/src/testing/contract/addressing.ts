@@ -3,7 +3,7 @@ import { contentOf } from './assertions.js'
 import { group } from './harness.js'
 import { AWKWARD_NAMES } from './sample-names.js'
 
-// Whoever glues the arguments together with a separator gives some of these the same key.
+// A key generator that joins its arguments with a separator gives some of these the same key.
 const LOOKALIKES: readonly (readonly [string, string?])[] = [
   ['a'],
   ['a', 'a'],

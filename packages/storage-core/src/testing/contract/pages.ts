@@ -131,7 +131,7 @@ export const pages = group('pages', (test) => {
 
   test('what is no cursor is refused', async ({ storage, collection }) => {
     const forged = Buffer.from('["x","y"]').toString('base64url')
-    // What a client may have sent; whatever else is a mistake of the program.
+    // A client may have sent these; other values are mistakes of the program.
     for (const after of ['', 'x', 'a'.repeat(1_000), '\u{1f600}', "'; --", forged])
       await assertCode(storage.page(collection, { after }), 'E_BAD_REQUEST')
     for (const after of [7, null, {}] as unknown as string[]) {

@@ -16,7 +16,7 @@ export function checkTogether(history: readonly RegisterOperation[]): readonly V
     ({ unit }) => unit,
   )
   return [...units.values()].flatMap((unit) => {
-    // Whoever reads from here on must see all of it.
+    // Every read from here on must see all of it.
     const seenAt = Math.min(
       ...unit.map((write) => firstSeen(write, reads.get(write.key) ?? [])).filter(Number.isFinite),
     )
