@@ -1,5 +1,5 @@
-import { startPgbouncer } from '@larder/dev-servers'
-import { SqlStorage, type SqlOptions } from '@larder/storage-sql'
+import { startMariadb, startPgbouncer, startProxy } from '@larder/dev-servers'
+import { managerOf, SqlStorage, type SqlOptions } from '@larder/storage-sql'
 import assert from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { DataSource } from 'typeorm'
@@ -92,6 +92,69 @@ describe.each(SERVER_NAMES)('reads of %s that wait for a locked table', (name) =
     assert.match(code, /^(E_TIMEOUT|E_LOCK_TIMEOUT)$/)
     await expect.poll(lock.waiting, { timeout: 3_000 }).toBe(0)
   })
+})
+
+/** A transaction that writes `r` and is given up while `own`, statements of the program's own, run. */
+async function giveUp(storage: SqlStorage, own: readonly string[]): Promise<void> {
+  const failing = storage.transaction(
+    async (tx) => {
+      await tx.putContent(tx.info('c', 'r'), 'lost')
+      for (const sql of own) await managerOf(tx).query(sql)
+    },
+    { timeoutMs: 300 },
+  )
+  assert.equal((await errorOf(failing)).code, 'E_TIMEOUT')
+}
+
+const LOCK_ROW = "SELECT version FROM larder_resource WHERE container_id = 1 AND name = 's' FOR UPDATE"
+
+/** A server that waits for a row does not look whether its client is still there. */
+const WAIT_FOR_ROW: Readonly<Record<ServerName, readonly string[]>> = {
+  postgres: ['SET LOCAL lock_timeout = 0', 'SET LOCAL statement_timeout = 0', LOCK_ROW],
+  mariadb: ['SET SESSION innodb_lock_wait_timeout = 600', LOCK_ROW],
+}
+
+test.each(SERVER_NAMES)(
+  'a transaction on %s that is given up while its own statement waits leaves no lock',
+  async (name) => {
+    await using opened = await openFresh(name, { lockTimeoutMs: 15_000, statementTimeoutMs: 20_000 })
+    const { storage } = opened
+    for (const each of ['r', 's']) await storage.putContent(storage.info('c', each), 'x')
+    await using blocker = await rawDatabase(opened.place)
+    await blocker.query('BEGIN')
+    await blocker.query(LOCK_ROW)
+    await giveUp(storage, WAIT_FOR_ROW[name])
+    await storage.putContent(storage.info('c', 'r'), 'y')
+    assert.equal((await storage.getContent(storage.info('c', 'r'))).bytes.toString(), 'y')
+    await blocker.query('ROLLBACK')
+  },
+)
+
+test('nothing is killed on another MariaDB that the address leads to by then', async () => {
+  await using first = await startMariadb()
+  await using second = await startMariadb()
+  await using proxy = await startProxy({ port: first.port })
+  const url = new URL(first.url)
+  url.port = String(proxy.port)
+  await using storage = await SqlStorage.open({ url: url.href })
+  await storage.putContent(storage.info('c', 'r'), 'x')
+  proxy.redirect({ port: second.port })
+  const observer = await new DataSource({ type: 'mariadb', url: second.url }).initialize()
+  const status = async (name: string) => {
+    const rows = await observer.query<{ readonly Value: string }[]>(`SHOW GLOBAL STATUS LIKE '${name}'`)
+    return Number(rows[0]?.Value)
+  }
+  try {
+    const before = await status('Com_show_variables')
+    const connected = await status('Threads_connected')
+    await giveUp(storage, ['SELECT SLEEP(600)'])
+    await expect.poll(() => status('Com_show_variables'), { timeout: 10_000 }).toBeGreaterThan(before)
+    // What asked has left.
+    await expect.poll(() => status('Threads_connected'), { timeout: 10_000 }).toBe(connected)
+    assert.equal(await status('Com_kill'), 0)
+  } finally {
+    await observer.destroy()
+  }
 })
 
 test('through PgBouncer in transaction mode, a read that gives up ends on the server', async () => {

@@ -33,7 +33,23 @@ async function postgresPair(): Promise<Pair> {
       `ALTER SYSTEM SET default_transaction_read_only = ${readOnly ? 'on' : 'off'}`,
       'SELECT pg_reload_conf()',
     ],
+    untilReloaded,
   )
+}
+
+/**
+ * The server reads its settings, signals all processes, and only then takes another connection: once a new one has the
+ * setting, no older one runs a statement without it.
+ */
+async function untilReloaded(url: string, readOnly: boolean): Promise<void> {
+  for (;;) {
+    const fresh = await new DataSource({ type: 'postgres', url }).initialize()
+    const rows = await fresh.query<{ readonly found: string }[]>(
+      "SELECT current_setting('default_transaction_read_only') AS found",
+    )
+    await fresh.destroy()
+    if (rows[0]?.found === (readOnly ? 'on' : 'off')) return
+  }
 }
 
 async function mariadbPair(): Promise<Pair> {
@@ -59,6 +75,7 @@ async function pairOf<S extends Server>(
   urlOf: (server: S) => string,
   adminOf: (url: string) => DataSource,
   setReadOnly: (readOnly: boolean) => readonly string[],
+  untilSet?: (url: string, readOnly: boolean) => Promise<void>,
 ): Promise<Pair> {
   const [first, second] = servers
   assert.ok(first && second)
@@ -71,6 +88,7 @@ async function pairOf<S extends Server>(
       for (const [i, admin] of admins.entries()) {
         for (const sql of setReadOnly(i !== index)) await admin.query(sql)
       }
+      for (const [i, { url }] of servers.entries()) await untilSet?.(url, i !== index)
     },
     [Symbol.asyncDispose]: async () => {
       for (const admin of admins) await admin.destroy()

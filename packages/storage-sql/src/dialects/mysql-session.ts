@@ -1,6 +1,13 @@
 import { processWide } from '@larder/storage-core/driver'
 import type { QueryRunner } from 'typeorm'
 import type { Dialect, Limits } from './dialect.js'
+import {
+  type KillableClient,
+  SERVER_VARIABLES,
+  type ServerSide,
+  serverSideOf,
+  variablesOf,
+} from './mysql-kill.js'
 import { type Statement, statement } from './statement.js'
 
 interface Session {
@@ -12,6 +19,8 @@ interface Session {
   /** The largest statement, or group of them, that the server takes. */
   readonly packetBytes: number
   readonly isGalera: boolean
+  /** Undefined where the server cannot be told to end the connection. */
+  readonly serverSide: ServerSide | undefined
 }
 
 const VARIABLES = [
@@ -22,6 +31,8 @@ const VARIABLES = [
   'max_allowed_packet',
   'wsrep_on',
   'wsrep_sync_wait',
+  'pseudo_thread_id',
+  ...SERVER_VARIABLES,
 ]
 
 /** Of `wsrep_sync_wait`: a SELECT waits until the node has applied what the cluster has committed. */
@@ -34,10 +45,10 @@ export function isPrepared(client: object): boolean {
 }
 
 /** Reads the settings of a session. On a Galera node, reads wait for what other nodes have acknowledged. */
-export async function prepare(client: object, dialect: Dialect, runner: QueryRunner): Promise<void> {
+export async function prepare(client: KillableClient, dialect: Dialect, runner: QueryRunner): Promise<void> {
   const names = VARIABLES.map((name) => `'${name}'`).join(', ')
   const found = await dialect.run(runner, statement(`SHOW VARIABLES WHERE variable_name IN (${names})`))
-  const variables = new Map(found.rows.map((row) => [String(row['Variable_name']), String(row['Value'])]))
+  const variables = variablesOf(found.rows)
   const isGalera = variables.get('wsrep_on') === 'ON'
   if (isGalera) {
     const wait = Number(variables.get('wsrep_sync_wait')) | SYNC_READS
@@ -51,6 +62,7 @@ export async function prepare(client: object, dialect: Dialect, runner: QueryRun
     idleAsFound: Number(variables.get(idleVariable)),
     packetBytes: Number(variables.get('max_allowed_packet')),
     isGalera,
+    serverSide: serverSideOf(client, variables),
   })
 }
 
@@ -94,6 +106,10 @@ export function selectWithin(
       : sql.replace(/^\s*SELECT\b/i, `SELECT /*+ MAX_EXECUTION_TIME(${statementTimeoutMs}) */`),
     values,
   }
+}
+
+export function serverSideFor(client: object): ServerSide | undefined {
+  return sessions.get(client)?.serverSide
 }
 
 export function packetBytesOf(runner: QueryRunner): number {

@@ -1,5 +1,6 @@
 import type { QueryRunner } from 'typeorm'
 import { type Dialect, runOneByOne } from './dialect.js'
+import { isBusy, type KillableClient, killOnServer } from './mysql-kill.js'
 import {
   isolation,
   isPrepared,
@@ -7,6 +8,7 @@ import {
   prepare,
   restoring,
   selectWithin,
+  serverSideFor,
   settings,
   takesGroups,
 } from './mysql-session.js'
@@ -22,8 +24,8 @@ import {
 } from './statement.js'
 
 /** The little of `mysql2`'s connection that is used. */
-interface MysqlClient {
-  readonly config: { readonly multipleStatements?: boolean }
+interface MysqlClient extends KillableClient {
+  readonly config: KillableClient['config'] & { readonly multipleStatements?: boolean }
   destroy(): void
 }
 
@@ -91,7 +93,10 @@ export function mysqlDialect(shared: boolean): Dialect {
     },
     discard: async (runner) => {
       const client = (await runner.connect()) as MysqlClient
+      const serverSide = isBusy(client) ? serverSideFor(client) : undefined
       client.destroy()
+      // A server that works for a connection, or waits for a lock, does not see that its client has left.
+      if (serverSide !== undefined) await killOnServer(runner, client, serverSide)
     },
   }
   return Object.freeze(dialect)
