@@ -179,5 +179,7 @@ write(
 ${UPDATES.toLocaleString('en')} contents of ${BYTES} bytes overwritten at random among ${RESOURCES.toLocaleString('en')} resources by \`SqlStorage\`, ${AT_ONCE} at once. ${about.machine}. Again: \`pnpm --filter @larder/bench updates\`.
 
 ${table(results)}
+
+Times and updates a second compare on an idle machine only. Heap-only updates, dead tuples (as autovacuum left them), bytes of log and sizes do on any.
 `,
 )
