@@ -138,7 +138,10 @@ export interface Cache extends AsyncDisposable {
   append(key: string, value: Uint8Array, options?: CallOptions): Promise<boolean>
   /** Adds bytes at the start; otherwise as `append`. */
   prepend(key: string, value: Uint8Array, options?: CallOptions): Promise<boolean>
-  /** With `cas`, deletes only the state that the token stands for. */
+  /**
+   * With `cas`, deletes only the state that the token stands for. Answers with a word, as `cas` does, since a caller with
+   * a token must tell a conflict from a miss; `MemcacheClient.delete` makes a boolean of it.
+   */
   delete(
     key: string,
     options?: CallOptions & { readonly cas?: CasToken },

@@ -3,8 +3,9 @@ import { types } from 'node:util'
 /**
  * The JSON text of `value`. A `TypeError` names the path of the first thing that JSON cannot carry and that would come
  * back as something else: a `Map`, a `Set`, an `Error`, bytes, a function, a symbol, a promise that was not awaited, a
- * bigint, NaN, an invalid Date, an object of a class whose members are all private, a cycle. Three conversions of JSON remain: `toJSON` is called (a `Date` becomes a string), members that
- * are undefined are left out, and undefined in an array becomes null. `subject`: what the value is called in messages.
+ * bigint, NaN, an invalid Date, an object of a class whose members are all private, a cycle. Four conversions of JSON
+ * remain: `toJSON` is called (a `Date` becomes a string), members that are undefined or whose names are symbols are left
+ * out, undefined in an array becomes null, and -0 becomes 0. `subject`: what the value is called in messages.
  */
 export function toJsonText(value: unknown, subject = 'value'): string {
   const problem = findProblem(value, '', [])

@@ -1,6 +1,7 @@
 /**
  * What comes back of a `T` that was written as JSON and read again. A `Date` is a string, and whatever has a `toJSON`
- * is what that returns. Methods, symbols and undefined are gone from objects; undefined in an array is null.
+ * is what that returns. Methods, symbols and undefined are gone from objects; undefined in an array is null, and
+ * -0 is 0.
  * A bigint, a `Map`, a `Set`, a promise and bytes cannot be written: `never`. `any` and `unknown` stay.
  */
 export type Jsonify<T> = IsAny<T> extends true ? T : unknown extends T ? T : JsonForm<T>

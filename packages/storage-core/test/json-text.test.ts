@@ -35,6 +35,7 @@ describe('toJsonText', () => {
       new Date(0),
       { at: new Date(0), url: new URL('https://example.org/') },
       { left: undefined, out: [undefined] },
+      { zero: -0, list: [-0], [Symbol('left out')]: 1 },
       { first: shared, again: shared },
       new Film(),
       Object.assign(Object.create(null) as object, { a: 1 }),

@@ -165,7 +165,9 @@ export abstract class ItemCommands<When extends WhenUnavailable> {
 
   /**
    * Counts up, around at 2^64; `undefined`: no such counter, and no initial value for it. A sum that is no safe integer
-   * is `E_UNSUPPORTED` unless `options.bigint` asks for it; the counter was changed all the same.
+   * is `E_UNSUPPORTED` unless `options.bigint` asks for it; the counter was changed all the same. The server counts
+   * whatever consists of digits: a stored boolean (0 or 1) and text of digits too. A boolean is `E_CORRUPT` afterwards,
+   * unless its digit is 0 or 1 again.
    */
   incr(
     key: ClientKey,

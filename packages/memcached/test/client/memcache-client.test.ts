@@ -459,6 +459,21 @@ describe.each(kinds)('client over %s', (kind, create) => {
     expect(await client.get(down)).toBe(99n)
   })
 
+  test('a boolean that was counted is corrupt, and other values are refused', async () => {
+    const [flag, text, object] = [fresh(), fresh(), fresh()]
+    await client.setMulti([
+      [flag, true],
+      [text, 'a'],
+      [object, {}],
+    ])
+    expect(await client.incr(flag)).toBe(2)
+    await expect(client.get(flag)).rejects.toMatchObject({ code: 'E_CORRUPT' })
+    expect(await client.decr(flag)).toBe(1)
+    expect(await client.get(flag)).toBe(true)
+    for (const key of [text, object])
+      await expect(client.incr(key)).rejects.toMatchObject({ code: 'E_SERVER' })
+  })
+
   test('a namespace is flushed by one store, and an evicted stamp brings nothing back', async () => {
     const name = fresh()
     const users = client.namespace(name)

@@ -4,6 +4,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 /** Decides what becomes of a line and the value behind it; `connection` counts from 1. */
 export type TextScript = (line: string, socket: Socket, connection: number, value: string) => void
 
+/** A line with a value behind it, and the bytes of that. */
+const STORE = /^(?:ms \S+|(?:set|add|replace|append|prepend|cas) \S+ \d+ -?\d+) (\d+)/
+
 /** A server that knows `mn`, says its version behind it, and leaves everything else to its script. */
 export class TextServer {
   readonly lines: string[] = []
@@ -24,7 +27,7 @@ export class TextServer {
         held += chunk.toString('latin1')
         for (let end = held.indexOf('\r\n'); end >= 0; end = held.indexOf('\r\n')) {
           const line = held.slice(0, end)
-          const [, size] = /^ms \S+ (\d+)/.exec(line) ?? []
+          const [, size] = STORE.exec(line) ?? []
           const total = end + 2 + (size === undefined ? 0 : Number(size) + 2)
           if (held.length < total) return
           const value = held.slice(end + 2, Math.max(total - 2, end + 2))

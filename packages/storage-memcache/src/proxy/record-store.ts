@@ -99,22 +99,32 @@ export class RecordStore {
    * Rejects with `E_OUTCOME_UNKNOWN` where it may have happened or may yet, otherwise nothing was changed.
    */
   async replace(key: string, seen: Held | undefined, record: ResourceRecord): Promise<Held | undefined> {
-    let stored = record
-    let encoded = encodeRecord(record)
-    if (encoded.length > this.#cache.maxItemBytes) {
-      stored = await this.#split(key, record)
-      encoded = encodeRecord(stored)
+    for (let attempt = 1; ; attempt++) {
+      const limit = this.#cache.maxItemBytes
+      const stored = encodeRecord(record).length > limit ? await this.#split(key, record) : record
+      try {
+        return await this.#replaceBy(key, seen, stored, attempt > 1)
+      } catch (error) {
+        // The server has a smaller limit than the cache knew of: it refused the record, which now fits in pieces.
+        if (isStorageError(error, 'E_TOO_LARGE') && this.#cache.maxItemBytes < limit) continue
+        throw outcomeOf(error, key, seen)
+      }
     }
-    try {
-      const cas = await this.#store(key, seen, stored, encoded)
-      if (cas === undefined) await this.#drop(key, stored, seen?.record)
-      else await this.#drop(key, seen?.record, stored)
-      return cas && { cas, record: stored }
-    } catch (cause) {
-      // What is unknown may need either body. These errors are of commands that were never sent.
-      if (!isStorageError(cause) || isStorageError(cause, 'E_OVERLOADED')) throw cause
-      throw new OutcomeUnknownError('The answer to the write never came', { key, cause })
-    }
+  }
+
+  async #replaceBy(
+    key: string,
+    seen: Held | undefined,
+    stored: ResourceRecord,
+    wasRefused: boolean,
+  ): Promise<Held | undefined> {
+    const encoded = encodeRecord(stored)
+    let cas = await this.#store(key, seen, stored, encoded)
+    // With the refusal the server has removed what was there.
+    if (cas === undefined && wasRefused) cas = await this.#store(key, undefined, stored, encoded)
+    if (cas === undefined) await this.#drop(key, stored, seen?.record)
+    else await this.#drop(key, seen?.record, stored)
+    return cas && { cas, record: stored }
   }
 
   /** Notes that the listing knows of this state. False: it is not the state any more. */
@@ -154,20 +164,38 @@ export class RecordStore {
     for (const name of PART_NAMES) {
       const part = record.parts[name]
       if (part === undefined) continue
-      if (!(part.body instanceof Uint8Array)) {
-        parts[name] = part
-        continue
-      }
-      const body = { bodyId: this.#env.uniqueId(), chunkBytes: this.#cache.maxItemBytes }
-      const split = { ...body, size: part.size }
-      if (!(await storeChunks(this.#cache, key, split, part.body, undefined))) {
-        await dropChunks(this.#cache, key, split)
-        throw new StorageError('E_CACHE_UNAVAILABLE', `The ${name} could not be stored`, { key })
-      }
-      parts[name] = { ...part, body }
+      const { body, size } = part
+      parts[name] =
+        body instanceof Uint8Array ? { ...part, body: await this.#storePieces(key, name, body, size) } : part
     }
     return { ...record, parts }
   }
+
+  async #storePieces(
+    key: string,
+    name: PartName,
+    bytes: Uint8Array,
+    size: number,
+  ): Promise<Omit<SplitBody, 'size'>> {
+    for (;;) {
+      const limit = this.#cache.maxItemBytes
+      const body = { bodyId: this.#env.uniqueId(), chunkBytes: limit }
+      const split = { ...body, size }
+      if (await storeChunks(this.#cache, key, split, bytes, undefined)) return body
+      await dropChunks(this.#cache, key, split)
+      // Else a piece was too large for the server, which has said so.
+      if (this.#cache.maxItemBytes === limit)
+        throw new StorageError('E_CACHE_UNAVAILABLE', `The ${name} could not be stored`, { key })
+    }
+  }
+}
+
+/** What a failed store means to the writer. */
+function outcomeOf(error: unknown, key: string, seen: Held | undefined): unknown {
+  // What is unknown may need either body. These errors are of commands that were never sent, or changed nothing.
+  if (!isStorageError(error) || isStorageError(error, 'E_OVERLOADED')) return error
+  if (isStorageError(error, 'E_TOO_LARGE') && seen === undefined) return error
+  return new OutcomeUnknownError('The answer to the write never came', { key, cause: error })
 }
 
 function splitOf(part: RecordPart | undefined): SplitBody | undefined {

@@ -30,6 +30,34 @@ for (const transport of ['meta', 'binary'] as const) {
       expect(storage.counters().hits).toBe(hits + 2)
     })
 
+    test.each([
+      ['one item', LARGE],
+      ['pieces', Buffer.concat([LARGE, LARGE, LARGE])],
+    ])(
+      'keeps a resource of %s where there is no storage behind, from the first write on',
+      async (_, content) => {
+        await using server = await startMemcached({ args: ['-I', '512k'] })
+        await using cache = new RemoteCache(server.address, { transport })
+        await using storage = new MemcacheStorage({ cache })
+        const first = storage.info('films', 'first')
+        await storage.putContent(first, content)
+        expect((await storage.getContent(first)).bytes.equals(content)).toBe(true)
+        expect(cache.maxItemBytes).toBeLessThan(512 * 1024)
+      },
+    )
+
+    test('keeps the other part of a resource whose content it refused, without a storage behind', async () => {
+      await using server = await startMemcached({ args: ['-I', '512k'] })
+      await using cache = new RemoteCache(server.address, { transport })
+      await using storage = new MemcacheStorage({ cache })
+      const info = storage.info(...FILM)
+      await storage.putMetaData(info, 'Metropolis')
+      await storage.putContent(info, LARGE)
+      expect((await storage.getContent(info)).bytes.equals(LARGE)).toBe(true)
+      expect(String((await storage.getMetaData(info)).bytes)).toBe('Metropolis')
+      expect([...(await storage.ls('films'))].length).toBe(1)
+    })
+
     test('tells the caller of a plain store, alone or in a batch', async () => {
       await using server = await startMemcached({ args: ['-I', '512k'] })
       await using cache = new RemoteCache(server.address, { transport })
