@@ -38,6 +38,13 @@ const SECTIONS = [
     'CLIENT_OPTIONS',
   ],
   [
+    'memcached',
+    'MemcacheSessionStore',
+    'Of `express-session` and `@fastify/session`. `client` is needed.',
+    'sessions/session-options.ts',
+    'SESSION_OPTIONS',
+  ],
+  [
     'storage-memcache',
     'QueryCache',
     'One of `servers` and `cache` is needed.',

@@ -18,6 +18,7 @@ const FIRST = [
   'command',
   'observability',
   'coming-from',
+  'sessions',
   'options',
   'errors',
   'guarantees',
