@@ -18,7 +18,8 @@ import { ListingAudit } from './listing-audit.js'
 import { Pace } from './pace.js'
 import { PartAudit } from './part-audit.js'
 import type { AuditProgress, AuditReport, ListingAuditReport } from './report.js'
-import { PartCodec } from '../proxy/part-codec.js'
+import { newCounters } from '../proxy/counters.js'
+import { PartCache } from '../proxy/part-cache.js'
 
 /** What `audit` looks at, and how fast. */
 export const AUDIT_OPTIONS = optionTable({
@@ -54,7 +55,8 @@ export async function auditParts(it: Auditable, options: AuditOptions): Promise<
   const { relayAfterMs, relayIntervalMs } = it.settings
   const { recheckAfterMs = relayAfterMs + 2 * relayIntervalMs } = given
   const pace = new Pace(it.env, maxPerSecond, options.signal, it.isClosed)
-  const inspector = new Inspector(it.cache, new PartCodec(it.cache, it.settings, it.env))
+  const { slots } = new PartCache(it.cache, it.settings, it.env, newCounters())
+  const inspector = new Inspector(it.cache, slots)
   const parts = new PartAudit(it.storage, inspector, pace, recheckAfterMs)
   const listings: ListingAudit[] = []
   const startedAt = it.env.now()

@@ -1,8 +1,8 @@
 import type { Cache, CacheItem, CasToken, CallOptions } from '@larder/memcached'
 import { isStorageError, type StoredPart } from '@larder/storage-core'
 import { createHash } from 'node:crypto'
-import type { PartCodec } from '../proxy/part-codec.js'
-import { inWaves } from '../proxy/promises.js'
+import type { Content, Found } from '../proxy/part-form.js'
+import { inWaves, type Slots } from '../coherence/index.js'
 
 /** What an audit sees under a key. */
 export type Seen =
@@ -25,12 +25,12 @@ interface Peeking {
 /** Looks at parts in the cache as readers do, and leaves everything as it is. */
 export class Inspector {
   readonly #cache: Cache
-  readonly #codec: PartCodec
+  readonly #slots: Slots<Found, Content>
   #peeking: Peeking | undefined
 
-  constructor(cache: Cache, codec: PartCodec) {
+  constructor(cache: Cache, slots: Slots<Found, Content>) {
     this.#cache = cache
-    this.#codec = codec
+    this.#slots = slots
     if (canPeek(cache)) this.#peeking = cache
   }
 
@@ -43,11 +43,11 @@ export class Inspector {
     try {
       const item = await this.get(key, { batch: this })
       if (item === undefined) return { kind: 'none' }
-      const look = await this.#codec.decode(key, item)
-      if (look === 'unreadable') return { kind: 'none' }
-      if (look.kind === 'lease' || look.kind === 'mark') return { kind: 'busy' }
-      const part = look.kind === 'value' || look.kind === 'stale' ? look.part : undefined
-      return { kind: 'cached', part, state: { token: item.cas, digest: digestOf(part) } }
+      const found = await this.#slots.interpret(key, item)
+      if (found.kind === 'leased' || found.kind === 'marked') return { kind: 'busy' }
+      if (found.kind === 'down') return { kind: 'unreachable' }
+      if (found.kind === 'empty') return { kind: 'none' }
+      return { kind: 'cached', part: found.value, state: { token: item.cas, digest: digestOf(found.value) } }
     } catch (error) {
       if (isStorageError(error, 'E_CLOSED')) throw error
       return { kind: 'unreachable' }

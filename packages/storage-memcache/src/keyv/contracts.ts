@@ -1,4 +1,4 @@
-import type { EntryAddress } from '../query/fenced-entries.js'
+import type { SlotAddress } from '../coherence/index.js'
 import { QueryKeys } from '../query/query-keys.js'
 
 /** What a version of Keyv expects of a storage adapter, as far as versions differ. */
@@ -9,7 +9,7 @@ export interface KeyvContract {
   listedKey(fullKey: string, namespace: string | undefined): string
   /** How the full keys of a namespace begin. */
   beginning(namespace: string | undefined): string
-  address(fullKey: string): EntryAddress
+  address(fullKey: string): SlotAddress
   /** The stamp that voids a namespace; without one, all keys of the adapter. */
   clearKey(namespace: string | undefined): string
   /** The remaining time to live, from the third argument of `set`. Infinite without one. */
@@ -36,7 +36,7 @@ export class Keyv5Contract implements KeyvContract {
     return namespace === '' ? '' : `${namespace}:`
   }
 
-  address(fullKey: string): EntryAddress {
+  address(fullKey: string): SlotAddress {
     return this.#keys.address(fullKey)
   }
 
@@ -70,7 +70,7 @@ export class Keyv6Contract implements KeyvContract {
     return `${namespace.replaceAll('%', '%25').replaceAll(':', '%3A')}:`
   }
 
-  address(fullKey: string): EntryAddress {
+  address(fullKey: string): SlotAddress {
     return this.#keys.address(fullKey, [fullKey.slice(0, fullKey.indexOf(':') + 1)])
   }
 

@@ -14,9 +14,8 @@ import {
 import { EventEmitter } from 'node:events'
 import { CACHE_CHOICE_OPTIONS, type CacheChoice, chooseCache } from '../cache-choice.js'
 import { keyPrefixOption } from '../common-options.js'
-import { inWaves } from '../proxy/promises.js'
-import { FencedEntries, type QueryLook } from '../query/fenced-entries.js'
-import { Stamps } from '../query/stamps.js'
+import { inWaves, type Lookup } from '../coherence/index.js'
+import { type QuerySlots, querySlots, type StoredResult } from '../query/query-form.js'
 import { Keyv5Contract, Keyv6Contract, type KeyvContract } from './contracts.js'
 import { KeyList } from './key-list.js'
 
@@ -70,8 +69,7 @@ export class KeyvMemcache extends EventEmitter {
   /** Set by Keyv. */
   namespace: string | undefined
   readonly #owned: readonly Cache[]
-  readonly #stamps: Stamps
-  readonly #entries: FencedEntries
+  readonly #slots: QuerySlots
   readonly #list: KeyList | undefined
   readonly #prefix: string
   readonly #opts: Record<string, unknown>
@@ -87,8 +85,7 @@ export class KeyvMemcache extends EventEmitter {
     this.#contract = new Keyv6Contract(keyPrefix)
     const { cache, owned } = chooseCache(settings, 'KeyvMemcache')
     this.#owned = owned
-    this.#stamps = new Stamps(cache, systemEnvironment)
-    this.#entries = new FencedEntries(cache, this.#stamps, systemEnvironment, 1)
+    this.#slots = querySlots(cache, systemEnvironment, 1, { cacheErrors: 0 })
     this.#list = iterable ? new KeyList(cache, (keys) => this.#values(keys)) : undefined
   }
 
@@ -129,14 +126,15 @@ export class KeyvMemcache extends EventEmitter {
     const { key: entryKey, stampKeys } = this.#contract.address(fullKey)
     const ttlMs = this.#contract.ttlMs(lifetime)
     if (ttlMs <= 0) {
-      await this.#entries.drop(entryKey)
+      await this.#slots.drop(entryKey)
       return true
     }
     // Listed first: a key without a value is passed over when iterating, a value without a key would stay unseen.
-    const [stamps, listKey] = await Promise.all([this.#stamps.read(stampKeys), this.#listKey()])
+    const [stamps, listKey] = await Promise.all([this.#slots.stamps.read(stampKeys), this.#listKey()])
     await this.#list?.add(listKey, fullKey)
-    const freshness = { ttlMs, graceMs: Number.isFinite(ttlMs) ? ROUNDING_MS : 0 }
-    await this.#entries.put(entryKey, stamps, { bytes: Buffer.from(text), flags: 0 }, freshness)
+    const graceMs = Number.isFinite(ttlMs) ? ROUNDING_MS : 0
+    const result = { bytes: Buffer.from(text), flags: 0 }
+    await this.#slots.put(entryKey, stamps, { result, ttlMs, graceMs })
     return true
   }
 
@@ -159,7 +157,7 @@ export class KeyvMemcache extends EventEmitter {
   /** Whether there was a value. */
   async delete(key: string): Promise<boolean> {
     const existed = await this.has(key)
-    await this.#entries.drop(this.#contract.address(this.#fullKey(key)).key)
+    await this.#slots.drop(this.#contract.address(this.#fullKey(key)).key)
     return existed
   }
 
@@ -172,7 +170,7 @@ export class KeyvMemcache extends EventEmitter {
 
   /** Voids the keys of `namespace`, or all of this adapter where there is none; nothing else on the servers. */
   async clear(): Promise<void> {
-    await this.#stamps.renew(this.#contract.clearKey(this.namespace))
+    await this.#slots.stamps.renew(this.#contract.clearKey(this.namespace))
   }
 
   /** Keys and values, as far as the list of keys has not been evicted. Throws `TypeError` with `iterable: false`. */
@@ -197,7 +195,7 @@ export class KeyvMemcache extends EventEmitter {
   }
 
   async #value(fullKey: string): Promise<string | undefined> {
-    return valueOf(await this.#entries.look(this.#contract.address(fullKey)))
+    return valueOf(await this.#slots.look(this.#contract.address(fullKey)))
   }
 
   #values(fullKeys: readonly string[]): Promise<(string | undefined)[]> {
@@ -206,7 +204,7 @@ export class KeyvMemcache extends EventEmitter {
 
   /** A list of its own for each time that everything was cleared. */
   async #listKey(): Promise<string> {
-    const [stamp = ''] = await this.#stamps.read([this.#contract.clearKey(undefined)])
+    const [stamp = ''] = await this.#slots.stamps.read([this.#contract.clearKey(undefined)])
     return `${this.#prefix}#keys:${stamp}`
   }
 }
@@ -224,7 +222,7 @@ function checkEntry(entry: KeyvEntry): string {
   return value
 }
 
-function valueOf(look: QueryLook): string | undefined {
+function valueOf(look: Lookup<StoredResult>): string | undefined {
   if (look.kind === 'down') throw new StorageError('E_CACHE_UNAVAILABLE', 'The server did not answer')
-  return look.kind === 'fresh' ? look.result?.bytes && Buffer.from(look.result.bytes).toString() : undefined
+  return look.kind === 'fresh' ? look.value?.bytes && Buffer.from(look.value.bytes).toString() : undefined
 }

@@ -2,7 +2,7 @@ import type { MemcacheClient, PlainValue, WhenUnavailable } from '@larder/memcac
 import { NotFoundError, StorageError } from '@larder/storage-core'
 import { hasLoneSurrogate } from '@larder/storage-core/driver'
 import { wrongType } from '@larder/storage-core/base'
-import { inWaves } from '../proxy/promises.js'
+import { inWaves } from '../coherence/index.js'
 
 /** What a commit could not write, under the caller's own keys. */
 export type FlushFailures = ReadonlyMap<string, Error>

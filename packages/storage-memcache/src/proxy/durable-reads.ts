@@ -6,6 +6,7 @@ import {
   type StorageErrorCode,
   type StoredPart,
 } from '@larder/storage-core'
+import { NO_STAMPS, type SlotAddress } from '../coherence/index.js'
 import type { StorageCounters } from './counters.js'
 
 /** Reads one part of many resources from the storage behind; the infos are that storage's. */
@@ -15,10 +16,25 @@ export type ReadDurable = (
 ) => Promise<(StoredPart | undefined)[]>
 
 /** One part of one resource: where it is cached, and what the storage behind calls it. */
-export interface PartAddress {
+export class PartAddress implements SlotAddress {
   readonly key: string
   readonly inner: ResourceInfo
   readonly part: PartName
+
+  constructor(key: string, inner: ResourceInfo, part: PartName) {
+    this.key = key
+    this.inner = inner
+    this.part = part
+  }
+
+  get stampKeys(): readonly string[] {
+    return NO_STAMPS
+  }
+
+  /** Chunks have a further `/` in their keys. */
+  get refreshKey(): string {
+    return `${this.key}/refresh`
+  }
 }
 
 /** What no single part is to blame for: to ask for each by itself would multiply the load on a storage in trouble. */

@@ -19,7 +19,7 @@ import type { MemberSet } from './member-set.js'
 import type { OwnErrors } from './own-errors.js'
 import type { PartCache } from './part-cache.js'
 import type { PartReader } from './part-reader.js'
-import { settleAll, settleBoth } from './promises.js'
+import { settleAll, settleBoth } from '../coherence/index.js'
 import { changedKeys, headKey, NEWEST, partKey } from './proxy-keys.js'
 import { journalKeys } from './relay.js'
 import type { Settings } from './settings.js'
@@ -142,7 +142,7 @@ export class GuardedWrite {
     if (isStorageError(error, 'E_PRECONDITION_FAILED')) {
       // The caller will read anew, and must not be given what has just been refused.
       const parts = PART_NAMES.filter((part) => conditions[part] !== undefined)
-      await Promise.all(parts.map((part) => this.#it.reader.help(partKey(info, part), NEWEST)))
+      await Promise.all(parts.map((part) => this.#it.reader.evictOlder(partKey(info, part), NEWEST)))
     } else if (isStorageError(error, 'E_OUTCOME_UNKNOWN') && !this.#it.storage.supports.journal) {
       await this.#it.members.drop(this.#head).catch(() => undefined)
     }
@@ -173,7 +173,7 @@ export class GuardedWrite {
       // Whoever removed it may not have told the listing yet.
       await this.#it.members.drop(this.#head).catch(() => undefined)
     }
-    await Promise.all(changedKeys(this.request).map((key) => this.#it.reader.help(key, undefined)))
+    await Promise.all(changedKeys(this.request).map((key) => this.#it.reader.evictOlder(key, undefined)))
   }
 
   /**

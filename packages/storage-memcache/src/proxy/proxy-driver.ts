@@ -27,9 +27,9 @@ import {
   untilAborted,
   type WriteRequest,
 } from '@larder/storage-core/driver'
-import { cacheKey } from './cache-key.js'
+import { cacheKey } from '../coherence/index.js'
 import type { StorageCounters } from './counters.js'
-import type { PartAddress } from './durable-reads.js'
+import { PartAddress } from './durable-reads.js'
 import { Listing } from './listing.js'
 import { MemberSet } from './member-set.js'
 import { PartCache } from './part-cache.js'
@@ -150,7 +150,7 @@ export class ProxyDriver implements StorageDriver {
     if (cached !== 'unknown') return streamOf(cached)
     const opened = await openOrUndefined(this.#storage, inner, call)
     try {
-      await untilAborted(this.#reader.help(key, opened), call.signal)
+      await untilAborted(this.#reader.evictOlder(key, opened), call.signal)
     } catch (error) {
       closeUnread(opened?.stream)
       throw error
@@ -175,7 +175,7 @@ export class ProxyDriver implements StorageDriver {
     const exists = await this.#storage.exists(info.inner ?? info, { ...call, part })
     // As after any read past the cache: no item may contradict this answer to the next reader.
     await untilAborted(
-      Promise.all(keys.map((key) => this.#reader.help(key, exists ? NEWEST : undefined))),
+      Promise.all(keys.map((key) => this.#reader.evictOlder(key, exists ? NEWEST : undefined))),
       call.signal,
     )
     return exists
@@ -286,7 +286,7 @@ export class ProxyDriver implements StorageDriver {
   }
 
   #address(info: ResourceInfo, part: PartName): PartAddress {
-    return { key: partKey(info, part), inner: info.inner ?? info, part }
+    return new PartAddress(partKey(info, part), info.inner ?? info, part)
   }
 
   #headKey(collection: string): string {

@@ -4,7 +4,7 @@ import { forward, resourceWrite } from './forward.js'
 import { GuardedWrite, type InTurn, type WriterParts } from './guarded-write.js'
 import { OwnErrors } from './own-errors.js'
 import { laneOf } from './lanes.js'
-import { settleAll } from './promises.js'
+import { settleAll } from '../coherence/index.js'
 
 /** What writes go through, from their lock to their acknowledgement. */
 export class ProxyWriter {

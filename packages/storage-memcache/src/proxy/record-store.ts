@@ -7,7 +7,7 @@ import {
   type PartName,
   type StoredPart,
 } from '@larder/storage-core'
-import { dropChunks, hasChunks, loadChunks, type SplitBody, storeChunks } from './chunks.js'
+import { dropChunks, hasChunks, loadChunks, type SplitBody, storeChunks } from '../coherence/index.js'
 import { flagsOf, kindOf, storedPart } from './entry.js'
 import { decodeRecord, encodeRecord, isEmpty, type RecordPart, type ResourceRecord } from './record.js'
 

@@ -1,9 +1,8 @@
 import type { Environment } from '@larder/memcached'
 import type { Storage } from '@larder/storage-core'
 import type { JournalRow, OutsideChange } from '@larder/storage-core/driver'
-import { inBackground } from './background.js'
+import { inWaves, RelayLoop } from '../coherence/index.js'
 import type { StorageCounters } from './counters.js'
-import { inWaves } from './promises.js'
 import { NEWEST } from './proxy-keys.js'
 import type { Settings } from './settings.js'
 
@@ -11,8 +10,6 @@ import type { Settings } from './settings.js'
 const BATCH = 100
 /** How many rows are remembered as waiting for somebody else. */
 const MAX_WAITING = 10_000
-/** Those who are woken at once do not all ask at once; milliseconds. */
-const WOKEN_SPREAD_MS = 10
 
 /** Makes sure that nothing older than `version` stands under a key. Rejects where a server does not answer. */
 export type Repair = (key: string, version: number) => Promise<void>
@@ -30,18 +27,12 @@ export class Relay {
   readonly #repair: Repair
   readonly #keysOf: KeysOf
   readonly #settings: Settings
-  readonly #env: Environment
   readonly #counters: StorageCounters
   /** Rows of which this proxy's keys are right, and which somebody else must settle. */
   readonly #waiting = new Set<string>()
   #isBehind = false
-  #isWoken = false
-  #wake: () => void = () => undefined
   #unsubscribe: () => void = () => undefined
-  /** Until the next pass is due. */
-  #interval: Promise<void> | undefined
-  #state: 'idle' | 'running' | 'stopped' = 'idle'
-  #pass: Promise<void> = Promise.resolve()
+  readonly #loop: RelayLoop
 
   constructor(
     storage: Storage,
@@ -57,55 +48,21 @@ export class Relay {
     this.#repair = repair
     this.#keysOf = keysOf
     this.#settings = settings
-    this.#env = env
+    const pass = (isDue: boolean) => (isDue ? this.#settleAll() : this.#settleOutside())
+    this.#loop = new RelayLoop(settings.relayIntervalMs, pass, env)
     this.#counters = counters
   }
 
-  /** To be called by whatever is done first, since nothing may be done before. */
+  /** To be called by each operation: the first one begins to relay. */
   start(): void {
-    if (this.#state !== 'idle') return
-    this.#state = this.#storage.supports.journal ? 'running' : 'stopped'
-    if (this.#state !== 'running') return
-    this.#unsubscribe = this.#storage.onOutsideChange(() => {
-      this.#isWoken = true
-      this.#wake()
-    })
-    inBackground(() => void this.#run())
+    if (!this.#storage.supports.journal || !this.#loop.start()) return
+    this.#unsubscribe = this.#storage.onOutsideChange(this.#loop.wake)
   }
 
-  /** Waits for what is being settled. */
+  /** Waits for the rows that are being settled. */
   async stop(): Promise<void> {
-    this.#state = 'stopped'
     this.#unsubscribe()
-    await this.#pass
-  }
-
-  async #run(): Promise<void> {
-    for (;;) {
-      const isDue = await this.#wait()
-      if (this.#state !== 'running') return
-      // What fails now is tried again next time.
-      this.#pass = (isDue ? this.#settleAll() : this.#settleOutside()).catch(() => undefined)
-      await this.#pass
-    }
-  }
-
-  /** Until the interval has passed, or the storage tells of a change past the library. Resolves to whether it has. */
-  async #wait(): Promise<boolean> {
-    // Not all processes at once.
-    this.#interval ??= this.#env
-      .idle(this.#settings.relayIntervalMs * (0.75 + this.#env.random() / 2))
-      .then(() => {
-        this.#interval = undefined
-      })
-    const woken = new Promise<void>((resolve) => {
-      this.#wake = resolve
-    })
-    if (!this.#isWoken) await Promise.race([this.#interval, woken])
-    if (this.#isWoken && this.#interval !== undefined)
-      await this.#env.idle(WOKEN_SPREAD_MS * this.#env.random())
-    this.#isWoken = false
-    return this.#interval === undefined
+    await this.#loop.stop()
   }
 
   async #settleAll(): Promise<void> {
@@ -118,7 +75,7 @@ export class Relay {
     const wanted = { olderThanMs: 0, limit: BATCH, outside: true }
     let handed = BATCH
     let settled = 1
-    while (handed === BATCH && settled > 0 && !this.#isBehind && this.#state === 'running') {
+    while (handed === BATCH && settled > 0 && !this.#isBehind && this.#loop.isRunning) {
       handed = await this.#storage.unsettled(wanted, async (rows) => {
         const done = await this.repairOutside(rows)
         settled = done.length
@@ -168,7 +125,7 @@ export class Relay {
     let handed = BATCH
     let isNew = true
     // Rows that could not be settled come again behind the others: then everybody has had a turn.
-    while (handed === BATCH && isNew && this.#state === 'running') {
+    while (handed === BATCH && isNew && this.#loop.isRunning) {
       handed = await this.#storage.unsettled(wanted, async (rows) => {
         isNew = rows.some(({ id }) => !seen.has(id))
         const untried = rows.filter(({ id }) => !seen.has(id) && !this.#waiting.has(id))

@@ -1,5 +1,5 @@
 import type { Environment } from '@larder/memcached'
-import { inBackground } from './background.js'
+import { inBackground } from '../coherence/index.js'
 
 /** How long a journal row of a finished write may wait for others to go with it, in milliseconds. */
 const GATHER_MS = 200

@@ -24,9 +24,8 @@ import {
   untilAborted,
   type WriteRequest,
 } from '@larder/storage-core/driver'
-import { cacheKey } from './cache-key.js'
+import { cacheKey, settleAll } from '../coherence/index.js'
 import { NameSet } from './name-set.js'
-import { settleAll } from './promises.js'
 import { headKey } from './proxy-keys.js'
 import { isEmpty, recordKey, recordPart, type RecordPart, type ResourceRecord } from './record.js'
 import { type Held, RecordStore, TOMBSTONE_TTL_MS } from './record-store.js'

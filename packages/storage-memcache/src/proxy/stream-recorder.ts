@@ -2,7 +2,7 @@ import { type PartName, type WriteResult } from '@larder/storage-core'
 import { type PartChange, type WriteRequest } from '@larder/storage-core/driver'
 import { storedPart } from './entry.js'
 import type { OwnErrors } from './own-errors.js'
-import type { Content } from './part-codec.js'
+import type { Content } from './part-form.js'
 
 /** What all streams of one call may still keep, in bytes. */
 export interface Room {

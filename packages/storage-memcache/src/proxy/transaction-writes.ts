@@ -11,7 +11,7 @@ import {
 import { GuardedWrite, type PartWritten, type WriterParts } from './guarded-write.js'
 import { OwnErrors } from './own-errors.js'
 import { laneOf } from './lanes.js'
-import { settleAll } from './promises.js'
+import { settleAll } from '../coherence/index.js'
 import { changedKeys, headKey, NEWEST, partKey } from './proxy-keys.js'
 import { journalKeys } from './relay.js'
 import { Recorder, type Room } from './stream-recorder.js'
@@ -89,7 +89,7 @@ export class TransactionWrites implements Participant {
     const keys = requests.flatMap(({ info, conditions }) =>
       PART_NAMES.filter((part) => conditions[part] !== undefined).map((part) => partKey(info, part)),
     )
-    await Promise.all(keys.map((key) => this.#it.reader.help(key, NEWEST)))
+    await Promise.all(keys.map((key) => this.#it.reader.evictOlder(key, NEWEST)))
   }
 
   /** Sets the marks, with all rows locked. */

@@ -8,8 +8,8 @@ import {
 import { Backoff, throwIfAborted } from '@larder/storage-core/driver'
 import type { StorageCounters } from './counters.js'
 import type { PartCache } from './part-cache.js'
-import type { Content } from './part-codec.js'
-import { settleAll } from './promises.js'
+import type { Content } from './part-form.js'
+import { settleAll } from '../coherence/index.js'
 import type { Settings } from './settings.js'
 
 /** A commit is sent this long before its mark may vanish, in milliseconds, to leave room for the commit itself. */
@@ -143,7 +143,7 @@ export class WriteGuard {
       if (token !== undefined && (await this.#isReplaced(key, token, content))) return
       // A mark that this write's own did not void may belong to an older write that is yet to install.
       if (token === undefined) await this.#cache.repair(key, version)
-      else await this.#cache.clearOlder(key, version)
+      else await this.#cache.evictOlder(key, version)
     })
   }
 

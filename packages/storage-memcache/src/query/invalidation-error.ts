@@ -1,5 +1,5 @@
 import { StorageError } from '@larder/storage-core'
-import { inWaves } from '../proxy/promises.js'
+import { inWaves } from '../coherence/index.js'
 
 /**
  * A server did not confirm an invalidation (`E_NOT_INVALIDATED`). What was committed before stays committed, and older

@@ -1,4 +1,4 @@
-import type { StoredResult } from './fenced-entries.js'
+import type { StoredResult } from './query-form.js'
 
 /** Loads what the cache does not have, all keys in one call; a key that is not in the answer has no value. */
 export type LoadMany = (keys: readonly string[]) => Promise<ReadonlyMap<string, StoredResult>>

@@ -9,12 +9,12 @@ import {
 import { optionTable, resolveOptions, wrongType, type OptionsOf } from '@larder/storage-core/base'
 import { CACHE_CHOICE_OPTIONS, type CacheChoice, chooseCache } from '../cache-choice.js'
 import { environmentOption, hasMethods, keyPrefixOption } from '../common-options.js'
-import { wavesOf } from '../proxy/promises.js'
+import { type ReaderPolicy, SlotReader, wavesOf } from '../coherence/index.js'
 import { type AnyCachedOptions, type CachedOptions, checkCall } from './cached-options.js'
-import { FencedEntries, type QueryLook } from './fenced-entries.js'
 import { invalidateAll, InvalidationError } from './invalidation-error.js'
 import type { LoadMany } from './loader-batch.js'
 import { newQueryCounters, type QueryCounters } from './query-counters.js'
+import { copyOf, type QueryContent, type QuerySlots, querySlots, type StoredResult } from './query-form.js'
 import { type InvalidationTarget, QueryKeys } from './query-keys.js'
 import {
   checkEntryOptions,
@@ -24,11 +24,9 @@ import {
   type QuerySettings,
 } from './query-options.js'
 import { checkOutboxOptions, OUTBOX_OPTIONS, QueryOutbox, type QueryTarget } from './query-outbox.js'
-import { QueryReader, type Wanted } from './query-reader.js'
-import { QueryResolver, type ResultCall, UNREADABLE } from './query-resolver.js'
+import { QueryResolver, type ResultCall, UNREADABLE, type Wanted } from './query-resolver.js'
 import { type CachedResult, FORM_OPTIONS, type FormOptions, type Own, ResultForm } from './result-form.js'
 import type { StandardSchema } from './standard-schema.js'
-import { Stamps } from './stamps.js'
 
 /** What a `QueryCache` takes besides its cache, and besides how its results are formed. */
 const SETTINGS = optionTable({
@@ -71,9 +69,8 @@ export class QueryCache<
   readonly #settings: QuerySettings
   readonly #form: ResultForm
   readonly #keys: QueryKeys
-  readonly #stamps: Stamps
-  readonly #entries: FencedEntries
-  readonly #reader: QueryReader
+  readonly #slots: QuerySlots
+  readonly #reader: SlotReader<StoredResult, QueryContent>
   readonly #resolver: QueryResolver
   readonly #counters: QueryCounters
   readonly #outbox: QueryOutbox | undefined
@@ -91,10 +88,9 @@ export class QueryCache<
     this.#keys = new QueryKeys(keyPrefix, settings.prefixSeparator, settings.clearable)
     this.#counters = watchedCounters({ counters: 'query', keyPrefix }, newQueryCounters())
     this.#owned = owned
-    this.#stamps = new Stamps(cache, env)
-    this.#entries = new FencedEntries(cache, this.#stamps, env, settings.leaseTtlMs)
-    this.#reader = new QueryReader(this.#entries, this.#settings, env, this.#counters)
-    this.#resolver = new QueryResolver(this.#entries, this.#reader, this.#counters)
+    this.#slots = querySlots(cache, env, settings.leaseTtlMs, this.#counters)
+    this.#reader = new SlotReader(this.#slots, readerPolicy(settings), env, this.#counters)
+    this.#resolver = new QueryResolver(this.#slots, this.#reader, env, this.#counters)
     const targets = {
       invalidate: (target: QueryTarget) => this.#invalidate(target),
       probe: async ({ key }: QueryTarget) => void (await cache.get(key)),
@@ -126,11 +122,11 @@ export class QueryCache<
     const wanted = { key, address: this.#keys.address(key, options.tags) }
     this.#checkOpen()
     const startedAt = this.#reader.tick()
-    const look = this.#entries.look(wanted.address)
+    const look = this.#slots.look(wanted.address)
     const found = await (options.signal === undefined ? look : untilAborted(look, options.signal, key))
-    this.#count(found)
+    this.#reader.count(found)
     if (found.kind === 'fresh') {
-      const value = await this.#resolver.tryRead(key, found.result, form)
+      const value = await this.#resolver.tryRead(key, found.value, form)
       if (value !== UNREADABLE) return value as never
     }
     const load: LoadMany = async () => new Map([[key, await form.write(key, await loader(key))]])
@@ -185,7 +181,7 @@ export class QueryCache<
   }
 
   #invalidate({ kind, key }: QueryTarget): Promise<void> {
-    return kind === 'entry' ? this.#entries.drop(key) : this.#stamps.renew(key)
+    return kind === 'entry' ? this.#slots.drop(key) : this.#slots.stamps.renew(key)
   }
 
   /**
@@ -224,7 +220,7 @@ export class QueryCache<
   async clear(): Promise<void> {
     if (!this.#settings.clearable) throw new TypeError('Only a cache with `clearable: true` can be cleared')
     this.#checkOpen()
-    await this.#stamps.renew(this.#keys.clearKey()).catch((cause: unknown) => {
+    await this.#slots.stamps.renew(this.#keys.clearKey()).catch((cause: unknown) => {
       throw new InvalidationError([], cause)
     })
   }
@@ -245,12 +241,6 @@ export class QueryCache<
     return this.close()
   }
 
-  #count(look: QueryLook): void {
-    if (look.kind === 'fresh') this.#counters.hits++
-    else if (look.kind === 'down') this.#counters.cacheErrors++
-    if (look.kind !== 'fresh' && look.kind !== 'stale') this.#counters.misses++
-  }
-
   async #manyAtOnce(
     wanted: readonly Wanted[],
     options: AnyCachedOptions,
@@ -268,8 +258,8 @@ export class QueryCache<
       return new Map(await Promise.all(written))
     }
     const startedAt = this.#reader.tick()
-    const looks = await Promise.all(wanted.map(({ address }) => this.#entries.look(address)))
-    for (const look of looks) this.#count(look)
+    const looks = await Promise.all(wanted.map(({ address }) => this.#slots.look(address)))
+    for (const look of looks) this.#reader.count(look)
     return this.#resolver.resolve(wanted, looks, { load, settings, form, startedAt, mayMiss: true })
   }
 
@@ -277,4 +267,9 @@ export class QueryCache<
     if (this.#isClosed) throw new StorageError('E_CLOSED', 'The query cache is closed')
     this.#outbox?.start()
   }
+}
+
+/** A loader that fails fails all callers of this process that share it; while a server is down, they wait for one another. */
+function readerPolicy({ fillWaitMs }: QuerySettings): ReaderPolicy<StoredResult> {
+  return { fillWaitMs, whenAnotherFails: 'reject', whileDown: 'wait', order: undefined, copyOf }
 }

@@ -1,5 +1,7 @@
+import type { ReaderCounters } from '../coherence/index.js'
+
 /** What a query cache has done so far, counted in keys. */
-export interface QueryCounters {
+export interface QueryCounters extends ReaderCounters {
   /** Results answered from the cache, those past their `ttlMs` included. */
   hits: number
   /** Of the hits, those past their `ttlMs` (`graceMs`). */
@@ -16,7 +18,7 @@ export interface QueryCounters {
   fills: number
   /** Results not stored: an invalidation came between, the loader took too long, or no item can hold them. */
   fillsRefused: number
-  /** Loads that were not to be stored: another's loader was slow, or a server did not answer. */
+  /** Keys loaded past the cache, alone or with others: another's loader was slow, or a server did not answer. */
   bypasses: number
   /** Calls to the cache that failed, and results there that could not be read. */
   cacheErrors: number

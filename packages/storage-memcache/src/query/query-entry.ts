@@ -1,5 +1,5 @@
 import type { CacheItem } from '@larder/memcached'
-import type { SplitBody } from '../proxy/chunks.js'
+import type { SplitBody } from '../coherence/index.js'
 
 /**
  * How a result is written down. A JSON value makes one JSON text as a whole, `{"value":…}`, stored with the flags 0,

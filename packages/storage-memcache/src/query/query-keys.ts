@@ -7,8 +7,7 @@ import {
   wrongType,
   type OptionsOf,
 } from '@larder/storage-core/base'
-import { cacheKey } from '../proxy/cache-key.js'
-import type { EntryAddress } from './fenced-entries.js'
+import { cacheKey, type SlotAddress } from '../coherence/index.js'
 
 const KEY = nameOption()
 
@@ -42,7 +41,7 @@ export class QueryKeys {
   }
 
   /** Throws `TypeError` or `RangeError` for what is no key; `tags` have been checked. */
-  address(key: string, tags: readonly string[] = NO_TAGS): EntryAddress {
+  address(key: string, tags: readonly string[] = NO_TAGS): SlotAddress {
     KEY.check(key, 'key')
     if (
       tags.length === 0 &&
@@ -103,7 +102,7 @@ export class QueryKeys {
 }
 
 /** The key of who refreshes is rarely asked for. */
-class Address implements EntryAddress {
+class Address implements SlotAddress {
   readonly key: string
   readonly stampKeys: readonly string[]
   readonly #namespace: string

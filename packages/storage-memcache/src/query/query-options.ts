@@ -12,7 +12,7 @@ import {
   type OptionsOf,
   type ResolvedOptions,
 } from '@larder/storage-core/base'
-import { checkGrace, GRACE_OPTIONS } from '../proxy/settings.js'
+import { checkGrace, GRACE_OPTIONS } from '../coherence/index.js'
 
 /** How long one result is kept, and how it is refreshed. */
 const ENTRY_OPTIONS = optionTable({

@@ -10,10 +10,8 @@ import {
   type ResolvedOptions,
 } from '@larder/storage-core/base'
 import { hasMethods } from '../common-options.js'
-import { inBackground } from '../proxy/background.js'
-import { inWaves } from '../proxy/promises.js'
+import { inWaves, RELAY_OPTIONS, RelayLoop, type WhenCacheFails } from '../coherence/index.js'
 import { QUERY_MARK } from '../proxy/relay.js'
-import { RELAY_OPTIONS, type WhenCacheFails } from '../proxy/settings.js'
 
 const BATCH = 100
 
@@ -64,9 +62,7 @@ export class QueryOutbox {
   readonly #prefix: string
   readonly #targets: QueryTargets
   readonly #options: OutboxSettings
-  readonly #env: Environment
-  #state: 'idle' | 'running' | 'stopped' = 'idle'
-  #pass: Promise<unknown> = Promise.resolve()
+  readonly #loop: RelayLoop
 
   constructor(
     outbox: Outbox,
@@ -79,7 +75,7 @@ export class QueryOutbox {
     this.#prefix = `${QUERY_MARK}${namespace} `
     this.#targets = targets
     this.#options = options
-    this.#env = env
+    this.#loop = new RelayLoop(options.relayIntervalMs, () => this.#relay(), env)
   }
 
   within(manager: object): OutboxTransaction {
@@ -124,33 +120,19 @@ export class QueryOutbox {
 
   /** Begins to relay, once. */
   start(): void {
-    if (this.#state !== 'idle') return
-    this.#state = 'running'
-    inBackground(() => void this.#run())
+    this.#loop.start()
   }
 
-  async stop(): Promise<void> {
-    this.#state = 'stopped'
-    await this.#pass
-  }
-
-  async #run(): Promise<void> {
-    const { relayIntervalMs } = this.#options
-    for (;;) {
-      // Not all processes at once.
-      await this.#env.idle(relayIntervalMs * (0.75 + this.#env.random() / 2))
-      if (this.#state !== 'running') return
-      // What fails now is tried again next time.
-      this.#pass = this.#relay().catch(() => undefined)
-      await this.#pass
-    }
+  /** Waits for the rows that are being relayed. */
+  stop(): Promise<void> {
+    return this.#loop.stop()
   }
 
   async #relay(): Promise<void> {
     const { relayAfterMs } = this.#options
     const wanted = { olderThanMs: relayAfterMs, keyPrefix: this.#prefix, limit: BATCH }
     let settled = BATCH
-    while (settled === BATCH && this.#state === 'running') {
+    while (settled === BATCH && this.#loop.isRunning) {
       settled = 0
       await this.#outbox.unsettled(wanted, async (rows) => {
         const done = (await inWaves(rows, (row) => this.#relayRow(row))).filter((id) => id !== undefined)

@@ -1,10 +1,18 @@
-import { settleAll } from '../proxy/promises.js'
-import type { FencedEntries, QueryLook, StoredResult } from './fenced-entries.js'
+import type { Environment } from '@larder/memcached'
+import { DOWN, type Lookup, settleAll, type SlotAddress, type SlotReader } from '../coherence/index.js'
 import { LoaderBatch, type LoadMany } from './loader-batch.js'
 import type { QueryCounters } from './query-counters.js'
+import type { QueryContent, QuerySlots, StoredResult } from './query-form.js'
 import type { EntrySettings } from './query-options.js'
-import type { QueryReader, Wanted } from './query-reader.js'
+import { QuerySource } from './query-source.js'
 import type { ResultForm } from './result-form.js'
+
+/** One key of a call. */
+export interface Wanted {
+  /** As the caller has it. */
+  readonly key: string
+  readonly address: SlotAddress
+}
 
 /** One call: how its results are loaded, and in which form they come back. */
 export interface ResultCall {
@@ -20,24 +28,29 @@ export interface ResultCall {
 /** A stored result that the form of the call cannot read. */
 export const UNREADABLE: unique symbol = Symbol('unreadable')
 
-const DOWN: QueryLook = Object.freeze({ kind: 'down' })
-
-/** From looks at keys to values: reads what is there and loads what is not. */
+/** From lookups of keys to values: reads what is there and loads what is not. */
 export class QueryResolver {
-  readonly #entries: FencedEntries
-  readonly #reader: QueryReader
+  readonly #slots: QuerySlots
+  readonly #reader: SlotReader<StoredResult, QueryContent>
+  readonly #env: Environment
   readonly #counters: QueryCounters
 
-  constructor(entries: FencedEntries, reader: QueryReader, counters: QueryCounters) {
-    this.#entries = entries
+  constructor(
+    slots: QuerySlots,
+    reader: SlotReader<StoredResult, QueryContent>,
+    env: Environment,
+    counters: QueryCounters,
+  ) {
+    this.#slots = slots
     this.#reader = reader
+    this.#env = env
     this.#counters = counters
   }
 
   /** The values. One that the form cannot read is removed from the cache and loaded anew. */
   async resolve(
     wanted: readonly Wanted[],
-    looks: readonly QueryLook[],
+    looks: readonly Lookup<StoredResult>[],
     call: ResultCall,
   ): Promise<unknown[]> {
     const values = await this.#read(wanted, looks, call)
@@ -60,11 +73,22 @@ export class QueryResolver {
     }
   }
 
-  async #read(wanted: readonly Wanted[], looks: readonly QueryLook[], call: ResultCall): Promise<unknown[]> {
+  async #read(
+    wanted: readonly Wanted[],
+    looks: readonly Lookup<StoredResult>[],
+    call: ResultCall,
+  ): Promise<unknown[]> {
     const { load, settings, startedAt } = call
     const batch = new LoaderBatch(this.#counted(load), wanted.length)
     const results = await settleAll(
-      wanted.map((each, i) => this.#reader.resolve(each, looks[i] ?? DOWN, { settings, batch, startedAt })),
+      wanted.map(async ({ key, address }, i) => {
+        const source = new QuerySource(key, settings, batch, this.#env, this.#counters)
+        try {
+          return await this.#reader.resolve(address, looks[i] ?? DOWN, startedAt, source)
+        } finally {
+          source.waits()
+        }
+      }),
     )
     return Promise.all(
       wanted.map(async ({ key }, i) => {
@@ -74,11 +98,11 @@ export class QueryResolver {
     )
   }
 
-  #dropAndLook(wanted: readonly Wanted[]): Promise<QueryLook[]> {
+  #dropAndLook(wanted: readonly Wanted[]): Promise<Lookup<StoredResult>[]> {
     return Promise.all(
       wanted.map(async ({ address }) => {
-        await this.#entries.drop(address.key).catch(() => undefined)
-        return this.#entries.look(address)
+        await this.#slots.drop(address.key).catch(() => undefined)
+        return this.#slots.look(address)
       }),
     )
   }

@@ -1,7 +1,7 @@
 import type { Codec, JsonCodec, Jsonify } from '@larder/storage-core'
 import { optionTable, typedOption } from '@larder/storage-core/base'
 import { hasMethods } from '../common-options.js'
-import type { StoredResult } from './fenced-entries.js'
+import type { StoredResult } from './query-form.js'
 import {
   isStandardSchema,
   issuePath,

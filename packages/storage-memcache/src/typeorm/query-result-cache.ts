@@ -2,11 +2,10 @@ import type { Cache, Environment } from '@larder/memcached'
 import { watchedCounters } from '@larder/storage-core/driver'
 import { listOption, nameOption, resolveOptions, type ResolvedOptions } from '@larder/storage-core/base'
 import { type CacheChoice, chooseCache } from '../cache-choice.js'
-import { settleAll } from '../proxy/promises.js'
-import { type EntryAddress, FencedEntries, type StoredResult } from '../query/fenced-entries.js'
+import { claimSlot, settleAll, type SlotAddress, type Stamps } from '../coherence/index.js'
 import { invalidateAll, InvalidationError } from '../query/invalidation-error.js'
+import { type QuerySlots, querySlots, type StoredResult } from '../query/query-form.js'
 import { QueryKeys } from '../query/query-keys.js'
-import { Stamps } from '../query/stamps.js'
 import { intervalParserOf, isRunner } from './next-query.js'
 import {
   type CachedQueryResult,
@@ -19,8 +18,7 @@ import { newResultCacheCounters, type ResultCacheCounters } from './result-cache
 import { Leased, Restored } from './saved-result.js'
 
 interface Connected {
-  readonly entries: FencedEntries
-  readonly stamps: Stamps
+  readonly slots: QuerySlots
   readonly owned: readonly Cache[]
 }
 
@@ -86,24 +84,18 @@ export class MemcacheQueryResultCache {
   ): Promise<CachedQueryResult | undefined> {
     if (this.#open === undefined) return undefined
     if (queryRunner?.isTransactionActive === true) return this.#bypass()
-    const { entries } = this.#open
     const address = this.#address(options)
-    const giveUpAt = this.#env.now() + this.#fillWaitMs
-    for (let pauseMs = 1; ; pauseMs = Math.min(pauseMs * 2, 32)) {
-      const look = await entries.look(address)
-      if (look.kind === 'down') return this.#failed()
-      if (look.kind === 'fresh') return this.#answer(options, look.result, queryRunner, address)
-      if (look.kind === 'lease') {
-        const leftMs = giveUpAt - this.#env.now()
-        if (leftMs <= 0) return this.#bypass()
-        await this.#env.sleep(Math.min(leftMs, pauseMs * (0.5 + this.#env.random())))
-        continue
-      }
-      const fence = await entries.lease(address.key, look.fence).catch(() => 'down' as const)
-      if (fence === 'down') return this.#failed()
-      if (fence === undefined) continue
-      this.#counters.misses++
-      return new Leased(address, fence, isRunner(queryRunner) ? queryRunner : undefined)
+    const claim = await claimSlot(this.#open.slots, address, this.#fillWaitMs, this.#env)
+    switch (claim.kind) {
+      case 'fresh':
+        return this.#answer(options, claim.value, queryRunner, address)
+      case 'claimed':
+        this.#counters.misses++
+        return new Leased(address, claim.fence, isRunner(queryRunner) ? queryRunner : undefined)
+      case 'late':
+        return this.#bypass()
+      case 'down':
+        return undefined
     }
   }
 
@@ -114,18 +106,18 @@ export class MemcacheQueryResultCache {
     queryRunner?: TransactionState,
   ): Promise<void> {
     if (!(saved instanceof Leased) || this.#open === undefined) return
-    const { entries } = this.#open
+    const { slots } = this.#open
     const { key } = saved.address
     const isInTransaction = queryRunner?.isTransactionActive === true
     const result = isInTransaction ? undefined : saved.encode(options)
     if (result === undefined) {
       this.#counters[isInTransaction ? 'bypasses' : 'unrestorable']++
-      return entries.release(key, saved.fence)
+      return slots.release(key, saved.fence.token)
     }
-    const freshness = { ttlMs: options.duration, graceMs: ROUNDING_MS }
+    const content = { result, ttlMs: options.duration, graceMs: ROUNDING_MS }
     try {
-      const isStored = await entries.fill(key, saved.fence, result, freshness)
-      this.#counters[isStored ? 'fills' : 'fillsRefused']++
+      const status = await slots.fill(key, saved.fence, content)
+      this.#counters[status === 'stored' ? 'fills' : 'fillsRefused']++
     } catch {
       this.#counters.cacheErrors++
     }
@@ -193,7 +185,7 @@ export class MemcacheQueryResultCache {
     { identifier, query, duration }: CachedQueryResult,
     result: StoredResult,
     queryRunner: TransactionState | undefined,
-    address: EntryAddress,
+    address: SlotAddress,
   ): Promise<CachedQueryResult | undefined> {
     if (result?.flags === TYPED_RECORDS) {
       try {
@@ -202,7 +194,7 @@ export class MemcacheQueryResultCache {
         this.#counters.hits++
         return restored
       } catch {
-        await this.#open?.entries.drop(address.key).catch(() => undefined)
+        await this.#open?.slots.drop(address.key).catch(() => undefined)
         return this.#failed()
       }
     }
@@ -217,17 +209,16 @@ export class MemcacheQueryResultCache {
 
   #stamps(): Stamps {
     this.#open ??= this.#connect()
-    return this.#open.stamps
+    return this.#open.slots.stamps
   }
 
   #connect(): Connected {
     const { cache, owned } = chooseCache(this.#choice, 'MemcacheQueryResultCache')
-    const stamps = new Stamps(cache, this.#env)
-    return { stamps, owned, entries: new FencedEntries(cache, stamps, this.#env, this.#leaseTtlMs) }
+    return { owned, slots: querySlots(cache, this.#env, this.#leaseTtlMs, this.#counters) }
   }
 
   /** The same identifier with another query is another entry. */
-  #address({ identifier, query = '' }: CachedQueryResult): EntryAddress {
+  #address({ identifier, query = '' }: CachedQueryResult): SlotAddress {
     const tags = this.#tables.filter(({ pattern }) => pattern.test(query)).map(({ name }) => tableTag(name))
     if (identifier !== undefined && identifier !== '') tags.push(identifierTag(identifier))
     return this.#keys.address(`${identifier ?? ''}\n${query}`, tags)

@@ -1,4 +1,5 @@
-import type { EntryAddress, Fence, StoredResult } from '../query/fenced-entries.js'
+import type { Fence, SlotAddress } from '../coherence/index.js'
+import type { StoredResult } from '../query/query-form.js'
 import { answerNextQuery, intervalParserOf } from './next-query.js'
 import type { CachedQueryResult } from './query-result-cache-options.js'
 import { encodeRecords, PLAIN_RECORDS } from './record-codec.js'
@@ -6,13 +7,13 @@ import { encodeRecords, PLAIN_RECORDS } from './record-codec.js'
 /** What `getFromCache` hands to TypeORM for a query that is to be sent, and gets back with its result. */
 export class Leased implements CachedQueryResult {
   readonly duration = 0
-  readonly address: EntryAddress
+  readonly address: SlotAddress
   readonly fence: Fence
   readonly runner: object | undefined
   /** The rows of the driver, before TypeORM makes JSON of them. */
   records: unknown
 
-  constructor(address: EntryAddress, fence: Fence, runner: object | undefined) {
+  constructor(address: SlotAddress, fence: Fence, runner: object | undefined) {
     this.address = address
     this.fence = fence
     this.runner = runner

@@ -1,13 +1,14 @@
-import type { Cache, CasResult, CasToken, Environment, ItemOptions } from '@larder/memcached'
+import type { Cache, CacheItem, CasResult, CasToken, Environment, ItemOptions } from '@larder/memcached'
 import type { QueryCache } from '@larder/storage-memcache'
 import { ForwardingCache } from '../simulation/forwarding-cache.js'
 
 /** The flags of a lease. */
 const LEASE_FLAGS = 0x4c44_5120
+const VALUE_FLAGS = 0
 
 /** One step of the protocol, left out. */
 export interface BrokenVariant {
-  readonly cache?: (cache: Cache) => Cache
+  readonly cache?: (cache: Cache, environment: Environment) => Cache
   readonly environment?: (environment: Environment) => Environment
   /** What `invalidate` does in place of what it should do. */
   readonly invalidate?: (invalidate: () => Promise<void>) => Promise<void>
@@ -36,9 +37,91 @@ class LeasesSurvive extends ForwardingCache {
   }
 }
 
+/** A refresh stores its result whatever took the place of the value that it saw. */
+class RefreshesUnfenced extends ForwardingCache {
+  readonly #values: CasToken[] = []
+
+  override async get(key: string): Promise<CacheItem | undefined> {
+    const item = await this.inner.get(key)
+    if (item?.flags === VALUE_FLAGS) this.#values.push(item.cas)
+    return item
+  }
+
+  override async cas(
+    key: string,
+    value: Uint8Array,
+    token: CasToken,
+    options?: ItemOptions,
+  ): Promise<CasResult> {
+    if (options?.flags !== VALUE_FLAGS || !this.#values.some((seen) => seen.equals(token)))
+      return this.inner.cas(key, value, token, options)
+    return { status: 'stored', cas: await this.inner.set(key, value, options) }
+  }
+}
+
+/** A caller that has waited long enough stores its result whatever took the place of the lease that it saw. */
+class BypassesUnfenced extends ForwardingCache {
+  readonly #others: CasToken[] = []
+
+  override async get(key: string): Promise<CacheItem | undefined> {
+    const item = await this.inner.get(key)
+    if (item?.flags === LEASE_FLAGS) this.#others.push(item.cas)
+    return item
+  }
+
+  override async cas(
+    key: string,
+    value: Uint8Array,
+    token: CasToken,
+    options?: ItemOptions,
+  ): Promise<CasResult> {
+    if (options?.flags !== VALUE_FLAGS || !this.#others.some((seen) => seen.equals(token)))
+      return this.inner.cas(key, value, token, options)
+    return { status: 'stored', cas: await this.inner.set(key, value, options) }
+  }
+}
+
+/** An invalidation removes fresh values and leases; values in their grace stay. */
+class GraceSurvives extends ForwardingCache {
+  readonly #environment: Environment
+
+  constructor(inner: Cache, environment: Environment) {
+    super(inner)
+    this.#environment = environment
+  }
+
+  override async delete(
+    key: string,
+    options?: { readonly cas?: CasToken },
+  ): Promise<'deleted' | 'exists' | 'not-found'> {
+    const item = options?.cas === undefined ? await this.inner.get(key) : undefined
+    const [, freshUntil] = /"freshUntil":(\d+)/.exec(item?.value.toString('latin1') ?? '') ?? []
+    if (freshUntil !== undefined && Number(freshUntil) <= this.#environment.wallClock()) return 'deleted'
+    return this.inner.delete(key, options)
+  }
+}
+
+/** A process asks for each stamp once. */
+class StampsKept extends ForwardingCache {
+  readonly #stamps = new Map<string, Promise<CacheItem | undefined>>()
+
+  override get(key: string): Promise<CacheItem | undefined> {
+    if (!key.includes('#')) return this.inner.get(key)
+    const known = this.#stamps.get(key) ?? this.inner.get(key)
+    this.#stamps.set(key, known)
+    return known
+  }
+}
+
 export const BROKEN: Readonly<Record<string, BrokenVariant>> = {
   'fills do not compare': { cache: (cache) => new FillsUnfenced(cache) },
   'an invalidation leaves leases': { cache: (cache) => new LeasesSurvive(cache) },
+  'a refresh does not compare': { cache: (cache) => new RefreshesUnfenced(cache) },
+  'a bypass does not compare': { cache: (cache) => new BypassesUnfenced(cache) },
+  'an invalidation leaves values in their grace': {
+    cache: (cache, environment) => new GraceSurvives(cache, environment),
+  },
+  'stamps are kept in the process': { cache: (cache) => new StampsKept(cache) },
   'all stamps are the same': { environment: (environment) => ({ ...environment, uniqueId: () => 'same' }) },
   'an invalidation does not wait for the answer': {
     invalidate: (invalidate) => {

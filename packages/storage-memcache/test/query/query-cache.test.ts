@@ -399,7 +399,7 @@ describe('one load', () => {
     expect(await slow).toBe(1)
     expect(table.reads).toHaveLength(2)
     expect(one.counters()).toMatchObject({ fills: 0, fillsRefused: 1 })
-    expect(two.counters()).toMatchObject({ fills: 1, bypasses: 1 })
+    expect(two.counters()).toMatchObject({ fills: 1, bypasses: 50 })
   })
 
   test('that is slow is not made good by what was read before an invalidation', async () => {
@@ -460,6 +460,43 @@ describe('a cache in trouble', () => {
     expect(table.reads).toHaveLength(2)
   })
 
+  test('a caller that has waited long enough does not share the load of a caller whose server is down', async () => {
+    const { one, two, clients, table } = world({ fillWaitMs: 0 })
+    table.rows.set('q', 1)
+    const held = table.pauseNextRead()
+    const slow = two.cached('q', {}, table.one)
+    await held.reached
+    const lookup = clients[0]!.pauseNext('get')
+    const waiting = one.cached('q', {}, table.one)
+    await lookup.reached
+    clients[0]!.failNext('get')
+    const gate = table.pauseNextRead()
+    const down = one.cached('q', {}, table.one)
+    await gate.reached
+    lookup.open()
+    expect(await waiting).toBe(1)
+    // Its own load fills over the lease of the slow one, which the load of the other would not.
+    expect(table.reads).toHaveLength(3)
+    expect(await two.cached('q', {}, table.one)).toBe(1)
+    expect(table.reads).toHaveLength(3)
+    gate.open()
+    held.open()
+    await Promise.all([down, slow])
+    expect(one.counters()).toMatchObject({ bypasses: 2, fills: 1 })
+  })
+
+  for (const code of ['E_TOO_LARGE', 'E_SERVER'] as const) {
+    test(`a result that a server refuses with ${code} leaves no lease for others to wait for`, async () => {
+      const { one, two, clients, table } = world({ fillWaitMs: 60_000 })
+      table.rows.set('q', 1)
+      clients[0]!.failNext('cas', 1, { code })
+      expect(await one.cached('q', {}, table.one)).toBe(1)
+      expect(await two.cached('q', {}, table.one)).toBe(1)
+      expect(table.reads).toHaveLength(2)
+      expect(two.counters().fills).toBe(1)
+    })
+  }
+
   for (const operation of ['add', 'cas'] as const) {
     test(`an unanswered ${operation} costs the entry and nothing else`, async () => {
       for (const at of ['before', 'after'] as const) {
@@ -498,6 +535,34 @@ describe('grace', () => {
     expect(await two.cached('q', {}, table.one)).toBe('new')
     expect(table.reads).toHaveLength(2)
     expect(one.counters().staleHits + two.counters().staleHits).toBe(2)
+  })
+
+  test('the callers of one process ask for the refresh lease once, and count as hits', async () => {
+    const { one, clients, table, age } = aging()
+    table.rows.set('q', 'old')
+    await one.cached('q', {}, table.one)
+    age(61_000)
+    const leases = clients[0]!.count('add')
+    const gate = table.pauseNextRead()
+    const calls = Array.from({ length: 20 }, () => one.cached('q', {}, table.one))
+    expect(new Set(await Promise.all(calls))).toEqual(new Set(['old']))
+    await gate.reached
+    expect(clients[0]!.count('add')).toBe(leases + 1)
+    gate.open()
+    await vi.waitFor(() => expect(one.counters().fills).toBe(2))
+    expect(one.counters()).toMatchObject({ hits: 20, staleHits: 20, misses: 1 })
+  })
+
+  test('a caller whose refresh lease gets no answer refreshes anyway', async () => {
+    const { one, clients, table, age } = aging({ softTimeoutMs: 60_000 })
+    table.rows.set('q', 'old')
+    await one.cached('q', {}, table.one)
+    age(61_000)
+    table.rows.set('q', 'new')
+    clients[0]!.failNext('add')
+    expect(await one.cached('q', {}, table.one)).toBe('new')
+    expect(await one.cached('q', {}, table.one)).toBe('new')
+    expect(table.reads).toHaveLength(2)
   })
 
   test('an invalidated result is not served', async () => {

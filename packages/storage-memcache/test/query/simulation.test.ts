@@ -1,4 +1,4 @@
-import { QueryCache } from '@larder/storage-memcache'
+import { QueryCache, type QueryCounters } from '@larder/storage-memcache'
 import { describe, expect, test } from 'vitest'
 import { Scheduler, SimProcess } from '../simulation/scheduler.js'
 import { SimCache } from '../simulation/sim-cache.js'
@@ -10,6 +10,23 @@ interface World {
   readonly evictions: number
   readonly restarts: number
   readonly graceMs?: number
+  readonly softTimeoutMs?: number
+  /** Default: 1. */
+  readonly servers?: number
+  /** How likely a server is out of reach for some seconds, for all or for one process, before a step of a client. */
+  readonly outages?: number
+  /** How likely a loader takes longer than others wait. */
+  readonly slowLoaders?: number
+  /** How likely a loader fails. */
+  readonly failures?: number
+  /** What the world is about: these counters, added up over all runs and processes, are above 0. */
+  readonly shows?: readonly (keyof QueryCounters)[]
+}
+
+interface Outcome {
+  readonly reads: number
+  readonly stale: readonly string[]
+  readonly counters: readonly QueryCounters[]
 }
 
 const RUNS = Number(process.env['LARDER_SIMULATIONS'] ?? 100)
@@ -17,6 +34,8 @@ const FIRST_SEED = Number(process.env['LARDER_SEED'] ?? 1)
 /** How likely time goes on although something else could happen. */
 const TIME_RATE = 0.05
 const MAX_ITEM_BYTES = 100_000
+const FILL_WAIT_MS = 50
+const OUTAGE_MS = 3_000
 const KEYS = ['film:1', 'film:2', 'top']
 const TAGS = ['film', 'rental']
 
@@ -26,10 +45,14 @@ async function run(
   world: World,
   invalidate: Invalidate,
   broken: BrokenVariant = {},
-): Promise<{ reads: number; stale: string[] }> {
+): Promise<Outcome> {
   const scheduler = new Scheduler(seed, TIME_RATE, true)
   const scene = new Scene(scheduler)
-  const server = new SimServer('s0', scene, MAX_ITEM_BYTES)
+  const servers = Array.from(
+    { length: world.servers ?? 1 },
+    (_, i) => new SimServer(`s${i}`, scene, MAX_ITEM_BYTES),
+  )
+  const counters: QueryCounters[] = []
   const committed = new Map(KEYS.map((key) => [key, 0]))
   const acknowledged = new Map(KEYS.map((key) => [key, 0]))
   const stale: string[] = []
@@ -37,28 +60,45 @@ async function run(
 
   const actors = [0, 1, 2].map(async (i) => {
     const process = new SimProcess(`p${i}`)
-    const cache = new SimCache([server], scene, process, {
+    const cache = new SimCache(servers, scene, process, {
       maxItemBytes: MAX_ITEM_BYTES,
       losses: world.losses,
     })
     const environment = scheduler.environment(process)
     const queries = new QueryCache({
-      cache: broken.cache?.(cache) ?? cache,
+      cache: broken.cache?.(cache, environment) ?? cache,
       environment: broken.environment?.(environment) ?? environment,
       ttlMs: 100,
       graceMs: world.graceMs ?? 0,
+      softTimeoutMs: world.softTimeoutMs ?? 0,
       leaseTtlMs: 500,
-      fillWaitMs: 50,
+      fillWaitMs: FILL_WAIT_MS,
     })
+    const outage = (): void => {
+      const server = scheduler.pick(servers)
+      if (scheduler.chance(0.5)) server.unreachableFor.add(process)
+      else server.isDown = true
+      scheduler.note(`${server.name} is out of reach${server.isDown ? '' : ` for ${process.name}`}`)
+      scheduler.after(scheduler.random() * OUTAGE_MS, undefined, () => {
+        server.isDown = false
+        server.unreachableFor.clear()
+        scheduler.note(`${server.name} is back`)
+      })
+    }
     const load = async (keys: readonly string[]) => {
       await scheduler.step(`p${i} asks the database`, process)
       const found = new Map(keys.map((key) => [key, committed.get(key) ?? 0]))
+      if (scheduler.chance(world.slowLoaders ?? 0)) await scheduler.sleep(4 * FILL_WAIT_MS, process)
+      if (scheduler.chance(world.failures ?? 0)) throw new Error('The database fails')
       await scheduler.step(`p${i} hears from the database`, process)
       return found
     }
     const read = async (keys: readonly string[]) => {
       const known = keys.map((key) => acknowledged.get(key) ?? 0)
-      const found = await queries.cachedMany(keys, { tags: TAGS }, load)
+      const found = await queries.cachedMany(keys, { tags: TAGS }, load).catch((error: unknown) => {
+        if (world.failures === undefined) throw error
+      })
+      if (found === undefined) return
       for (const [j, key] of keys.entries()) {
         reads++
         const version = found.get(key) ?? -1
@@ -86,13 +126,15 @@ async function run(
       const key = scheduler.pick(KEYS)
       if (scheduler.chance(0.3)) await write(key)
       else await Promise.all([read([key]), scheduler.chance(0.5) ? read(KEYS) : read([scheduler.pick(KEYS)])])
-      if (scheduler.chance(world.evictions)) server.evictOne()
-      if (scheduler.chance(world.restarts)) server.restart()
+      if (scheduler.chance(world.evictions)) scheduler.pick(servers).evictOne()
+      if (scheduler.chance(world.restarts)) scheduler.pick(servers).restart()
+      if (scheduler.chance(world.outages ?? 0)) outage()
     }
+    counters.push(queries.counters())
   })
   await scheduler.run(Promise.all(actors))
   if (stale.length > 0) stale.push(...scheduler.trace)
-  return { reads, stale }
+  return { reads, stale, counters }
 }
 
 const WAYS: Readonly<Record<string, Invalidate>> = {
@@ -104,16 +146,35 @@ const WORLDS: Readonly<Record<string, World>> = {
   'nothing fails': { losses: 0, evictions: 0, restarts: 0 },
   'items are evicted and servers restart': { losses: 0, evictions: 0.4, restarts: 0.1 },
   'answers are lost': { losses: 0.1, evictions: 0.1, restarts: 0 },
-  'results may be used in their grace': { losses: 0.02, evictions: 0.1, restarts: 0, graceMs: 60_000 },
+  'results may be used in their grace': {
+    ...{ losses: 0.02, evictions: 0.1, restarts: 0, graceMs: 60_000, slowLoaders: 0.3 },
+    shows: ['staleHits'],
+  },
+  'callers wait for a refresh, and loaders fail': {
+    ...{ losses: 0.02, evictions: 0.1, restarts: 0.02, graceMs: 60_000 },
+    ...{ softTimeoutMs: 100, slowLoaders: 0.3, failures: 0.2 },
+    shows: ['staleHits', 'loaderErrors'],
+  },
+  'loaders are slower than others wait': {
+    ...{ losses: 0, evictions: 0.1, restarts: 0, slowLoaders: 0.5 },
+    shows: ['bypasses', 'fillsRefused'],
+  },
+  'several servers are out of reach at times': {
+    ...{ losses: 0.02, evictions: 0.1, restarts: 0.05, servers: 3, outages: 0.3, slowLoaders: 0.2 },
+    shows: ['bypasses', 'cacheErrors'],
+  },
 }
 
 async function runAll(world: World, invalidate: Invalidate, broken?: BrokenVariant): Promise<number> {
   let reads = 0
+  const shown = new Map((world.shows ?? []).map((name) => [name, 0]))
   for (let seed = FIRST_SEED; seed < FIRST_SEED + RUNS; seed++) {
     const outcome = await run(seed, world, invalidate, broken)
     if (outcome.stale.length > 0) throw new Error(`stale, seed ${seed}:\n${outcome.stale.join('\n')}`)
     reads += outcome.reads
+    for (const each of outcome.counters) for (const [name, sum] of shown) shown.set(name, sum + each[name])
   }
+  for (const [name, sum] of shown) if (sum === 0) throw new Error(`The world never shows ${name}`)
   return reads
 }
 

@@ -40,6 +40,8 @@ interface FaultOptions {
   readonly key?: (key: string) => boolean
   /** `before`: the server has not seen the command. `after`: it was executed, the answer is on its way. */
   readonly at?: 'before' | 'after'
+  /** What a command fails with. Default: `'E_TIMEOUT'`. */
+  readonly code?: 'E_TIMEOUT' | 'E_TOO_LARGE' | 'E_SERVER'
 }
 
 const unavailable = () => new StorageError('E_CACHE_UNAVAILABLE', 'The cache is down (on purpose)')
@@ -87,12 +89,12 @@ export class FaultyCache implements Cache {
   failNext(
     operation: CacheOperation,
     times = 1,
-    { key = () => true, at = 'before' }: FaultOptions = {},
+    { key = () => true, at = 'before', code = 'E_TIMEOUT' }: FaultOptions = {},
   ): void {
     for (let i = 0; i < times; i++) {
       const run = async (execute: () => Promise<unknown>) => {
         if (at === 'after') await execute()
-        throw new StorageError('E_TIMEOUT', 'No answer came (on purpose)')
+        throw new StorageError(code, 'No answer came (on purpose)')
       }
       this.#faults.push({ operation, key, run })
     }

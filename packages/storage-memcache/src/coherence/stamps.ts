@@ -1,5 +1,5 @@
 import type { Cache, Environment } from '@larder/memcached'
-import { settleAll } from '../proxy/promises.js'
+import { settleAll } from './promises.js'
 
 /** What a group of entries stood under when it was asked, in the order of the groups. */
 export type StampsNow = readonly string[]
@@ -72,3 +72,10 @@ export class Stamps {
 export function areSame(some: StampsNow, others: StampsNow): boolean {
   return some.length === others.length && some.every((stamp, i) => stamp === others[i])
 }
+
+/** As a fill lease carries them. */
+export function encodeStamps(stamps: StampsNow): Buffer {
+  return stamps.length === 0 ? NO_BYTES : Buffer.from(stamps.join(' '), 'latin1')
+}
+
+const NO_BYTES = Buffer.alloc(0)
