@@ -19,6 +19,7 @@ const FIRST = [
   'observability',
   'coming-from',
   'sessions',
+  'nestjs',
   'options',
   'errors',
   'guarantees',

@@ -16,7 +16,14 @@ export interface Compiled extends AsyncDisposable {
 
 const TSCONFIG = {
   extends: '../../tsconfig.test-base.json',
-  compilerOptions: { noEmit: false, outDir: 'out', rootDir: 'src' },
+  // NestJS injects by the types of constructors, which its decorators need to be told.
+  compilerOptions: {
+    noEmit: false,
+    outDir: 'out',
+    rootDir: 'src',
+    experimentalDecorators: true,
+    emitDecoratorMetadata: true,
+  },
   include: ['src'],
 }
 
