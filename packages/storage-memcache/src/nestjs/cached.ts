@@ -19,7 +19,7 @@ const QUERIES = Symbol('@larder/queries')
  * Keeps what a method resolves to in the module's `QueryCache`. The result is what JSON makes of it, from the first call
  * on: a `Date` is a string. A rejection is not kept. Stands below decorators of routes, which mark the method they find.
  */
-export function Cached<Args extends unknown[]>(options: CachedMethodOptions<Args> = {}) {
+export function Cached<Args extends unknown[] = never[]>(options: CachedMethodOptions<Args> = {}) {
   return <M extends Method<Args>>(
     target: object,
     name: string | symbol,

@@ -45,10 +45,9 @@ afterEach(async () => {
 type Modules = NonNullable<ModuleMetadata['imports']>
 
 async function start(imports: Modules, parts: Pick<ModuleMetadata, 'providers' | 'controllers'> = {}) {
-  const built = await Test.createTestingModule({ imports, ...parts })
-    .setLogger(false)
-    .compile()
+  const built = await Test.createTestingModule({ imports, ...parts }).compile()
   const app = built.createNestApplication<INestApplication<Server>>()
+  app.useLogger(false)
   await app.listen(0, '127.0.0.1')
   apps.push(app)
   const { port } = app.getHttpServer().address() as AddressInfo
