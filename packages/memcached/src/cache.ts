@@ -40,7 +40,8 @@ export interface ReadOptions extends CallOptions {
 /**
  * The version of an item as one reply told it. It is bound to the connection it came by: a server that restarted
  * counts from 1 again, so that a number seen before may come back on another value. A token whose connection is
- * gone never matches: `cas` and `delete` answer `'exists'` for it without asking the server.
+ * gone never matches: `cas` and `delete` answer `'exists'` for it without asking the server. A token of another cache,
+ * a clone included, is a `TypeError`; one of another key answers `'exists'`.
  */
 export interface CasToken {
   /** memcached's 64-bit number, never 0. For logs and comparison within one connection. */

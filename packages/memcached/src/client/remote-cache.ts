@@ -26,7 +26,7 @@ import type { ArithmeticOptions, CommandCache } from '../command-cache.js'
 import { addToCounter, checkCounter, checkDelta } from '../protocol/counter.js'
 import { exptimeOf } from '../protocol/expiry.js'
 import { checkFlags, checkValue, DEFAULT_SERVER_ITEM_LIMIT_BYTES } from '../protocol/limits.js'
-import { CasId } from '../transport/cas-id.js'
+import { CasId, foreignToken } from '../transport/cas-id.js'
 import type { Channel, ExecuteOptions } from '../transport/channel.js'
 import type { Cas, Command, ResultOf, Store, StoreKind, WireItem, WireKey } from '../transport/commands.js'
 import type { DatagramReader } from '../transport/datagram-reader.js'
@@ -119,10 +119,8 @@ export class RemoteCache extends ServerCommands implements CommandCache {
 
   cas(key: string, value: Uint8Array, token: CasToken, options?: StoreOptions): Promise<CasResult> {
     return this.serverSet.on('cas', STORE_OPTIONS, key, options, (server, wireKey) => {
-      checkToken(token)
+      this.#checkToken(token)
       const { flags, exptime } = this.#item(wireKey, value, options)
-      // A token of another kind of cache matches nothing.
-      if (!(token instanceof CasId)) return Promise.resolve<CasResult>({ status: 'exists' })
       const command: Cas = { kind: 'cas', key: wireKey, value, flags, exptime, token }
       return this.#limit.watch(server, value.byteLength, server.execute(command, options))
     })
@@ -142,7 +140,7 @@ export class RemoteCache extends ServerCommands implements CommandCache {
   ): Promise<'deleted' | 'exists' | 'not-found'> {
     return this.serverSet.on('delete', DELETE_OPTIONS, key, options, (server, wireKey) => {
       const token = options?.cas
-      if (token !== undefined && !(token instanceof CasId)) return Promise.resolve('exists')
+      if (token !== undefined) this.#checkToken(token)
       return server.execute({ kind: 'delete', key: wireKey, token } as const, options)
     })
   }
@@ -288,6 +286,11 @@ export class RemoteCache extends ServerCommands implements CommandCache {
     const item = await this.get(key, options)
     if (item === undefined || item.value.length + value.length <= this.maxItemBytes) return false
     throw new StorageError('E_TOO_LARGE', `An item may have ${this.maxItemBytes} bytes`, { key })
+  }
+
+  #checkToken(token: CasToken): asserts token is CasId {
+    checkToken(token)
+    if (!(token instanceof CasId) || token.isForeignTo(this)) throw foreignToken()
   }
 
   #item(key: WireKey, value: Uint8Array, options: ItemOptions | undefined): WireItem {

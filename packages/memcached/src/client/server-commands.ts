@@ -2,8 +2,14 @@ import { StorageError } from '@larder/storage-core/base'
 import { checkCall, checkTopic, FLUSH_DELAY, SERVER_OPTIONS } from '../cache-options.js'
 import type { CallOptions } from '../cache.js'
 import type { ServerAnswers } from '../command-cache.js'
-import { createServers, resolveRemoteOptions, routerOf, type RemoteCacheOptions } from './remote-options.js'
-import { ServerSet } from './server-set.js'
+import {
+  createServers,
+  resolveRemoteOptions,
+  routerOf,
+  type RemoteCacheOptions,
+  type ResolvedRemoteOptions,
+} from './remote-options.js'
+import { ServerSet, type NamedServer } from './server-set.js'
 import { isMemjsClient, type Servers } from './servers.js'
 
 /** More would be read as a Unix time (protocol.txt, "flush_all"). */
@@ -23,7 +29,7 @@ export abstract class ServerCommands implements AsyncDisposable {
     this.options = options
     this.timeoutMs = resolved.channel.timeoutMs
     this.#list = servers
-    this.serverSet = new ServerSet(createServers(resolved, []), routerOf(servers, resolved))
+    this.serverSet = new ServerSet(this.#create(resolved, []), routerOf(servers, resolved))
   }
 
   /** The addresses, in the order of the list: `host:port`, or the path of a socket. */
@@ -45,7 +51,7 @@ export abstract class ServerCommands implements AsyncDisposable {
     const router = routerOf(servers, resolved)
     const { timeoutMs, connectTimeoutMs } = resolved.channel
     this.serverSet.replace(
-      createServers(resolved, this.serverSet.servers),
+      this.#create(resolved, this.serverSet.servers),
       router,
       timeoutMs + connectTimeoutMs,
     )
@@ -99,5 +105,9 @@ export abstract class ServerCommands implements AsyncDisposable {
 
   protected checkOpen(): void {
     if (this.#isClosed) throw new StorageError('E_CLOSED', 'The cache was closed')
+  }
+
+  #create(resolved: ResolvedRemoteOptions, known: readonly NamedServer[]): readonly NamedServer[] {
+    return createServers({ ...resolved, channel: { ...resolved.channel, home: this } }, known)
   }
 }

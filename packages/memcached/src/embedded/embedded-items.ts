@@ -1,7 +1,7 @@
 import { StorageError } from '@larder/storage-core/base'
 import { LRUCache } from 'lru-cache'
 import type { CacheItem, CasToken, ItemOptions, PeekedItem } from '../cache.js'
-import { CasId } from '../transport/cas-id.js'
+import { CasId, foreignToken } from '../transport/cas-id.js'
 
 /** What an entry costs beside its value and key, roughly: the objects that hold them. */
 const ENTRY_OVERHEAD_BYTES = 200
@@ -24,6 +24,7 @@ export function entrySize(key: string, valueBytes: number): number {
 
 /** The items of an embedded cache and of its clones, as memcached keeps them. Bytes are copied in and out. */
 export class EmbeddedItems {
+  readonly home = this
   readonly #entries: LRUCache<string, Entry>
   readonly #now: () => number
   #stores = 0
@@ -85,9 +86,9 @@ export class EmbeddedItems {
     return { ...itemOf(entry), ttlMs, idleMs: now - entry.usedAt, wasRead: entry.wasRead }
   }
 
-  /** What stands against a change of what `token` stands for; undefined: nothing. */
+  /** What stands against a change of what `token` stands for; undefined: nothing. Throws a `TypeError` for a token of another cache. */
   conflict(key: string, token: CasToken): 'exists' | 'not-found' | undefined {
-    if (!(token instanceof CasId) || token.origin !== this) return 'exists'
+    if (!(token instanceof CasId) || token.isForeignTo(this)) throw foreignToken()
     const entry = this.#find(key)
     if (entry === undefined) return 'not-found'
     return entry.cas.equals(token) ? undefined : 'exists'

@@ -84,6 +84,10 @@ export class Connection implements LinkEvents, SessionOwner {
     return this.#session
   }
 
+  get home(): object {
+    return this.#options.home ?? this
+  }
+
   get isGone(): boolean {
     return this.#isGone
   }

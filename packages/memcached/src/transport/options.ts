@@ -46,7 +46,10 @@ export const CHANNEL_OPTIONS = optionTable({
   now: functionOption<() => number>(awakeNow),
 })
 
-export type ChannelOptions = ResolvedOptions<typeof CHANNEL_OPTIONS>
+export interface ChannelOptions extends ResolvedOptions<typeof CHANNEL_OPTIONS> {
+  /** The cache that the connections belong to: its tokens are told from those of others. */
+  readonly home?: object
+}
 
 /** All of them. What cannot be honoured is a `TypeError` or `RangeError`. */
 export function resolveChannelOptions(options: OptionsOf<typeof CHANNEL_OPTIONS> = {}): ChannelOptions {

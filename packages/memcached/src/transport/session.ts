@@ -21,6 +21,8 @@ export interface Reader<Frame> {
 
 /** What a session tells the connection that it belongs to. */
 export interface SessionOwner {
+  /** The cache that it is a connection of, to tell its tokens from those of others. */
+  readonly home: object
   /** All replies to the call came. `again`: it is to be sent once more. */
   replied(call: Call, again: boolean): void
 }
@@ -48,11 +50,14 @@ export function misplacedReply(): Error {
 /** Pairs replies with the calls that wait for them. */
 export abstract class FrameSession<Frame> implements Session {
   readonly sent = new Fifo<Call>()
+  /** See `TokenOrigin`. */
+  readonly home: object
   readonly #readers = new Fifo<Reader<Frame>>()
   readonly #owner: SessionOwner
 
   constructor(owner: SessionOwner) {
     this.#owner = owner
+    this.home = owner.home
   }
 
   abstract beginWrite(): void
