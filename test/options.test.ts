@@ -24,12 +24,11 @@ import {
   unwatchTables,
   watchTables,
 } from '@larder/storage-sql'
-import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 
 // Nobody listens there, and nothing is asked.
 const servers = '127.0.0.1:1'
@@ -182,47 +181,43 @@ const MISTAKES: readonly (readonly [
   ['removeTriggers', 'tablesPrefix', 'tablePrefix', (given) => removeTriggers(sql, given)],
 ]
 
+function typeError(message: RegExp): unknown {
+  return expect.objectContaining({ name: 'TypeError', message: expect.stringMatching(message) as unknown })
+}
+
 test.each(MISTAKES)('%s has no option %s', async (subject, wrong, meant, call) => {
   const [name, inner] = wrong.split('.') as [string, string?]
   const given = { [name]: inner === undefined ? 'x' : { [inner]: 'x' } }
-  await assert.rejects(
-    async () => call(given),
-    (error: Error) => {
-      assert.ok(error instanceof TypeError)
-      assert.ok(error.message.startsWith(`${subject} has no option "${wrong}"; `), error.message)
-      assert.ok(error.message.includes(meant.replace(/^\w+\.(?=\w+,)/, '')), error.message)
-      return true
-    },
-  )
-  assert.equal(existsSync(file()), false)
+  await expect((async () => call(given))()).rejects.toSatisfy((error: Error) => {
+    expect.assert(error instanceof TypeError)
+    expect(error.message.startsWith(`${subject} has no option "${wrong}"; `), error.message).toBeTruthy()
+    expect(error.message.includes(meant.replace(/^\w+\.(?=\w+,)/, '')), error.message).toBeTruthy()
+    return true
+  })
+  expect(existsSync(file())).toBe(false)
 })
 
 test('options that are no object are told as well', async () => {
   // As python-memcached and pylibmc take a time.
-  await assert.rejects(
-    client.set('k', 'v', 60 as unknown as object),
-    /^TypeError: set takes an object of options, got a number$/,
+  await expect(client.set('k', 'v', 60 as unknown as object)).rejects.toThrow(
+    typeError(/^set takes an object of options, got a number$/),
   )
   for (const given of [null, 'localhost:11211', 7]) {
-    assert.throws(
-      () => new MemcacheStorage(given as unknown as MemcacheStorageOptions),
-      /^TypeError: MemcacheStorage takes an object of options, got (null|text|a number)$/,
+    expect(() => new MemcacheStorage(given as unknown as MemcacheStorageOptions)).toThrow(
+      typeError(/^MemcacheStorage takes an object of options, got (null|text|a number)$/),
     )
   }
-  assert.throws(
-    () => new MemcacheStorage(undefined as unknown as MemcacheStorageOptions),
-    /^TypeError: MemcacheStorage needs `servers` or a `cache`$/,
+  expect(() => new MemcacheStorage(undefined as unknown as MemcacheStorageOptions)).toThrow(
+    typeError(/^MemcacheStorage needs `servers` or a `cache`$/),
   )
 })
 
 test('a required option that is missing is named, with what it takes', () => {
-  assert.throws(
-    () => new SqlLock({} as never),
-    /^TypeError: SqlLock needs the option `storage`: an open SqlStorage$/,
+  expect(() => new SqlLock({} as never)).toThrow(
+    typeError(/^SqlLock needs the option `storage`: an open SqlStorage$/),
   )
-  assert.throws(
-    () => new CachedQuery(queries, { name: 'a', load: undefined as never }),
-    /^TypeError: CachedQuery needs the option `load`: a function$/,
+  expect(() => new CachedQuery(queries, { name: 'a', load: undefined as never })).toThrow(
+    typeError(/^CachedQuery needs the option `load`: a function$/),
   )
 })
 
@@ -240,23 +235,18 @@ test('an unknown name gets the nearest one as a hint, whatever the case, or all 
     }
     return 'nothing'
   }
-  assert.equal(told({ ttlMs: true, routing: { hash: 'md5' } }), 'nothing')
-  assert.equal(told({ routing: undefined }), 'nothing')
-  assert.equal(told({ TTLMS: 1 }), 'It has no option "TTLMS"; did you mean "ttlMs"?')
-  assert.equal(told({ tiemoutMs: 1 }), 'It has no option "tiemoutMs"; did you mean "timeoutMs"?')
-  assert.equal(
-    told({ conectTimeout: 1 }),
+  expect(told({ ttlMs: true, routing: { hash: 'md5' } })).toBe('nothing')
+  expect(told({ routing: undefined })).toBe('nothing')
+  expect(told({ TTLMS: 1 })).toBe('It has no option "TTLMS"; did you mean "ttlMs"?')
+  expect(told({ tiemoutMs: 1 })).toBe('It has no option "tiemoutMs"; did you mean "timeoutMs"?')
+  expect(told({ conectTimeout: 1 })).toBe(
     'It has no option "conectTimeout"; did you mean "connectTimeoutMs"?',
   )
-  assert.equal(
-    told({ routing: { hsah: 1 } }),
-    'It has no option "routing.hsah"; did you mean "routing.hash"?',
-  )
-  assert.equal(
-    told({ expires: 1 }),
+  expect(told({ routing: { hsah: 1 } })).toBe('It has no option "routing.hsah"; did you mean "routing.hash"?')
+  expect(told({ expires: 1 })).toBe(
     'It has no option "expires"; it has ttlMs, timeoutMs, connectTimeoutMs, routing',
   )
   // Names of every object are none of its options, and undefined does not make a name known.
-  assert.match(told({ constructor: 1 }), /has no option "constructor"/)
-  assert.match(told({ tll: undefined }), /has no option "tll"/)
+  expect(told({ constructor: 1 })).toMatch(/has no option "constructor"/)
+  expect(told({ tll: undefined })).toMatch(/has no option "tll"/)
 })

@@ -7,8 +7,7 @@ import {
   reportOf,
   WRITER_STEPS,
 } from '@larder/chaos'
-import assert from 'node:assert/strict'
-import { describe, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 
 /** What a relay that died has at hand is out of others' reach for half a minute: too long for here. */
 const QUICK = { forMs: 6_000, healWithinMs: 120_000, steps: [...WRITER_STEPS, ...READER_STEPS] } as const
@@ -25,14 +24,14 @@ describe('four processes, three servers and everything that can happen to them',
       { timeout: 300_000 },
       async () => {
         const result = await chaos({ ...QUICK, ...run })
-        assert.equal(result.verdict.violations.length, 0, historyText(result))
+        expect(result.verdict.violations.length, historyText(result)).toBe(0)
         const { operations, faults } = reportOf(result)
         const { reads, acknowledgedWrites } = operations
-        assert.ok(
+        expect.assert(
           reads > 100 && acknowledgedWrites > 50,
           `only ${reads} reads and ${acknowledgedWrites} writes`,
         )
-        assert.ok(Object.keys(faults).length >= 5, `only ${Object.keys(faults).join(', ')}`)
+        expect(Object.keys(faults).length, `only ${Object.keys(faults).join(', ')}`).toBeGreaterThanOrEqual(5)
       },
     )
   }
@@ -44,6 +43,6 @@ describe('four processes, three servers and everything that can happen to them',
     let seed = 13
     do result = await chaos({ ...QUICK, ...broken, seed: seed++, healWithinMs: 1_000 })
     while (reportOf(result).staleReads === 0 && seed < 30)
-    assert.match(historyText(result), /== stale: .*\n(.*\n)*.* read /)
+    expect(historyText(result)).toMatch(/== stale: .*\n(.*\n)*.* read /)
   })
 })

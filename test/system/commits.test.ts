@@ -4,11 +4,10 @@ import { OutcomeUnknownError, type Storage } from '@larder/storage-core'
 import { RemoteCache } from '@larder/memcached'
 import { MemcacheStorage } from '@larder/storage-memcache'
 import { larderEntities, SqlStorage } from '@larder/storage-sql'
-import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { DataSource, type DataSourceOptions } from 'typeorm'
-import { describe, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { DATABASES } from './databases.js'
 
 const OLD_FILM = 'academy dinosaur'
@@ -51,7 +50,7 @@ async function setUp({ direct, writer: writerUrl, timeoutMs }: Urls) {
       const transaction = { beforeCommit: async () => void (await fault()) }
       const write = writer.putContent(writer.info('films', film), 'new', { transaction })
       return write.then(
-        () => assert.fail('the write was acknowledged'),
+        () => expect.unreachable('the write was acknowledged'),
         (error: unknown) => error,
       )
     },
@@ -113,7 +112,7 @@ function sqlOn(url: string): Promise<DataSource> {
 /** The database of that name, with a proxy on the writer's way to it. */
 async function setUpProxied(name: string) {
   const place = await DATABASES[name]?.()
-  assert.ok(place)
+  expect.assert(place)
   const url = new URL(place.url)
   const network = await startProxy({ host: url.hostname, port: Number(url.port) })
   url.host = network.address
@@ -133,7 +132,7 @@ async function setUpProxied(name: string) {
 /** The same with a middleman on that way, who knows the protocol. */
 async function setUpBehindMiddleman(name: string) {
   const place = await DATABASES[name]?.()
-  assert.ok(place)
+  expect.assert(place)
   const middleman = await startMiddleman(place.url)
   const urls = { direct: place.url, writer: middleman.urlFor(place.url), timeoutMs: 2_000 }
   const world = await setUp(urls)
@@ -149,9 +148,9 @@ async function setUpBehindMiddleman(name: string) {
 }
 
 function assertUnknown(error: unknown): void {
-  assert.ok(error instanceof OutcomeUnknownError, String(error))
-  assert.equal(error.code, 'E_OUTCOME_UNKNOWN')
-  assert.match(error.message, /unknown/)
+  expect.assert(error instanceof OutcomeUnknownError, String(error))
+  expect(error.code).toBe('E_OUTCOME_UNKNOWN')
+  expect(error.message).toMatch(/unknown/)
 }
 
 describe.each(['PostgreSQL', 'MariaDB'])('a commit to %s of which nobody knows', (name) => {
@@ -159,36 +158,36 @@ describe.each(['PostgreSQL', 'MariaDB'])('a commit to %s of which nobody knows',
     await using world = await setUpProxied(name)
     const { reader, network } = world
     assertUnknown(await world.write(OLD_FILM, () => network.truncate(0)))
-    assert.equal(await world.cached(), '')
-    assert.equal(await world.read(), 'new')
+    expect(await world.cached()).toBe('')
+    expect(await world.read()).toBe('new')
     await world.relay()
     // The relay has left its mark, or nothing.
-    assert.equal(await world.read(), 'new')
-    assert.doesNotMatch(await world.cached(), /old$/)
+    expect(await world.read()).toBe('new')
+    expect(await world.cached()).not.toMatch(/old$/)
     await reader.putContent(reader.info('films', OLD_FILM), 'newer')
-    assert.match(await world.cached(), /newer$/)
+    expect(await world.cached()).toMatch(/newer$/)
   })
 
   test('happened, and made something: it can be read, and is listed once the relay has run', async () => {
     await using world = await setUpProxied(name)
     const { network } = world
     assertUnknown(await world.write(NEW_FILM, () => network.truncate(0)))
-    assert.equal(await world.read(NEW_FILM), 'new')
+    expect(await world.read(NEW_FILM)).toBe('new')
     await world.relay()
-    assert.deepEqual(await world.names(), [OLD_FILM, NEW_FILM])
+    expect(await world.names()).toEqual([OLD_FILM, NEW_FILM])
   })
 
   test('was lost on its way: the old value is read past the cache, and the next write goes through', async () => {
     await using world = await setUpProxied(name)
     const { reader, network } = world
     assertUnknown(await world.write(OLD_FILM, () => network.blackhole()))
-    assert.equal(await world.cached(), '')
-    assert.equal(await world.read(), 'old')
+    expect(await world.cached()).toBe('')
+    expect(await world.read()).toBe('old')
     await network.pass()
     network.cut()
     await reader.putContent(reader.info('films', OLD_FILM), 'newer')
-    assert.match(await world.cached(), /newer$/)
-    assert.equal(await world.read(), 'newer')
+    expect(await world.cached()).toMatch(/newer$/)
+    expect(await world.read()).toBe('newer')
   })
 
   test('arrives after its writer has given up: nobody finds the value of before in the cache', async () => {
@@ -196,18 +195,18 @@ describe.each(['PostgreSQL', 'MariaDB'])('a commit to %s of which nobody knows',
     const { network } = world
     let attempts = 0
     do {
-      assert.ok(++attempts <= 5, 'no commit arrived')
+      expect(++attempts, 'no commit arrived').toBeLessThanOrEqual(5)
       assertUnknown(await world.write(OLD_FILM, () => network.hold()))
-      assert.equal(await world.read(), 'old')
-      assert.equal(await world.cached(), '')
+      expect(await world.read()).toBe('old')
+      expect(await world.cached()).toBe('')
       await network.pass()
       // The writer has asked the server to cancel, which may come first: then nothing arrives, and it is tried again.
       const giveUpAt = performance.now() + 5_000
       while ((await world.read()) === 'old' && performance.now() < giveUpAt) await sleep(20)
     } while ((await world.read()) === 'old')
-    assert.equal(await world.read(), 'new')
+    expect(await world.read()).toBe('new')
     await world.relay()
-    assert.equal(await world.read(), 'new')
+    expect(await world.read()).toBe('new')
   })
 })
 
@@ -230,13 +229,13 @@ describe.each(OWN_ERRORS)(
       for (const film of [OLD_FILM, NEW_FILM]) {
         const meddling = { ...WRITE_COMMIT, answer }
         assertUnknown(await world.write(film, () => void middleman.meddle(meddling)))
-        assert.equal(await world.cached(film), '')
-        assert.equal(await world.read(film), 'new')
-        assert.equal(await world.cached(film), '')
+        expect(await world.cached(film)).toBe('')
+        expect(await world.read(film)).toBe('new')
+        expect(await world.cached(film)).toBe('')
       }
       await world.relay()
-      assert.deepEqual(await world.names(), [OLD_FILM, NEW_FILM])
-      assert.equal(await world.read(), 'new')
+      expect(await world.names()).toEqual([OLD_FILM, NEW_FILM])
+      expect(await world.read()).toBe('new')
     })
   },
 )
@@ -261,13 +260,13 @@ describe.each(OWN_ERRORS.slice(0, 2))(
             ? writer.transaction(write)
             : dataSource.transaction((manager) => write(writer.within(manager)))
         const error: unknown = await call.then(
-          () => assert.fail('the write was acknowledged'),
+          () => expect.unreachable('the write was acknowledged'),
           (cause: unknown) => cause,
         )
         if (form === 'transaction') assertUnknown(error)
         for (const film of [OLD_FILM, NEW_FILM]) {
-          assert.equal(await world.cached(film), '')
-          assert.equal(await world.read(film), 'new')
+          expect(await world.cached(film)).toBe('')
+          expect(await world.read(film)).toBe('new')
         }
       },
     )
@@ -283,9 +282,9 @@ describe('pgpool-II, which loses the server', () => {
     await using world = await setUp(urls)
     const error = await world.write(OLD_FILM, () => network.truncate(0))
     assertUnknown(error)
-    assert.match(String(error), /unable to read data from DB node 0/)
-    assert.equal(await world.cached(), '')
-    assert.equal(await world.read(), 'new')
+    expect(String(error)).toMatch(/unable to read data from DB node 0/)
+    expect(await world.cached()).toBe('')
+    expect(await world.read()).toBe('new')
   })
 })
 
@@ -305,11 +304,11 @@ describe('a database that fails over in the middle of a commit', () => {
     while ((await world.sql.query<unknown[]>(look)).length === 0) await sleep(20)
     await server.kill()
     assertUnknown(await writing)
-    assert.equal(await world.cached(), '')
+    expect(await world.cached()).toBe('')
     await server.restart()
-    assert.equal(await world.read(), 'new')
+    expect(await world.read()).toBe('new')
     await world.relay()
-    assert.equal(await world.read(), 'new')
+    expect(await world.read()).toBe('new')
   })
 
   test('MariaDB, whose successor does not have it', async () => {
@@ -324,11 +323,11 @@ describe('a database that fails over in the middle of a commit', () => {
     while ((await world.sql.query<unknown[]>(look)).length === 0) await sleep(20)
     await server.kill()
     assertUnknown(await writing)
-    assert.equal(await world.cached(), '')
+    expect(await world.cached()).toBe('')
     await server.restart()
-    assert.equal(await world.read(), 'old')
+    expect(await world.read()).toBe('old')
     const { reader } = world
     await reader.putContent(reader.info('films', OLD_FILM), 'newer')
-    assert.match(await world.cached(), /newer$/)
+    expect(await world.cached()).toMatch(/newer$/)
   })
 })

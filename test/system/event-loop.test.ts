@@ -2,11 +2,10 @@ import { MemoryStorage, type Storage } from '@larder/storage-core'
 import { EmbeddedCache } from '@larder/memcached'
 import { MemcacheStorage } from '@larder/storage-memcache'
 import { SqlStorage } from '@larder/storage-sql'
-import assert from 'node:assert/strict'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 
 const STORAGES: Readonly<Record<string, (folder: string) => Promise<Storage>>> = {
   'SqlStorage on a SQLite file': (folder) => SqlStorage.open({ url: `sqlite:${join(folder, 'a.db')}` }),
@@ -33,7 +32,7 @@ async function untilTicks(call: (i: number) => Promise<unknown>): Promise<void> 
   const end = performance.now() + 20_000
   for (let i = 0; ticks < 3 && performance.now() < end; i++) await call(i)
   clearInterval(timer)
-  assert.equal(ticks, 3, String(call))
+  expect(ticks, String(call)).toBe(3)
 }
 
 describe.each(Object.keys(STORAGES))('%s', (name) => {
@@ -61,13 +60,12 @@ describe.each(Object.keys(STORAGES))('%s', (name) => {
     await within(name, async (storage) => {
       const signal = AbortSignal.timeout(200)
       const start = performance.now()
-      await assert.rejects(
-        async () => {
+      await expect(
+        (async () => {
           while (performance.now() - start < 20_000)
             await storage.putContent(storage.info('c', 'r'), 'x', { signal })
-        },
-        { code: 'E_ABORTED' },
-      )
+        })(),
+      ).rejects.toMatchObject({ code: 'E_ABORTED' })
     })
   })
 })

@@ -3,11 +3,10 @@ import { isStorageError } from '@larder/storage-core'
 import { RemoteCache } from '@larder/memcached'
 import { MemcacheStorage, type MemcacheStorageSettings } from '@larder/storage-memcache'
 import { SqlStorage } from '@larder/storage-sql'
-import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { describe, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { DATABASES } from './databases.js'
 import { PATIENT } from '@larder/dev-servers/vitest'
 
@@ -27,7 +26,7 @@ async function setUp({
   readonly connectTimeoutMs?: number
 } = {}) {
   const place = await DATABASES['SQLite']?.()
-  assert.ok(place)
+  expect.assert(place)
   const memcached = await startMemcached()
   const network = await startProxy({ port: memcached.port })
   const durable = await SqlStorage.open({ url: place.url })
@@ -65,7 +64,7 @@ async function inTime<T>(work: Promise<T>): Promise<T> {
   const started = performance.now()
   const result = await work
   const took = performance.now() - started
-  assert.ok(took < PATIENCE_MS, `took ${Math.round(took)} ms`)
+  expect(took, `took ${Math.round(took)} ms`).toBeLessThan(PATIENCE_MS)
   return result
 }
 
@@ -88,19 +87,13 @@ describe('a cache that', () => {
       await storage.getMany(infos.slice(0, 10))
       await inflict(network)
       const one = await inTime(storage.getContent(storage.info('films', 'film 3')))
-      assert.equal(text(one), 'film 3')
+      expect(text(one)).toBe('film 3')
       const all = await inTime(Promise.all(infos.map((info) => storage.getContent(info))))
-      assert.deepEqual(
-        all.map(text),
-        infos.map(({ resource }) => resource),
-      )
-      assert.deepEqual(
-        (await inTime(storage.getMany(infos))).map(text),
-        infos.map(({ resource }) => resource),
-      )
-      assert.equal((await inTime(storage.ls('films'))).size, 20)
+      expect(all.map(text)).toEqual(infos.map(({ resource }) => resource))
+      expect((await inTime(storage.getMany(infos))).map(text)).toEqual(infos.map(({ resource }) => resource))
+      expect((await inTime(storage.ls('films'))).size).toBe(20)
       await network.pass()
-      assert.equal(text(await storage.getContent(storage.info('films', 'film 3'))), 'film 3')
+      expect(text(await storage.getContent(storage.info('films', 'film 3')))).toBe('film 3')
     })
 
     test(`${fault}: a write is committed with 'bypass'`, async () => {
@@ -111,9 +104,9 @@ describe('a cache that', () => {
       const { unconfirmedWrites } = storage.counters()
       await inflict(network)
       await inTime(storage.putContent(info, 'new'))
-      assert.equal(text(await durable.getContent(info)), 'new')
-      assert.equal(text(await inTime(storage.getContent(info))), 'new')
-      assert.equal(storage.counters().unconfirmedWrites, unconfirmedWrites + 1)
+      expect(text(await durable.getContent(info))).toBe('new')
+      expect(text(await inTime(storage.getContent(info)))).toBe('new')
+      expect(storage.counters().unconfirmedWrites).toBe(unconfirmedWrites + 1)
     })
 
     test(`${fault}: a write is rolled back with 'reject'`, async () => {
@@ -122,9 +115,9 @@ describe('a cache that', () => {
       const info = storage.info('films', 'academy dinosaur')
       await untilAccepted(() => storage.putContent(info, 'old'))
       await inflict(network)
-      await assert.rejects(storage.putContent(info, 'new'), { code: 'E_CACHE_UNAVAILABLE' })
-      assert.equal(text(await durable.getContent(info)), 'old')
-      assert.equal(text(await inTime(storage.getContent(info))), 'old')
+      await expect(storage.putContent(info, 'new')).rejects.toMatchObject({ code: 'E_CACHE_UNAVAILABLE' })
+      expect(text(await durable.getContent(info))).toBe('old')
+      expect(text(await inTime(storage.getContent(info)))).toBe('old')
       await network.pass()
     })
   }
@@ -136,15 +129,15 @@ describe('a cache that', () => {
     await storage.putContent(info, 'first')
     await storage.ls('films')
     await memcached.kill()
-    assert.equal(text(await storage.getContent(info)), 'first')
+    expect(text(await storage.getContent(info))).toBe('first')
     await storage.putContent(info, 'second')
     await memcached.restart()
     for (const expected of ['third', 'fourth']) {
       await storage.putContent(info, expected)
-      assert.equal(text(await storage.getContent(info)), expected)
-      assert.equal(text(await durable.getContent(info)), expected)
+      expect(text(await storage.getContent(info))).toBe(expected)
+      expect(text(await durable.getContent(info))).toBe(expected)
     }
-    assert.deepEqual([...(await storage.ls('films')).keys()], ['academy dinosaur'])
+    expect([...(await storage.ls('films')).keys()]).toEqual(['academy dinosaur'])
   })
 
   test('stands still and goes on: nothing old comes out of it', async () => {
@@ -154,17 +147,17 @@ describe('a cache that', () => {
     await untilAccepted(() => storage.putContent(info, 'first'))
     memcached.pause()
     const during = storage.getContent(info)
-    assert.equal(text(await inTime(during)), 'first')
+    expect(text(await inTime(during))).toBe('first')
     memcached.resume()
     await untilAccepted(() => storage.putContent(info, 'second'))
-    assert.equal(text(await storage.getContent(info)), 'second')
+    expect(text(await storage.getContent(info))).toBe('second')
   })
 })
 
 describe('a database that is down', () => {
   test('is told by a clear error, and what is cached can still be read', async () => {
     const place = await DATABASES['PostgreSQL']?.()
-    assert.ok(place)
+    expect.assert(place)
     const url = new URL(place.url)
     await using network = await startProxy({ port: Number(url.port) })
     url.port = String(network.port)
@@ -177,15 +170,15 @@ describe('a database that is down', () => {
     await storage.putContent(info, 'text')
     await network.refuse()
     network.cut()
-    assert.equal(text(await storage.getContent(info)), 'text')
-    await assert.rejects(storage.getContent(missing), { code: 'E_STORAGE_UNAVAILABLE' })
-    await assert.rejects(storage.putContent(info, 'new'), { code: 'E_STORAGE_UNAVAILABLE' })
-    assert.equal(text(await storage.getContent(info)), 'text')
+    expect(text(await storage.getContent(info))).toBe('text')
+    await expect(storage.getContent(missing)).rejects.toMatchObject({ code: 'E_STORAGE_UNAVAILABLE' })
+    await expect(storage.putContent(info, 'new')).rejects.toMatchObject({ code: 'E_STORAGE_UNAVAILABLE' })
+    expect(text(await storage.getContent(info))).toBe('text')
     await network.pass()
     await storage.putContent(info, 'new')
     await storage.putContent(missing, 'there')
-    assert.equal(text(await storage.getContent(info)), 'new')
-    assert.equal(text(await storage.getContent(missing)), 'there')
+    expect(text(await storage.getContent(info))).toBe('new')
+    expect(text(await storage.getContent(missing))).toBe('there')
     await place.drop().catch(() => undefined)
   })
 })
@@ -198,7 +191,7 @@ test('a process that has shut everything down ends by itself', { timeout: 240_00
     const run = promisify(execFile)(process.execPath, [script, memcached.address, place.url], {
       timeout: 60_000,
     })
-    assert.equal((await run).stdout.trim(), 'closed', name)
+    expect((await run).stdout.trim(), name).toBe('closed')
     await place.drop()
   }
 })

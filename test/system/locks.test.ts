@@ -1,9 +1,8 @@
 import { servers } from '@larder/dev-servers/vitest'
-import assert from 'node:assert/strict'
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, describe, onTestFinished, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { DATABASES, type Place } from './databases.js'
 
 const LEASE_MS = 1_000
@@ -48,7 +47,7 @@ for (const [kind, database] of KINDS) {
       const second = start()
       first.kill('SIGKILL')
       const next = await said(second)
-      assert.ok((next.fencing ?? 0) > fencing)
+      expect(next.fencing ?? 0).toBeGreaterThan(fencing)
       second.kill('SIGKILL')
     })
 
@@ -58,13 +57,13 @@ for (const [kind, database] of KINDS) {
       first.kill('SIGSTOP')
       const second = start()
       const next = await said(second)
-      assert.ok((next.fencing ?? 0) > fencing)
+      expect(next.fencing ?? 0).toBeGreaterThan(fencing)
       second.send('by the second')
-      assert.equal((await said(second)).outcome, 'written')
+      expect((await said(second)).outcome).toBe('written')
       // It goes on where it was, and writes without looking at its signal.
       first.send('by the first')
       first.kill('SIGCONT')
-      assert.deepEqual(await said(first), { outcome: 'refused', wasLost: true })
+      expect(await said(first)).toEqual({ outcome: 'refused', wasLost: true })
     })
   })
 }

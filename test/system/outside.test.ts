@@ -1,8 +1,7 @@
 import { type Environment, EmbeddedCache, systemEnvironment } from '@larder/memcached'
 import { MemcacheStorage } from '@larder/storage-memcache'
 import { installTriggers, SqlStorage } from '@larder/storage-sql'
-import assert from 'node:assert/strict'
-import { describe, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { DataSource, type DataSourceOptions } from 'typeorm'
 import { DATABASES } from './databases.js'
 
@@ -19,7 +18,7 @@ async function otherProgram(url: string): Promise<DataSource> {
 
 async function setUp(name: string, listen = false) {
   const place = await DATABASES[name]?.()
-  assert.ok(place)
+  expect.assert(place)
   const database = await SqlStorage.open({ url: place.url, listen })
   await installTriggers(database)
   const cache = new EmbeddedCache()
@@ -43,7 +42,7 @@ async function setUp(name: string, listen = false) {
     relay: async () => {
       if (wake === undefined) await storage.getMany([storage.info('other', 'other')])
       const begin = wake
-      assert.ok(begin)
+      expect.assert(begin)
       wake = undefined
       begin()
       while (wake === undefined) await new Promise((resolve) => setImmediate(resolve))
@@ -68,18 +67,18 @@ describe.each(Object.keys(DATABASES))('a program that only knows SQL, on %s', (n
     await storage.putContent(info, 'old')
     await storage.putMetaData(info, 'about')
     await reader.ls('films')
-    assert.equal(await text(), 'old')
+    expect(await text()).toBe('old')
     await sql("UPDATE larder_resource SET content = 'new' WHERE name = 'academy'")
-    assert.equal(await text(), 'old')
+    expect(await text()).toBe('old')
     const { listHits } = reader.counters()
     await relay()
-    assert.equal(await text(), 'new')
+    expect(await text()).toBe('new')
     // A change of bytes is none of the listing.
     await reader.ls('films')
-    assert.equal(reader.counters().listHits, listHits + 1)
+    expect(reader.counters().listHits).toBe(listHits + 1)
     const { version } = await reader.getContent(info)
-    assert.equal((await storage.putContent(info, 'newer')).version, version + 1)
-    assert.equal(await text(), 'newer')
+    expect((await storage.putContent(info, 'newer')).version).toBe(version + 1)
+    expect(await text()).toBe('newer')
   })
 
   test('makes and removes what is listed', async () => {
@@ -88,24 +87,24 @@ describe.each(Object.keys(DATABASES))('a program that only knows SQL, on %s', (n
     await storage.putContent(storage.info('films', 'one'), 'x')
     const names = async () => [...(await reader.ls('films')).keys()]
     const two = reader.info('films', 'two')
-    assert.deepEqual(await names(), ['one'])
-    assert.equal(await reader.exists(two), false)
+    expect(await names()).toEqual(['one'])
+    expect(await reader.exists(two)).toBe(false)
     await sql(
       'INSERT INTO larder_resource (container_id, name, live, version, modified_us, content) ' +
         "SELECT id, 'two', 0, 0, 0, 'y' FROM larder_container",
     )
     await relay()
-    assert.deepEqual(await names(), ['one', 'two'])
-    assert.equal((await reader.getContent(two)).bytes.toString(), 'y')
+    expect(await names()).toEqual(['one', 'two'])
+    expect((await reader.getContent(two)).bytes.toString()).toBe('y')
     await sql("DELETE FROM larder_resource WHERE name = 'one'")
     await relay()
-    assert.deepEqual(await names(), ['two'])
-    assert.equal(await reader.exists(reader.info('films', 'one')), false)
+    expect(await names()).toEqual(['two'])
+    expect(await reader.exists(reader.info('films', 'one'))).toBe(false)
     await sql("UPDATE larder_container SET name = 'movies'")
     await relay()
-    assert.deepEqual(await names(), [])
-    assert.deepEqual([...(await reader.ls('movies')).keys()], ['two'])
-    assert.equal(await reader.exists(two), false)
+    expect(await names()).toEqual([])
+    expect([...(await reader.ls('movies')).keys()]).toEqual(['two'])
+    expect(await reader.exists(two)).toBe(false)
   })
 
   test('voids nothing with what it rolls back', async () => {
@@ -116,11 +115,11 @@ describe.each(Object.keys(DATABASES))('a program that only knows SQL, on %s', (n
     await reader.getContent(info)
     // One statement that fails after the trigger has fired for its first row.
     await storage.putContent(storage.info('films', 'b'), 'x')
-    await assert.rejects(sql("UPDATE larder_resource SET name = 'same', content = 'new'"))
+    await expect(sql("UPDATE larder_resource SET name = 'same', content = 'new'")).rejects.toThrow()
     await relay()
     const { durableReads } = reader.counters()
-    assert.equal((await reader.getContent(info)).bytes.toString(), 'old')
-    assert.equal(reader.counters().durableReads, durableReads)
+    expect((await reader.getContent(info)).bytes.toString()).toBe('old')
+    expect(reader.counters().durableReads).toBe(durableReads)
   })
 
   test('is not mistaken for the library, which is not relayed', async () => {
@@ -131,14 +130,14 @@ describe.each(Object.keys(DATABASES))('a program that only knows SQL, on %s', (n
     await storage.put(info, { content: 'new', metadata: 'both' })
     await storage.remove(info)
     await relay()
-    assert.equal(storage.counters().relayed, 0)
+    expect(storage.counters().relayed).toBe(0)
     // A process with the database alone is a program of that kind.
     await storage.putContent(info, 'cached')
     await reader.getContent(info)
     await database.putContent(database.info('films', 'academy'), 'past the cache')
     await relay()
-    assert.equal((await reader.getContent(info)).bytes.toString(), 'past the cache')
-    assert.equal(storage.counters().relayed, 1)
+    expect((await reader.getContent(info)).bytes.toString()).toBe('past the cache')
+    expect(storage.counters().relayed).toBe(1)
   })
 })
 
@@ -196,7 +195,7 @@ describe('PostgreSQL wakes the relay', () => {
     while (!hasPause()) await new Promise((resolve) => setImmediate(resolve))
     unsubscribe()
     // LISTEN itself may wake once. The other table's notification would have waked three times more.
-    assert.ok(told.length >= 3 && told.length <= 4, `${told.length} wakes`)
+    expect.assert(told.length >= 3 && told.length <= 4, `${told.length} wakes`)
   })
 })
 
@@ -207,14 +206,14 @@ test('a proxy in front of a proxy has both set right', async () => {
   const outer = new MemcacheStorage({ cache: front, storage: reader, relayIntervalMs: 5 })
   const info = outer.info('films', 'academy')
   await storage.putContent(info, 'old')
-  assert.equal((await outer.getContent(info)).bytes.toString(), 'old')
+  expect((await outer.getContent(info)).bytes.toString()).toBe('old')
   // The outer one has asked by now, so that the inner one leaves the rows to it.
   await reader.unsettled({ olderThanMs: 0, outside: true }, async () => [])
   await sql("UPDATE larder_resource SET content = 'new'")
   while ((await outer.getContent(info)).bytes.toString() !== 'new') {
     await new Promise((resolve) => setImmediate(resolve))
   }
-  assert.equal((await reader.getContent(info)).bytes.toString(), 'new')
+  expect((await reader.getContent(info)).bytes.toString()).toBe('new')
   await outer.shutdown()
   await front.close()
   await relay()

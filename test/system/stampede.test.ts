@@ -1,10 +1,9 @@
 import { type MemcachedServer, startMemcached } from '@larder/dev-servers'
 import { SqlStorage } from '@larder/storage-sql'
-import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, describe, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { DATABASES, type Place } from './databases.js'
 
 const PROCESSES = 4
@@ -60,7 +59,7 @@ class Reader {
     for (;;) {
       const index = this.#told.findIndex((told) => told[word] !== undefined)
       if (index >= 0) return this.#told.splice(index, 1)[0] as Told & Required<Pick<Told, K>>
-      assert.ok(!this.isOver, 'The process has ended')
+      expect(this.isOver, 'The process has ended').toBeFalsy()
       await new Promise<void>((resolve) => this.#hearing.add(resolve))
     }
   }
@@ -94,7 +93,7 @@ let herds = 0
 
 beforeAll(async () => {
   const created = await DATABASES['PostgreSQL']?.()
-  assert.ok(created)
+  expect.assert(created)
   place = created
   memcached = await startMemcached()
   await using durable = await SqlStorage.open({ url: place.url })
@@ -155,9 +154,9 @@ describe.each(KINDS)('%s:', (kind) => {
     const all = await herd(kind, { fillWaitMs: NEVER_MS })
     for (const reader of all.readers) reader.tell({ read: { readers: 1, names, many: true } })
     const answers = await allAnswered(all.readers)
-    for (const { answers: told } of answers) assert.deepEqual(told, { [names.join()]: 1 })
-    assert.equal(sum(answers, 'reads'), READERS)
-    assert.ok(sum(answers, 'queries') < READERS / 10, `${sum(answers, 'queries')} queries`)
+    for (const { answers: told } of answers) expect(told).toEqual({ [names.join()]: 1 })
+    expect(sum(answers, 'reads')).toBe(READERS)
+    expect(sum(answers, 'queries'), `${sum(answers, 'queries')} queries`).toBeLessThan(READERS / 10)
   })
 
   describe('1,000 readers of one cold key in 4 processes', () => {
@@ -171,29 +170,29 @@ describe.each(KINDS)('%s:', (kind) => {
       // Everybody has found nothing, or the lease of the one that is held up.
       for (const reader of all.readers) reader.tell({ open: true })
       const answers = await allAnswered(all.readers)
-      for (const { answers: told } of answers) assert.deepEqual(told, { 'film 7': EACH })
-      assert.equal(sum(answers, 'reads'), 1)
+      for (const { answers: told } of answers) expect(told).toEqual({ 'film 7': EACH })
+      expect(sum(answers, 'reads')).toBe(1)
     })
 
     test('do not wait for a slow one beyond fillWaitMs', async () => {
       const all = await heldUp(kind, { fillWaitMs: 500 })
       // The one that fills is still held up when these are answered.
       const answers = await allAnswered(all.others)
-      for (const { answers: told } of answers) assert.deepEqual(told, { 'film 7': EACH })
+      for (const { answers: told } of answers) expect(told).toEqual({ 'film 7': EACH })
       // When one gives up, all of its process share its read; a few were just asking the cache.
-      assert.ok(sum(answers, 'reads') < READERS / 10, `${sum(answers, 'reads')} reads`)
+      expect(sum(answers, 'reads'), `${sum(answers, 'reads')} reads`).toBeLessThan(READERS / 10)
       all.first.tell({ open: true })
-      assert.deepEqual((await all.first.answered()).answers, { 'film 7': 1 })
+      expect((await all.first.answered()).answers).toEqual({ 'film 7': 1 })
     })
 
     test('are not told of the failure of the one that fills', async () => {
       const all = await heldUp(kind, { fillWaitMs: NEVER_MS })
       await Promise.all(all.others.map((reader) => reader.hears('looked')))
       all.first.tell({ fail: 'the database is tired' })
-      assert.deepEqual((await all.first.answered()).answers, { 'the database is tired': 1 })
+      expect((await all.first.answered()).answers).toEqual({ 'the database is tired': 1 })
       const answers = await allAnswered(all.others)
-      for (const { answers: told } of answers) assert.deepEqual(told, { 'film 7': EACH })
-      assert.equal(sum(answers, 'reads'), 1)
+      for (const { answers: told } of answers) expect(told).toEqual({ 'film 7': EACH })
+      expect(sum(answers, 'reads')).toBe(1)
     })
 
     test('outlive the one that fills, and those who come later do not wait', async () => {
@@ -201,15 +200,15 @@ describe.each(KINDS)('%s:', (kind) => {
       await Promise.all(all.others.map((reader) => reader.hears('looked')))
       await all.first.kill()
       const answers = await allAnswered(all.others)
-      for (const { answers: told } of answers) assert.deepEqual(told, { 'film 7': EACH })
-      assert.ok(sum(answers, 'reads') < READERS / 10, `${sum(answers, 'reads')} reads`)
+      for (const { answers: told } of answers) expect(told).toEqual({ 'film 7': EACH })
+      expect(sum(answers, 'reads'), `${sum(answers, 'reads')} reads`).toBeLessThan(READERS / 10)
       // The lease of the dead one would stand for long; whoever read past it has taken its place, or taken it away.
       const again: Answered[] = []
       for (const reader of all.others) {
         reader.tell({ read: ONE_READER })
         again.push(await reader.answered())
       }
-      assert.ok(sum(again, 'reads') - sum(answers, 'reads') <= 1, 'read more than once')
+      expect(sum(again, 'reads') - sum(answers, 'reads'), 'read more than once').toBeLessThanOrEqual(1)
     })
   })
 })

@@ -3,7 +3,6 @@ import { isStorageError, MemoryStorage, type Storage } from '@larder/storage-cor
 import { MemcacheStorage } from '@larder/storage-memcache'
 import { SqlStorage } from '@larder/storage-sql'
 import express, { type ErrorRequestHandler } from 'express'
-import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { Agent, type IncomingMessage, request as httpRequest, type Server } from 'node:http'
@@ -12,7 +11,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { text } from 'node:stream/consumers'
-import { describe, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 
 const STORAGES: Readonly<Record<string, (folder: string) => Promise<readonly Storage[]>>> = {
   MemoryStorage: async () => [new MemoryStorage()],
@@ -81,20 +80,20 @@ describe.each(Object.entries(STORAGES))('an upload to %s', (_, open) => {
       const agent = new Agent({ keepAlive: true, maxSockets: 1 })
       const refused = beginUpload(`${origin}/taken`, agent)
       const [response] = await refused.answered
-      assert.equal(response.statusCode, 412)
-      assert.equal(await text(response), 'There is such a film')
+      expect(response.statusCode).toBe(412)
+      expect(await text(response)).toBe('There is such a film')
       refused.request.end('and the last one')
       const next = beginUpload(`${origin}/new`, agent)
       next.request.end(', and that is all')
       const [created] = await next.answered
-      assert.equal(created.statusCode, 201)
-      assert.equal(next.request.socket, refused.request.socket)
+      expect(created.statusCode).toBe(201)
+      expect(next.request.socket).toBe(refused.request.socket)
       created.resume()
       const read = async (name: string) => {
         const { bytes } = await storage.getContent(storage.info('films', name))
         return bytes.toString()
       }
-      assert.deepEqual([await read('taken'), await read('new')], ['old', 'the first scene, and that is all'])
+      expect([await read('taken'), await read('new')]).toEqual(['old', 'the first scene, and that is all'])
       agent.destroy()
     })
   })
@@ -104,8 +103,8 @@ describe.each(Object.entries(STORAGES))('an upload to %s', (_, open) => {
       const body = new PassThrough()
       body.write('the first scene')
       const response = await fetch(`${origin}/taken`, { method: 'PUT', body, duplex: 'half' })
-      assert.equal(response.status, 412)
-      assert.equal(await response.text(), 'There is such a film')
+      expect(response.status).toBe(412)
+      expect(await response.text()).toBe('There is such a film')
       body.end()
     })
   })
@@ -114,16 +113,16 @@ describe.each(Object.entries(STORAGES))('an upload to %s', (_, open) => {
     await withServer(async (origin, storage) => {
       const agent = new Agent({ maxSockets: 1 })
       const { request, answered } = beginUpload(`${origin}/broken`, agent)
-      const failed = assert.rejects(answered)
+      const failed = expect(answered).rejects.toThrow()
       await once(request, 'socket')
       request.destroy()
       await failed
       // The next write of the name comes after the one that failed.
       const whole = beginUpload(`${origin}/broken`, agent)
       whole.request.end(', whole')
-      assert.equal((await whole.answered)[0].statusCode, 201)
+      expect((await whole.answered)[0].statusCode).toBe(201)
       const { bytes } = await storage.getContent(storage.info('films', 'broken'))
-      assert.equal(bytes.toString(), 'the first scene, whole')
+      expect(bytes.toString()).toBe('the first scene, whole')
       agent.destroy()
     })
   })

@@ -9,12 +9,11 @@ import { servers } from '@larder/dev-servers/vitest'
 import { isStorageError } from '@larder/storage-core'
 import { MemcacheStorage } from '@larder/storage-memcache'
 import { SqlLock, type SqlOptions, SqlStorage } from '@larder/storage-sql'
-import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { DataSource } from 'typeorm'
-import { afterAll, beforeAll, describe, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
 /** Where mysql2 publishes what it sends. */
 const SENT = 'tracing:mysql2:query:start'
@@ -27,7 +26,7 @@ afterAll(() => cluster.stop())
 
 function node(index: number) {
   const found = cluster.nodes[index]
-  assert.ok(found)
+  expect.assert(found)
   return found
 }
 
@@ -85,10 +84,7 @@ describe('a Galera cluster of three nodes', () => {
     const storages = await Promise.all([0, 1, 2, 0, 1, 2].map((index) => world.open(index, { poolSize: 2 })))
     for (const storage of storages) await storage.putContent(storage.info('c', randomUUID()), 'x')
     const names = await Promise.all(storages.map((storage) => storage.ls('c')))
-    assert.deepEqual(
-      names.map(({ size }) => size),
-      storages.map(() => storages.length),
-    )
+    expect(names.map(({ size }) => size)).toEqual(storages.map(() => storages.length))
   })
 
   test('a read on another node sees every acknowledged write', async () => {
@@ -98,7 +94,7 @@ describe('a Galera cluster of three nodes', () => {
     const info = writer.info('c', 'r')
     for (let round = 1; round <= 200; round++) {
       const { version } = await writer.putContent(info, `${round}`)
-      assert.equal((await reader.getContent(info)).version, version)
+      expect((await reader.getContent(info)).version).toBe(version)
     }
   })
 
@@ -111,7 +107,7 @@ describe('a Galera cluster of three nodes', () => {
     for (let round = 1; round <= 100; round++) {
       const { version } = await writer.putContent(info, `${round}`)
       const [one, two] = await Promise.all([reader.getContent(info), filler.getContent(info)])
-      assert.deepEqual([one.version, two.version], [version, version])
+      expect([one.version, two.version]).toEqual([version, version])
       await writer.remove(writer.info('c', 'other'))
     }
   })
@@ -120,7 +116,7 @@ describe('a Galera cluster of three nodes', () => {
     await using world = await World.make()
     const writers = await Promise.all([0, 1, 2].map((index) => world.cached(index, { attempts: 2 })))
     const [first] = writers
-    assert.ok(first)
+    expect.assert(first)
     const info = first.info('c', 'hot')
     let acknowledged = 0
     const codes = new Set<string>()
@@ -131,18 +127,15 @@ describe('a Galera cluster of three nodes', () => {
             await writer.putContent(info, `${i}`)
             acknowledged++
           } catch (error) {
-            assert.ok(isStorageError(error), String(error))
+            expect.assert(isStorageError(error), String(error))
             codes.add(error.code)
           }
         }
       }),
     )
-    assert.deepEqual(
-      [...codes].filter((code) => code !== 'E_CONFLICT'),
-      [],
-    )
+    expect([...codes].filter((code) => code !== 'E_CONFLICT')).toEqual([])
     const { version } = await first.getContent(info)
-    assert.equal(version, acknowledged)
+    expect(version).toBe(acknowledged)
   })
 
   test('a commit that collides with another node is a certain failure, and its mark is released', async () => {
@@ -154,11 +147,11 @@ describe('a Galera cluster of three nodes', () => {
     // The other node's transaction comes first, though this one has the row locked on its own node.
     const beforeCommit = async () => void (await other.putContent(info, 'second'))
     const write = writer.putContent(info, 'third', { transaction: { beforeCommit } })
-    await assert.rejects(write, (error) => isStorageError(error, 'E_CONFLICT'))
-    assert.equal((await writer.getContent(info)).bytes.toString(), 'second')
+    await expect(write).rejects.toMatchObject({ code: 'E_CONFLICT' })
+    expect((await writer.getContent(info)).bytes.toString()).toBe('second')
     const { hits } = writer.counters()
-    assert.equal((await writer.getContent(info)).bytes.toString(), 'second')
-    assert.equal(writer.counters().hits, hits + 1)
+    expect((await writer.getContent(info)).bytes.toString()).toBe('second')
+    expect(writer.counters().hits).toBe(hits + 1)
   })
 
   // Of a packet with several statements a node runs the rest, without a transaction, after it has aborted one of them.
@@ -175,17 +168,14 @@ describe('a Galera cluster of three nodes', () => {
     } finally {
       unsubscribe(SENT, hear)
     }
-    assert.ok(texts.some((text) => text.startsWith('UPDATE')))
-    assert.deepEqual(
-      texts.filter((text) => text.includes(';')),
-      [],
-    )
+    expect(texts.some((text) => text.startsWith('UPDATE'))).toBeTruthy()
+    expect(texts.filter((text) => text.includes(';'))).toEqual([])
   })
 
   test('a lock is refused, since each node has its own', async () => {
     await using world = await World.make()
     await using lock = new SqlLock({ storage: await world.open(0) })
-    await assert.rejects(lock.acquire('job'), (error) => isStorageError(error, 'E_UNSUPPORTED'))
+    await expect(lock.acquire('job')).rejects.toMatchObject({ code: 'E_UNSUPPORTED' })
   })
 
   test('a node that takes no queries is left for another, and no write is lost', async () => {
@@ -199,10 +189,10 @@ describe('a Galera cluster of three nodes', () => {
     await Promise.all(Array.from({ length: 9 }, (_, i) => write(i)))
     await on(0, 'SET GLOBAL wsrep_reject_queries = ALL')
     try {
-      await assert.rejects(write(0), (error) => isStorageError(error, 'E_STORAGE_UNAVAILABLE'))
+      await expect(write(0)).rejects.toMatchObject({ code: 'E_STORAGE_UNAVAILABLE' })
       proxy.redirect({ port: node(1).port })
       await Promise.all(Array.from({ length: 30 }, (_, i) => write(i)))
-      assert.equal((await storage.ls('c')).size, 30)
+      expect((await storage.ls('c')).size).toBe(30)
     } finally {
       await on(0, 'SET GLOBAL wsrep_reject_queries = NONE')
     }
@@ -222,11 +212,11 @@ describe('a Galera cluster of three nodes', () => {
       )
       if (code === 'E_STORAGE_UNAVAILABLE') break
       // While the cluster finds out, a commit may stay without an answer.
-      assert.ok(
+      expect(
         code === undefined ||
           ['E_OUTCOME_UNKNOWN', 'E_TIMEOUT', 'E_LOCK_TIMEOUT', 'E_CONFLICT'].includes(code),
         code,
-      )
+      ).toBeTruthy()
     }
     await on(2, "SET GLOBAL wsrep_provider_options = 'pc.bootstrap=YES'")
     await storage.putContent(info, 'z')

@@ -3,11 +3,10 @@ import { servers } from '@larder/dev-servers/vitest'
 import { isStorageError } from '@larder/storage-core'
 import { MemcacheStorage } from '@larder/storage-memcache'
 import { SqlStorage } from '@larder/storage-sql'
-import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { DataSource } from 'typeorm'
-import { test } from 'vitest'
+import { expect, test } from 'vitest'
 
 async function ask(url: string, sql: string): Promise<unknown[]> {
   const admin = await new DataSource({ type: 'postgres', url }).initialize()
@@ -38,11 +37,11 @@ test('behind HAProxy, a primary that dies and its synchronous standby: no acknow
   let rejected = 0
   const failed = (error: unknown): void => {
     rejected++
-    assert.ok(isStorageError(error), String(error))
-    assert.ok(
+    expect.assert(isStorageError(error), String(error))
+    expect(
       ['E_STORAGE_UNAVAILABLE', 'E_OUTCOME_UNKNOWN', 'E_TIMEOUT', 'E_LOCK_TIMEOUT'].includes(error.code),
       `${error.code}: ${error.message}`,
-    )
+    ).toBeTruthy()
   }
   const write = async (name: string): Promise<void> => {
     const info = writer.info('c', name)
@@ -62,7 +61,8 @@ test('behind HAProxy, a primary that dies and its synchronous standby: no acknow
       const found = await reader.getContent(reader.info('c', name)).catch((error: unknown) => {
         if (!isStorageError(error, 'E_NOT_FOUND')) failed(error)
       })
-      if (found !== undefined) assert.ok(found.version >= least, `${name}: ${found.version} after ${least}`)
+      if (found !== undefined)
+        expect(found.version, `${name}: ${found.version} after ${least}`).toBeGreaterThanOrEqual(least)
       await sleep(5)
     }
   }
@@ -84,7 +84,7 @@ test('behind HAProxy, a primary that dies and its synchronous standby: no acknow
   await working
   for (const name of names) {
     const { version } = await durable.getContent(durable.info('c', name))
-    assert.ok(version >= (acknowledged.get(name) ?? 0))
-    assert.equal((await reader.getContent(reader.info('c', name))).version, version)
+    expect(version).toBeGreaterThanOrEqual(acknowledged.get(name) ?? 0)
+    expect((await reader.getContent(reader.info('c', name))).version).toBe(version)
   }
 })

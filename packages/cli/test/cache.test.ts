@@ -1,6 +1,5 @@
 import { SqlStorage } from '@larder/storage-sql'
-import assert from 'node:assert/strict'
-import { test } from 'vitest'
+import { expect, test } from 'vitest'
 import { Workplace } from './larder.js'
 
 /** As a program that knows nothing of the cache. */
@@ -18,30 +17,27 @@ test('fills the cache, tells of the servers, and finds what does not tell the tr
   await place.run(['migrate'])
   for (const name of ['a', 'b']) await place.run(['put', 'pages', name], 'old')
   const [first] = (await place.values('warm', 'pages')) as { resources: number }[]
-  assert.equal(first?.resources, 2)
+  expect(first?.resources).toBe(2)
   const [again] = (await place.values('warm', 'pages')) as { fromDatabase: number }[]
-  assert.equal(again?.fromDatabase, 0)
+  expect(again?.fromDatabase).toBe(0)
   const agreed = await place.run(['audit', 'pages', '--recheck-after', '50'])
-  assert.equal(agreed.code, 0)
-  assert.match(agreed.out, /4 agree, 0 disagree/)
-  assert.match(agreed.out, /listing of pages: agrees/)
+  expect(agreed.code).toBe(0)
+  expect(agreed.out).toMatch(/4 agree, 0 disagree/)
+  expect(agreed.out).toMatch(/listing of pages: agrees/)
   await writePast(place, 'a', 'new')
   const [report] = (await place.values('audit', 'pages', '--recheck-after', '50')) as {
     disagreeing: { kind: string; resource: string }[]
   }[]
-  assert.deepEqual(
-    report?.disagreeing.map(({ kind, resource }) => [kind, resource]),
-    [['older', 'a']],
-  )
-  assert.equal((await place.run(['audit', 'pages', '--recheck-after', '50'])).code, 5)
+  expect(report?.disagreeing.map(({ kind, resource }) => [kind, resource])).toEqual([['older', 'a']])
+  expect((await place.run(['audit', 'pages', '--recheck-after', '50'])).code).toBe(5)
   const stats = await place.run(['stats'])
-  assert.equal(stats.code, 0)
-  assert.match(stats.out, /memcached \d.*items.*evicted/)
+  expect(stats.code).toBe(0)
+  expect(stats.out).toMatch(/memcached \d.*items.*evicted/)
   place.env['MEMCACHE_SERVERS'] = '127.0.0.1:1'
-  assert.equal((await place.run(['stats'])).code, 1)
+  expect((await place.run(['stats'])).code).toBe(1)
   const cold = await place.run(['warm', 'pages'])
-  assert.equal(cold.code, 1)
-  assert.match(cold.err, /calls? to the cache failed/)
+  expect(cold.code).toBe(1)
+  expect(cold.err).toMatch(/calls? to the cache failed/)
 })
 
 test('the relay runs until it is stopped, and tells what it has set right', async () => {
@@ -55,10 +51,9 @@ test('the relay runs until it is stopped, and tells what it has set right', asyn
   while ((await look()) > 0) await new Promise((resolve) => setTimeout(resolve, 50))
   relay.kill('SIGTERM')
   const { code, out } = await relay.ended
-  assert.equal(code, 143)
-  assert.match(out, /^1 write set right/)
-  assert.deepEqual(
-    (await place.run(['relay', '--for', '0.1', '--json'])).out,
+  expect(code).toBe(143)
+  expect(out).toMatch(/^1 write set right/)
+  expect((await place.run(['relay', '--for', '0.1', '--json'])).out).toEqual(
     '{"relayed":0,"cacheErrors":0}\n',
   )
 })
@@ -68,10 +63,10 @@ test('purge removes the rows of removed resources, and says how much it removed'
   await place.run(['migrate'])
   await place.run(['put', 'pages', 'a'], 'x')
   await place.run(['rm', 'pages', 'a'])
-  assert.match((await place.run(['purge'])).out, /^0 tombstones, 0 replaced contents, 0 records removed/)
+  expect((await place.run(['purge'])).out).toMatch(/^0 tombstones, 0 replaced contents, 0 records removed/)
   const [purged] = await place.values('purge', '--tombstones', '0.0000001')
-  assert.deepEqual(purged, { tombstones: 1, bodies: 0, changes: 0 })
-  assert.equal((await place.run(['purge', '--tombstones', 'x'])).code, 2)
+  expect(purged).toEqual({ tombstones: 1, bodies: 0, changes: 0 })
+  expect((await place.run(['purge', '--tombstones', 'x'])).code).toBe(2)
 })
 
 test('restored empties the servers unless the cache is refused, and asks for servers', async () => {
@@ -79,12 +74,12 @@ test('restored empties the servers unless the cache is refused, and asks for ser
   await place.run(['migrate'])
   await place.run(['put', 'pages', 'a'], 'x')
   const past = await place.run(['restored', '--no-cache', '--raise-by', '10'])
-  assert.equal(past.code, 0)
-  assert.match(past.out, /^1 resource raised$/m)
+  expect(past.code).toBe(0)
+  expect(past.out).toMatch(/^1 resource raised$/m)
   place.env['MEMCACHE_SERVERS'] = '127.0.0.1:1'
   const failed = await place.run(['restored'])
-  assert.equal(failed.code, 1)
-  assert.match(failed.err, /versions are raised, but these servers did not answer: 127.0.0.1:1/)
+  expect(failed.code).toBe(1)
+  expect(failed.err).toMatch(/versions are raised, but these servers did not answer: 127.0.0.1:1/)
   place.env['MEMCACHE_SERVERS'] = ''
-  assert.equal((await place.run(['restored'])).code, 2)
+  expect((await place.run(['restored'])).code).toBe(2)
 })

@@ -1,6 +1,5 @@
-import assert from 'node:assert/strict'
 import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
-import { test } from 'vitest'
+import { expect, test } from 'vitest'
 import { Workplace } from './larder.js'
 
 test('what was imported is exported as it was', async () => {
@@ -17,12 +16,12 @@ test('what was imported is exported as it was', async () => {
   }
   for (const [name, bytes] of Object.entries(files)) await writeFile(place.path(name), bytes)
   const imported = await place.run(['import', place.path('site'), 'pages'])
-  assert.deepEqual(imported, { code: 0, out: '4 resources stored, 3.0 MB\n', err: '' })
-  assert.equal((await place.run(['get', 'pages', 'only', '--part', 'metadata'])).out, 'no content')
+  expect(imported).toEqual({ code: 0, out: '4 resources stored, 3.0 MB\n', err: '' })
+  expect((await place.run(['get', 'pages', 'only', '--part', 'metadata'])).out).toBe('no content')
   const exported = await place.run(['export', 'pages', place.path('copy')])
-  assert.deepEqual(exported, { code: 0, out: '4 resources written, 3.0 MB\n', err: '' })
+  expect(exported).toEqual({ code: 0, out: '4 resources written, 3.0 MB\n', err: '' })
   const found = (await readdir(place.path('copy'), { recursive: true })).sort()
-  assert.deepEqual(found, [
+  expect(found).toEqual([
     'home.html',
     'home.html.metadata',
     'news',
@@ -32,7 +31,7 @@ test('what was imported is exported as it was', async () => {
   ])
   for (const [name, bytes] of Object.entries(files)) {
     const copy = await readFile(place.path(name.replace('site', 'copy')))
-    assert.ok(copy.equals(Buffer.from(bytes)), name)
+    expect(copy.equals(Buffer.from(bytes)), name).toBeTruthy()
   }
 })
 
@@ -41,13 +40,13 @@ test('leaves alone what is there with --new, and writes nothing with --dry-run',
   await place.run(['migrate'])
   await mkdir(place.path('site'))
   for (const name of ['a', 'b']) await writeFile(place.path(`site/${name}`), 'from the folder')
-  assert.equal((await place.run(['import', place.path('site'), 'pages', '--dry-run'])).out, 'a\nb\n')
-  assert.equal((await place.run(['ls', 'pages'])).out, '')
+  expect((await place.run(['import', place.path('site'), 'pages', '--dry-run'])).out).toBe('a\nb\n')
+  expect((await place.run(['ls', 'pages'])).out).toBe('')
   await place.run(['put', 'pages', 'a'], 'from before')
-  assert.deepEqual(await place.values('import', place.path('site'), 'pages', '--new'), [
+  expect(await place.values('import', place.path('site'), 'pages', '--new')).toEqual([
     { stored: 1, there: 1, bytes: 15, skipped: [] },
   ])
-  assert.equal((await place.run(['get', 'pages', 'a'])).out, 'from before')
+  expect((await place.run(['get', 'pages', 'a'])).out).toBe('from before')
 })
 
 test('draws a bar on a terminal, and none where results are for programs', async () => {
@@ -56,9 +55,9 @@ test('draws a bar on a terminal, and none where results are for programs', async
   await mkdir(place.path('site'))
   for (const name of ['a', 'b']) await writeFile(place.path(`site/${name}`), name)
   const shown = await place.run(['import', place.path('site'), 'pages'], '', true)
-  assert.match(shown.err, /import \[=+\] 2 of 2/)
-  assert.equal(shown.out, '2 resources stored, 2 bytes\n')
-  assert.equal((await place.run(['import', place.path('site'), 'pages', '--json'], '', true)).err, '')
+  expect(shown.err).toMatch(/import \[=+\] 2 of 2/)
+  expect(shown.out).toBe('2 resources stored, 2 bytes\n')
+  expect((await place.run(['import', place.path('site'), 'pages', '--json'], '', true)).err).toBe('')
 })
 
 test('what cannot be stored or written is named, and the rest goes on', async () => {
@@ -68,19 +67,19 @@ test('what cannot be stored or written is named, and the rest goes on', async ()
   await writeFile(place.path('site/a'), 'a')
   await symlink('a', place.path('site/link'))
   const imported = await place.run(['import', place.path('site'), 'pages'])
-  assert.equal(imported.code, 1)
-  assert.match(imported.err, /skipped link: no regular file/)
+  expect(imported.code).toBe(1)
+  expect(imported.err).toMatch(/skipped link: no regular file/)
   for (const name of ['../outside', '/root', 'x/../../y', 'a.metadata'])
     await place.run(['put', 'pages', name], 'x')
   const exported = await place.run(['export', 'pages', place.path('copy')])
-  assert.equal(exported.code, 1)
-  assert.match(exported.out, /^1 resource written, 1 bytes; 4 skipped/)
-  assert.deepEqual(await readdir(place.path('copy')), ['a'])
-  assert.deepEqual((await readdir(place.folder)).sort().slice(0, 2), ['copy', 'larder.sqlite'])
+  expect(exported.code).toBe(1)
+  expect(exported.out).toMatch(/^1 resource written, 1 bytes; 4 skipped/)
+  expect(await readdir(place.path('copy'))).toEqual(['a'])
+  expect((await readdir(place.folder)).sort().slice(0, 2)).toEqual(['copy', 'larder.sqlite'])
   const refused = await place.run(['export', 'pages', place.path('copy')])
-  assert.equal(refused.code, 2)
-  assert.match(refused.err, /not empty/)
-  assert.equal((await place.run(['import', place.path('nowhere'), 'pages'])).code, 1)
+  expect(refused.code).toBe(2)
+  expect(refused.err).toMatch(/not empty/)
+  expect((await place.run(['import', place.path('nowhere'), 'pages'])).code).toBe(1)
 })
 
 test('an export names what cannot be a file, and writes the others', async () => {
@@ -94,13 +93,15 @@ test('an export names what cannot be a file, and writes the others', async () =>
     { written: number; skipped: { name: string; reason: string }[] },
   ]
   // One of each two is the file, and the other would have to be a folder of that name.
-  assert.deepEqual([result.written, result.skipped.length], [4, 3])
+  expect([result.written, result.skipped.length]).toEqual([4, 3])
   const skipped = result.skipped.map(({ name }) => name)
   for (const pair of [['a', 'a/b'], ['d', 'd.metadata/e'], [long]])
-    assert.equal(pair.filter((name) => skipped.includes(name)).length, 1, pair.join())
-  assert.ok(result.skipped.every(({ reason }) => /^(EISDIR|ENOTDIR|EEXIST|ENAMETOOLONG)/.test(reason)))
-  assert.equal(await readFile(place.path('copy/z'), 'utf8'), 'content of z')
+    expect(pair.filter((name) => skipped.includes(name)).length, pair.join()).toBe(1)
+  expect(
+    result.skipped.every(({ reason }) => /^(EISDIR|ENOTDIR|EEXIST|ENAMETOOLONG)/.test(reason)),
+  ).toBeTruthy()
+  expect(await readFile(place.path('copy/z'), 'utf8')).toBe('content of z')
   const again = await place.run(['export', 'pages', place.path('copy'), '--force'])
-  assert.equal(again.code, 1)
-  assert.match(again.err, /^skipped a(\/b)?: /m)
+  expect(again.code).toBe(1)
+  expect(again.err).toMatch(/^skipped a(\/b)?: /m)
 })

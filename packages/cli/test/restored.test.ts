@@ -10,7 +10,6 @@ import {
 import { servers } from '@larder/dev-servers/vitest'
 import { MemcacheStorage } from '@larder/storage-memcache'
 import { SqlStorage } from '@larder/storage-sql'
-import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -55,8 +54,8 @@ async function larderRestored(url: string, memcached: MemcachedServer): Promise<
   const code = await run(['restored'], { env, stdin: Readable.from([]), stdout, stderr, signal })
   stdout.end()
   stderr.end()
-  assert.equal(code, 0, (await said).join(''))
-  assert.match((await said)[0], /^1 resource raised; the servers are empty/)
+  expect(code, (await said).join('')).toBe(0)
+  expect((await said)[0]).toMatch(/^1 resource raised; the servers are empty/)
 }
 
 /** What was lost is seen nowhere, and its entity tag holds for nothing that comes. */
@@ -68,13 +67,13 @@ async function checkFuture(
   await using program = await openProgram(url, memcached)
   const { storage, info } = program
   const found = await storage.getContent(info)
-  assert.deepEqual([found.bytes.toString(), found.etag], ['kept', kept.etag])
-  assert.deepEqual([...(await storage.ls('pages')).keys()], ['home'])
+  expect([found.bytes.toString(), found.etag]).toEqual(['kept', kept.etag])
+  expect([...(await storage.ls('pages')).keys()]).toEqual(['home'])
   const write = (etag: string) => storage.putContent(info, 'new', { ifMatch: etag })
   await expect(write(lost.etag)).rejects.toMatchObject({ code: 'E_PRECONDITION_FAILED' })
-  assert.ok((await write(kept.etag)).version > lost.version)
+  expect((await write(kept.etag)).version).toBeGreaterThan(lost.version)
   await expect(write(lost.etag)).rejects.toMatchObject({ code: 'E_PRECONDITION_FAILED' })
-  assert.equal((await storage.getContent(info)).bytes.toString(), 'new')
+  expect((await storage.getContent(info)).bytes.toString()).toBe('new')
 }
 
 test('a restored pg_dump issues no version twice, and nobody reads what was lost', async () => {

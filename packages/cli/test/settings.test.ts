@@ -1,7 +1,6 @@
-import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { writeFile } from 'node:fs/promises'
-import { test } from 'vitest'
+import { expect, test } from 'vitest'
 import { Workplace } from './larder.js'
 
 test('flags go before the environment, and that before the file', async () => {
@@ -16,15 +15,15 @@ test('flags go before the environment, and that before the file', async () => {
   await writeFile(place.path('larder.json'), JSON.stringify({ database: url('file') }))
   place.env['LARDER_CONFIG'] = place.path('larder.json')
   place.env['DATABASE_URL'] = ''
-  assert.equal(await ls(), 'file\n')
+  expect(await ls()).toBe('file\n')
   place.env['DATABASE_URL'] = url('variable')
-  assert.equal(await ls(), 'variable\n')
-  assert.equal(await ls('--database', url('flag')), 'flag\n')
+  expect(await ls()).toBe('variable\n')
+  expect(await ls('--database', url('flag'))).toBe('flag\n')
   place.env['DATABASE_URL'] = ''
   await writeFile(place.path('other.json'), JSON.stringify({ database: url('flag') }))
-  assert.equal(await ls('--config', place.path('other.json')), 'flag\n')
+  expect(await ls('--config', place.path('other.json'))).toBe('flag\n')
   place.env['LARDER_CONFIG'] = ''
-  assert.equal((await place.spawn(['ls', 'pages', '--no-cache'])).out, 'file\n')
+  expect((await place.spawn(['ls', 'pages', '--no-cache'])).out).toBe('file\n')
 })
 
 test('settings and arguments that make no sense are told, and nothing is done', async () => {
@@ -46,8 +45,8 @@ test('settings and arguments that make no sense are told, and nothing is done', 
   ]
   for (const [message, args] of wrong) {
     const { code, out, err } = await place.run(args)
-    assert.deepEqual([code, out], [2, ''], args.join(' '))
-    assert.match(err, message)
+    expect([code, out], args.join(' ')).toEqual([2, ''])
+    expect(err).toMatch(message)
   }
   for (const [message, args] of [
     [/^unknown command 'lss'/, ['--json', 'lss']],
@@ -55,25 +54,25 @@ test('settings and arguments that make no sense are told, and nothing is done', 
     [/^A command is needed$/, ['--json']],
   ] as const) {
     const { code, out, err } = await place.run(args)
-    assert.deepEqual([code, out], [2, ''])
+    expect([code, out]).toEqual([2, ''])
     const { error } = JSON.parse(err) as { error: { code: string; message: string } }
-    assert.match(error.message, message)
-    assert.equal(error.code, 'E_USAGE')
+    expect(error.message).toMatch(message)
+    expect(error.code).toBe('E_USAGE')
   }
   // What stands behind -- is a name.
-  assert.match((await place.run(['get', '--', 'pages', '--json', 'x'])).err, /^error: too many/)
+  expect((await place.run(['get', '--', 'pages', '--json', 'x'])).err).toMatch(/^error: too many/)
   place.env['DATABASE_URL'] = 'postgres://user:secret@127.0.0.1:1/larder'
   const down = await place.run(['ls', 'pages', '--no-cache'])
-  assert.equal(down.code, 1)
-  assert.doesNotMatch(down.err, /secret/)
-  assert.notEqual(down.err, '')
+  expect(down.code).toBe(1)
+  expect(down.err).not.toMatch(/secret/)
+  expect(down.err).not.toBe('')
 })
 
 test('helps, tells its version, and completes in bash', async () => {
   await using place = await Workplace.open()
-  assert.match((await place.run(['--help'])).out, /Exit codes: 0 done/)
-  assert.match((await place.run(['ls', '--help'])).out, /--order <order>/)
-  assert.match((await place.run(['--version'])).out, /^\d+\.\d+\.\d+\n$/)
+  expect((await place.run(['--help'])).out).toMatch(/Exit codes: 0 done/)
+  expect((await place.run(['ls', '--help'])).out).toMatch(/--order <order>/)
+  expect((await place.run(['--version'])).out).toMatch(/^\d+\.\d+\.\d+\n$/)
   const script = (await place.run(['completion', 'bash'])).out
   const complete = (...words: readonly string[]) => {
     const line = `COMP_WORDS=(larder ${words.map((word) => `'${word}'`).join(' ')}); COMP_CWORD=${words.length}`
@@ -83,10 +82,10 @@ test('helps, tells its version, and completes in bash', async () => {
     ])
     return stdout.toString().trim().split('\n')
   }
-  assert.deepEqual(complete('st'), ['stat', 'stats'])
-  assert.deepEqual(complete('--json', 'ls', 'pages', '--or'), ['--order'])
-  assert.deepEqual(complete('ls', 'pages', '--order', ''), ['name', 'newest', 'oldest'])
-  assert.deepEqual(complete('completion', ''), ['bash', 'zsh', 'fish', ...complete('completion', '--')])
+  expect(complete('st')).toEqual(['stat', 'stats'])
+  expect(complete('--json', 'ls', 'pages', '--or')).toEqual(['--order'])
+  expect(complete('ls', 'pages', '--order', '')).toEqual(['name', 'newest', 'oldest'])
+  expect(complete('completion', '')).toEqual(['bash', 'zsh', 'fish', ...complete('completion', '--')])
 })
 
 test.each([
@@ -107,17 +106,17 @@ test.each([
   async (shell, begins, lineOf, choices) => {
     await using place = await Workplace.open()
     const script = (await place.run(['completion', shell])).out
-    assert.match(script, begins)
-    assert.ok(script.includes(choices))
+    expect(script).toMatch(begins)
+    expect(script.includes(choices)).toBeTruthy()
     const help = (await place.run(['--help'])).out
     const commands = [...help.slice(help.indexOf('Commands:')).matchAll(/^ {2}(\w+) /gm)].map(([, name]) =>
       String(name),
     )
-    assert.ok(commands.length >= 13)
+    expect(commands.length).toBeGreaterThanOrEqual(13)
     for (const command of commands.filter((name) => name !== 'help')) {
-      assert.ok(script.includes(lineOf(command)), command)
+      expect(script.includes(lineOf(command)), command).toBeTruthy()
       for (const [, flag] of (await place.run([command, '--help'])).out.matchAll(/--([\w-]+)/g))
-        assert.match(script, new RegExp(`(--|-l )${String(flag)}\\b`), `${command} --${String(flag)}`)
+        expect(script, `${command} --${String(flag)}`).toMatch(new RegExp(`(--|-l )${String(flag)}\\b`))
     }
   },
 )
@@ -134,5 +133,5 @@ test('a reader that has seen enough ends it', async () => {
     BIN: new URL('../dist/bin.js', import.meta.url).pathname,
   }
   const { stdout } = spawnSync('bash', ['-c', command], { cwd: place.folder, env })
-  assert.equal(stdout.toString(), 'xxxxxxxxxx 141\n')
+  expect(stdout.toString()).toBe('xxxxxxxxxx 141\n')
 })

@@ -1,14 +1,13 @@
 import { run } from '@larder/cli'
 import { callChannel, type CallEvent } from '@larder/storage-core'
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
-import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, openSync } from 'node:fs'
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { PassThrough, Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
-import { test } from 'vitest'
+import { expect, test } from 'vitest'
 import { LARDER, Workplace } from './larder.js'
 
 const FILES = 60
@@ -46,13 +45,13 @@ test('an import that is stopped leaves whole resources, and tells how many', asy
   const { code, err } = await stoppedAfter(5, 'put', 'half-imported', (stop) =>
     place.run(['import', place.path('site'), 'half-imported'], '', false, stop),
   )
-  assert.equal(code, 130)
+  expect(code).toBe(130)
   const told = /^stopped after (\d+) resources, /.exec(err)
   const names = (await place.run(['ls', 'half-imported', '--no-cache'])).out.split('\n').filter(Boolean)
-  assert.ok(names.length >= Number(told?.[1]) && names.length < FILES, `${names.length}, ${err}`)
+  expect.assert(names.length >= Number(told?.[1]) && names.length < FILES, `${names.length}, ${err}`)
   for (const name of names) {
     const { out } = await place.run(['get', 'half-imported', name, '--no-cache'])
-    assert.equal(out, name.repeat(50_000))
+    expect(out).toBe(name.repeat(50_000))
   }
 })
 
@@ -62,12 +61,12 @@ test('what was done until Ctrl-C stands below the bar, which does not erase it',
   const { code, err } = await stoppedAfter(5, 'put', 'bar-stopped', (stop) =>
     place.run(['import', place.path('site'), 'bar-stopped'], '', true, stop),
   )
-  assert.equal(code, 130)
+  expect(code).toBe(130)
   const summary = /stopped after \d+ resources, [^\n]*\n/.exec(err)
-  assert.ok(summary, err)
+  expect.assert(summary, err)
   // An escape sequence behind it would move the cursor or clear the line.
   const behind = err.slice(summary.index + summary[0].length)
-  assert.ok(!behind.includes('\u001b'), JSON.stringify(behind))
+  expect(behind.includes('\u001b'), JSON.stringify(behind)).toBeFalsy()
 })
 
 test('an export that is stopped leaves whole files', async () => {
@@ -77,12 +76,12 @@ test('an export that is stopped leaves whole files', async () => {
   const { code, err } = await stoppedAfter(20, 'openContent', 'half-exported', (stop) =>
     place.run(['export', 'half-exported', place.path('copy')], '', false, stop),
   )
-  assert.equal(code, 130)
-  assert.match(err, /^stopped after \d+ resources?, /)
+  expect(code).toBe(130)
+  expect(err).toMatch(/^stopped after \d+ resources?, /)
   const names = await readdir(place.path('copy'))
-  assert.ok(names.length < FILES)
+  expect(names.length).toBeLessThan(FILES)
   for (const name of names)
-    assert.equal(await readFile(place.path(`copy/${name}`), 'utf8'), name.repeat(50_000))
+    expect(await readFile(place.path(`copy/${name}`), 'utf8')).toBe(name.repeat(50_000))
 })
 
 test('what comes from the input is stored whole or not at all', async () => {
@@ -95,16 +94,16 @@ test('what comes from the input is stored whole or not at all', async () => {
     await once(stop.signal, 'never', { signal: stop.signal }).catch(() => undefined)
     yield Buffer.from('and half')
   }
-  assert.equal((await place.run(['put', 'pages', 'a'], half(), false, stop)).code, 130)
-  assert.equal((await place.run(['get', 'pages', 'a'])).code, 3)
+  expect((await place.run(['put', 'pages', 'a'], half(), false, stop)).code).toBe(130)
+  expect((await place.run(['get', 'pages', 'a'])).code).toBe(3)
   async function* broken(): AsyncGenerator<Uint8Array, void, undefined> {
     yield Buffer.from('half')
     throw new Error('the disk is gone')
   }
   const failed = await place.run(['put', 'pages', 'a'], broken())
-  assert.equal(failed.code, 1)
-  assert.match(failed.err, /the disk is gone/)
-  assert.equal((await place.run(['get', 'pages', 'a'])).code, 3)
+  expect(failed.code).toBe(1)
+  expect(failed.err).toMatch(/the disk is gone/)
+  expect((await place.run(['get', 'pages', 'a'])).code).toBe(3)
 })
 
 test('get -o leaves the file as it was until it has all', async () => {
@@ -114,14 +113,11 @@ test('get -o leaves the file as it was until it has all', async () => {
   await writeFile(place.path('a'), 'old')
   const get = ['get', 'half-got', 'a', '-o', place.path('a')]
   const stopped = await stoppedAfter(1, 'openContent', 'half-got', (stop) => place.run(get, '', false, stop))
-  assert.equal(stopped.code, 130)
-  assert.equal(await readFile(place.path('a'), 'utf8'), 'old')
-  assert.deepEqual(
-    (await readdir(place.folder)).filter((name) => name.startsWith('a')),
-    ['a'],
-  )
-  assert.equal((await place.run(get)).code, 0)
-  assert.equal((await readFile(place.path('a'), 'utf8')).length, 3_000_000)
+  expect(stopped.code).toBe(130)
+  expect(await readFile(place.path('a'), 'utf8')).toBe('old')
+  expect((await readdir(place.folder)).filter((name) => name.startsWith('a'))).toEqual(['a'])
+  expect((await place.run(get)).code).toBe(0)
+  expect((await readFile(place.path('a'), 'utf8')).length).toBe(3_000_000)
 })
 
 test('Ctrl-C ends the process with 130, whatever it is writing', async () => {
@@ -137,8 +133,8 @@ test('Ctrl-C ends the process with 130, whatever it is writing', async () => {
   child.kill('SIGINT')
   await once(child, 'exit')
   child.stdout.resume()
-  assert.deepEqual(await ended, [130, null])
-  assert.equal(await err, '')
+  expect(await ended).toEqual([130, null])
+  expect(await err).toBe('')
 })
 
 test('an output that cannot be written is told', async () => {
@@ -156,8 +152,8 @@ test('an output that cannot be written is told', async () => {
     text(child.stderr as NonNullable<typeof child.stderr>),
     once(child, 'close'),
   ])
-  assert.equal(code, 1)
-  assert.match(err, /^The output cannot be written: EBADF/)
+  expect(code).toBe(1)
+  expect(err).toMatch(/^The output cannot be written: EBADF/)
 })
 
 test('a reader that is slow costs no listener, and much at once no warning', async () => {
@@ -165,7 +161,7 @@ test('a reader that is slow costs no listener, and much at once no warning', asy
   await place.run(['migrate'])
   await mkdir(place.path('site'))
   for (let i = 0; i < 20; i++) await writeFile(place.path(`site/${i}`), Buffer.alloc(1_200_000, i))
-  assert.deepEqual(await place.spawn(['import', 'site', 'pages']), {
+  expect(await place.spawn(['import', 'site', 'pages'])).toEqual({
     code: 0,
     out: '20 resources stored, 24.0 MB\n',
     err: '',
@@ -184,9 +180,9 @@ test('a reader that is slow costs no listener, and much at once no warning', asy
   })()
   const { signal } = new AbortController()
   const streams = { stdin: Readable.from([]), stdout, stderr: new PassThrough() }
-  assert.equal(await run(['get', 'pages', 'large', '--no-cache'], { env: place.env, ...streams, signal }), 0)
+  expect(await run(['get', 'pages', 'large', '--no-cache'], { env: place.env, ...streams, signal })).toBe(0)
   stdout.end()
-  assert.equal(await read, 8_000_000)
+  expect(await read).toBe(8_000_000)
   // Who reads has some of his own; each piece would leave one more.
-  assert.ok(counts.length >= 10 && Math.max(...counts) <= before + 6, counts.join(' '))
+  expect.assert(counts.length >= 10 && Math.max(...counts) <= before + 6, counts.join(' '))
 })

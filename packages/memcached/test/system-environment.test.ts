@@ -1,7 +1,6 @@
 import { systemEnvironment } from '@larder/memcached'
-import assert from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { test } from 'vitest'
+import { expect, test } from 'vitest'
 
 test('waits that are longer than a timer can be do not end at once', async () => {
   const warnings: string[] = []
@@ -13,6 +12,6 @@ test('waits that are longer than a timer can be do not end at once', async () =>
     sleep(50).then(() => 'waits'),
   ])
   process.off('warning', note)
-  assert.equal(ended, 'waits')
-  assert.deepEqual(warnings, [])
+  expect(ended).toBe('waits')
+  expect(warnings).toEqual([])
 })

@@ -1,15 +1,11 @@
 import { Backoff } from '@larder/storage-core/driver'
-import assert from 'node:assert/strict'
-import { test } from 'vitest'
+import { expect, test } from 'vitest'
 
 test('the pauses of a backoff double up to the longest one, and reset begins again', () => {
   const backoff = new Backoff({ firstMs: 10, longestMs: 50, random: () => 0.5 })
-  assert.deepEqual(
-    [1, 2, 3, 4, 5].map(() => backoff.next()),
-    [10, 20, 40, 50, 50],
-  )
+  expect([1, 2, 3, 4, 5].map(() => backoff.next())).toEqual([10, 20, 40, 50, 50])
   backoff.reset()
-  assert.equal(backoff.next(), 10)
+  expect(backoff.next()).toBe(10)
 })
 
 test('each pause is between half of its value and one and a half times', () => {
@@ -17,6 +13,6 @@ test('each pause is between half of its value and one and a half times', () => {
     [0, 5],
     [0.75, 12.5],
   ] as const) {
-    assert.equal(new Backoff({ firstMs: 10, longestMs: 50, random: () => random }).next(), pauseMs)
+    expect(new Backoff({ firstMs: 10, longestMs: 50, random: () => random }).next()).toBe(pauseMs)
   }
 })

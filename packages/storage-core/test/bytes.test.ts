@@ -1,6 +1,5 @@
 import { checkSource, collect, untilAborted } from '@larder/storage-core/driver'
-import assert from 'node:assert/strict'
-import { describe, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve))
 
@@ -29,26 +28,26 @@ describe('checkSource', () => {
   test('bytes are taken as they are, strings as UTF-8', () => {
     const bytes = Uint8Array.of(1, 2, 3)
     const checked = checkSource(bytes)
-    assert.ok('bytes' in checked && checked.bytes === bytes)
-    assert.deepEqual(checkSource('\u00e9'), { bytes: Buffer.from([0xc3, 0xa9]) })
+    expect.assert('bytes' in checked && checked.bytes === bytes)
+    expect(checkSource('\u00e9')).toEqual({ bytes: Buffer.from([0xc3, 0xa9]) })
   })
 
   test('a stream may yield strings too, but no halves of pairs and nothing else', async () => {
     const streamOf = (...chunks: unknown[]) => {
       const checked = checkSource(watched(chunks).source)
-      assert.ok('stream' in checked)
+      expect.assert('stream' in checked)
       return checked.stream
     }
-    assert.equal(await read(streamOf('a', Buffer.from('b'), Uint8Array.of(99))), 'abc')
-    await assert.rejects(read(streamOf('a', '\ud83d', '\ude00')), RangeError)
-    await assert.rejects(read(streamOf('a', 7)), TypeError)
+    expect(await read(streamOf('a', Buffer.from('b'), Uint8Array.of(99)))).toBe('abc')
+    await expect(read(streamOf('a', '\ud83d', '\ude00'))).rejects.toThrow(RangeError)
+    await expect(read(streamOf('a', 7))).rejects.toThrow(TypeError)
   })
 
   test('a stream that is not read is not started', async () => {
     const { state, source } = watched(['a'])
     checkSource(source)
     await turn()
-    assert.equal(state.asked, 0)
+    expect(state.asked).toBe(0)
   })
 })
 
@@ -58,16 +57,16 @@ describe('collect', () => {
     const { source } = watched([chunk])
     const bytes = await collect(source)
     chunk.fill(0)
-    assert.equal(Buffer.from(bytes).toString(), 'one')
-    assert.equal((await collect(watched([]).source)).length, 0)
+    expect(Buffer.from(bytes).toString()).toBe('one')
+    expect((await collect(watched([]).source)).length).toBe(0)
   })
 
   test('does not wait for a source that hangs', async () => {
     const abort = new AbortController()
     const checked = checkSource(watched([Buffer.from('a')], true).source, abort.signal)
-    assert.ok('stream' in checked)
+    expect.assert('stream' in checked)
     const collecting = collect(checked.stream)
-    const refused = assert.rejects(collecting, { code: 'E_ABORTED' })
+    const refused = expect(collecting).rejects.toMatchObject({ code: 'E_ABORTED' })
     await turn()
     abort.abort()
     await refused
@@ -76,13 +75,13 @@ describe('collect', () => {
 
 describe('untilAborted', () => {
   test('is the work, or E_ABORTED as soon as the signal fires', async () => {
-    assert.equal(await untilAborted(Promise.resolve(1), undefined), 1)
+    expect(await untilAborted(Promise.resolve(1), undefined)).toBe(1)
     const abort = new AbortController()
-    assert.equal(await untilAborted(Promise.resolve(2), abort.signal), 2)
+    expect(await untilAborted(Promise.resolve(2), abort.signal)).toBe(2)
     const waiting = untilAborted(new Promise<never>(() => undefined), abort.signal, 'k')
     abort.abort('reason')
-    await assert.rejects(waiting, { code: 'E_ABORTED', key: 'k', cause: 'reason' })
-    await assert.rejects(untilAborted(new Promise<never>(() => undefined), abort.signal), {
+    await expect(waiting).rejects.toMatchObject({ code: 'E_ABORTED', key: 'k', cause: 'reason' })
+    await expect(untilAborted(new Promise<never>(() => undefined), abort.signal)).rejects.toMatchObject({
       code: 'E_ABORTED',
     })
   })
@@ -95,7 +94,7 @@ describe('untilAborted', () => {
     signal.addEventListener = (...args: Parameters<typeof add>) => (listening++, add(...args))
     signal.removeEventListener = (...args: Parameters<typeof remove>) => (listening--, remove(...args))
     await untilAborted(Promise.resolve(), signal)
-    await assert.rejects(untilAborted(Promise.reject(new Error('x')), signal))
-    assert.equal(listening, 0)
+    await expect(untilAborted(Promise.reject(new Error('x')), signal)).rejects.toThrow()
+    expect(listening).toBe(0)
   })
 })

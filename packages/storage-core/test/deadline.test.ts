@@ -1,5 +1,4 @@
 import { MemoryStorage } from '@larder/storage-core'
-import assert from 'node:assert/strict'
 import { afterEach, expect, test, vi } from 'vitest'
 
 afterEach(() => vi.restoreAllMocks())
@@ -23,7 +22,7 @@ test('a transaction that is aborted while its work hangs leaves no timer behind'
   const left = await timersLeftBy(async () => {
     const hanging = storage.transaction(never, { signal: abort.signal, timeoutMs: LIMIT_MS })
     setImmediate(() => abort.abort())
-    await assert.rejects(hanging, { code: 'E_ABORTED' })
+    await expect(hanging).rejects.toMatchObject({ code: 'E_ABORTED' })
   })
   expect(left).toBe(0)
 })

@@ -6,9 +6,8 @@ import {
   type StorageDriver,
   type WriteRequest,
 } from '@larder/storage-core/driver'
-import assert from 'node:assert/strict'
 import { inspect } from 'node:util'
-import { describe, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 
 /** A driver that does nothing, and notes what it is asked. */
 class IdleDriver implements StorageDriver {
@@ -60,8 +59,8 @@ describe('DrivenStorage', () => {
     }
     await storage.putContent(storage.info('c', 'r'), source())
     const change = driver.writes[0]?.changes.content
-    assert.ok(typeof change === 'object' && 'stream' in change)
-    assert.equal(started, false)
+    expect.assert(typeof change === 'object' && 'stream' in change)
+    expect(started).toBe(false)
   })
 
   test('a driver without streams gets the bytes, and none of a broken stream', async () => {
@@ -74,30 +73,34 @@ describe('DrivenStorage', () => {
       if (fails) throw new Error('broken')
     }
     await storage.putMetaData(storage.info('c', 'r'), source(false))
-    assert.deepEqual(driver.writes[0]?.changes, { metadata: { bytes: Buffer.from('ab') } })
-    await assert.rejects(storage.putMetaData(storage.info('c', 'r'), source(true)), /broken/)
-    assert.equal(driver.writes.length, 1)
+    expect(driver.writes[0]?.changes).toEqual({ metadata: { bytes: Buffer.from('ab') } })
+    await expect(storage.putMetaData(storage.info('c', 'r'), source(true))).rejects.toThrow(/broken/)
+    expect(driver.writes.length).toBe(1)
   })
 
   test('a removal of both parts is one write', async () => {
     const driver = new IdleDriver()
     const storage = new DrivenStorage(driver)
     await storage.remove(storage.info('c', 'r'), { ifMatch: { metadata: '"3"' } })
-    assert.deepEqual(driver.writes[0]?.changes, { content: 'remove', metadata: 'remove' })
-    assert.deepEqual(driver.writes[0].conditions, { metadata: { match: ['"3"'] } })
+    expect(driver.writes[0]?.changes).toEqual({ content: 'remove', metadata: 'remove' })
+    expect(driver.writes[0]?.conditions).toEqual({ metadata: { match: ['"3"'] } })
   })
 
   test('what the driver does not support does not reach it', async () => {
     const driver = new IdleDriver()
     const storage = new DrivenStorage(driver)
-    await assert.rejects(storage.page('c', { order: 'newest' }), { code: 'E_UNSUPPORTED' })
+    await expect(storage.page('c', { order: 'newest' })).rejects.toMatchObject({ code: 'E_UNSUPPORTED' })
     driver.supports.atomicParts = driver.supports.transactions = false
     const info = storage.info('c', 'r')
-    await assert.rejects(storage.put(info, { content: 'x', metadata: 'x' }), { code: 'E_UNSUPPORTED' })
-    await assert.rejects(storage.remove(info), { code: 'E_UNSUPPORTED' })
+    await expect(storage.put(info, { content: 'x', metadata: 'x' })).rejects.toMatchObject({
+      code: 'E_UNSUPPORTED',
+    })
+    await expect(storage.remove(info)).rejects.toMatchObject({ code: 'E_UNSUPPORTED' })
     const transaction = { beforeCommit: async () => undefined }
-    await assert.rejects(storage.putContent(info, 'x', { transaction }), { code: 'E_UNSUPPORTED' })
-    assert.deepEqual(driver.writes, [])
+    await expect(storage.putContent(info, 'x', { transaction })).rejects.toMatchObject({
+      code: 'E_UNSUPPORTED',
+    })
+    expect(driver.writes).toEqual([])
   })
 
   test('the driver gets the signal, and its own infos', async () => {
@@ -105,9 +108,9 @@ describe('DrivenStorage', () => {
     const storage = new DrivenStorage(driver)
     const { signal } = new AbortController()
     await storage.getMany([new MemoryStorage().info('c', 'r')], { signal })
-    assert.equal(driver.calls[0]?.signal, signal)
+    expect(driver.calls[0]?.signal).toBe(signal)
     await storage.getMany([storage.info('c', 'r')])
-    assert.equal(driver.calls[1]?.signal, undefined)
+    expect(driver.calls[1]?.signal).toBeUndefined()
   })
 
   test('the driver is closed once, when the last call is settled', async () => {
@@ -115,23 +118,25 @@ describe('DrivenStorage', () => {
     const storage = new DrivenStorage(driver)
     let go: () => void = () => undefined
     driver.hold = new Promise<void>((resolve) => (go = resolve))
-    const read = assert.rejects(storage.getContent(storage.info('c', 'r')), { code: 'E_NOT_FOUND' })
+    const read = expect(storage.getContent(storage.info('c', 'r'))).rejects.toMatchObject({
+      code: 'E_NOT_FOUND',
+    })
     const closing = [storage.shutdown(), storage[Symbol.asyncDispose](), storage.close()]
     await new Promise((resolve) => setImmediate(resolve))
-    assert.equal(driver.closed, 0)
+    expect(driver.closed).toBe(0)
     go()
     await Promise.all([read, ...closing])
-    assert.equal(driver.closed, 1)
+    expect(driver.closed).toBe(1)
   })
 
   test('ls and ils go through all pages of the driver', async () => {
     const storage = new MemoryStorage()
     const names = Array.from({ length: 2_500 }, (_, i) => `r${String(i).padStart(4, '0')}`)
     for (const name of names) await storage.putContent(storage.info('c', name), '')
-    assert.deepEqual([...(await storage.ls('c')).keys()], names)
+    expect([...(await storage.ls('c')).keys()]).toEqual(names)
     const seen: string[] = []
     for await (const [name] of storage.ils('c')) seen.push(name)
-    assert.deepEqual(seen, names)
+    expect(seen).toEqual(names)
   })
 
   test('a listing of all names comes from ls and ils as the driver has ordered it', async () => {
@@ -145,14 +150,11 @@ describe('DrivenStorage', () => {
     })
     const storage = new DrivenStorage(driver)
     const listed = await storage.ls('x')
-    assert.deepEqual([...listed.keys()], names)
-    assert.deepEqual(
-      [...listed.values()].map(({ resource }) => resource),
-      names,
-    )
+    expect([...listed.keys()]).toEqual(names)
+    expect([...listed.values()].map(({ resource }) => resource)).toEqual(names)
     const seen: string[] = []
     for await (const [name, info] of storage.ils('x')) seen.push(info.resource === name ? name : 'another')
-    assert.deepEqual(seen, names)
+    expect(seen).toEqual(names)
   })
 
   test('an end of the loop ends the listing of the driver', async () => {
@@ -167,35 +169,35 @@ describe('DrivenStorage', () => {
       },
     })
     for await (const _ of new DrivenStorage(driver).ils('x')) break
-    assert.equal(ended, true)
+    expect(ended).toBe(true)
   })
 })
 
 describe('an info', () => {
   test('has an inner one only where a proxy made it', () => {
-    assert.equal(new MemoryStorage().info('c', 'r').inner, undefined)
+    expect(new MemoryStorage().info('c', 'r').inner).toBeUndefined()
     const behind = new MemoryStorage()
     const driver = Object.assign(new IdleDriver(), { innerOf: (c: string, r?: string) => behind.info(c, r) })
     const info = new DrivenStorage(driver).info('c', 'r')
-    assert.equal(info.inner?.resource, 'r')
-    assert.equal(info.inner, info.inner)
-    assert.equal(info.inner.inner, undefined)
+    expect(info.inner?.resource).toBe('r')
+    expect(info.inner).toBe(info.inner)
+    expect(info.inner?.inner).toBeUndefined()
   })
 
   test('has keys for its parts only where a proxy made it, each made once', () => {
-    assert.equal(new MemoryStorage().info('c', 'r').partKey?.('content'), undefined)
+    expect(new MemoryStorage().info('c', 'r').partKey?.('content')).toBeUndefined()
     let made = 0
     const partKeyOf = (key: string, part: string) => `${++made}, ${part} of ${key}`
     const info = new DrivenStorage(Object.assign(new IdleDriver(), { partKeyOf })).info('c', 'r')
     const content = info.partKey?.('content')
-    assert.equal(content, `1, content of ${info.key}`)
-    assert.equal(info.partKey?.('metadata'), `2, metadata of ${info.key}`)
-    assert.equal(info.partKey?.('content'), content)
-    assert.equal(made, 2)
+    expect(content).toBe(`1, content of ${info.key}`)
+    expect(info.partKey?.('metadata')).toBe(`2, metadata of ${info.key}`)
+    expect(info.partKey?.('content')).toBe(content)
+    expect(made).toBe(2)
   })
 
   test('prints short', () => {
-    assert.ok(inspect(new MemoryStorage().info('c', 'r')).length < 100)
+    expect(inspect(new MemoryStorage().info('c', 'r')).length).toBeLessThan(100)
   })
 })
 
@@ -210,12 +212,12 @@ describe('arguments of no meaning are refused before the driver is asked', () =>
   for (const [what, call, message] of bad) {
     test(what, async () => {
       const driver = new IdleDriver()
-      await assert.rejects(call(new DrivenStorage(driver)), (error) => {
-        assert.ok(error instanceof TypeError)
-        assert.match(error.message, message)
+      await expect(call(new DrivenStorage(driver))).rejects.toSatisfy((error) => {
+        expect.assert(error instanceof TypeError)
+        expect(error.message).toMatch(message)
         return true
       })
-      assert.deepEqual([driver.writes, driver.calls], [[], []])
+      expect([driver.writes, driver.calls]).toEqual([[], []])
     })
   }
 })

@@ -15,8 +15,7 @@ import {
   type UnitRemoveOptions,
 } from '@larder/storage-core/driver'
 import fc from 'fast-check'
-import assert from 'node:assert/strict'
-import { describe, expectTypeOf, test } from 'vitest'
+import { describe, expect, expectTypeOf, test } from 'vitest'
 
 const info = new MemoryStorage().info('c', 'r')
 
@@ -60,7 +59,7 @@ function holds(match: Line | undefined, noneMatch: Line | undefined, current: st
 
 describe('parseEntityTags', () => {
   test('reads every list that the grammar allows, and gives back its tags', () => {
-    fc.assert(fc.property(line, ({ tags, text }) => assert.deepEqual(parseEntityTags(text), tags)))
+    fc.assert(fc.property(line, ({ tags, text }) => void expect(parseEntityTags(text)).toEqual(tags)))
   })
 
   test('gives tags for a text or throws E_BAD_REQUEST, and nothing else', () => {
@@ -75,12 +74,11 @@ describe('parseEntityTags', () => {
           const tags = parseEntityTags(text)
           // What was understood is said again and means the same.
           if (tags !== '*')
-            assert.deepEqual(
+            expect(
               parseEntityTags(tags.map(({ etag, isWeak }) => (isWeak ? `W/${etag}` : etag)).join()),
-              tags,
-            )
+            ).toEqual(tags)
         } catch (error) {
-          assert.ok(isStorageError(error, 'E_BAD_REQUEST'), String(error))
+          expect(isStorageError(error, 'E_BAD_REQUEST'), String(error)).toBeTruthy()
         }
       }),
     )
@@ -100,15 +98,19 @@ describe('parseEntityTags', () => {
       '"a b"',
       "'3'",
     ])
-      assert.throws(() => parseEntityTags(text), { code: 'E_BAD_REQUEST' }, text)
+      expect(() => parseEntityTags(text)).toThrow(expect.objectContaining({ code: 'E_BAD_REQUEST' }))
     for (const piece of [' ', ',', '"', '"1",', 'W/', ' "'])
-      assert.throws(() => parseEntityTags(`${piece.repeat(100_000)}x`), { code: 'E_BAD_REQUEST' }, piece)
+      expect(() => parseEntityTags(`${piece.repeat(100_000)}x`)).toThrow(
+        expect.objectContaining({ code: 'E_BAD_REQUEST' }),
+      )
   })
 
   test('quotes the text and names the header', () => {
-    assert.throws(() => parseEntityTags('3', 'If-Match'), {
-      message: `If-Match must be entity tags with their quotes, such as '"3"' or '"3", "9"', got '3'`,
-    })
+    expect(() => parseEntityTags('3', 'If-Match')).toThrow(
+      expect.objectContaining({
+        message: `If-Match must be entity tags with their quotes, such as '"3"' or '"3", "9"', got '3'`,
+      }),
+    )
   })
 })
 
@@ -122,7 +124,7 @@ describe('parsePreconditions', () => {
         const judge = () => assertConditions(info, conditions, () => current)
         const isLetThrough = holds(match, noneMatch, current === undefined ? undefined : `"${current}"`)
         if (isLetThrough) judge()
-        else assert.throws(judge, { code: 'E_PRECONDITION_FAILED' })
+        else expect(judge).toThrow(expect.objectContaining({ code: 'E_PRECONDITION_FAILED' }))
       }),
       { numRuns: 2_000 },
     )
@@ -135,9 +137,9 @@ describe('parsePreconditions', () => {
         const expected = parsePreconditions({ 'if-match': texts.join(', ') })
         const ofFetch = new Headers()
         for (const text of texts) ofFetch.append('If-Match', text)
-        assert.deepEqual(parsePreconditions({ 'if-match': texts }), expected)
-        assert.deepEqual(parsePreconditions({ 'If-Match': texts, host: 'a', get: undefined }), expected)
-        assert.deepEqual(parsePreconditions(ofFetch), expected)
+        expect(parsePreconditions({ 'if-match': texts })).toEqual(expected)
+        expect(parsePreconditions({ 'If-Match': texts, host: 'a', get: undefined })).toEqual(expected)
+        expect(parsePreconditions(ofFetch)).toEqual(expected)
       }),
     )
   })
@@ -147,24 +149,30 @@ describe('parsePreconditions', () => {
     const at = storage.info('films', 'one')
     const put = (headers: Record<string, string>) => storage.putContent(at, 'x', parsePreconditions(headers))
     const { etag: first } = await put({ 'if-none-match': '*' })
-    await assert.rejects(put({ 'if-none-match': '*' }), { code: 'E_PRECONDITION_FAILED' })
-    await assert.rejects(put({ 'if-match': `W/${first}` }), { code: 'E_PRECONDITION_FAILED' })
+    await expect(put({ 'if-none-match': '*' })).rejects.toMatchObject({ code: 'E_PRECONDITION_FAILED' })
+    await expect(put({ 'if-match': `W/${first}` })).rejects.toMatchObject({ code: 'E_PRECONDITION_FAILED' })
     const { etag: second } = await put({ 'if-match': `"9", ${first}` })
-    assert.deepEqual(parsePreconditions({}), {})
-    assert.deepEqual(parsePreconditions({ 'if-none-match': ' ' }), {})
-    assert.deepEqual(parsePreconditions({ 'if-match': '"1"', 'if-none-match': '*' }), { ifMatch: [] })
+    expect(parsePreconditions({})).toEqual({})
+    expect(parsePreconditions({ 'if-none-match': ' ' })).toEqual({})
+    expect(parsePreconditions({ 'if-match': '"1"', 'if-none-match': '*' })).toEqual({ ifMatch: [] })
     const both = { content: 'x', metadata: 'y' }
     await storage.put(at, both, parsePreconditions({ 'if-match': second }, 'content'))
-    await assert.rejects(storage.put(at, both, parsePreconditions({ 'if-none-match': '*' }, 'metadata')), {
+    await expect(
+      storage.put(at, both, parsePreconditions({ 'if-none-match': '*' }, 'metadata')),
+    ).rejects.toMatchObject({
       code: 'E_PRECONDITION_FAILED',
     })
   })
 
   test('refuses malformed headers and arguments', () => {
-    assert.throws(() => parsePreconditions({ 'if-match': '3' }), { code: 'E_BAD_REQUEST' })
-    assert.throws(() => parsePreconditions(new Headers({ 'if-none-match': '"1' })), { code: 'E_BAD_REQUEST' })
-    assert.throws(() => parsePreconditions(undefined as never), TypeError)
-    assert.throws(() => parsePreconditions({}, 'body' as never), TypeError)
+    expect(() => parsePreconditions({ 'if-match': '3' })).toThrow(
+      expect.objectContaining({ code: 'E_BAD_REQUEST' }),
+    )
+    expect(() => parsePreconditions(new Headers({ 'if-none-match': '"1' }))).toThrow(
+      expect.objectContaining({ code: 'E_BAD_REQUEST' }),
+    )
+    expect(() => parsePreconditions(undefined as never)).toThrow(TypeError)
+    expect(() => parsePreconditions({}, 'body' as never)).toThrow(TypeError)
   })
 })
 

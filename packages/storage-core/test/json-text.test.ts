@@ -1,12 +1,11 @@
 import { jsonCodec } from '@larder/storage-core'
 import { toJsonText } from '@larder/storage-core/driver'
 import fc from 'fast-check'
-import assert from 'node:assert/strict'
-import { describe, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 
 const refused = (value: unknown, message: string) => {
-  assert.throws(() => toJsonText(value), { name: 'TypeError', message })
-  assert.throws(() => jsonCodec().encode(value), { name: 'TypeError', message })
+  expect(() => toJsonText(value)).toThrow(expect.objectContaining({ name: 'TypeError', message }))
+  expect(() => jsonCodec().encode(value)).toThrow(expect.objectContaining({ name: 'TypeError', message }))
 }
 
 class NamedObject extends Map<string, string> {
@@ -41,7 +40,7 @@ describe('toJsonText', () => {
       Object.assign(Object.create(null) as object, { a: 1 }),
       '\ud800',
     ])
-      assert.equal(toJsonText(value), JSON.stringify(value))
+      expect(toJsonText(value)).toBe(JSON.stringify(value))
   })
 
   test.each([

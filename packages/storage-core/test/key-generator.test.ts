@@ -2,9 +2,8 @@ import { MemoryStorage } from '@larder/storage-core'
 import { defaultKeyGenerator } from '@larder/storage-core/driver'
 import { AWKWARD_NAMES } from '@larder/storage-core/testing'
 import fc from 'fast-check'
-import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
-import { describe, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 
 const name = fc.oneof(
   fc.string({ unit: 'binary', minLength: 1 }),
@@ -14,22 +13,22 @@ const name = fc.oneof(
 describe('defaultKeyGenerator', () => {
   test('is the name of the collection and a digest of the arguments', () => {
     const digest = createHash('sha256').update('4:news:first').digest('base64url')
-    assert.equal(defaultKeyGenerator('news', 'first'), `news:${digest}`)
+    expect(defaultKeyGenerator('news', 'first')).toBe(`news:${digest}`)
     const alone = createHash('sha256').update('4:news').digest('base64url')
-    assert.equal(defaultKeyGenerator('news', undefined), `news:${alone}`)
+    expect(defaultKeyGenerator('news', undefined)).toBe(`news:${alone}`)
   })
 
   test('leaves out a name that is long or not plain', () => {
     for (const collection of ['a b', 'a\nb', 'a:b', 'caf\u00e9', 'x'.repeat(65)]) {
-      assert.match(defaultKeyGenerator(collection, 'r'), /^[A-Za-z0-9_-]{43}$/)
+      expect(defaultKeyGenerator(collection, 'r')).toMatch(/^[A-Za-z0-9_-]{43}$/)
     }
-    assert.ok(defaultKeyGenerator('x'.repeat(64), 'r').startsWith('x'.repeat(64)))
+    expect(defaultKeyGenerator('x'.repeat(64), 'r').startsWith('x'.repeat(64))).toBeTruthy()
   })
 
   test('is always fit for memcached', () => {
     fc.assert(
       fc.property(name, fc.option(name, { nil: undefined }), (collection, resource) => {
-        assert.match(defaultKeyGenerator(collection, resource), /^[!-~]{1,108}$/)
+        expect(defaultKeyGenerator(collection, resource)).toMatch(/^[!-~]{1,108}$/)
       }),
     )
   })
@@ -39,7 +38,7 @@ describe('defaultKeyGenerator', () => {
     fc.assert(
       fc.property(address, address, (a, b) => {
         const same = a[0] === b[0] && a[1] === b[1]
-        assert.equal(defaultKeyGenerator(...a) === defaultKeyGenerator(...b), same)
+        expect(defaultKeyGenerator(...a) === defaultKeyGenerator(...b)).toBe(same)
       }),
     )
   })
@@ -53,9 +52,9 @@ describe('defaultKeyGenerator', () => {
     const storage = new MemoryStorage({ keyGenerator })
     const info = storage.info('c', 'r')
     await storage.putContent(info, 'x')
-    assert.deepEqual(asked, [])
-    assert.equal(info.key, 'c/r')
-    assert.equal(info.key, 'c/r')
-    assert.deepEqual(asked, [['c', 'r']])
+    expect(asked).toEqual([])
+    expect(info.key).toBe('c/r')
+    expect(info.key).toBe('c/r')
+    expect(asked).toEqual([['c', 'r']])
   })
 })

@@ -1,7 +1,6 @@
 import { KeyedMutex } from '@larder/storage-core/driver'
 import fc from 'fast-check'
-import assert from 'node:assert/strict'
-import { describe, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve))
 
@@ -17,19 +16,16 @@ describe('KeyedMutex', () => {
         }),
       ),
     )
-    assert.deepEqual(
-      order,
-      Array.from({ length: 20 }, (_, i) => i),
-    )
-    assert.equal(mutex.size, 0)
+    expect(order).toEqual(Array.from({ length: 20 }, (_, i) => i))
+    expect(mutex.size).toBe(0)
   })
 
   test('keys do not wait for each other', async () => {
     const mutex = new KeyedMutex()
     const release = await mutex.acquire('a')
-    await mutex.run('b', async () => assert.equal(mutex.size, 2))
+    await mutex.run('b', async () => expect(mutex.size).toBe(2))
     release()
-    assert.equal(mutex.size, 0)
+    expect(mutex.size).toBe(0)
   })
 
   test('a second release does nothing', async () => {
@@ -45,26 +41,23 @@ describe('KeyedMutex', () => {
     const releaseSecond = await second
     first()
     await turn()
-    assert.equal(third, false)
+    expect(third).toBe(false)
     releaseSecond()
     const releaseThird = await waiting
     releaseThird()
-    assert.equal(mutex.size, 0)
+    expect(mutex.size).toBe(0)
   })
 
   test('gives the lock back when the work fails, now or later', async () => {
     const mutex = new KeyedMutex()
     const boom = new Error('boom')
-    await assert.rejects(
-      mutex.run('k', () => Promise.reject(boom)),
-      boom,
-    )
+    await expect(mutex.run('k', () => Promise.reject(boom))).rejects.toBe(boom)
     const throwing = () => {
       throw boom
     }
-    await assert.rejects(mutex.run('k', throwing), boom)
-    assert.equal(await mutex.run('k', async () => 'free'), 'free')
-    assert.equal(mutex.size, 0)
+    await expect(mutex.run('k', throwing)).rejects.toBe(boom)
+    expect(await mutex.run('k', async () => 'free')).toBe('free')
+    expect(mutex.size).toBe(0)
   })
 
   test('a waiter whose signal fires leaves the queue', async () => {
@@ -74,16 +67,16 @@ describe('KeyedMutex', () => {
     const leaving = mutex.acquire('k', abort.signal)
     const staying = mutex.acquire('k')
     abort.abort(new Error('reason'))
-    await assert.rejects(leaving, { code: 'E_ABORTED', key: 'k' })
+    await expect(leaving).rejects.toMatchObject({ code: 'E_ABORTED', key: 'k' })
     release()
     ;(await staying)()
-    assert.equal(mutex.size, 0)
+    expect(mutex.size).toBe(0)
   })
 
   test('a signal that has fired is refused before anything is taken', async () => {
     const mutex = new KeyedMutex()
-    await assert.rejects(mutex.acquire('k', AbortSignal.abort()), { code: 'E_ABORTED' })
-    assert.equal(mutex.size, 0)
+    await expect(mutex.acquire('k', AbortSignal.abort())).rejects.toMatchObject({ code: 'E_ABORTED' })
+    expect(mutex.size).toBe(0)
   })
 
   test('a signal that fires after the grant changes nothing, and is not listened to', async () => {
@@ -98,14 +91,14 @@ describe('KeyedMutex', () => {
     signal.removeEventListener = (...args: Parameters<typeof remove>) => (listening--, remove(...args))
     const waiting = mutex.acquire('k', signal)
     await turn()
-    assert.equal(listening, 1)
+    expect(listening).toBe(1)
     release()
     const releaseSecond = await waiting
-    assert.equal(listening, 0)
+    expect(listening).toBe(0)
     abort.abort()
-    assert.equal(mutex.size, 1)
+    expect(mutex.size).toBe(1)
     releaseSecond()
-    assert.equal(mutex.size, 0)
+    expect(mutex.size).toBe(0)
   })
 
   test('never two at once, none forgotten, nothing left, whatever the order of aborts', async () => {
@@ -124,21 +117,21 @@ describe('KeyedMutex', () => {
             key,
             async () => {
               inside.set(key, (inside.get(key) ?? 0) + 1)
-              assert.equal(inside.get(key), 1)
+              expect(inside.get(key)).toBe(1)
               for (let i = 0; i < turns; i++) await turn()
               inside.set(key, 0)
             },
             abort.signal,
           )
           const settled = running.catch((error: unknown) =>
-            assert.equal((error as { code?: string }).code, 'E_ABORTED'),
+            expect((error as { code?: string }).code).toBe('E_ABORTED'),
           )
           for (let i = 0; i < (abortAfter ?? 0); i++) await turn()
           if (abortAfter !== null) abort.abort()
           await settled
         })
         await Promise.all(all)
-        assert.equal(mutex.size, 0)
+        expect(mutex.size).toBe(0)
       }),
       { numRuns: 100 },
     )

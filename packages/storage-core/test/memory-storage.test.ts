@@ -1,8 +1,7 @@
-import { isStorageError, MemoryStorage } from '@larder/storage-core'
+import { MemoryStorage } from '@larder/storage-core'
 import { FaultyStorage, LimitedStorage, storageContract } from '@larder/storage-core/testing'
-import assert from 'node:assert/strict'
 import { AsyncResource } from 'node:async_hooks'
-import { describe, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 
 describe('MemoryStorage', () => {
   storageContract({ describe, test, open: async () => ({ storage: new MemoryStorage() }) })
@@ -25,9 +24,9 @@ describe('the counter of MemoryStorage', () => {
   test('begins at the clock, so that a new process goes on above the last', async () => {
     const first = new MemoryStorage({ now: () => 1_000 })
     const { version } = await first.putContent(first.info('c', 'r'), 'x')
-    assert.equal(version, 1_000_000)
+    expect(version).toBe(1_000_000)
     const second = new MemoryStorage({ now: () => 1_001 })
-    assert.ok((await second.putContent(second.info('c', 'r'), 'x')).version > version)
+    expect((await second.putContent(second.info('c', 'r'), 'x')).version).toBeGreaterThan(version)
   })
 
   test('grows when the clock stands still or is set back', async () => {
@@ -37,7 +36,7 @@ describe('the counter of MemoryStorage', () => {
     const versions = [await put(), await put()]
     now = 0
     versions.push(await put(), await put())
-    assert.deepEqual(versions, [5_000_000, 5_000_001, 5_000_002, 5_000_003])
+    expect(versions).toEqual([5_000_000, 5_000_001, 5_000_002, 5_000_003])
   })
 
   test('a cursor whose position was changed is refused', async () => {
@@ -47,11 +46,9 @@ describe('the counter of MemoryStorage', () => {
     const [fingerprint] = JSON.parse(Buffer.from(next!, 'base64url').toString()) as [string]
     for (const position of ['', 'b', 'b\0', 'b\0x', 'b\0-1', 'b\x001e3', 'b\x001\x002x']) {
       const after = Buffer.from(JSON.stringify([fingerprint, position])).toString('base64url')
-      await assert.rejects(
-        storage.page('c', { order: 'newest', after }),
-        { code: 'E_BAD_REQUEST' },
-        JSON.stringify(position),
-      )
+      await expect(storage.page('c', { order: 'newest', after })).rejects.toMatchObject({
+        code: 'E_BAD_REQUEST',
+      })
     }
   })
 })
@@ -74,8 +71,8 @@ describe('a transaction of MemoryStorage', () => {
       await other
       return version
     })
-    assert.equal(runs, 2)
-    assert.ok(value > removed)
+    expect(runs).toBe(2)
+    expect(value).toBeGreaterThan(removed)
     await storage.shutdown()
   })
 
@@ -93,9 +90,9 @@ describe('a transaction of MemoryStorage', () => {
       },
       { attempts: 3 },
     )
-    await assert.rejects(colliding, (error) => isStorageError(error, 'E_CONFLICT'))
-    assert.deepEqual([runs, reasons.length], [3, 3])
-    assert.equal((await storage.getContent(info)).bytes.toString(), 'other 3')
+    await expect(colliding).rejects.toMatchObject({ code: 'E_CONFLICT' })
+    expect([runs, reasons.length]).toEqual([3, 3])
+    expect((await storage.getContent(info)).bytes.toString()).toBe('other 3')
     await storage.shutdown()
   })
 })

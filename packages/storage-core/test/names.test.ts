@@ -8,8 +8,7 @@ import {
 } from '@larder/storage-core/driver'
 import { AWKWARD_NAMES, BAD_NAMES, LONG_NAMES } from '@larder/storage-core/testing'
 import fc from 'fast-check'
-import assert from 'node:assert/strict'
-import { describe, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 
 describe('checkCollectionName and checkResourceName', () => {
   test('take any Unicode', () => {
@@ -22,8 +21,8 @@ describe('checkCollectionName and checkResourceName', () => {
   test('refuse what no storage can keep', () => {
     for (const [name, why] of BAD_NAMES) {
       const error = typeof name === 'string' ? RangeError : TypeError
-      assert.throws(() => checkCollectionName(name), error, why)
-      assert.throws(() => checkResourceName(name), error, why)
+      expect(() => checkCollectionName(name), why).toThrow(error)
+      expect(() => checkResourceName(name), why).toThrow(error)
     }
   })
 
@@ -35,7 +34,7 @@ describe('checkCollectionName and checkResourceName', () => {
       for (const letter of ['x', '\u00e9', '\u65e5', '\u{1f600}']) {
         const fitting = letter.repeat(Math.floor(max / Buffer.byteLength(letter)))
         check(fitting)
-        assert.throws(() => check(fitting + letter), RangeError)
+        expect(() => check(fitting + letter)).toThrow(RangeError)
       }
     }
   })
@@ -44,7 +43,7 @@ describe('checkCollectionName and checkResourceName', () => {
     fc.assert(
       fc.property(fc.array(fc.nat(0xffff)), (units) => {
         const text = String.fromCharCode(...units)
-        assert.equal(hasLoneSurrogate(text), Buffer.from(text).toString() !== text)
+        expect(hasLoneSurrogate(text)).toBe(Buffer.from(text).toString() !== text)
       }),
     )
   })
@@ -56,7 +55,7 @@ describe('compareNames', () => {
   test('orders as bytes of UTF-8 do', () => {
     fc.assert(
       fc.property(text, text, (a, b) => {
-        assert.equal(Math.sign(compareNames(a, b)), Buffer.compare(Buffer.from(a), Buffer.from(b)))
+        expect(Math.sign(compareNames(a, b))).toBe(Buffer.compare(Buffer.from(a), Buffer.from(b)))
       }),
       { numRuns: 2_000 },
     )
@@ -64,23 +63,23 @@ describe('compareNames', () => {
 
   test('puts what is above U+FFFF last, where UTF-16 does not', () => {
     const sorted = ['\ue000', '\uffff', '\u{10000}', '\u{10ffff}']
-    assert.deepEqual([...sorted].reverse().sort(compareNames), sorted)
-    assert.notDeepEqual([...sorted].sort(), sorted)
+    expect([...sorted].reverse().sort(compareNames)).toEqual(sorted)
+    expect([...sorted].sort()).not.toEqual(sorted)
   })
 })
 
 describe('normalizeExt', () => {
   test('takes an ext with and without its dot', () => {
-    assert.equal(normalizeExt(undefined), undefined)
-    assert.equal(normalizeExt('atom'), '.atom')
-    assert.equal(normalizeExt('.atom'), '.atom')
-    assert.equal(normalizeExt('tar.gz'), '.tar.gz')
-    assert.equal(normalizeExt('..'), '..')
+    expect(normalizeExt(undefined)).toBeUndefined()
+    expect(normalizeExt('atom')).toBe('.atom')
+    expect(normalizeExt('.atom')).toBe('.atom')
+    expect(normalizeExt('tar.gz')).toBe('.tar.gz')
+    expect(normalizeExt('..')).toBe('..')
   })
 
   test('refuses what says nothing or is none', () => {
     for (const ext of ['', '.', '\0', '\ud800', 'x'.repeat(600)])
-      assert.throws(() => normalizeExt(ext), RangeError)
-    for (const ext of [null, 7, {}]) assert.throws(() => normalizeExt(ext), TypeError)
+      expect(() => normalizeExt(ext)).toThrow(RangeError)
+    for (const ext of [null, 7, {}]) expect(() => normalizeExt(ext)).toThrow(TypeError)
   })
 })

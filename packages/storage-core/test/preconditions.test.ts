@@ -1,34 +1,33 @@
 import { MemoryStorage, type PartName, type Preconditions } from '@larder/storage-core'
 import { assertConditions, conditionsOf, preconditionsOf } from '@larder/storage-core/driver'
-import assert from 'node:assert/strict'
-import { describe, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 
 const info = new MemoryStorage().info('c', 'r')
 const both: PartName[] = ['content', 'metadata']
 
 describe('conditionsOf', () => {
   test('a plain tag is meant for the one part that is written', () => {
-    assert.deepEqual(conditionsOf({}, both), {})
-    assert.deepEqual(conditionsOf({ ifMatch: '"1"' }, ['metadata']), { metadata: { match: ['"1"'] } })
-    assert.deepEqual(conditionsOf({ ifMatch: '*' }, ['content']), { content: { match: '*' } })
-    assert.throws(() => conditionsOf({ ifMatch: '"1"' }, both), TypeError)
+    expect(conditionsOf({}, both)).toEqual({})
+    expect(conditionsOf({ ifMatch: '"1"' }, ['metadata'])).toEqual({ metadata: { match: ['"1"'] } })
+    expect(conditionsOf({ ifMatch: '*' }, ['content'])).toEqual({ content: { match: '*' } })
+    expect(() => conditionsOf({ ifMatch: '"1"' }, both)).toThrow(TypeError)
   })
 
   test('ifNoneMatch is meant for all written parts', () => {
-    assert.deepEqual(conditionsOf({ ifNoneMatch: '*' }, both), {
+    expect(conditionsOf({ ifNoneMatch: '*' }, both)).toEqual({
       content: { noneMatch: '*' },
       metadata: { noneMatch: '*' },
     })
-    assert.deepEqual(conditionsOf({ ifNoneMatch: '*' }, ['metadata']), { metadata: { noneMatch: '*' } })
+    expect(conditionsOf({ ifNoneMatch: '*' }, ['metadata'])).toEqual({ metadata: { noneMatch: '*' } })
   })
 
   test('by part it goes with a tag of the other one', () => {
     const options = { ifNoneMatch: { metadata: '*' }, ifMatch: { content: ['"2"'] } } as const
     const conditions = conditionsOf(options, both)
-    assert.deepEqual(conditions, { metadata: { noneMatch: '*' }, content: { match: ['"2"'] } })
-    assert.deepEqual(preconditionsOf(conditions), options)
-    assert.deepEqual(preconditionsOf({ content: { match: '*' } }), { ifMatch: { content: '*' } })
-    assert.deepEqual(preconditionsOf({}), {})
+    expect(conditions).toEqual({ metadata: { noneMatch: '*' }, content: { match: ['"2"'] } })
+    expect(preconditionsOf(conditions)).toEqual(options)
+    expect(preconditionsOf({ content: { match: '*' } })).toEqual({ ifMatch: { content: '*' } })
+    expect(preconditionsOf({})).toEqual({})
     const refused = [
       { ifNoneMatch: '*', ifMatch: { content: '*' } },
       { ifNoneMatch: {} },
@@ -37,11 +36,11 @@ describe('conditionsOf', () => {
       { ifNoneMatch: null },
     ]
     for (const bad of refused)
-      assert.throws(() => conditionsOf(bad as unknown as Preconditions, both), TypeError, JSON.stringify(bad))
+      expect(() => conditionsOf(bad as unknown as Preconditions, both)).toThrow(TypeError)
   })
 
   test('tags by part may name a part that is not written', () => {
-    assert.deepEqual(conditionsOf({ ifMatch: { metadata: '"2"', content: '*' } }, ['content']), {
+    expect(conditionsOf({ ifMatch: { metadata: '"2"', content: '*' } }, ['content'])).toEqual({
       metadata: { match: ['"2"'] },
       content: { match: '*' },
     })
@@ -58,21 +57,21 @@ describe('assertConditions', () => {
       return true
     } catch (error) {
       const { code, key, name } = error as { code?: string; key?: string; name?: string }
-      assert.deepEqual([code, key, name], ['E_PRECONDITION_FAILED', info.key, 'PreconditionFailedError'])
+      expect([code, key, name]).toEqual(['E_PRECONDITION_FAILED', info.key, 'PreconditionFailedError'])
       return false
     }
   }
 
   test('compares each part with what is asked of it', () => {
-    assert.equal(holds({}, undefined), true)
-    assert.equal(holds({ content: { noneMatch: '*' } }, undefined), true)
-    assert.equal(holds({ content: { noneMatch: '*' } }, 7), false)
-    assert.equal(holds({ content: { match: '*' } }, 7), true)
-    assert.equal(holds({ content: { match: '*' } }, undefined), false)
-    assert.equal(holds({ content: { match: ['"7"', '"9"'] } }, 7), true)
-    assert.equal(holds({ content: { match: ['"7"', '"9"'] } }, 8), false)
-    assert.equal(holds({ content: { match: ['"7"', '"9"'] } }, undefined), false)
-    assert.equal(holds({ content: { match: ['"7"', '"9"'] }, metadata: { noneMatch: '*' } }, 7), true)
-    assert.equal(holds({ content: { match: ['"7"', '"9"'] }, metadata: { match: '*' } }, 7), false)
+    expect(holds({}, undefined)).toBe(true)
+    expect(holds({ content: { noneMatch: '*' } }, undefined)).toBe(true)
+    expect(holds({ content: { noneMatch: '*' } }, 7)).toBe(false)
+    expect(holds({ content: { match: '*' } }, 7)).toBe(true)
+    expect(holds({ content: { match: '*' } }, undefined)).toBe(false)
+    expect(holds({ content: { match: ['"7"', '"9"'] } }, 7)).toBe(true)
+    expect(holds({ content: { match: ['"7"', '"9"'] } }, 8)).toBe(false)
+    expect(holds({ content: { match: ['"7"', '"9"'] } }, undefined)).toBe(false)
+    expect(holds({ content: { match: ['"7"', '"9"'] }, metadata: { noneMatch: '*' } }, 7)).toBe(true)
+    expect(holds({ content: { match: ['"7"', '"9"'] }, metadata: { match: '*' } }, 7)).toBe(false)
   })
 })

@@ -1,13 +1,6 @@
-import {
-  isStorageError,
-  MemoryStorage,
-  UnitOfWork,
-  type ResourceInfo,
-  type Storage,
-} from '@larder/storage-core'
+import { MemoryStorage, UnitOfWork, type ResourceInfo, type Storage } from '@larder/storage-core'
 import { FaultyStorage, ForwardingStorage, LimitedStorage } from '@larder/storage-core/testing'
-import assert from 'node:assert/strict'
-import { describe, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 
 class Persisting extends ForwardingStorage {
   readonly persisted: [names: (string | undefined)[], message: string | undefined][] = []
@@ -46,34 +39,31 @@ describe('a unit of work', () => {
     unit.put(two, two.info('c', 'z'), { content: 'elsewhere' })
     unit.remove(one, one.info('c', 'old'), { parts: ['content'] })
     unit.remove(one, one.info('c', 'older'))
-    assert.equal(unit.size, 5)
-    assert.deepEqual([...said(one), ...said(two)], [])
+    expect(unit.size).toBe(5)
+    expect([...said(one), ...said(two)]).toEqual([])
 
     const steps = await unit.commit('a message')
-    assert.deepEqual(said(one), [
+    expect(said(one)).toEqual([
       'remove older',
       'removeContent old',
       'put b',
       'put a',
       'persist a b old older',
     ])
-    assert.deepEqual(
-      steps.map(({ kind, info, parts }) => `${kind} ${info.resource} ${parts.join('+')}`),
-      [
-        'remove older content+metadata',
-        'remove old content',
-        'put b content+metadata',
-        'put a content',
-        'put z content',
-      ],
-    )
-    assert.deepEqual(
-      persisting.map((each) => each.persisted),
-      [[[['a', 'b', 'old', 'older'], 'a message']], [[['z'], 'a message']]],
-    )
-    assert.equal(unit.size, 0)
-    assert.equal(await textOf(one, 'b'), 'both')
-    assert.deepEqual(await unit.commit(), [])
+    expect(steps.map(({ kind, info, parts }) => `${kind} ${info.resource} ${parts.join('+')}`)).toEqual([
+      'remove older content+metadata',
+      'remove old content',
+      'put b content+metadata',
+      'put a content',
+      'put z content',
+    ])
+    expect(persisting.map((each) => each.persisted)).toEqual([
+      [[['a', 'b', 'old', 'older'], 'a message']],
+      [[['z'], 'a message']],
+    ])
+    expect(unit.size).toBe(0)
+    expect(await textOf(one, 'b')).toBe('both')
+    expect(await unit.commit()).toEqual([])
   })
 
   test('goes metadata first where a storage has no step for both', async () => {
@@ -81,14 +71,11 @@ describe('a unit of work', () => {
     const info = storage.info('c', 'r')
     const unit = new UnitOfWork()
     unit.put(storage, info, { content: 'content', metadata: 'metadata' }, { ifNoneMatch: '*' })
-    assert.deepEqual(
-      (await unit.commit()).map(({ parts }) => parts),
-      [['metadata'], ['content']],
-    )
+    expect((await unit.commit()).map(({ parts }) => parts)).toEqual([['metadata'], ['content']])
     const [content, metadata] = [await storage.getContent(info), await storage.getMetaData(info)]
     unit.remove(storage, info, { ifMatch: { content: content.etag, metadata: metadata.etag } })
-    assert.equal((await unit.commit()).length, 2)
-    assert.equal(await storage.exists(info), false)
+    expect((await unit.commit()).length).toBe(2)
+    expect(await storage.exists(info)).toBe(false)
   })
 
   test('a commit that failed can be tried again, and repeats nothing', async () => {
@@ -105,22 +92,19 @@ describe('a unit of work', () => {
     unit.put(storage, storage.info('c', 'd'), { content: 'd' })
     const failure = new Error('the disk is full')
     storage.failNextWrites(1, failure, { where: ({ infos }) => infos[0]?.resource === 'b', at: 'commit' })
-    await assert.rejects(unit.commit(), failure)
-    assert.equal(unit.size, 3)
-    assert.equal(await textOf(storage, 'a'), 'a')
-    assert.equal(await storage.exists(storage.info('c', 'd')), false)
+    await expect(unit.commit()).rejects.toBe(failure)
+    expect(unit.size).toBe(3)
+    expect(await textOf(storage, 'a')).toBe('a')
+    expect(await storage.exists(storage.info('c', 'd'))).toBe(false)
 
     // Somebody else's, which a repetition would undo.
     await storage.putContent(storage.info('c', 'a'), 'changed')
     const steps = await unit.commit()
-    assert.deepEqual(
-      steps.map(({ info }) => info.resource),
-      ['a', 'b', 'd'],
-    )
-    assert.equal(opened, 2)
-    assert.equal(await textOf(storage, 'a'), 'changed')
-    assert.equal(await textOf(storage, 'b'), 'b')
-    assert.equal(unit.size, 0)
+    expect(steps.map(({ info }) => info.resource)).toEqual(['a', 'b', 'd'])
+    expect(opened).toBe(2)
+    expect(await textOf(storage, 'a')).toBe('changed')
+    expect(await textOf(storage, 'b')).toBe('b')
+    expect(unit.size).toBe(0)
   })
 
   test('a persist that failed is all that is tried again', async () => {
@@ -134,11 +118,11 @@ describe('a unit of work', () => {
     const storage = new FaultyStorage(failing)
     const unit = new UnitOfWork()
     unit.put(storage, storage.info('c', 'a'), { content: 'a' })
-    await assert.rejects(unit.commit(), { message: 'the log is full' })
+    await expect(unit.commit()).rejects.toMatchObject({ message: 'the log is full' })
     storage.forgetCalls()
     await unit.commit()
-    assert.deepEqual(said(storage), ['persist a'])
-    assert.equal(failing.attempts, 2)
+    expect(said(storage)).toEqual(['persist a'])
+    expect(failing.attempts).toBe(2)
   })
 
   test('of several calls about one part the last one counts', async () => {
@@ -148,11 +132,11 @@ describe('a unit of work', () => {
     unit.put(storage, info, { content: 'first', metadata: 'kept' })
     unit.remove(storage, info)
     unit.put(storage, info, { content: 'last' })
-    assert.equal(unit.size, 1)
+    expect(unit.size).toBe(1)
     await unit.commit()
-    assert.equal(await textOf(storage, 'r'), 'last')
-    assert.equal(await storage.exists(info, { part: 'metadata' }), false)
-    assert.deepEqual(said(storage).slice(0, 3), ['removeMetaData r', 'put r', 'persist r'])
+    expect(await textOf(storage, 'r')).toBe('last')
+    expect(await storage.exists(info, { part: 'metadata' })).toBe(false)
+    expect(said(storage).slice(0, 3)).toEqual(['removeMetaData r', 'put r', 'persist r'])
   })
 
   test('preconditions hold, and a queue can be given up', async () => {
@@ -161,11 +145,11 @@ describe('a unit of work', () => {
     await storage.put(info, { content: 'x', metadata: 'x' })
     const unit = new UnitOfWork()
     unit.put(storage, info, { content: 'y' }, { ifNoneMatch: '*' })
-    await assert.rejects(unit.commit(), (error) => isStorageError(error, 'E_PRECONDITION_FAILED'))
+    await expect(unit.commit()).rejects.toMatchObject({ code: 'E_PRECONDITION_FAILED' })
     unit.clear()
-    assert.equal(unit.size, 0)
+    expect(unit.size).toBe(0)
     await unit.commit()
-    assert.equal(await textOf(storage, 'r'), 'x')
+    expect(await textOf(storage, 'r')).toBe('x')
   })
 
   test('what makes no sense is refused at the call', async () => {
@@ -175,20 +159,20 @@ describe('a unit of work', () => {
     const stream = (async function* () {
       yield Buffer.from('x')
     })()
-    assert.throws(() => unit.put(storage, info, {}), TypeError)
-    assert.throws(() => unit.put(storage, info, { content: stream as never }), TypeError)
-    assert.throws(() => unit.put(storage, info, { content: 7 as never }), TypeError)
-    assert.throws(() => unit.put(storage, storage.info('c'), { content: 'x' }), TypeError)
-    assert.throws(() => unit.remove(storage, info, { parts: [] }), TypeError)
-    assert.throws(() => unit.remove(storage, info, { parts: ['body' as never] }), TypeError)
-    assert.equal(unit.size, 0)
+    expect(() => unit.put(storage, info, {})).toThrow(TypeError)
+    expect(() => unit.put(storage, info, { content: stream as never })).toThrow(TypeError)
+    expect(() => unit.put(storage, info, { content: 7 as never })).toThrow(TypeError)
+    expect(() => unit.put(storage, storage.info('c'), { content: 'x' })).toThrow(TypeError)
+    expect(() => unit.remove(storage, info, { parts: [] })).toThrow(TypeError)
+    expect(() => unit.remove(storage, info, { parts: ['body' as never] })).toThrow(TypeError)
+    expect(unit.size).toBe(0)
     const gate = storage.pauseNextWrite()
     unit.put(storage, info, { content: 'x' })
     const committing = unit.commit()
     await gate.reached
-    assert.throws(() => unit.put(storage, info, { content: 'y' }), TypeError)
-    assert.throws(() => unit.clear(), TypeError)
-    await assert.rejects(unit.commit(), TypeError)
+    expect(() => unit.put(storage, info, { content: 'y' })).toThrow(TypeError)
+    expect(() => unit.clear()).toThrow(TypeError)
+    await expect(unit.commit()).rejects.toThrow(TypeError)
     gate.open()
     await committing
   })
@@ -205,17 +189,16 @@ describe('a unit of work on a storage that writes several at once', () => {
     unit.put(storage, storage.info('c', 'metadata'), { metadata: 'b' })
     unit.remove(storage, storage.info('c', 'old'))
     const steps = await unit.commit('a message')
-    assert.deepEqual(said(storage), ['writeMany old metadata content', 'persist content metadata old'])
-    assert.deepEqual(persisting.persisted, [[['content', 'metadata', 'old'], 'a message']])
-    assert.deepEqual(
+    expect(said(storage)).toEqual(['writeMany old metadata content', 'persist content metadata old'])
+    expect(persisting.persisted).toEqual([[['content', 'metadata', 'old'], 'a message']])
+    expect(
       steps.map(({ kind, info, result }) => [kind, info.resource, result.created, result.emptied]),
-      [
-        ['remove', 'old', false, true],
-        ['put', 'metadata', true, false],
-        ['put', 'content', true, false],
-      ],
-    )
-    assert.equal(unit.size, 0)
+    ).toEqual([
+      ['remove', 'old', false, true],
+      ['put', 'metadata', true, false],
+      ['put', 'content', true, false],
+    ])
+    expect(unit.size).toBe(0)
   })
 
   test('a commit that fails leaves nothing, and can be tried again', async () => {
@@ -237,19 +220,16 @@ describe('a unit of work on a storage that writes several at once', () => {
     unit.remove(storage, storage.info('c', 'd'))
     const failure = new Error('the disk is full')
     storage.failNextWrites(1, failure, { at: 'commit' })
-    await assert.rejects(unit.commit(), failure)
-    assert.deepEqual([...(await storage.ls('c')).keys()], [])
-    assert.equal(unit.size, 3)
+    await expect(unit.commit()).rejects.toBe(failure)
+    expect([...(await storage.ls('c')).keys()]).toEqual([])
+    expect(unit.size).toBe(3)
     const steps = await unit.commit()
-    assert.deepEqual(
-      steps.map(({ info, result }) => [info.resource, result.changed]),
-      [
-        ['d', false],
-        ['a', true],
-        ['b', true],
-      ],
-    )
-    assert.deepEqual([opened, closed], [2, ['b', 'b']])
+    expect(steps.map(({ info, result }) => [info.resource, result.changed])).toEqual([
+      ['d', false],
+      ['a', true],
+      ['b', true],
+    ])
+    expect([opened, closed]).toEqual([2, ['b', 'b']])
   })
 
   test('one refusal takes all with it', async () => {
@@ -258,9 +238,9 @@ describe('a unit of work on a storage that writes several at once', () => {
     const unit = new UnitOfWork()
     unit.put(storage, storage.info('c', 'a'), { content: 'a' })
     unit.put(storage, storage.info('c', 'taken'), { content: 'y' }, { ifNoneMatch: '*' })
-    await assert.rejects(unit.commit(), (error) => isStorageError(error, 'E_PRECONDITION_FAILED'))
-    assert.deepEqual([...(await storage.ls('c')).keys()], ['taken'])
-    assert.equal(await textOf(storage, 'taken'), 'x')
+    await expect(unit.commit()).rejects.toMatchObject({ code: 'E_PRECONDITION_FAILED' })
+    expect([...(await storage.ls('c')).keys()]).toEqual(['taken'])
+    expect(await textOf(storage, 'taken')).toBe('x')
   })
 
   test('several calls about one resource are one write, with the conditions and hooks of all', async () => {
@@ -281,26 +261,23 @@ describe('a unit of work on a storage that writes several at once', () => {
     unit.remove(storage, info, { parts: ['metadata'], ifMatch: etag, ...hook('removal') })
     unit.put(storage, info, { content: 'new' }, { ifNoneMatch: '*', ...hook('put') })
     const steps = await unit.commit()
-    assert.deepEqual(said(storage), ['writeMany r', 'persist r'])
-    assert.deepEqual(told, ['removal', 'put'])
-    assert.deepEqual(
-      steps.map(({ kind, parts, result }) => [kind, parts, result.version]),
-      [
-        ['remove', ['metadata'], steps[0]?.result.version],
-        ['put', ['content'], steps[0]?.result.version],
-      ],
-    )
-    assert.equal(await storage.exists(info, { part: 'metadata' }), false)
+    expect(said(storage)).toEqual(['writeMany r', 'persist r'])
+    expect(told).toEqual(['removal', 'put'])
+    expect(steps.map(({ kind, parts, result }) => [kind, parts, result.version])).toEqual([
+      ['remove', ['metadata'], steps[0]?.result.version],
+      ['put', ['content'], steps[0]?.result.version],
+    ])
+    expect(await storage.exists(info, { part: 'metadata' })).toBe(false)
     const keys: (readonly string[])[] = []
     await storage.unsettled({ olderThanMs: 0 }, async (rows) => {
       keys.push(...rows.map((row) => row.keys))
       return []
     })
-    assert.deepEqual(keys, [['removal', 'put']])
+    expect(keys).toEqual([['removal', 'put']])
     // Both conditions were asked for: neither holds any more.
     unit.remove(storage, info, { parts: ['metadata'] })
     unit.put(storage, info, { content: 'newer' }, { ifMatch: { metadata: '*' } })
-    await assert.rejects(unit.commit(), (error) => isStorageError(error, 'E_PRECONDITION_FAILED'))
+    await expect(unit.commit()).rejects.toMatchObject({ code: 'E_PRECONDITION_FAILED' })
   })
 
   test('conditions that exclude each other are told from each other before anything is sent', async () => {
@@ -312,11 +289,11 @@ describe('a unit of work on a storage that writes several at once', () => {
       unit.put(storage, info, { metadata: 'x' }, { ifMatch: other })
       await unit.commit()
     }
-    await assert.rejects(attempt('"1"', '"2"'), TypeError)
-    assert.deepEqual(said(storage), [])
+    await expect(attempt('"1"', '"2"')).rejects.toThrow(TypeError)
+    expect(said(storage)).toEqual([])
     const { etag } = await storage.putMetaData(info, 'x')
     await attempt('*', etag)
-    await assert.rejects(attempt(etag, '*'), (error) => isStorageError(error, 'E_PRECONDITION_FAILED'))
+    await expect(attempt(etag, '*')).rejects.toMatchObject({ code: 'E_PRECONDITION_FAILED' })
     const { etag: second } = await storage.getMetaData(info)
     await attempt(second, second)
   })
@@ -330,8 +307,8 @@ describe('a unit of work on a storage that writes several at once', () => {
     const unit = new UnitOfWork()
     unit.put(storage, info, { content: 'x' }, until(performance.now() - 1))
     unit.put(storage, info, { metadata: 'x' }, until(Infinity))
-    await assert.rejects(unit.commit(), (error) => isStorageError(error, 'E_TIMEOUT'))
-    assert.equal(await storage.exists(info), false)
+    await expect(unit.commit()).rejects.toMatchObject({ code: 'E_TIMEOUT' })
+    expect(await storage.exists(info)).toBe(false)
   })
 
   test('resources of the same key stay apart', async () => {
@@ -339,7 +316,7 @@ describe('a unit of work on a storage that writes several at once', () => {
     const unit = new UnitOfWork()
     for (const name of ['a', 'b']) unit.put(storage, storage.info('c', name), { content: name })
     await unit.commit()
-    assert.deepEqual([await textOf(storage, 'a'), await textOf(storage, 'b')], ['a', 'b'])
+    expect([await textOf(storage, 'a'), await textOf(storage, 'b')]).toEqual(['a', 'b'])
   })
 
   test('a source is opened when it is its turn, and one that gives nothing is refused', async () => {
@@ -356,12 +333,12 @@ describe('a unit of work on a storage that writes several at once', () => {
       unit.put(storage, storage.info('c', `r${i}`), { content })
     }
     await unit.commit()
-    assert.equal(most, 1)
+    expect(most).toBe(1)
     for (const name of ['r0', 'r1']) {
       unit.put(storage, storage.info('c', name), { content: (() => undefined) as never })
     }
-    await assert.rejects(unit.commit(), TypeError)
-    assert.equal(await textOf(storage, 'r0'), 'x')
+    await expect(unit.commit()).rejects.toThrow(TypeError)
+    expect(await textOf(storage, 'r0')).toBe('x')
   })
 
   test('thousands are queued in no time', async () => {
@@ -371,10 +348,10 @@ describe('a unit of work on a storage that writes several at once', () => {
     const begun = performance.now()
     for (const info of infos) unit.put(storage, info, { content: 'first' })
     for (const info of infos) unit.put(storage, info, { content: 'x' })
-    assert.equal(unit.size, 20_000)
+    expect(unit.size).toBe(20_000)
     // It took minutes when each call looked at all that was queued before.
-    assert.ok(performance.now() - begun < 60_000)
-    assert.equal((await unit.commit()).length, 20_000)
+    expect(performance.now() - begun).toBeLessThan(60_000)
+    expect((await unit.commit()).length).toBe(20_000)
   })
 
   test('works on a storage that writes several resources, but one part at a time', async () => {
@@ -383,7 +360,7 @@ describe('a unit of work on a storage that writes several at once', () => {
     unit.put(storage, storage.info('c', 'a'), { content: 'a', metadata: 'a' })
     unit.put(storage, storage.info('c', 'b'), { content: 'b' })
     await unit.commit()
-    assert.deepEqual([await textOf(storage, 'a'), await textOf(storage, 'b')], ['a', 'b'])
+    expect([await textOf(storage, 'a'), await textOf(storage, 'b')]).toEqual(['a', 'b'])
   })
 })
 
@@ -396,8 +373,8 @@ describe('conditions of a unit of work', () => {
         const unit = new UnitOfWork()
         unit.put(storage, info, { metadata: 'y' }, { ifMatch: { content: '"stale"' } })
         for (let i = 0; i < others; i++) unit.put(storage, storage.info('c', 'other'), { content: 'y' })
-        await assert.rejects(unit.commit(), (error) => isStorageError(error, 'E_PRECONDITION_FAILED'))
-        assert.equal((await storage.getMetaData(info)).bytes.toString(), 'x')
+        await expect(unit.commit()).rejects.toMatchObject({ code: 'E_PRECONDITION_FAILED' })
+        expect((await storage.getMetaData(info)).bytes.toString()).toBe('x')
       }
     }
   })
@@ -410,14 +387,13 @@ describe('conditions of a unit of work', () => {
     unit.put(storage, info, { content: 'y', metadata: 'y' }, { ifNoneMatch: '*' })
     unit.put(storage, info, { content: 'z' }, { ifMatch: '*' })
     await unit.commit()
-    assert.equal(await textOf(storage, 'r'), 'z')
+    expect(await textOf(storage, 'r')).toBe('z')
   })
 
   test('a signal is for the commit', () => {
     const storage = new MemoryStorage()
     const options = { signal: AbortSignal.timeout(1_000) } as object
-    assert.throws(
-      () => new UnitOfWork().put(storage, storage.info('c', 'r'), { content: 'x' }, options),
+    expect(() => new UnitOfWork().put(storage, storage.info('c', 'r'), { content: 'x' }, options)).toThrow(
       TypeError,
     )
   })

@@ -1,6 +1,5 @@
 import { startMariadb, startPgbouncer, startProxy } from '@larder/dev-servers'
 import { managerOf, SqlStorage, type SqlOptions } from '@larder/storage-sql'
-import assert from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { DataSource } from 'typeorm'
 import { describe, expect, test } from 'vitest'
@@ -55,10 +54,10 @@ describe.each(SERVER_NAMES)('reads of %s that wait for a locked table', (name) =
       seen.push(await lock.waiting())
       await sleep(20)
     }
-    assert.deepEqual([...new Set((await ended).map(({ code }) => code))], ['E_TIMEOUT'])
-    assert.equal(Math.max(...seen) >= 3, true)
+    expect([...new Set((await ended).map(({ code }) => code))]).toEqual(['E_TIMEOUT'])
+    expect(Math.max(...seen) >= 3).toBe(true)
     // One that is being ended may overlap with the next.
-    assert.equal(Math.max(...seen) <= 2 * (QUICK.poolSize ?? 0), true, String(Math.max(...seen)))
+    expect(Math.max(...seen) <= 2 * (QUICK.poolSize ?? 0), String(Math.max(...seen))).toBe(true)
     await expect.poll(lock.waiting, { timeout: 2_000 }).toBe(0)
   })
 
@@ -69,7 +68,7 @@ describe.each(SERVER_NAMES)('reads of %s that wait for a locked table', (name) =
     await using storage = await SqlStorage.open({ typeorm: opened.place.typeorm, ...QUICK })
     await storage.putContent(storage.info('c', 'r'), 'x')
     await using lock = await lockTables(name, opened)
-    assert.equal((await errorOf(storage.getContent(storage.info('c', 'r')))).code, 'E_TIMEOUT')
+    expect((await errorOf(storage.getContent(storage.info('c', 'r')))).code).toBe('E_TIMEOUT')
     await expect.poll(lock.waiting, { timeout: 2_000 }).toBe(0)
   })
 
@@ -79,7 +78,7 @@ describe.each(SERVER_NAMES)('reads of %s that wait for a locked table', (name) =
     await storage.putContent(storage.info('c', 'r'), 'x')
     await using lock = await lockTables(name, opened)
     const signal = AbortSignal.timeout(100)
-    assert.equal((await errorOf(storage.getContent(storage.info('c', 'r'), { signal }))).code, 'E_ABORTED')
+    expect((await errorOf(storage.getContent(storage.info('c', 'r'), { signal }))).code).toBe('E_ABORTED')
     await expect.poll(lock.waiting, { timeout: 2_000 }).toBe(0)
   })
 
@@ -89,7 +88,7 @@ describe.each(SERVER_NAMES)('reads of %s that wait for a locked table', (name) =
     await storage.putContent(storage.info('c', 'r'), 'x')
     await using lock = await lockTables(name, opened)
     const { code = '' } = await errorOf(storage.putContent(storage.info('c', 'r'), 'y'))
-    assert.match(code, /^(E_TIMEOUT|E_LOCK_TIMEOUT)$/)
+    expect(code).toMatch(/^(E_TIMEOUT|E_LOCK_TIMEOUT)$/)
     await expect.poll(lock.waiting, { timeout: 3_000 }).toBe(0)
   })
 })
@@ -103,7 +102,7 @@ async function giveUp(storage: SqlStorage, own: readonly string[]): Promise<void
     },
     { timeoutMs: 300 },
   )
-  assert.equal((await errorOf(failing)).code, 'E_TIMEOUT')
+  expect((await errorOf(failing)).code).toBe('E_TIMEOUT')
 }
 
 const LOCK_ROW = "SELECT version FROM larder_resource WHERE container_id = 1 AND name = 's' FOR UPDATE"
@@ -125,7 +124,7 @@ test.each(SERVER_NAMES)(
     await blocker.query(LOCK_ROW)
     await giveUp(storage, WAIT_FOR_ROW[name])
     await storage.putContent(storage.info('c', 'r'), 'y')
-    assert.equal((await storage.getContent(storage.info('c', 'r'))).bytes.toString(), 'y')
+    expect((await storage.getContent(storage.info('c', 'r'))).bytes.toString()).toBe('y')
     await blocker.query('ROLLBACK')
   },
 )
@@ -151,7 +150,7 @@ test('nothing is killed on another MariaDB that the address leads to by then', a
     await expect.poll(() => status('Com_show_variables'), { timeout: 10_000 }).toBeGreaterThan(before)
     // What asked has left.
     await expect.poll(() => status('Threads_connected'), { timeout: 10_000 }).toBe(connected)
-    assert.equal(await status('Com_kill'), 0)
+    expect(await status('Com_kill')).toBe(0)
   } finally {
     await observer.destroy()
   }
@@ -164,6 +163,6 @@ test('through PgBouncer in transaction mode, a read that gives up ends on the se
   await using storage = await SqlStorage.open({ url: pooler.urlFor(opened.place.url), ...QUICK })
   await storage.putContent(storage.info('c', 'r'), 'x')
   await using lock = await lockTables('postgres', opened)
-  assert.equal((await errorOf(storage.getContent(storage.info('c', 'r')))).code, 'E_TIMEOUT')
+  expect((await errorOf(storage.getContent(storage.info('c', 'r')))).code).toBe('E_TIMEOUT')
   await expect.poll(lock.waiting, { timeout: 2_000 }).toBe(0)
 })

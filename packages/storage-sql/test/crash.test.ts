@@ -1,7 +1,6 @@
-import assert from 'node:assert/strict'
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
-import { describe, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { DATABASE_NAMES, openFresh } from './databases.js'
 
 const IMPORT = new URL('fixtures/import-names.mjs', import.meta.url)
@@ -28,15 +27,17 @@ describe.each(DATABASE_NAMES)('a process killed in the middle of an import, on %
       { part: 'metadata' },
     )
     for (const [index, each] of acknowledged.entries()) {
-      assert.equal(parts[index]?.bytes.toString(), `content of ${each}`)
-      assert.equal(metadata[index]?.bytes.toString(), `metadata of ${each}`)
+      expect(parts[index]?.bytes.toString()).toBe(`content of ${each}`)
+      expect(metadata[index]?.bytes.toString()).toBe(`metadata of ${each}`)
     }
     // Whatever else was committed is whole too: both parts, and its journal row.
     const rows = await opened.query('SELECT name FROM larder_resource WHERE live = 1')
     const infos = rows.map(({ name: each }) => storage.info('c', String(each)))
-    assert.ok((await storage.getMany(infos)).every((part) => part !== undefined))
-    assert.ok((await storage.getMany(infos, { part: 'metadata' })).every((part) => part !== undefined))
-    assert.equal(await opened.count('journal'), rows.length)
-    assert.equal((await storage.ls('c')).size, rows.length)
+    expect((await storage.getMany(infos)).every((part) => part !== undefined)).toBeTruthy()
+    expect(
+      (await storage.getMany(infos, { part: 'metadata' })).every((part) => part !== undefined),
+    ).toBeTruthy()
+    expect(await opened.count('journal')).toBe(rows.length)
+    expect((await storage.ls('c')).size).toBe(rows.length)
   })
 })

@@ -1,8 +1,6 @@
 import { SqlStorage } from '@larder/storage-sql'
-import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
-import { isStorageError } from '@larder/storage-core'
 import { expect, test } from 'vitest'
 
 /** A message of PostgreSQL's protocol: its kind, its length with the four bytes of that, its body. */
@@ -29,7 +27,7 @@ test('a PostgreSQL that ends a connection as it begins, in one packet, does not 
     const opening = SqlStorage.open({
       url: `postgres://u@127.0.0.1:${(server.address() as AddressInfo).port}/d`,
     })
-    await assert.rejects(opening, (error) => isStorageError(error, 'E_STORAGE_UNAVAILABLE'))
+    await expect(opening).rejects.toMatchObject({ code: 'E_STORAGE_UNAVAILABLE' })
     expect(uncaught).toEqual([])
   } finally {
     process.off('uncaughtException', listener)

@@ -7,9 +7,8 @@ import {
 } from '@larder/dev-servers'
 import type { StorageTransaction, TransactionOutcome } from '@larder/storage-core'
 import { managerOf, SqlStorage } from '@larder/storage-sql'
-import assert from 'node:assert/strict'
 import { DataSource } from 'typeorm'
-import { afterAll, beforeAll, describe, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { errorOf, gate } from './databases.js'
 
 /** A program's user, whom a server that is read-only refuses. */
@@ -78,7 +77,7 @@ async function pairOf<S extends Server>(
   untilSet?: (url: string, readOnly: boolean) => Promise<void>,
 ): Promise<Pair> {
   const [first, second] = servers
-  assert.ok(first && second)
+  expect.assert(first && second)
   const admins = await Promise.all(servers.map(({ url }) => adminOf(url).initialize()))
   for (const server of servers) await (await SqlStorage.open({ url: urlOf(server) })).shutdown()
   return {
@@ -135,8 +134,8 @@ describe.each(PAIRS)('$name behind an address that moves to another server', ({ 
     proxy.redirect({ port: pair.ports[1] })
     await Promise.all(Array.from({ length: 40 }, (_, i) => write(i)))
     for (let i = 0; i < 10; i++) await storage.putContent(storage.info('c', 'one'), `${i}`)
-    assert.equal((await storage.ls('c')).size, 41)
-    assert.equal((await storage.getContent(storage.info('c', 'one'))).version, 10)
+    expect((await storage.ls('c')).size).toBe(41)
+    expect((await storage.getContent(storage.info('c', 'one'))).version).toBe(10)
     await storage.remove(storage.info('c', 'one'))
   })
 
@@ -153,7 +152,7 @@ describe.each(PAIRS)('$name behind an address that moves to another server', ({ 
     await pair.promote(1)
     proxy.redirect({ port: pair.ports[1] })
     await Promise.all(names.map(write))
-    assert.equal((await storage.ls('t')).size, 16)
+    expect((await storage.ls('t')).size).toBe(16)
   })
 
   test('a transaction works no more often than it may, and hears the end of each attempt', async () => {
@@ -180,13 +179,10 @@ describe.each(PAIRS)('$name behind an address that moves to another server', ({ 
         },
         { attempts },
       )
-      assert.match((await errorOf(failing)).message, /read[- ]only/)
-      assert.equal(reasons.length, attempts)
+      expect((await errorOf(failing)).message).toMatch(/read[- ]only/)
+      expect(reasons.length).toBe(attempts)
       const rolledBack = { status: 'rolled back', cacheTold: true }
-      assert.deepEqual(
-        await Promise.all(outcomes),
-        Array.from({ length: attempts }, () => rolledBack),
-      )
+      expect(await Promise.all(outcomes)).toEqual(Array.from({ length: attempts }, () => rolledBack))
     }
     await pair.promote(0)
     await storage.transaction(write)
@@ -199,11 +195,11 @@ describe.each(PAIRS)('$name behind an address that moves to another server', ({ 
     await storage.putContent(info, 'x')
     await pair.promote(1)
     const error = await errorOf(storage.putContent(info, 'y'))
-    assert.equal(error.code, 'E_STORAGE_UNAVAILABLE')
-    assert.match(error.message, /read[- ]only/)
-    assert.equal((await storage.getContent(info)).bytes.toString(), 'x')
+    expect(error.code).toBe('E_STORAGE_UNAVAILABLE')
+    expect(error.message).toMatch(/read[- ]only/)
+    expect((await storage.getContent(info)).bytes.toString()).toBe('x')
     await pair.promote(0)
-    assert.equal((await storage.putContent(info, 'y')).version, 2)
+    expect((await storage.putContent(info, 'y')).version).toBe(2)
   })
 
   test('once a write has found that out, no read is answered by the old primary', async () => {
@@ -216,7 +212,7 @@ describe.each(PAIRS)('$name behind an address that moves to another server', ({ 
     await pair.promote(1)
     proxy.redirect({ port: pair.ports[1] })
     await storage.putContent(info, 'new')
-    assert.deepEqual([...new Set(await Promise.all(Array.from({ length: 40 }, read)))], ['new'])
+    expect([...new Set(await Promise.all(Array.from({ length: 40 }, read)))]).toEqual(['new'])
   })
   // PostgreSQL lets transactions end that have begun.
   if (name === 'MariaDB') {
@@ -235,8 +231,8 @@ describe.each(PAIRS)('$name behind an address that moves to another server', ({ 
         },
       }
       const { version } = await storage.putContent(info, 'x', { transaction })
-      assert.equal(version, 1)
-      assert.equal((await storage.getContent(info)).bytes.toString(), 'x')
+      expect(version).toBe(1)
+      expect((await storage.getContent(info)).bytes.toString()).toBe('x')
     })
   }
 })
@@ -262,7 +258,7 @@ describe('a PostgreSQL URL with several hosts', () => {
         await using direct = await SqlStorage.open({ url: pair.urls[primary] })
         const info = storage.info('hosts', `${primary}${i}`)
         await storage.putContent(info, 'x')
-        assert.equal(await direct.exists(info), true)
+        expect(await direct.exists(info)).toBe(true)
       }
     }
   })
@@ -275,7 +271,7 @@ describe('a PostgreSQL URL with several hosts', () => {
     await Promise.all(Array.from({ length: 6 }, (_, i) => write(i)))
     await pair.promote(1)
     await Promise.all(Array.from({ length: 20 }, (_, i) => write(i)))
-    assert.equal((await storage.ls('failover')).size, 20)
+    expect((await storage.ls('failover')).size).toBe(20)
     const woken = gate()
     const stop = storage.onOutsideChange(() => woken.open())
     await woken.opened
@@ -286,14 +282,14 @@ describe('a PostgreSQL URL with several hosts', () => {
     await pair.promote(0)
     const url = `postgres://larder:secret@127.0.0.1:${pair.ports[1]},127.0.0.1:1/postgres`
     const error = await errorOf(SqlStorage.open({ url }))
-    assert.equal(error.code, 'E_STORAGE_UNAVAILABLE')
-    assert.match(error.message, /it is read-only; 127\.0\.0\.1:1: .*ECONNREFUSED/)
-    assert.doesNotMatch(error.message, /secret/)
+    expect(error.code).toBe('E_STORAGE_UNAVAILABLE')
+    expect(error.message).toMatch(/it is read-only; 127\.0\.0\.1:1: .*ECONNREFUSED/)
+    expect(error.message).not.toMatch(/secret/)
   })
 
   test('one host with target_session_attrs is asked as well', async () => {
     await pair.promote(0)
     const url = `postgres://larder@127.0.0.1:${pair.ports[1]}/postgres?target_session_attrs=read-write`
-    assert.equal((await errorOf(SqlStorage.open({ url }))).code, 'E_STORAGE_UNAVAILABLE')
+    expect((await errorOf(SqlStorage.open({ url }))).code).toBe('E_STORAGE_UNAVAILABLE')
   })
 })

@@ -1,8 +1,7 @@
 import { startProxy } from '@larder/dev-servers'
 import { SqlStorage } from '@larder/storage-sql'
-import assert from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { describe, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import {
   DATABASE_NAMES,
   DATABASES,
@@ -55,11 +54,11 @@ describe.each(SERVER_NAMES)('faults of %s', (name) => {
     const transaction = { journal: ['k'], beforeCommit: async () => proxy.truncate(0) }
     const info = storage.info('c', 'r')
     const error = await errorOf(storage.putContent(info, 'x', { transaction }))
-    assert.equal(error.code, 'E_OUTCOME_UNKNOWN')
+    expect(error.code).toBe('E_OUTCOME_UNKNOWN')
     await proxy.pass()
-    assert.equal((await direct.storage.getContent(info)).bytes.toString(), 'x')
-    assert.equal(await direct.count('journal'), 1)
-    assert.equal((await storage.putContent(info, 'y')).version, 2)
+    expect((await direct.storage.getContent(info)).bytes.toString()).toBe('x')
+    expect(await direct.count('journal')).toBe(1)
+    expect((await storage.putContent(info, 'y')).version).toBe(2)
   })
 
   test('a connection cut before the commit is sent leaves nothing, and is known to', async () => {
@@ -73,8 +72,8 @@ describe.each(SERVER_NAMES)('faults of %s', (name) => {
     }
     const info = storage.info('c', 'r')
     const error = await errorOf(storage.putContent(info, 'x', { transaction }))
-    assert.equal(error.code, 'E_STORAGE_UNAVAILABLE')
-    assert.equal(await direct.storage.exists(info), false)
+    expect(error.code).toBe('E_STORAGE_UNAVAILABLE')
+    expect(await direct.storage.exists(info)).toBe(false)
   })
 
   test('reads and writes outlive a server that closed the idle connections', async () => {
@@ -83,9 +82,9 @@ describe.each(SERVER_NAMES)('faults of %s', (name) => {
     await storage.putContent(storage.info('c', 'r'), 'x')
     for (let round = 0; round < 5; round++) {
       proxy.cut()
-      assert.equal((await storage.getContent(storage.info('c', 'r'))).bytes.toString(), 'x')
+      expect((await storage.getContent(storage.info('c', 'r'))).bytes.toString()).toBe('x')
       proxy.cut()
-      assert.equal((await storage.putContent(storage.info('c', 'r'), 'x')).version, round + 2)
+      expect((await storage.putContent(storage.info('c', 'r'), 'x')).version).toBe(round + 2)
     }
   })
 
@@ -120,8 +119,8 @@ describe.each(SERVER_NAMES)('faults of %s', (name) => {
     }
     await storage.putContent(info, content())
     const { bytes } = await direct.storage.getContent(info)
-    assert.equal(bytes.length, 4 * 524_288)
-    assert.deepEqual([...new Set(bytes)], [...Buffer.from('0123')])
+    expect(bytes.length).toBe(4 * 524_288)
+    expect([...new Set(bytes)]).toEqual([...Buffer.from('0123')])
   })
 
   test('a server that is gone is E_STORAGE_UNAVAILABLE, and is found again when it is back', async () => {
@@ -130,14 +129,14 @@ describe.each(SERVER_NAMES)('faults of %s', (name) => {
     const info = storage.info('c', 'r')
     await storage.putContent(info, 'x')
     await proxy.refuse()
-    assert.equal((await errorOf(storage.getContent(info))).code, 'E_STORAGE_UNAVAILABLE')
-    assert.equal((await errorOf(storage.putContent(info, 'y'))).code, 'E_STORAGE_UNAVAILABLE')
-    assert.equal((await errorOf(storage.ls('c'))).code, 'E_STORAGE_UNAVAILABLE')
+    expect((await errorOf(storage.getContent(info))).code).toBe('E_STORAGE_UNAVAILABLE')
+    expect((await errorOf(storage.putContent(info, 'y'))).code).toBe('E_STORAGE_UNAVAILABLE')
+    expect((await errorOf(storage.ls('c'))).code).toBe('E_STORAGE_UNAVAILABLE')
     const { protocol, pathname } = new URL(opened.direct.place.url)
     const url = `${protocol}//root@${proxy.address}${pathname}`
-    assert.equal((await errorOf(SqlStorage.open({ url }))).code, 'E_STORAGE_UNAVAILABLE')
+    expect((await errorOf(SqlStorage.open({ url }))).code).toBe('E_STORAGE_UNAVAILABLE')
     await proxy.pass()
-    assert.equal((await storage.getContent(info)).bytes.toString(), 'x')
+    expect((await storage.getContent(info)).bytes.toString()).toBe('x')
   })
 
   test('an abort ends the wait for a server that does not answer', async () => {
@@ -151,10 +150,10 @@ describe.each(SERVER_NAMES)('faults of %s', (name) => {
       storage.putContent(info, 'y', { signal: AbortSignal.timeout(50) }),
     ]
     // Neither a time-out nor a lost connection: those come later.
-    for (const call of calls) assert.equal((await errorOf(call)).code, 'E_ABORTED')
+    for (const call of calls) expect((await errorOf(call)).code).toBe('E_ABORTED')
     await proxy.pass()
     proxy.cut()
-    assert.equal((await storage.getContent(info)).bytes.toString(), 'x')
+    expect((await storage.getContent(info)).bytes.toString()).toBe('x')
   })
 
   test('a session that the server ends in the middle of a transaction leaves nothing', async () => {
@@ -163,9 +162,9 @@ describe.each(SERVER_NAMES)('faults of %s', (name) => {
     const info = storage.info('c', 'r')
     const transaction = { beforeCommit: () => killSessions(opened) }
     const error = await errorOf(storage.putContent(info, 'x', { transaction }))
-    assert.equal(error.code, 'E_STORAGE_UNAVAILABLE')
-    assert.equal(await storage.exists(info), false)
-    assert.equal((await storage.putContent(info, 'y')).version, 1)
+    expect(error.code).toBe('E_STORAGE_UNAVAILABLE')
+    expect(await storage.exists(info)).toBe(false)
+    expect((await storage.putContent(info, 'y')).version).toBe(1)
   })
 
   test('idle connections that the server ends do not end the process', async () => {
@@ -175,7 +174,7 @@ describe.each(SERVER_NAMES)('faults of %s', (name) => {
     await Promise.all(Array.from({ length: 5 }, () => storage.putContent(info, 'x')))
     await killSessions(opened)
     await sleep(50)
-    assert.equal((await storage.getContent(info)).bytes.toString(), 'x')
+    expect((await storage.getContent(info)).bytes.toString()).toBe('x')
   })
 
   test('a row that another session has locked is E_LOCK_TIMEOUT, and nothing is written', async () => {
@@ -187,11 +186,11 @@ describe.each(SERVER_NAMES)('faults of %s', (name) => {
     await raw.query('BEGIN')
     await raw.query('SELECT * FROM larder_resource FOR UPDATE')
     const error = await errorOf(storage.putContent(info, 'y'))
-    assert.equal(error.code, 'E_LOCK_TIMEOUT')
-    assert.equal(error.name, 'LockTimeoutError')
-    assert.equal((await storage.getContent(info)).version, 1)
+    expect(error.code).toBe('E_LOCK_TIMEOUT')
+    expect(error.name).toBe('LockTimeoutError')
+    expect((await storage.getContent(info)).version).toBe(1)
     await raw.query('ROLLBACK')
-    assert.equal((await storage.putContent(info, 'y')).version, 2)
+    expect((await storage.putContent(info, 'y')).version).toBe(2)
   })
 
   test('an abort ends the wait for a locked row', async () => {
@@ -204,10 +203,10 @@ describe.each(SERVER_NAMES)('faults of %s', (name) => {
     await raw.query('SELECT * FROM larder_resource FOR UPDATE')
     const write = storage.putContent(info, 'y', { signal: AbortSignal.timeout(50) })
     // Before the time for locks is over.
-    assert.equal((await errorOf(write)).code, 'E_ABORTED')
+    expect((await errorOf(write)).code).toBe('E_ABORTED')
     await raw.query('ROLLBACK')
     await sleep(100)
-    assert.equal((await storage.getContent(info)).version, 1)
+    expect((await storage.getContent(info)).version).toBe(1)
   })
 
   test('the server ends the transaction of a process that has stopped in its hook', async () => {
@@ -229,10 +228,10 @@ describe.each(SERVER_NAMES)('faults of %s', (name) => {
       },
     })
     await entered.opened
-    assert.match((await errorOf(write)).code ?? '', /E_TIMEOUT|E_STORAGE_UNAVAILABLE/)
+    expect((await errorOf(write)).code ?? '').toMatch(/E_TIMEOUT|E_STORAGE_UNAVAILABLE/)
     await ended.opened
-    assert.equal((await storage.getContent(info)).version, 1)
-    assert.equal((await storage.putContent(info, 'z')).version, 2)
+    expect((await storage.getContent(info)).version).toBe(1)
+    expect((await storage.putContent(info, 'z')).version).toBe(2)
   })
 })
 
@@ -243,11 +242,11 @@ describe.concurrent.each(SERVER_NAMES)('%s, which says nothing', (name) => {
     const { storage, proxy, direct } = opened
     const transaction = { beforeCommit: async () => proxy.blackhole() }
     const info = storage.info('c', 'r')
-    assert.equal((await errorOf(storage.putContent(info, 'x', { transaction }))).code, 'E_OUTCOME_UNKNOWN')
+    expect((await errorOf(storage.putContent(info, 'x', { transaction }))).code).toBe('E_OUTCOME_UNKNOWN')
     await proxy.pass()
     proxy.cut()
-    assert.equal(await direct.storage.exists(info), false)
-    assert.equal((await storage.putContent(info, 'y')).changed, true)
+    expect(await direct.storage.exists(info)).toBe(false)
+    expect((await storage.putContent(info, 'y')).changed).toBe(true)
   })
 
   test('a server that does not answer is told of within the time-outs', async () => {
@@ -263,11 +262,11 @@ describe.concurrent.each(SERVER_NAMES)('%s, which says nothing', (name) => {
       ),
     )
     // One had a connection that does not answer any more, the others get none.
-    for (const code of codes) assert.match(String(code), /^(E_TIMEOUT|E_STORAGE_UNAVAILABLE)$/)
-    assert.ok(performance.now() - start < 25_000)
+    for (const code of codes) expect(String(code)).toMatch(/^(E_TIMEOUT|E_STORAGE_UNAVAILABLE)$/)
+    expect(performance.now() - start).toBeLessThan(25_000)
     await proxy.pass()
     proxy.cut()
-    assert.equal((await storage.putContent(info, 'z')).changed, true)
+    expect((await storage.putContent(info, 'z')).changed).toBe(true)
   })
 })
 
@@ -281,7 +280,7 @@ describe("a user's data source on mariadb", () => {
     const before: unknown = await settings()
     await storage.putContent(storage.info('c', 'r'), 'x')
     await errorOf(storage.putContent(storage.info('c', 'r'), 'x', { ifNoneMatch: '*' }))
-    assert.deepEqual(await settings(), before)
+    expect(await settings()).toEqual(before)
     await storage.shutdown()
     await dataSource.destroy()
   })
@@ -324,7 +323,7 @@ describe.concurrent.each(DATABASE_NAMES)('a burst of calls on %s', (name) => {
       storage.putContent(storage.info('c', `${i}`), 'x', slow),
     )
     await Promise.all(writes)
-    assert.equal((await storage.ls('c')).size, 40)
+    expect((await storage.ls('c')).size).toBe(40)
   })
 
   test('but not for ever', async () => {
@@ -341,7 +340,7 @@ describe.concurrent.each(DATABASE_NAMES)('a burst of calls on %s', (name) => {
       },
     })
     await entered.opened
-    assert.equal((await errorOf(storage.putContent(storage.info('c', 'other'), 'x'))).code, 'E_TIMEOUT')
+    expect((await errorOf(storage.putContent(storage.info('c', 'other'), 'x'))).code).toBe('E_TIMEOUT')
     leave.open()
     await first
     await storage.putContent(storage.info('c', 'other'), 'x')

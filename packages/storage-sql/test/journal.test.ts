@@ -1,12 +1,11 @@
 import type { JournalRow } from '@larder/storage-core/driver'
-import assert from 'node:assert/strict'
-import { describe, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { DATABASE_NAMES, gate, openFresh, type OpenPlace } from './databases.js'
 
 async function journaled({ storage }: OpenPlace, ...keys: readonly string[]): Promise<string> {
   const transaction = { journal: keys, beforeCommit: async () => undefined }
   const { journalId } = await storage.putContent(storage.info('c', 'r'), 'x', { transaction })
-  assert.ok(journalId !== undefined)
+  expect.assert(journalId !== undefined)
   return journalId
 }
 
@@ -24,11 +23,11 @@ describe.each(DATABASE_NAMES)('the journal on %s', (name) => {
     }
     const request = { olderThanMs: 0, keyPrefix: 'k:', limit: 3 }
     for (let i = 0; i < 2; i++) await opened.storage.unsettled(request, work)
-    assert.ok(seen.includes(alive), seen.join())
+    expect(seen.includes(alive), seen.join()).toBeTruthy()
     // And those are tried again.
     for (let i = 0; i < 2; i++) await opened.storage.unsettled(request, work)
-    assert.equal(new Set(seen).size, 6)
-    assert.ok(seen.length > 6)
+    expect(new Set(seen).size).toBe(6)
+    expect(seen.length).toBeGreaterThan(6)
   })
 
   test('a relay that took too long does not take the rows from the one that has them now', async () => {
@@ -56,23 +55,23 @@ describe.each(DATABASE_NAMES)('the journal on %s', (name) => {
     await nextHas.opened
     slow.open()
     await first
-    assert.equal(await storage.unsettled(request, none), 0)
+    expect(await storage.unsettled(request, none)).toBe(0)
     next.open()
     await second
-    assert.equal(await storage.unsettled(request, none), 1)
+    expect(await storage.unsettled(request, none)).toBe(1)
   })
 
   test('rows and claims of a clock that was set back do not wait for it', async () => {
     await using opened = await openFresh(name)
     await journaled(opened, 'k')
     const due = () => opened.storage.unsettled({ olderThanMs: 600_000 }, none)
-    assert.equal(await due(), 0)
+    expect(await due()).toBe(0)
     await opened.query('UPDATE larder_journal SET created_ms = created_ms + 3600000')
-    assert.equal(await due(), 1)
+    expect(await due()).toBe(1)
     await opened.query('UPDATE larder_journal SET claimed_until_ms = created_ms')
-    assert.equal(await due(), 1)
+    expect(await due()).toBe(1)
     await opened.query(`UPDATE larder_journal SET claimed_until_ms = ${Date.now() + 20_000}`)
-    assert.equal(await due(), 0)
+    expect(await due()).toBe(0)
   })
 
   test('of many that cannot be settled the newest stays for each resource, once no writer can settle them', async () => {
@@ -85,13 +84,9 @@ describe.each(DATABASE_NAMES)('the journal on %s', (name) => {
     await opened.storage.putContent(opened.storage.info('c', 'a'), 'x', { transaction: other })
     await opened.query('UPDATE larder_journal SET created_ms = created_ms - 120000')
     await write('a')
-    assert.equal(await opened.storage.unsettled({ olderThanMs: 0, limit: 10 }, none), 10)
+    expect(await opened.storage.unsettled({ olderThanMs: 0, limit: 10 }, none)).toBe(10)
     const rows = await opened.query('SELECT version FROM larder_journal ORDER BY version')
-    assert.deepEqual(
-      rows.map(({ version }) => Number(version)),
-      // Of a: of each of the two sets of keys, and the one that its writer may still settle.
-      [10, 10, 10, 11, 12],
-    )
+    expect(rows.map(({ version }) => Number(version))).toEqual([10, 10, 10, 11, 12])
   })
 
   test('keys that only look like those asked for take no place of theirs', async () => {
@@ -107,7 +102,7 @@ describe.each(DATABASE_NAMES)('the journal on %s', (name) => {
         return []
       })
     }
-    assert.deepEqual(seen, mine)
+    expect(seen).toEqual(mine)
   })
 
   test.each(['["k:1"', '["k:1",2', '"k:', '{"a":1,"k:":2}'])(
@@ -125,9 +120,9 @@ describe.each(DATABASE_NAMES)('the journal on %s', (name) => {
           return seen
         },
       )
-      assert.equal(count, 1)
-      assert.deepEqual(seen, [mine])
-      assert.equal(await opened.count('journal'), 1)
+      expect(count).toBe(1)
+      expect(seen).toEqual([mine])
+      expect(await opened.count('journal')).toBe(1)
     },
   )
 })

@@ -1,13 +1,12 @@
 import type { ResourceInfo } from '@larder/storage-core'
 import { SqlStorage } from '@larder/storage-sql'
-import assert from 'node:assert/strict'
 import { fork } from 'node:child_process'
 import { createHash, type Hash } from 'node:crypto'
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { describe, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { DATABASE_NAMES, errorOf, openFresh, type OpenPlace } from './databases.js'
 
 const SMALL = { inlineMaxBytes: 1_000, chunkBytes: 1_000 }
@@ -68,7 +67,7 @@ class HeldMemory {
 async function eventually(check: () => Promise<boolean>, poke: () => Promise<unknown>): Promise<void> {
   const deadline = performance.now() + 20_000
   while (!(await check())) {
-    assert.ok(performance.now() < deadline, 'it did not come to pass')
+    expect(performance.now(), 'it did not come to pass').toBeLessThan(deadline)
     await poke()
     await sleep(20)
   }
@@ -95,10 +94,10 @@ describe.each(DATABASE_NAMES)('large contents on %s', (name) => {
     await storage.putContent(info, source())
     const { stream, size } = await storage.openContent(info)
     const got = await drain(stream, (chunk) => held.pass(chunk))
-    assert.equal(size, bytes)
-    assert.deepEqual(got, { digest: sent.digest('hex'), size: bytes })
-    assert.ok(held.samples > 2 * 10, `${held.samples} samples`)
-    assert.ok(held.peak < bytes / 2, `${Math.round(held.peak / 1e6)} MB more than before`)
+    expect(size).toBe(bytes)
+    expect(got).toEqual({ digest: sent.digest('hex'), size: bytes })
+    expect(held.samples, `${held.samples} samples`).toBeGreaterThan(2 * 10)
+    expect(held.peak, `${Math.round(held.peak / 1e6)} MB more than before`).toBeLessThan(bytes / 2)
   })
 
   test.each([0, 1, 999, 1_000, 1_001, 1_999, 2_000, 2_001, 5_000])(
@@ -111,13 +110,13 @@ describe.each(DATABASE_NAMES)('large contents on %s', (name) => {
         const info = storage.info('c', 'r')
         await storage.putContent(info, source)
         const stored = await storage.getContent(info)
-        assert.equal(stored.size, size)
-        assert.equal(stored.bytes.length, size)
+        expect(stored.size).toBe(size)
+        expect(stored.bytes.length).toBe(size)
         const { stream } = await storage.openContent(info)
-        assert.equal((await drain(stream)).digest, createHash('sha256').update(stored.bytes).digest('hex'))
-        if (source === bytes) assert.deepEqual(stored.bytes, bytes)
+        expect((await drain(stream)).digest).toBe(createHash('sha256').update(stored.bytes).digest('hex'))
+        if (source === bytes) expect(stored.bytes).toEqual(bytes)
       }
-      assert.equal(await opened.count('body', 'expires_ms IS NULL'), size > 1_000 ? 1 : 0)
+      expect(await opened.count('body', 'expires_ms IS NULL')).toBe(size > 1_000 ? 1 : 0)
     },
   )
 
@@ -132,11 +131,11 @@ describe.each(DATABASE_NAMES)('large contents on %s', (name) => {
     await storage.putContent(info, 'b'.repeat(5_000))
     let text = ''
     for await (const chunk of stream) text += Buffer.from(chunk).toString()
-    assert.equal(text, 'a'.repeat(5_000))
+    expect(text).toBe('a'.repeat(5_000))
     await eventually(async () => (await opened.count('body')) === 1, otherWrite(opened))
-    assert.equal(await opened.count('chunk'), 5)
-    assert.equal((await errorOf(patient.next() as Promise<unknown>)).code, 'E_CONFLICT')
-    assert.equal((await storage.getContent(info)).bytes.toString(), 'b'.repeat(5_000))
+    expect(await opened.count('chunk')).toBe(5)
+    expect((await errorOf(patient.next() as Promise<unknown>)).code).toBe('E_CONFLICT')
+    expect((await storage.getContent(info)).bytes.toString()).toBe('b'.repeat(5_000))
   })
 
   test('getContent never mixes two bodies, and never fails for those who replace them', async () => {
@@ -154,8 +153,8 @@ describe.each(DATABASE_NAMES)('large contents on %s', (name) => {
         const outcome = await storage
           .getContent(info)
           .catch((error: unknown) => (error as { code?: string }).code)
-        if (typeof outcome === 'string') assert.equal(outcome, 'E_CONFLICT')
-        else assert.equal(new Set(outcome?.bytes).size, 1)
+        if (typeof outcome === 'string') expect(outcome).toBe('E_CONFLICT')
+        else expect(new Set(outcome?.bytes).size).toBe(1)
       }
     } finally {
       stop = true
@@ -171,7 +170,7 @@ describe.each(DATABASE_NAMES)('large contents on %s', (name) => {
     await storage.removeContent(storage.info('c', 'removed'))
     await storage.putContent(storage.info('c', 'small'), 'a')
     await eventually(async () => (await opened.count('body')) === 0, otherWrite(opened))
-    assert.equal(await opened.count('chunk'), 0)
+    expect(await opened.count('chunk')).toBe(0)
   })
 
   test('a failed write leaves nothing: its source, its condition, its abort', async () => {
@@ -183,22 +182,19 @@ describe.each(DATABASE_NAMES)('large contents on %s', (name) => {
       yield* noise(200_000)
       throw reason
     }
-    assert.equal(await errorOf(storage.putContent(info, failing())), reason)
+    expect(await errorOf(storage.putContent(info, failing()))).toBe(reason)
     const unmet = storage.putContent(info, noise(200_000), { ifMatch: '"1"' })
-    assert.equal((await errorOf(unmet)).code, 'E_PRECONDITION_FAILED')
+    expect((await errorOf(unmet)).code).toBe('E_PRECONDITION_FAILED')
     const abort = new AbortController()
     const slow = async function* () {
       yield* noise(200_000)
       abort.abort()
       await new Promise(() => undefined)
     }
-    assert.equal(
-      (await errorOf(storage.putContent(info, slow(), { signal: abort.signal }))).code,
-      'E_ABORTED',
-    )
+    expect((await errorOf(storage.putContent(info, slow(), { signal: abort.signal }))).code).toBe('E_ABORTED')
     await eventually(async () => (await opened.count('body')) === 0, otherWrite(opened))
-    assert.equal(await opened.count('chunk'), 0)
-    assert.equal(await storage.exists(info), false)
+    expect(await opened.count('chunk')).toBe(0)
+    expect(await storage.exists(info)).toBe(false)
   })
 
   test('what a killed process has left is removed', async () => {
@@ -207,9 +203,9 @@ describe.each(DATABASE_NAMES)('large contents on %s', (name) => {
     await once(child, 'message')
     child.kill('SIGKILL')
     await once(child, 'exit')
-    assert.ok((await opened.count('chunk')) > 0)
+    expect(await opened.count('chunk')).toBeGreaterThan(0)
     await eventually(async () => (await opened.count('body')) === 0, otherWrite(opened))
-    assert.equal(await opened.count('chunk'), 0)
+    expect(await opened.count('chunk')).toBe(0)
   })
 
   test('of several written together none is left where one breaks', async () => {
@@ -230,13 +226,10 @@ describe.each(DATABASE_NAMES)('large contents on %s', (name) => {
       { info: b, content: broken() },
       { info: c, content: big },
     ]
-    await assert.rejects(storage.writeMany(writes), { message: 'the source broke' })
+    await expect(storage.writeMany(writes)).rejects.toMatchObject({ message: 'the source broke' })
     await eventually(async () => (await opened.count('body')) === 0, otherWrite(opened))
     await storage.writeMany([a, c].map((info) => ({ info, content: big })))
-    assert.deepEqual(
-      (await storage.getMany([a, b, c])).map((part) => part?.size),
-      [10_000, undefined, 10_000],
-    )
+    expect((await storage.getMany([a, b, c])).map((part) => part?.size)).toEqual([10_000, undefined, 10_000])
     // The old bodies go, those of the other resource stay.
     await storage.writeMany([
       { info: a, content: null },
@@ -244,7 +237,7 @@ describe.each(DATABASE_NAMES)('large contents on %s', (name) => {
       { info: c, content: 'short' },
     ])
     await eventually(async () => (await opened.count('body')) === 1, otherWrite(opened))
-    assert.equal((await storage.getContent(b)).size, 10_000)
+    expect((await storage.getContent(b)).size).toBe(10_000)
   })
 
   test('a stream that pauses for too long is E_TIMEOUT', async () => {
@@ -257,8 +250,8 @@ describe.each(DATABASE_NAMES)('large contents on %s', (name) => {
       yield* noise(10_000)
     }
     const error = await errorOf(storage.putContent(storage.info('c', 'r'), pausing()))
-    assert.equal(error.code, 'E_TIMEOUT')
-    assert.equal(await opened.count('chunk'), 0)
+    expect(error.code).toBe('E_TIMEOUT')
+    expect(await opened.count('chunk')).toBe(0)
   })
 
   test.each(['body', 'chunk'])('the source is closed where no %s can be stored', async (table) => {
@@ -276,7 +269,7 @@ describe.each(DATABASE_NAMES)('large contents on %s', (name) => {
       }
     }
     await errorOf(storage.putContent(storage.info('c', 'r'), source()))
-    assert.ok(closed)
+    expect.assert(closed)
   })
 
   test('a stream is not begun where the condition does not hold anyway', async () => {
@@ -291,9 +284,9 @@ describe.each(DATABASE_NAMES)('large contents on %s', (name) => {
     }
     for (const conditions of [{ ifNoneMatch: '*' as const }, { ifMatch: '"7"' }]) {
       const error = await errorOf(storage.putContent(info, source(), conditions))
-      assert.equal(error.code, 'E_PRECONDITION_FAILED')
+      expect(error.code).toBe('E_PRECONDITION_FAILED')
     }
-    assert.equal(begun, false)
+    expect(begun).toBe(false)
     await storage.putContent(info, source(), { ifMatch: '"1"' })
   })
 
@@ -302,7 +295,7 @@ describe.each(DATABASE_NAMES)('large contents on %s', (name) => {
     const { storage } = opened
     const info = storage.info('c', 'r')
     for (const metadata of ['x'.repeat(1_001), noise(1_001)]) {
-      assert.equal((await errorOf(storage.putMetaData(info, metadata))).code, 'E_TOO_LARGE')
+      expect((await errorOf(storage.putMetaData(info, metadata))).code).toBe('E_TOO_LARGE')
     }
     await storage.putMetaData(info, noise(1_000))
   })
@@ -323,13 +316,13 @@ describe.concurrent.each(DATABASE_NAMES)('large contents on %s, in their own tim
       }
     }
     await storage.putContent(storage.info('c', 'r'), slow())
-    assert.equal((await storage.getContent(storage.info('c', 'r'))).size, 2_505)
+    expect((await storage.getContent(storage.info('c', 'r'))).size).toBe(2_505)
     // What came before it is kept as long.
     await storage.writeMany([
       { info: storage.info('c', 'before'), content: noise(10_000) },
       { info: storage.info('c', 'r'), content: slow() },
     ])
-    assert.equal((await storage.getContent(storage.info('c', 'before'))).size, 10_000)
+    expect((await storage.getContent(storage.info('c', 'before'))).size).toBe(10_000)
   })
 })
 
@@ -341,6 +334,6 @@ describe('streams and shutdown', () => {
     const stream = (await storage.openContent(storage.info('c', 'r'))).stream[Symbol.asyncIterator]()
     await stream.next()
     await storage.shutdown()
-    assert.equal((await errorOf(stream.next() as Promise<unknown>)).code, 'E_CLOSED')
+    expect((await errorOf(stream.next() as Promise<unknown>)).code).toBe('E_CLOSED')
   })
 })

@@ -1,7 +1,6 @@
 import type { ListOrder } from '@larder/storage-core'
 import type { SqlStorage } from '@larder/storage-sql'
-import assert from 'node:assert/strict'
-import { describe, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { DATABASE_NAMES, openFresh } from './databases.js'
 
 async function pages(storage: SqlStorage, order: ListOrder, limit: number, ext?: string): Promise<string[]> {
@@ -24,8 +23,8 @@ describe.each(DATABASE_NAMES)('listings on %s', (name) => {
     await storage.putMetaData(storage.info('c', 'r0'), 'later')
     const oldest = [...written.filter((each) => each !== 'r0'), 'r0']
     for (const limit of [1, 4, 100]) {
-      assert.deepEqual(await pages(storage, 'oldest', limit), oldest)
-      assert.deepEqual(await pages(storage, 'newest', limit), [...oldest].reverse())
+      expect(await pages(storage, 'oldest', limit)).toEqual(oldest)
+      expect(await pages(storage, 'newest', limit)).toEqual([...oldest].reverse())
     }
   })
 
@@ -37,8 +36,8 @@ describe.each(DATABASE_NAMES)('listings on %s', (name) => {
     now = 1_000_000
     const other = await opened.another()
     const second = await other.putContent(other.info('c', 'r'), '2')
-    assert.ok(second.modifiedAt >= first.modifiedAt)
-    assert.equal((await storage.page('c')).entries[0]?.modifiedAt.getTime(), second.modifiedAt.getTime())
+    expect(second.modifiedAt.getTime()).toBeGreaterThanOrEqual(first.modifiedAt.getTime())
+    expect((await storage.page('c')).entries[0]?.modifiedAt.getTime()).toBe(second.modifiedAt.getTime())
   })
 
   test('ext is text, never a pattern', async () => {
@@ -61,9 +60,9 @@ describe.each(DATABASE_NAMES)('listings on %s', (name) => {
     await Promise.all(names.map((each) => storage.putContent(storage.info('c', each), each)))
     for (const ext of ['atom', '%', '_', '\\', "'", 'a%', 'ätöm', 'a', '?']) {
       const expected = names.filter((each) => each.endsWith(`.${ext}`)).sort()
-      assert.deepEqual([...(await storage.ls('c', ext)).keys()].sort(), expected, ext)
-      assert.deepEqual((await pages(storage, 'name', 2, ext)).sort(), expected, ext)
-      assert.deepEqual((await pages(storage, 'newest', 2, ext)).sort(), expected, ext)
+      expect([...(await storage.ls('c', ext)).keys()].sort(), ext).toEqual(expected)
+      expect((await pages(storage, 'name', 2, ext)).sort(), ext).toEqual(expected)
+      expect((await pages(storage, 'newest', 2, ext)).sort(), ext).toEqual(expected)
     }
   })
 
@@ -85,7 +84,7 @@ describe.each(DATABASE_NAMES)('listings on %s', (name) => {
         for (const order of ['name', 'oldest', 'newest'] as const) {
           const seen = (await pages(storage, order, 17)).filter((each) => !each.endsWith('-noise'))
 
-          assert.deepEqual([...seen].sort(), stays)
+          expect([...seen].sort()).toEqual(stays)
         }
       }
     } finally {
@@ -100,7 +99,7 @@ describe.each(DATABASE_NAMES)('listings on %s', (name) => {
     for (const each of ['a', 'b', 'c']) await storage.putContent(storage.info('c', each), each)
     await storage.remove(storage.info('c', 'b'))
     for (const order of ['name', 'oldest', 'newest'] as const) {
-      assert.deepEqual((await pages(storage, order, 10)).sort(), ['a', 'c'])
+      expect((await pages(storage, order, 10)).sort()).toEqual(['a', 'c'])
     }
   })
 
@@ -109,11 +108,11 @@ describe.each(DATABASE_NAMES)('listings on %s', (name) => {
     const { storage } = opened
     await storage.putContent(storage.info('c', 'first'), '1')
     await fill(opened, 12_000)
-    assert.equal((await storage.ls('c')).size, 12_001)
+    expect((await storage.ls('c')).size).toBe(12_001)
     const names = new Set<string>()
     for await (const [each] of storage.ils('c')) names.add(each)
-    assert.equal(names.size, 12_001)
-    assert.equal((await storage.getMany([...names].map((each) => storage.info('c', each)))).length, 12_001)
+    expect(names.size).toBe(12_001)
+    expect((await storage.getMany([...names].map((each) => storage.info('c', each)))).length).toBe(12_001)
   })
 
   test('a position that is none is refused', async () => {
@@ -122,7 +121,7 @@ describe.each(DATABASE_NAMES)('listings on %s', (name) => {
     const [fingerprint] = JSON.parse(Buffer.from(next, 'base64url').toString()) as [string]
     for (const position of ['', 'x', '1', '-1 a', "1' a", '1 ']) {
       const after = Buffer.from(JSON.stringify([fingerprint, position])).toString('base64url')
-      await assert.rejects(opened.storage.page('c', { order: 'newest', after }), {
+      await expect(opened.storage.page('c', { order: 'newest', after })).rejects.toMatchObject({
         code: 'E_BAD_REQUEST',
       })
     }
@@ -132,7 +131,7 @@ describe.each(DATABASE_NAMES)('listings on %s', (name) => {
 async function firstPage(storage: SqlStorage): Promise<{ readonly next: string }> {
   for (const each of ['a', 'b']) await storage.putContent(storage.info('c', each), each)
   const { next } = await storage.page('c', { order: 'newest', limit: 1 })
-  assert.ok(next !== undefined)
+  expect.assert(next !== undefined)
   return { next }
 }
 

@@ -1,7 +1,6 @@
 import { startMiddleman, type Meddling, type Middleman } from '@larder/dev-servers'
 import { SqlLock, SqlStorage } from '@larder/storage-sql'
-import assert from 'node:assert/strict'
-import { describe, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { DATABASES, errorOf, openFresh, type OpenPlace, SERVER_NAMES } from './databases.js'
 
 type ServerName = (typeof SERVER_NAMES)[number]
@@ -73,10 +72,10 @@ describe.each(SERVER_NAMES)('a middleman in front of %s', (name) => {
     const meddled = middleman.meddle({ ...WRITE_COMMIT, answer })
     const error = await errorOf(storage.putContent(info, 'x'))
     await meddled
-    assert.equal(error.code, 'E_OUTCOME_UNKNOWN')
-    assert.equal(error.message.includes(answer.message), true)
-    assert.equal((await direct.storage.getContent(info)).bytes.toString(), 'x')
-    assert.equal((await storage.putContent(info, 'y')).version, 2)
+    expect(error.code).toBe('E_OUTCOME_UNKNOWN')
+    expect(error.message.includes(answer.message)).toBe(true)
+    expect((await direct.storage.getContent(info)).bytes.toString()).toBe('x')
+    expect((await storage.putContent(info, 'y')).version).toBe(2)
   })
 
   test.each(ROLLED_BACK[name])(
@@ -86,7 +85,7 @@ describe.each(SERVER_NAMES)('a middleman in front of %s', (name) => {
       const { storage, middleman } = behind
       const info = storage.info('c', 'r')
       const meddled = middleman.meddle({ ...WRITE_COMMIT, answer, executes: false, closes: true })
-      assert.equal((await storage.putContent(info, 'x')).version, 1)
+      expect((await storage.putContent(info, 'x')).version).toBe(1)
       await meddled
     },
   )
@@ -97,8 +96,8 @@ describe.each(SERVER_NAMES)('a middleman in front of %s', (name) => {
     const info = storage.info('c', 'r')
     const answer = LATE_CONSTRAINT[name]
     void middleman.meddle({ ...WRITE_COMMIT, answer, executes: false, closes: true })
-    assert.match((await errorOf(storage.putContent(info, 'x'))).code ?? '', /^(E_SERVER|E_LOCK_TIMEOUT)$/)
-    assert.equal(await direct.storage.exists(info), false)
+    expect((await errorOf(storage.putContent(info, 'x'))).code ?? '').toMatch(/^(E_SERVER|E_LOCK_TIMEOUT)$/)
+    expect(await direct.storage.exists(info)).toBe(false)
   })
 
   test('that answers the commit of several calls in one transaction leaves their outcome unknown', async () => {
@@ -110,10 +109,10 @@ describe.each(SERVER_NAMES)('a middleman in front of %s', (name) => {
       const transaction = storage.transaction(async (tx) => {
         for (const info of infos) await tx.putContent(info, answer.message)
       })
-      assert.equal((await errorOf(transaction)).code, 'E_OUTCOME_UNKNOWN')
+      expect((await errorOf(transaction)).code).toBe('E_OUTCOME_UNKNOWN')
       await meddled
       for (const found of await direct.storage.getMany(infos))
-        assert.equal(found?.bytes.toString(), answer.message)
+        expect(found?.bytes.toString()).toBe(answer.message)
     }
   })
 
@@ -126,17 +125,17 @@ describe.each(SERVER_NAMES)('a middleman in front of %s', (name) => {
       const meddled = middleman.meddle({ on: /UPDATE\s+\S*resource/i, answer })
       const error = await errorOf(storage.putContent(info, 'y'))
       await meddled
-      assert.notEqual(error.code, 'E_OUTCOME_UNKNOWN')
+      expect(error.code).not.toBe('E_OUTCOME_UNKNOWN')
     }
-    assert.equal((await direct.storage.getContent(info)).version, 1)
-    assert.equal((await storage.putContent(info, 'y')).version, 2)
+    expect((await direct.storage.getContent(info)).version).toBe(1)
+    expect((await storage.putContent(info, 'y')).version).toBe(2)
   })
 
   test('that fails what is not in a transaction: it can be done again', async () => {
     await using behind = await openBehind(name)
     const { storage, middleman } = behind
     const [answer] = LOST[name]
-    assert.ok(answer)
+    expect.assert(answer)
     const content = Buffer.alloc(1_200_000, 'a')
     for (const on of [/INSERT INTO \S*container/i, /INSERT INTO \S*body/i, /INSERT INTO \S*chunk/i]) {
       const info = storage.info(`of ${on.source}`, 'r')
@@ -145,8 +144,8 @@ describe.each(SERVER_NAMES)('a middleman in front of %s', (name) => {
       await meddled
       const before = await storage.getContent(info).catch(() => undefined)
       const { version } = await storage.putContent(info, content)
-      assert.equal(version, (before?.version ?? 0) + 1)
-      assert.equal((await storage.getContent(info)).bytes.equals(content), true)
+      expect(version).toBe((before?.version ?? 0) + 1)
+      expect((await storage.getContent(info)).bytes.equals(content)).toBe(true)
     }
   })
 
@@ -157,7 +156,7 @@ describe.each(SERVER_NAMES)('a middleman in front of %s', (name) => {
       transaction: { journal: ['k'], beforeCommit: async () => undefined },
     })
     const [answer] = LOST[name]
-    assert.ok(answer)
+    expect.assert(answer)
     void middleman.meddle({ on: COMMIT, answer, executes: false, closes: true })
     const keys: string[] = []
     const work = async (rows: readonly { readonly id: string; readonly keys: readonly string[] }[]) => {
@@ -166,8 +165,8 @@ describe.each(SERVER_NAMES)('a middleman in front of %s', (name) => {
     }
     // The server may take a moment to see that the first connection is gone, which has the row locked.
     while (keys.length === 0) await storage.unsettled({ olderThanMs: 0 }, work)
-    assert.deepEqual(keys, ['k'])
-    assert.equal(await direct.count('journal'), 0)
+    expect(keys).toEqual(['k'])
+    expect(await direct.count('journal')).toBe(0)
   })
 
   test('that fails the taking of a lock: the server does not keep it', async () => {
@@ -176,23 +175,23 @@ describe.each(SERVER_NAMES)('a middleman in front of %s', (name) => {
     await using lock = new SqlLock({ storage })
     await using other = new SqlLock({ storage: direct.storage })
     const [, answer] = LOST[name]
-    assert.ok(answer)
+    expect.assert(answer)
     const meddled = middleman.meddle({ on: /pg_try_advisory_lock|GET_LOCK/, answer })
     await errorOf(lock.acquire('job', { waitMs: 0 }))
     await meddled
     await using held = await other.acquire('job', { waitMs: 5_000 })
-    assert.equal(held.name, 'job')
+    expect(held.name).toBe('job')
   })
 
   test('that loses the commit of the migrations: the next opening finds them done or does them', async () => {
     await using place = await DATABASES[name]()
     await using middleman = await startMiddleman(place.url)
     const [answer] = LOST[name]
-    assert.ok(answer)
+    expect.assert(answer)
     const url = middleman.urlFor(place.url)
     void middleman.meddle({ on: COMMIT, answer })
     await errorOf(SqlStorage.open({ url }))
     await using storage = await SqlStorage.open({ url })
-    assert.equal((await storage.putContent(storage.info('c', 'r'), 'x')).version, 1)
+    expect((await storage.putContent(storage.info('c', 'r'), 'x')).version).toBe(1)
   })
 })

@@ -1,5 +1,4 @@
 import { larderEntities, larderMigrations, SqlStorage } from '@larder/storage-sql'
-import assert from 'node:assert/strict'
 import { DataSource } from 'typeorm'
 import { describe, expect, test } from 'vitest'
 import {
@@ -42,12 +41,12 @@ describe.each(DATABASE_NAMES)('orderByModified on %s', (name) => {
     await storage.putContent(storage.info('c', 'r'), 'x')
     for (const order of ['newest', 'oldest'] as const) {
       const { code, message } = await errorOf(storage.page('c', { order }))
-      assert.equal(code, 'E_UNSUPPORTED')
-      assert.match(message, /orderByModified: true/)
+      expect(code).toBe('E_UNSUPPORTED')
+      expect(message).toMatch(/orderByModified: true/)
     }
-    assert.equal((await storage.page('c')).entries.length, 1)
-    assert.equal(storage.supports.orderByModified, false)
-    assert.equal(await hasIndex(name, opened.place), false)
+    expect((await storage.page('c')).entries.length).toBe(1)
+    expect(storage.supports.orderByModified).toBe(false)
+    expect(await hasIndex(name, opened.place)).toBe(false)
   })
 
   test('makes the index on tables that are there, also where several open at once', async () => {
@@ -56,29 +55,25 @@ describe.each(DATABASE_NAMES)('orderByModified on %s', (name) => {
     const storages = await Promise.all([1, 2, 3].map(() => opened.another({ orderByModified: true })))
     for (const storage of storages) {
       const { entries } = await storage.page('c', { order: 'newest' })
-      assert.deepEqual(
-        entries.map(({ name: each }) => each),
-        ['b', 'a'],
-      )
+      expect(entries.map(({ name: each }) => each)).toEqual(['b', 'a'])
     }
-    assert.equal(await hasIndex(name, opened.place), true)
+    expect(await hasIndex(name, opened.place)).toBe(true)
     await opened.storage.putContent(opened.storage.info('c', 'a'), 'again')
-    assert.equal((await storages[0]?.page('c', { order: 'newest', limit: 1 }))?.entries[0]?.name, 'a')
+    expect((await storages[0]?.page('c', { order: 'newest', limit: 1 }))?.entries[0]?.name).toBe('a')
   })
 
   test('makes the index again after it was dropped by hand', async () => {
     await using opened = await openFresh(name, { orderByModified: true })
     await opened.query(`DROP INDEX ${INDEX}${name === 'mariadb' ? ' ON larder_resource' : ''}`)
     await opened.another({ orderByModified: true })
-    assert.equal(await hasIndex(name, opened.place), true)
+    expect(await hasIndex(name, opened.place)).toBe(true)
   })
 
   test('names the missing index where it may not migrate', async () => {
     await using opened = await openFresh(name)
     const error = await errorOf(opened.another({ orderByModified: true, migrate: false }))
-    assert.equal(error.code, 'E_STORAGE_UNAVAILABLE')
-    assert.match(
-      error.message,
+    expect(error.code).toBe('E_STORAGE_UNAVAILABLE')
+    expect(error.message).toMatch(
       /index larder_resource_by_time is missing.*larder migrate --order-by-modified/,
     )
   })
@@ -91,24 +86,21 @@ describe.each(DATABASE_NAMES)('orderByModified on %s', (name) => {
       await dataSource.runMigrations()
       await using storage = await SqlStorage.open({ dataSource, orderByModified: true })
       await storage.putContent(storage.info('c', 'r'), 'x')
-      assert.equal((await storage.page('c', { order: 'oldest' })).entries.length, 1)
+      expect((await storage.page('c', { order: 'oldest' })).entries.length).toBe(1)
     }
     await using program = await programSource(place, true)
     await program.dataSource.undoLastMigration()
-    assert.equal(await hasIndex(name, place), false)
+    expect(await hasIndex(name, place)).toBe(false)
     await using storage = await SqlStorage.open({ dataSource: program.dataSource })
-    assert.equal((await storage.page('c')).entries.length, 1)
+    expect((await storage.page('c')).entries.length).toBe(1)
   })
 
   test('the index outlives synchronize, and is no difference to the entities', async () => {
     await using opened = await openFresh(name, { orderByModified: true })
     await using program = await programSource(opened.place, false, true)
-    assert.equal(await hasIndex(name, opened.place), true)
+    expect(await hasIndex(name, opened.place)).toBe(true)
     const { upQueries } = await program.dataSource.driver.createSchemaBuilder().log()
-    assert.deepEqual(
-      upQueries.filter(({ query }) => query.includes(INDEX)),
-      [],
-    )
+    expect(upQueries.filter(({ query }) => query.includes(INDEX))).toEqual([])
   })
 })
 
@@ -116,7 +108,7 @@ test('an index that PostgreSQL could not finish to build counts as missing', asy
   await using opened = await openFresh('postgres', { orderByModified: true })
   await opened.query(`UPDATE pg_index SET indisvalid = false WHERE indexrelid = '${INDEX}'::regclass`)
   const error = await errorOf(opened.another({ orderByModified: true, migrate: false }))
-  assert.match(error.message, /is missing/)
+  expect(error.message).toMatch(/is missing/)
 })
 
 /** How many of 49 updates of a resource were heap-only. */
@@ -137,6 +129,6 @@ async function heapOnlyUpdates(orderByModified: boolean): Promise<number> {
 }
 
 test('updates on PostgreSQL are heap-only without orderByModified, and never with it', async () => {
-  assert.ok((await heapOnlyUpdates(false)) > 30)
-  assert.equal(await heapOnlyUpdates(true), 0)
+  expect(await heapOnlyUpdates(false)).toBeGreaterThan(30)
+  expect(await heapOnlyUpdates(true)).toBe(0)
 })

@@ -1,5 +1,4 @@
 import { installTriggers, onTableChanges, watchTables } from '@larder/storage-sql'
-import assert from 'node:assert/strict'
 import { DataSource } from 'typeorm'
 import { describe, expect, test } from 'vitest'
 import { DATABASES, errorOf, rawDatabase } from './databases.js'
@@ -58,14 +57,14 @@ describe('commits on PostgreSQL that record changes', () => {
     await slow.query('INSERT INTO film DEFAULT VALUES')
     await quick.query('INSERT INTO film DEFAULT VALUES')
     await slow.query('ROLLBACK')
-    assert.equal((await quick.query('SELECT * FROM film')).length, 1)
+    expect((await quick.query('SELECT * FROM film')).length).toBe(1)
   })
 
   test('wake nobody with notify: false, until triggers are installed with it again', async () => {
     await using world = await setUp()
     const { dataSource } = world
     await watchTables(dataSource, ['film'], { notify: false })
-    assert.equal(await wakers(dataSource), 0)
+    expect(await wakers(dataSource)).toBe(0)
     const told: string[] = []
     await using subscription = await onTableChanges(dataSource, async (tables) => void told.push(...tables), {
       intervalMs: NEVER_MS,
@@ -73,17 +72,17 @@ describe('commits on PostgreSQL that record changes', () => {
     await subscription.flush()
     await dataSource.query('INSERT INTO film DEFAULT VALUES')
     await subscription.flush()
-    assert.deepEqual(told, ['film'])
+    expect(told).toEqual(['film'])
     await watchTables(dataSource, ['film'])
-    assert.equal(await wakers(dataSource), 1)
+    expect(await wakers(dataSource)).toBe(1)
     await watchTables(dataSource, ['film'], { notify: false })
-    assert.equal(await wakers(dataSource), 0)
+    expect(await wakers(dataSource)).toBe(0)
   })
 
   test('take nothing but a boolean for notify', async () => {
     await using world = await setUp()
     const bad = { notify: 'no' } as unknown as { notify: boolean }
-    assert.ok((await errorOf(watchTables(world.dataSource, ['film'], bad))) instanceof TypeError)
-    assert.ok((await errorOf(installTriggers(world.dataSource, bad))) instanceof TypeError)
+    expect(await errorOf(watchTables(world.dataSource, ['film'], bad))).toBeInstanceOf(TypeError)
+    expect(await errorOf(installTriggers(world.dataSource, bad))).toBeInstanceOf(TypeError)
   })
 })

@@ -1,6 +1,5 @@
 import { larderEntities, larderMigrations, SqlStorage } from '@larder/storage-sql'
 import { startProxy } from '@larder/dev-servers'
-import assert from 'node:assert/strict'
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import {
@@ -10,7 +9,7 @@ import {
   type MigrationInterface,
   type QueryRunner,
 } from 'typeorm'
-import { describe, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { DATABASE_NAMES, DATABASES, errorOf, type Place, rawDatabase, SERVER_NAMES } from './databases.js'
 
 const OPEN_WITHOUT_DRIVERS = new URL('fixtures/open-without-drivers.mjs', import.meta.url)
@@ -27,11 +26,11 @@ describe.each(DATABASE_NAMES)('opening %s', (name) => {
     await using place = await DATABASES[name]()
     const children = Array.from({ length: 10 }, (_, id) => fork(OPEN_AND_WRITE, [place.url, `process-${id}`]))
     const codes = await Promise.all(children.map(async (child) => (await once(child, 'exit'))[0] as number))
-    assert.deepEqual(codes, Array(10).fill(0))
+    expect(codes).toEqual(Array(10).fill(0))
     await using storage = await SqlStorage.open({ url: place.url })
-    assert.equal((await storage.ls('all')).size, 10)
+    expect((await storage.ls('all')).size).toBe(10)
     await using raw = await rawDatabase(place)
-    assert.equal((await raw.query('SELECT name FROM larder_migration')).length, 2)
+    expect((await raw.query('SELECT name FROM larder_migration')).length).toBe(2)
   })
 
   test('the entities are what the migrations make', async () => {
@@ -39,10 +38,7 @@ describe.each(DATABASE_NAMES)('opening %s', (name) => {
     await (await SqlStorage.open({ url: place.url })).shutdown()
     await usingDataSource(place, {}, async (dataSource) => {
       const { upQueries } = await dataSource.driver.createSchemaBuilder().log()
-      assert.deepEqual(
-        upQueries.map(({ query }) => query),
-        [],
-      )
+      expect(upQueries.map(({ query }) => query)).toEqual([])
     })
   })
 
@@ -65,7 +61,7 @@ describe.each(DATABASE_NAMES)('opening %s', (name) => {
     await using other = await DATABASES[name]()
     await (await SqlStorage.open({ url: other.url })).shutdown()
     await usingDataSource(other, {}, async (dataSource) => {
-      assert.equal((await dataSource.runMigrations()).length, 2)
+      expect((await dataSource.runMigrations()).length).toBe(2)
       await using storage = await SqlStorage.open({ dataSource })
       await checkWriting(storage)
     })
@@ -83,8 +79,8 @@ describe.each(DATABASE_NAMES)('opening %s', (name) => {
     await using raw = await rawDatabase(place)
     await raw.query('CREATE TABLE larder_journal (id int, entry varchar(10))')
     const error = await errorOf(SqlStorage.open({ url: place.url }))
-    assert.equal(error.code, 'E_UNSUPPORTED')
-    assert.match(error.message, /table larder_journal exists.*collection.*tablePrefix/)
+    expect(error.code).toBe('E_UNSUPPORTED')
+    expect(error.message).toMatch(/table larder_journal exists.*collection.*tablePrefix/)
     await raw.query('SELECT id, entry FROM larder_journal')
     await using storage = await SqlStorage.open({ url: place.url, tablePrefix: 'mine_' })
     await checkWriting(storage)
@@ -98,10 +94,10 @@ describe.each(DATABASE_NAMES)('opening %s', (name) => {
       await using raw = await rawDatabase(place)
       await raw.query("UPDATE larder_schema SET version = 99, name = 'LarderPlans1999000000000'")
       const error = await errorOf(SqlStorage.open({ url: place.url, migrate }))
-      assert.equal(error.code, 'E_UNSUPPORTED')
-      assert.match(error.message, /schema 99 \(LarderPlans1999000000000\).*update the package/)
+      expect(error.code).toBe('E_UNSUPPORTED')
+      expect(error.message).toMatch(/schema 99 \(LarderPlans1999000000000\).*update the package/)
       await usingDataSource(place, {}, async (dataSource) => {
-        assert.equal((await errorOf(dataSource.runMigrations())).code, 'E_UNSUPPORTED')
+        expect((await errorOf(dataSource.runMigrations())).code).toBe('E_UNSUPPORTED')
       })
     },
   )
@@ -110,14 +106,14 @@ describe.each(DATABASE_NAMES)('opening %s', (name) => {
     await using place = await DATABASES[name]()
     await usingDataSource(place, {}, async (dataSource) => {
       const error = await errorOf(SqlStorage.open({ dataSource }))
-      assert.equal(error.code, 'E_STORAGE_UNAVAILABLE')
-      assert.match(error.message, /larderMigrations/)
-      assert.ok(dataSource.isInitialized)
+      expect(error.code).toBe('E_STORAGE_UNAVAILABLE')
+      expect(error.message).toMatch(/larderMigrations/)
+      expect.assert(dataSource.isInitialized)
       await dataSource.runMigrations()
       const storage = await SqlStorage.open({ dataSource })
       await checkWriting(storage)
       await storage.shutdown()
-      assert.ok(dataSource.isInitialized)
+      expect.assert(dataSource.isInitialized)
     })
   })
 
@@ -131,9 +127,9 @@ describe.each(DATABASE_NAMES)('opening %s', (name) => {
       const open = () => SqlStorage.open({ dataSource, migrate: true })
       if (name === 'postgres') {
         const { code, message } = await errorOf(open())
-        assert.equal(code, 'E_UNSUPPORTED')
-        assert.match(message, /WithoutTransaction1764200000000/)
-        assert.deepEqual(await dataSource.query("SELECT to_regclass('larder_resource') AS made"), [
+        expect(code).toBe('E_UNSUPPORTED')
+        expect(message).toMatch(/WithoutTransaction1764200000000/)
+        expect(await dataSource.query("SELECT to_regclass('larder_resource') AS made")).toEqual([
           { made: null },
         ])
         await dataSource.runMigrations({ transaction: 'each' })
@@ -150,18 +146,18 @@ describe.each(DATABASE_NAMES)('opening %s', (name) => {
     const storage = await SqlStorage.open({ dataSource, migrate: true })
     await checkWriting(storage)
     await storage.shutdown()
-    assert.ok(!dataSource.isInitialized)
+    expect(dataSource.isInitialized).toBeFalsy()
   })
 
   test('a data source without the entities is refused with their names', async () => {
     await using place = await DATABASES[name]()
     const dataSource = new DataSource({ ...place.typeorm })
-    await assert.rejects(SqlStorage.open({ dataSource }), (error) => {
-      assert.ok(error instanceof TypeError)
-      assert.match(error.message, /larder_resource.*larderEntities\('(better-sqlite3|postgres|mariadb)'\)/)
+    await expect(SqlStorage.open({ dataSource })).rejects.toSatisfy((error) => {
+      expect.assert(error instanceof TypeError)
+      expect(error.message).toMatch(/larder_resource.*larderEntities\('(better-sqlite3|postgres|mariadb)'\)/)
       return true
     })
-    assert.ok(!dataSource.isInitialized)
+    expect(dataSource.isInitialized).toBeFalsy()
   })
 
   test('a data source that is opened twice at once is destroyed with the last storage', async () => {
@@ -172,7 +168,7 @@ describe.each(DATABASE_NAMES)('opening %s', (name) => {
     await one.shutdown()
     await checkWriting(two)
     await two.shutdown()
-    assert.ok(!dataSource.isInitialized)
+    expect(dataSource.isInitialized).toBeFalsy()
   })
 
   test('names that a data source of its own would change are left alone', async () => {
@@ -189,12 +185,12 @@ describe.each(DATABASE_NAMES)('opening %s', (name) => {
     async (options) => {
       await using place = await DATABASES[name]()
       const dataSource = dataSourceOf(place, options)
-      await assert.rejects(SqlStorage.open({ dataSource, migrate: true }), (error) => {
-        assert.ok(error instanceof TypeError)
-        assert.match(error.message, /entityPrefix/)
+      await expect(SqlStorage.open({ dataSource, migrate: true })).rejects.toSatisfy((error) => {
+        expect.assert(error instanceof TypeError)
+        expect(error.message).toMatch(/entityPrefix/)
         return true
       })
-      assert.ok(!dataSource.isInitialized)
+      expect(dataSource.isInitialized).toBeFalsy()
     },
   )
 
@@ -205,8 +201,8 @@ describe.each(DATABASE_NAMES)('opening %s', (name) => {
     const column = table === 'chunk' ? 'data' : 'claimed_until_ms'
     await raw.query(`ALTER TABLE larder_${table} DROP COLUMN ${column}`)
     const error = await errorOf(SqlStorage.open({ url: place.url, migrate: false }))
-    assert.equal(error.code, 'E_STORAGE_UNAVAILABLE')
-    assert.match(error.message, /of another version/)
+    expect(error.code).toBe('E_STORAGE_UNAVAILABLE')
+    expect(error.message).toMatch(/of another version/)
   })
 
   test('TypeORM options, and two prefixes in one database', async () => {
@@ -214,7 +210,7 @@ describe.each(DATABASE_NAMES)('opening %s', (name) => {
     await using one = await SqlStorage.open({ typeorm: place.typeorm, tablePrefix: 'one_' })
     await using two = await SqlStorage.open({ typeorm: place.typeorm, tablePrefix: 'two_' })
     await checkWriting(one)
-    assert.equal((await two.ls('collection')).size, 0)
+    expect((await two.ls('collection')).size).toBe(0)
     await checkWriting(two)
   })
 
@@ -262,8 +258,8 @@ describe.each(SERVER_NAMES)('%s that stops answering', (name) => {
     }
     const start = performance.now()
     const error = await errorOf(SqlStorage.open({ dataSource, migrate: when === 'migrations', ...limits }))
-    assert.match(String(error.code), /^(E_TIMEOUT|E_STORAGE_UNAVAILABLE)$/)
-    assert.ok(performance.now() - start < 5_000, `after ${performance.now() - start} ms`)
+    expect(String(error.code)).toMatch(/^(E_TIMEOUT|E_STORAGE_UNAVAILABLE)$/)
+    expect(performance.now() - start, `after ${performance.now() - start} ms`).toBeLessThan(5_000)
     await proxy.stop()
     if (dataSource.isInitialized) await dataSource.destroy().catch(() => undefined)
   })
@@ -271,9 +267,9 @@ describe.each(SERVER_NAMES)('%s that stops answering', (name) => {
 
 describe('bad options', () => {
   test('a URL of another kind, without its password in the message', async () => {
-    await assert.rejects(SqlStorage.open({ url: 'oracle://user:secret@host/db' }), (error) => {
-      assert.ok(error instanceof TypeError)
-      assert.doesNotMatch(error.message, /secret/)
+    await expect(SqlStorage.open({ url: 'oracle://user:secret@host/db' })).rejects.toSatisfy((error) => {
+      expect.assert(error instanceof TypeError)
+      expect(error.message).not.toMatch(/secret/)
       return true
     })
     for (const url of [
@@ -284,20 +280,19 @@ describe('bad options', () => {
       'postgres://user:secret%zz@host/db',
       'mysql://user:secret@ho st/db',
     ]) {
-      await assert.rejects(SqlStorage.open({ url }), (error) => {
-        assert.ok(error instanceof TypeError, url)
-        assert.doesNotMatch(error.message, /secret/)
+      await expect(SqlStorage.open({ url })).rejects.toSatisfy((error) => {
+        expect.assert(error instanceof TypeError, url)
+        expect(error.message).not.toMatch(/secret/)
         return true
       })
     }
   })
 
   test('no target, and two of them', async () => {
-    await assert.rejects(SqlStorage.open({} as { url: string }), TypeError)
-    await assert.rejects(
+    await expect(SqlStorage.open({} as { url: string })).rejects.toThrow(TypeError)
+    await expect(
       SqlStorage.open({ url: 'sqlite::memory:', typeorm: { type: 'better-sqlite3', database: ':memory:' } }),
-      TypeError,
-    )
+    ).rejects.toThrow(TypeError)
   })
 
   test('a driver that is not installed is told by its name', async () => {
@@ -309,13 +304,13 @@ describe('bad options', () => {
       const child = fork(OPEN_WITHOUT_DRIVERS, [String(url)])
       const [message] = (await once(child, 'message')) as [{ code: string; message: string }]
       await once(child, 'exit')
-      assert.equal(message.code, 'E_UNSUPPORTED')
-      assert.match(message.message, new RegExp(`The package ${name} is needed`))
+      expect(message.code).toBe('E_UNSUPPORTED')
+      expect(message.message).toMatch(new RegExp(`The package ${name} is needed`))
     }
   })
 
   test('a type of database that is not supported', async () => {
-    await assert.rejects(SqlStorage.open({ typeorm: { type: 'sqljs' } }), TypeError)
+    await expect(SqlStorage.open({ typeorm: { type: 'sqljs' } })).rejects.toThrow(TypeError)
   })
 
   test.each([
@@ -329,7 +324,7 @@ describe('bad options', () => {
     { tablePrefix: '' },
     { tablePrefix: 'App_' },
   ])('%o', async (options) => {
-    await assert.rejects(SqlStorage.open({ url: 'sqlite::memory:', ...options }), RangeError)
+    await expect(SqlStorage.open({ url: 'sqlite::memory:', ...options })).rejects.toThrow(RangeError)
   })
 })
 
@@ -375,7 +370,7 @@ async function usingDataSource(
 async function checkWriting(storage: SqlStorage): Promise<void> {
   const info = storage.info('collection', 'resource')
   await storage.put(info, { content: 'content', metadata: 'metadata' })
-  assert.equal((await storage.getContent(info)).bytes.toString(), 'content')
-  assert.equal((await storage.getMetaData(info)).bytes.toString(), 'metadata')
-  assert.equal((await storage.ls('collection')).size, 1)
+  expect((await storage.getContent(info)).bytes.toString()).toBe('content')
+  expect((await storage.getMetaData(info)).bytes.toString()).toBe('metadata')
+  expect((await storage.ls('collection')).size).toBe(1)
 }

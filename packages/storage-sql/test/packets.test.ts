@@ -1,8 +1,7 @@
 import { type MariadbServer, startMariadb } from '@larder/dev-servers'
 import { SqlStorage } from '@larder/storage-sql'
 import { createConnection } from 'mysql2/promise'
-import assert from 'node:assert/strict'
-import { afterAll, beforeAll, describe, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { errorOf } from './databases.js'
 
 const KIB = 1_024
@@ -26,7 +25,7 @@ describe('a server that takes packets of 1 MiB', () => {
     const info = storage.info('sizes', `content ${kib}`)
     const bytes = Buffer.alloc(kib * KIB, `${kib}'"\\\0`)
     await storage.putContent(info, bytes)
-    assert.ok(bytes.equals((await storage.getContent(info)).bytes))
+    expect(bytes.equals((await storage.getContent(info)).bytes)).toBeTruthy()
   })
 
   test.each([256, 500])('stores and returns metadata of %i KiB beside content of 256 KiB', async (kib) => {
@@ -34,16 +33,16 @@ describe('a server that takes packets of 1 MiB', () => {
     const content = Buffer.alloc(256 * KIB, 'c')
     const metadata = Buffer.alloc(kib * KIB, 'm')
     await storage.put(info, { content, metadata })
-    assert.ok(content.equals((await storage.getContent(info)).bytes))
-    assert.ok(metadata.equals((await storage.getMetaData(info)).bytes))
+    expect(content.equals((await storage.getContent(info)).bytes)).toBeTruthy()
+    expect(metadata.equals((await storage.getMetaData(info)).bytes)).toBeTruthy()
   })
 
   test('refuses metadata that fits no packet, and stores nothing of the write', async () => {
     const info = storage.info('sizes', 'too large')
     const error = await errorOf(storage.put(info, { content: 'c', metadata: Buffer.alloc(600 * KIB) }))
-    assert.equal(error.code, 'E_TOO_LARGE')
-    assert.match(error.message, /max_allowed_packet/)
-    assert.equal(await storage.exists(info), false)
+    expect(error.code).toBe('E_TOO_LARGE')
+    expect(error.message).toMatch(/max_allowed_packet/)
+    expect(await storage.exists(info)).toBe(false)
   })
 
   test('writes 40 contents of 250 kB and three metadata of 400 kB in one call', async () => {
@@ -57,8 +56,7 @@ describe('a server that takes packets of 1 MiB', () => {
     }))
     await storage.writeMany([...contents, ...metadata])
     const found = await storage.getMany(contents.map(({ info }) => info))
-    assert.deepEqual(
-      found.map((part, i) => part !== undefined && contents[i]?.content.equals(part.bytes)),
+    expect(found.map((part, i) => part !== undefined && contents[i]?.content.equals(part.bytes))).toEqual(
       contents.map(() => true),
     )
   })
@@ -78,8 +76,8 @@ describe('a server that takes packets of 1 MiB', () => {
       const codes = outcomes.flatMap((each) =>
         each.status === 'rejected' ? [(each.reason as { code: string }).code] : [],
       )
-      assert.ok(codes.length > 0)
-      assert.deepEqual([...new Set(codes)], ['E_TOO_LARGE'])
+      expect(codes.length).toBeGreaterThan(0)
+      expect([...new Set(codes)]).toEqual(['E_TOO_LARGE'])
     } finally {
       await admin.query(`SET GLOBAL max_allowed_packet = ${PACKET_BYTES}`)
       await admin.end()

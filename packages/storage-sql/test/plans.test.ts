@@ -1,6 +1,5 @@
 import { larderEntities, larderMigrations, SqlStorage } from '@larder/storage-sql'
-import assert from 'node:assert/strict'
-import { describe, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { DataSource, type Logger } from 'typeorm'
 import { type DatabaseName, DATABASE_NAMES, DATABASES, type Place, rawDatabase } from './databases.js'
 
@@ -66,7 +65,7 @@ class World implements AsyncDisposable {
     this.asked.length = 0
     await work()
     const ordered = this.asked.findLast(({ sql }) => sql.includes('ORDER BY'))
-    assert.ok(ordered !== undefined)
+    expect.assert(ordered !== undefined)
     const before = ordered.sql.split('; ')
     const select = before.pop() ?? ''
     let count = 0
@@ -119,8 +118,8 @@ describe.each(DATABASE_NAMES)('without statistics, %s', (name) => {
       }
     }
     plans.push(await world.planOf(() => storage.ls('c')))
-    for (const plan of plans) assert.doesNotMatch(plan, SORTS[name])
-    assert.equal(plans.length, 8)
+    for (const plan of plans) expect(plan).not.toMatch(SORTS[name])
+    expect(plans.length).toBe(8)
   })
 
   test('finds the few members of an extension along its index, whatever the order', async () => {
@@ -131,14 +130,11 @@ describe.each(DATABASE_NAMES)('without statistics, %s', (name) => {
     for (const order of ['name', 'oldest', 'newest'] as const) {
       for (const ext of ['x', 'tar.x']) {
         const plan = await world.planOf(() => storage.page('c', { order, limit: 10, ext }))
-        assert.match(plan, /larder_resource_by_ext/, order)
+        expect(plan, order).toMatch(/larder_resource_by_ext/)
       }
     }
     const { entries } = await storage.page('c', { order: 'newest', ext: 'x' })
-    assert.deepEqual(
-      entries.map(({ name }) => name),
-      ['c.tar.x', 'b.x', 'a.x'],
-    )
+    expect(entries.map(({ name }) => name)).toEqual(['c.tar.x', 'b.x', 'a.x'])
   })
 
   test('follows the index of times where many members have the extension', async () => {
@@ -147,7 +143,7 @@ describe.each(DATABASE_NAMES)('without statistics, %s', (name) => {
     await storage.putContent(storage.info('c', 'a.html'), '1')
     await world.fill(10_000, '.html')
     const plan = await world.planOf(() => storage.page('c', { order: 'newest', limit: 10, ext: 'html' }))
-    assert.match(plan, /larder_resource_by_time/)
-    assert.doesNotMatch(plan, SORTS[name])
+    expect(plan).toMatch(/larder_resource_by_time/)
+    expect(plan).not.toMatch(SORTS[name])
   })
 })

@@ -1,8 +1,7 @@
 import { startPgbouncer, type FrontServer, type PoolMode } from '@larder/dev-servers'
 import { servers } from '@larder/dev-servers/vitest'
 import { SqlLock, SqlStorage, watchTables, onTableChanges } from '@larder/storage-sql'
-import assert from 'node:assert/strict'
-import { afterAll, beforeAll, describe, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { errorOf, gate, openFresh, type OpenPlace, rawDatabase } from './databases.js'
 
 const poolers = new Map<PoolMode, FrontServer>()
@@ -19,7 +18,7 @@ afterAll(async () => {
 
 function through(mode: PoolMode, url: string): string {
   const pooler = poolers.get(mode)
-  assert.ok(pooler)
+  expect.assert(pooler)
   return pooler.urlFor(url)
 }
 
@@ -52,14 +51,14 @@ describe.each(['directly', 'session', 'transaction'] as const)('an empty databas
     const opening = Array.from({ length: 10 }, () => SqlStorage.open({ url, poolSize: 2 }))
     const storages = await Promise.all(opening)
     for (const [i, storage] of storages.entries()) {
-      assert.equal((await storage.putContent(storage.info('c', 'r'), 'x')).version, i + 1)
+      expect((await storage.putContent(storage.info('c', 'r'), 'x')).version).toBe(i + 1)
     }
     await using raw = await rawDatabase({
       url: database.url,
       typeorm: { type: 'postgres', url: database.url },
       [Symbol.asyncDispose]: async () => undefined,
     })
-    assert.equal(await advisoryLocks(raw), 0)
+    expect(await advisoryLocks(raw)).toBe(0)
     for (const storage of storages) await storage.shutdown()
   })
 })
@@ -75,17 +74,17 @@ describe('PgBouncer in transaction mode', () => {
       await storage.getContent(info)
     })
     await Promise.all(writes)
-    assert.equal((await storage.ls('c')).size, 10)
-    assert.equal((await direct.storage.getMetaData(storage.info('c', '1'))).version, 3)
+    expect((await storage.ls('c')).size).toBe(10)
+    expect((await direct.storage.getMetaData(storage.info('c', '1'))).version).toBe(3)
   })
 
   test('a lock is refused, and leaves nothing on the server', async () => {
     await using opened = await openThrough('transaction')
     await using lock = new SqlLock({ storage: opened.storage })
     const error = await errorOf(lock.acquire('job'))
-    assert.equal(error.code, 'E_UNSUPPORTED')
-    assert.match(error.message, /past the pooler/)
-    assert.equal(await advisoryLocks(opened.direct), 0)
+    expect(error.code).toBe('E_UNSUPPORTED')
+    expect(error.message).toMatch(/past the pooler/)
+    expect(await advisoryLocks(opened.direct)).toBe(0)
   })
 
   test('changes by other programs are found without LISTEN, and one warning says so', async () => {
@@ -107,12 +106,12 @@ describe('PgBouncer in transaction mode', () => {
       found.open()
     }
     await using subscription = await onTableChanges(storage, handler, { tables: ['film'], intervalMs: 20 })
-    assert.ok(subscription)
+    expect.assert(subscription)
     await warned.opened
     await direct.query('INSERT INTO film VALUES (1)')
     await found.opened
-    assert.deepEqual(told, ['film'])
-    assert.equal(warnings.length, 1)
+    expect(told).toEqual(['film'])
+    expect(warnings.length).toBe(1)
   })
 })
 
@@ -122,7 +121,7 @@ describe('PgBouncer in session mode', () => {
     await using lock = new SqlLock({ storage: opened.storage })
     await using other = new SqlLock({ storage: opened.direct.storage })
     await using held = await lock.acquire('job')
-    assert.equal((await errorOf(other.acquire('job', { waitMs: 0 }))).code, 'E_LOCK_TIMEOUT')
+    expect((await errorOf(other.acquire('job', { waitMs: 0 }))).code).toBe('E_LOCK_TIMEOUT')
     await held.release()
     await (await other.acquire('job')).release()
   })
@@ -132,7 +131,7 @@ describe('PgBouncer in statement mode', () => {
   test('is refused when a storage is opened, and the message says what to set', async () => {
     await using direct = await openFresh('postgres')
     const error = await errorOf(SqlStorage.open({ url: through('statement', direct.place.url) }))
-    assert.equal(error.code, 'E_UNSUPPORTED')
-    assert.match(error.message, /pool_mode/)
+    expect(error.code).toBe('E_UNSUPPORTED')
+    expect(error.message).toMatch(/pool_mode/)
   })
 })

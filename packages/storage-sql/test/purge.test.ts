@@ -1,6 +1,5 @@
 import { installTriggers } from '@larder/storage-sql'
-import assert from 'node:assert/strict'
-import { describe, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { DATABASE_NAMES, errorOf, gate, openFresh } from './databases.js'
 
 describe.each(DATABASE_NAMES)('purge on %s', (name) => {
@@ -16,17 +15,17 @@ describe.each(DATABASE_NAMES)('purge on %s', (name) => {
       }
       await storage.putContent(storage.info(collection, 'stays'), 'x')
     }
-    assert.equal(await opened.count('resource', 'live = 0'), 6)
-    assert.deepEqual(await storage.purge({ tombstonesOlderThanMs: 0 }), {
+    expect(await opened.count('resource', 'live = 0')).toBe(6)
+    expect(await storage.purge({ tombstonesOlderThanMs: 0 })).toEqual({
       tombstones: 6,
       bodies: 0,
       changes: 0,
     })
-    assert.equal(await opened.count('resource', 'live = 0'), 0)
-    assert.deepEqual([...(await storage.ls('a')).keys()], ['stays'])
+    expect(await opened.count('resource', 'live = 0')).toBe(0)
+    expect([...(await storage.ls('a')).keys()]).toEqual(['stays'])
     // A process that knows nothing of it, and one that does.
-    assert.equal((await other.putContent(other.info('a', 'gone 0'), 'again')).version, 3)
-    assert.equal((await storage.putContent(storage.info('b', 'gone 0'), 'again')).version, 3)
+    expect((await other.putContent(other.info('a', 'gone 0'), 'again')).version).toBe(3)
+    expect((await storage.putContent(storage.info('b', 'gone 0'), 'again')).version).toBe(3)
   })
 
   test('removes more tombstones than a batch holds, and leaves those that are younger', async () => {
@@ -35,9 +34,9 @@ describe.each(DATABASE_NAMES)('purge on %s', (name) => {
     const infos = Array.from({ length: 1_100 }, (_, i) => storage.info('c', `r${i}`))
     await storage.writeMany(infos.map((info) => ({ info, content: 'x' })))
     await storage.writeMany(infos.map((info) => ({ info, content: null, metadata: null })))
-    assert.equal((await storage.purge({ tombstonesOlderThanMs: 3_600_000 })).tombstones, 0)
-    assert.equal((await storage.purge({})).tombstones, 0)
-    assert.equal((await storage.purge({ tombstonesOlderThanMs: 0 })).tombstones, 1_100)
+    expect((await storage.purge({ tombstonesOlderThanMs: 3_600_000 })).tombstones).toBe(0)
+    expect((await storage.purge({})).tombstones).toBe(0)
+    expect((await storage.purge({ tombstonesOlderThanMs: 0 })).tombstones).toBe(1_100)
   })
 
   test('leaves a tombstone alone that a writer is about to replace', async () => {
@@ -56,11 +55,11 @@ describe.each(DATABASE_NAMES)('purge on %s', (name) => {
     await reached.opened
     const purge = other.purge({ tombstonesOlderThanMs: 0 })
     // On SQLite it waits for the writer.
-    if (name !== 'sqlite') assert.equal((await purge).tombstones, 0)
+    if (name !== 'sqlite') expect((await purge).tombstones).toBe(0)
     go.open()
-    assert.equal((await write).version, 3)
-    assert.equal((await purge).tombstones, 0)
-    assert.equal((await storage.getContent(info)).version, 3)
+    expect((await write).version).toBe(3)
+    expect((await purge).tombstones).toBe(0)
+    expect((await storage.getContent(info)).version).toBe(3)
   })
 
   test('versions grow while resources are removed, made anew and purged at once', async () => {
@@ -72,9 +71,9 @@ describe.each(DATABASE_NAMES)('purge on %s', (name) => {
       const info = storage.info('c', resource)
       for (let i = 0, last = 0; i < 25; i++) {
         const { version } = await storage.putContent(info, 'x')
-        assert.ok(version > last, `${version} after ${last}`)
+        expect(version, `${version} after ${last}`).toBeGreaterThan(last)
         last = (await storage.remove(info)).version
-        assert.equal(last, version + 1)
+        expect(last).toBe(version + 1)
       }
     }
     const purger = async () => {
@@ -93,21 +92,21 @@ describe.each(DATABASE_NAMES)('purge on %s', (name) => {
     await storage.putContent(info, 'x'.repeat(100))
     await storage.putContent(info, 'small')
     await opened.query("UPDATE larder_resource SET content = NULL WHERE name = 'large'")
-    assert.ok((await opened.count('change')) > 0)
+    expect(await opened.count('change')).toBeGreaterThan(0)
     await new Promise((resolve) => setTimeout(resolve, 20))
     const { bodies, changes } = await storage.purge({ changesOlderThanMs: 10 })
-    assert.ok(bodies <= 1 && changes >= 1)
-    assert.equal(await opened.count('body', 'expires_ms IS NOT NULL'), 0)
-    assert.equal(await opened.count('change'), 0)
+    expect.assert(bodies <= 1 && changes >= 1)
+    expect(await opened.count('body', 'expires_ms IS NOT NULL')).toBe(0)
+    expect(await opened.count('change')).toBe(0)
   })
 
   test('refuses ages that are none, and unknown options', async () => {
     await using opened = await openFresh(name)
     const { storage } = opened
-    assert.ok((await errorOf(storage.purge({ tombstonesOlderThanMs: -1 }))) instanceof RangeError)
-    assert.ok((await errorOf(storage.purge({ tombstones: 1 } as object))) instanceof TypeError)
-    assert.ok((await errorOf(storage.restored({ raiseBy: 0.5 }))) instanceof RangeError)
+    expect(await errorOf(storage.purge({ tombstonesOlderThanMs: -1 }))).toBeInstanceOf(RangeError)
+    expect(await errorOf(storage.purge({ tombstones: 1 } as object))).toBeInstanceOf(TypeError)
+    expect(await errorOf(storage.restored({ raiseBy: 0.5 }))).toBeInstanceOf(RangeError)
     const aborted = storage.purge({ tombstonesOlderThanMs: 0, signal: AbortSignal.abort() })
-    assert.equal((await errorOf(aborted)).code, 'E_ABORTED')
+    expect((await errorOf(aborted)).code).toBe('E_ABORTED')
   })
 })

@@ -1,5 +1,4 @@
 import { onTableChanges, watchTables } from '@larder/storage-sql'
-import assert from 'node:assert/strict'
 import { DataSource, TableColumn } from 'typeorm'
 import { describe, expect, test } from 'vitest'
 import { type DatabaseName, DATABASE_NAMES, DATABASES, errorOf } from './databases.js'
@@ -53,18 +52,18 @@ describe.each(DATABASE_NAMES)('a watched table that is rebuilt on %s', (name) =>
         onError: (error) => void errors.push(error),
       })
       await subscription.flush()
-      assert.deepEqual([errors, told], [[], []])
+      expect([errors, told]).toEqual([[], []])
       await REBUILD[name](dataSource)
       await expect.poll(() => errors.length).toBeGreaterThan(0)
       const [error] = errors as { code: string; message: string }[]
-      assert.equal(error?.code, 'E_UNSUPPORTED')
-      assert.match(error?.message ?? '', /triggers on film are gone.*watchTables/)
-      assert.ok(told.includes('film') && !told.includes('actor'))
+      expect(error?.code).toBe('E_UNSUPPORTED')
+      expect(error?.message ?? '').toMatch(/triggers on film are gone.*watchTables/)
+      expect.assert(told.includes('film') && !told.includes('actor'))
       await watchTables(dataSource, ['film'])
       await subscription.flush()
       errors.length = told.length = 0
       await subscription.flush()
-      assert.deepEqual([errors, told], [[], []])
+      expect([errors, told]).toEqual([[], []])
       await dataSource.query('INSERT INTO film (id) VALUES (1)')
       await expect.poll(() => told).toEqual(['film'])
     },
@@ -85,12 +84,12 @@ describe.each(DATABASE_NAMES)('a watched table that is rebuilt on %s', (name) =>
     await REBUILD[name](dataSource)
     await subscription.flush()
     await subscription.flush()
-    assert.deepEqual(errors, [])
+    expect(errors).toEqual([])
   })
 })
 
 test('an interval of checks that is none is refused', async () => {
   await using world = await setUp('sqlite')
   const opened = onTableChanges(world.dataSource, async () => undefined, { checkIntervalMs: 0 })
-  assert.ok((await errorOf(opened)) instanceof RangeError)
+  expect(await errorOf(opened)).toBeInstanceOf(RangeError)
 })

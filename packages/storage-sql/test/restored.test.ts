@@ -1,6 +1,5 @@
 import type { SqlStorage } from '@larder/storage-sql'
-import assert from 'node:assert/strict'
-import { describe, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { DATABASE_NAMES, errorOf, openFresh, type OpenPlace } from './databases.js'
 
 /** Leaves the tables as an empty backup would: ids are given again from 1 on. */
@@ -24,15 +23,15 @@ describe.each(DATABASE_NAMES)('a restored %s', (name) => {
     await storage.putContent(storage.info('x', 'old'), 'x')
     await restoreEmpty(opened)
     await other.putContent(other.info('y', 'secret'), 'of y')
-    assert.equal(await storage.exists(storage.info('x', 'secret')), false)
-    assert.equal((await errorOf(storage.getContent(storage.info('x', 'secret')))).code, 'E_NOT_FOUND')
-    assert.equal((await storage.remove(storage.info('x', 'secret'))).changed, false)
+    expect(await storage.exists(storage.info('x', 'secret'))).toBe(false)
+    expect((await errorOf(storage.getContent(storage.info('x', 'secret')))).code).toBe('E_NOT_FOUND')
+    expect((await storage.remove(storage.info('x', 'secret'))).changed).toBe(false)
     const put = await storage.putContent(storage.info('x', 'new'), 'of x', { ifNoneMatch: '*' })
-    assert.equal(put.version, 1)
+    expect(put.version).toBe(1)
     const names = async (of: SqlStorage, collection: string) => [...(await of.ls(collection)).keys()]
-    assert.deepEqual(await names(other, 'y'), ['secret'])
-    assert.deepEqual(await names(storage, 'x'), ['new'])
-    assert.deepEqual(await names(other, 'x'), ['new'])
+    expect(await names(other, 'y')).toEqual(['secret'])
+    expect(await names(storage, 'x')).toEqual(['new'])
+    expect(await names(other, 'x')).toEqual(['new'])
   })
 
   test('a collection that is gone is made again', async () => {
@@ -40,14 +39,14 @@ describe.each(DATABASE_NAMES)('a restored %s', (name) => {
     const { storage } = opened
     for (const collection of ['written', 'listed', 'paged']) await storage.createContainer(collection)
     await restoreEmpty(opened)
-    assert.equal(await storage.exists(storage.info('written')), false)
+    expect(await storage.exists(storage.info('written'))).toBe(false)
     await storage.putContent(storage.info('written', 'r'), 'x')
-    assert.equal((await storage.ls('listed')).size, 0)
-    assert.deepEqual((await storage.page('paged')).entries, [])
-    assert.equal(await storage.exists(storage.info('written')), true)
+    expect((await storage.ls('listed')).size).toBe(0)
+    expect((await storage.page('paged')).entries).toEqual([])
+    expect(await storage.exists(storage.info('written'))).toBe(true)
     // To list what is not there writes nothing.
     for (const collection of ['listed', 'paged'])
-      assert.equal(await storage.exists(storage.info(collection)), false, collection)
+      expect(await storage.exists(storage.info(collection)), collection).toBe(false)
   })
 
   test('restored() lets no version be issued a second time, and keeps entity tags of what is stored', async () => {
@@ -60,18 +59,17 @@ describe.each(DATABASE_NAMES)('a restored %s', (name) => {
     // What the backup holds.
     await opened.query("UPDATE larder_resource SET version = 1, content_version = 1 WHERE name = 'r'")
     await opened.query("DELETE FROM larder_resource WHERE name = 'lost'")
-    assert.equal(await storage.restored({ raiseBy: 1_000 }), 1)
-    assert.equal((await storage.getContent(info)).etag, etag)
+    expect(await storage.restored({ raiseBy: 1_000 })).toBe(1)
+    expect((await storage.getContent(info)).etag).toBe(etag)
     const old = await errorOf(storage.putContent(info, 'unseen', { ifMatch: lost.etag }))
-    assert.equal(old.code, 'E_PRECONDITION_FAILED')
+    expect(old.code).toBe('E_PRECONDITION_FAILED')
     const written = await storage.putContent(info, 'new', { ifMatch: etag })
-    assert.equal(written.version, 1_002)
-    assert.equal(
-      (await errorOf(storage.putContent(info, 'unseen', { ifMatch: lost.etag }))).code,
+    expect(written.version).toBe(1_002)
+    expect((await errorOf(storage.putContent(info, 'unseen', { ifMatch: lost.etag }))).code).toBe(
       'E_PRECONDITION_FAILED',
     )
     const again = await storage.putContent(storage.info('c', 'lost'), 'new')
-    assert.ok(again.version > unknown.version + 1_000, String(again.version))
+    expect(again.version, String(again.version)).toBeGreaterThan(unknown.version + 1_000)
   })
 
   test('restored() reaches every resource of every collection', async () => {
@@ -79,7 +77,7 @@ describe.each(DATABASE_NAMES)('a restored %s', (name) => {
     const { storage } = opened
     const infos = Array.from({ length: 1_500 }, (_, i) => storage.info(i < 1_200 ? 'a' : 'b', `r${i}`))
     await storage.writeMany(infos.map((info) => ({ info, content: 'x' })))
-    assert.equal(await storage.restored(), 1_500)
-    assert.equal(await opened.count('resource', 'version = 1000001'), 1_500)
+    expect(await storage.restored()).toBe(1_500)
+    expect(await opened.count('resource', 'version = 1000001')).toBe(1_500)
   })
 })

@@ -1,18 +1,17 @@
 import { SqlStorage } from '@larder/storage-sql'
-import assert from 'node:assert/strict'
-import { describe, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { DATABASE_NAMES, DATABASES, errorOf, openFresh } from './databases.js'
 
 describe.each(DATABASE_NAMES)('%s', (name) => {
   test('ls, ils and page of an absent collection write nothing', async () => {
     await using opened = await openFresh(name, { orderByModified: true })
     const { storage } = opened
-    assert.equal((await storage.ls('absent')).size, 0)
-    for await (const pair of storage.ils('absent', 'x')) assert.fail(pair[0])
+    expect((await storage.ls('absent')).size).toBe(0)
+    for await (const pair of storage.ils('absent', 'x')) expect.unreachable(pair[0])
     for (const order of ['name', 'newest'] as const)
-      assert.deepEqual((await storage.page('absent', { order, ext: 'x' })).entries, [])
-    assert.equal(await opened.count('container'), 0)
-    assert.equal(await storage.exists(storage.info('absent')), false)
+      expect((await storage.page('absent', { order, ext: 'x' })).entries).toEqual([])
+    expect(await opened.count('container')).toBe(0)
+    expect(await storage.exists(storage.info('absent'))).toBe(false)
   })
 })
 
@@ -27,9 +26,9 @@ describe('a full disk', () => {
     const info = storage.info('c', 'r')
     await storage.putContent(info, 'small')
     const error = await errorOf(storage.putContent(info, Buffer.alloc(2_000_000)))
-    assert.equal(error.code, 'E_STORAGE_UNAVAILABLE')
-    assert.match(error.message, /full/)
-    assert.equal((await storage.getContent(info)).bytes.toString(), 'small')
+    expect(error.code).toBe('E_STORAGE_UNAVAILABLE')
+    expect(error.message).toMatch(/full/)
+    expect((await storage.getContent(info)).bytes.toString()).toBe('small')
     await storage.putContent(info, 'smaller')
   })
 
@@ -44,8 +43,8 @@ describe('a full disk', () => {
     )
     const { storage } = opened
     const error = await errorOf(storage.putContent(storage.info('c', 'r'), 'x'))
-    assert.equal(error.code, 'E_STORAGE_UNAVAILABLE')
-    assert.match(error.message, /No space left/)
+    expect(error.code).toBe('E_STORAGE_UNAVAILABLE')
+    expect(error.message).toMatch(/No space left/)
   })
 
   test('of MariaDB is E_STORAGE_UNAVAILABLE', async () => {
@@ -56,8 +55,8 @@ describe('a full disk', () => {
     )
     const { storage } = opened
     const error = await errorOf(storage.putContent(storage.info('c', 'r'), 'x'))
-    assert.equal(error.code, 'E_STORAGE_UNAVAILABLE')
-    assert.match(error.message, /Disk full/)
+    expect(error.code).toBe('E_STORAGE_UNAVAILABLE')
+    expect(error.message).toMatch(/Disk full/)
   })
 })
 
@@ -73,10 +72,10 @@ describe('missing rights', () => {
       url.username = role
       await using storage = await SqlStorage.open({ url: url.href, migrate: false })
       const info = storage.info('c', 'r')
-      assert.equal((await storage.getContent(info)).bytes.toString(), 'x')
+      expect((await storage.getContent(info)).bytes.toString()).toBe('x')
       const error = await errorOf(storage.putContent(info, 'y'))
-      assert.equal(error.code, 'E_STORAGE_UNAVAILABLE')
-      assert.match(error.message, /permission denied/)
+      expect(error.code).toBe('E_STORAGE_UNAVAILABLE')
+      expect(error.message).toMatch(/permission denied/)
     } finally {
       await opened.query(`DROP OWNED BY ${role}`)
       await opened.query(`DROP ROLE ${role}`)
@@ -95,10 +94,10 @@ describe('missing rights', () => {
       url.password = 'secret'
       await using storage = await SqlStorage.open({ url: url.href, migrate: false })
       const info = storage.info('c', 'r')
-      assert.equal((await storage.getContent(info)).bytes.toString(), 'x')
+      expect((await storage.getContent(info)).bytes.toString()).toBe('x')
       const error = await errorOf(storage.putContent(info, 'y'))
-      assert.equal(error.code, 'E_STORAGE_UNAVAILABLE')
-      assert.match(error.message, /denied/)
+      expect(error.code).toBe('E_STORAGE_UNAVAILABLE')
+      expect(error.message).toMatch(/denied/)
     } finally {
       await opened.query(`DROP USER '${user}'@'%'`)
     }

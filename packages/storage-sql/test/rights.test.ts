@@ -1,7 +1,6 @@
 import { SqlStorage } from '@larder/storage-sql'
-import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
-import { describe, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { DATABASES, errorOf, openFresh, type OpenPlace } from './databases.js'
 
 const TABLES = 'container resource body chunk journal change floor'.split(' ').map((name) => `larder_${name}`)
@@ -50,12 +49,12 @@ describe.each(['postgres', 'mariadb'] as const)('a role without DDL on %s', (nam
     const transaction = { journal: ['k'], beforeCommit: async () => undefined }
     await storage.put(info, { content: Buffer.alloc(1_200_000), metadata: '{}' }, { transaction })
     await storage.putContent(info, 'x', { ifMatch: '"1"' })
-    assert.equal((await storage.getContent(info)).bytes.toString(), 'x')
-    assert.equal((await storage.ls('c')).size, 1)
-    assert.equal((await storage.page('c', { limit: 5 })).entries.length, 1)
+    expect((await storage.getContent(info)).bytes.toString()).toBe('x')
+    expect((await storage.ls('c')).size).toBe(1)
+    expect((await storage.page('c', { limit: 5 })).entries.length).toBe(1)
     await storage.unsettled({ olderThanMs: 0 }, async (rows) => rows.map(({ id }) => id))
     await storage.remove(info)
-    assert.equal(await storage.exists(info), false)
+    expect(await storage.exists(info)).toBe(false)
   })
 
   test('that may only SELECT reads, and a write is an error that changes nothing', async () => {
@@ -64,12 +63,12 @@ describe.each(['postgres', 'mariadb'] as const)('a role without DDL on %s', (nam
     await opened.storage.putContent(info, Buffer.alloc(600_000, 'a'))
     await using role = await roleOn(opened, '')
     await using storage = await SqlStorage.open({ url: role.url })
-    assert.equal((await storage.getContent(info)).bytes.length, 600_000)
-    assert.equal((await storage.ls('c')).size, 1)
+    expect((await storage.getContent(info)).bytes.length).toBe(600_000)
+    expect((await storage.ls('c')).size).toBe(1)
     const error = await errorOf(storage.putContent(info, 'y'))
-    assert.match(error.message, /denied/)
-    assert.notEqual(error.code, 'E_OUTCOME_UNKNOWN')
-    assert.equal((await opened.storage.getContent(info)).version, 1)
+    expect(error.message).toMatch(/denied/)
+    expect(error.code).not.toBe('E_OUTCOME_UNKNOWN')
+    expect((await opened.storage.getContent(info)).version).toBe(1)
   })
 })
 
@@ -80,11 +79,11 @@ test('a SQLite file that is opened with readonly: true is read, and never writte
   await writer.putContent(info, 'x')
   const typeorm = { ...place.typeorm, readonly: true } as typeof place.typeorm
   await using storage = await SqlStorage.open({ typeorm })
-  assert.equal((await storage.getContent(info)).bytes.toString(), 'x')
-  assert.equal((await storage.ls('c')).size, 1)
+  expect((await storage.getContent(info)).bytes.toString()).toBe('x')
+  expect((await storage.ls('c')).size).toBe(1)
   const error = await errorOf(storage.putContent(info, 'y'))
-  assert.equal(error.code, 'E_STORAGE_UNAVAILABLE')
+  expect(error.code).toBe('E_STORAGE_UNAVAILABLE')
   await writer.putContent(info, 'z')
-  assert.equal((await storage.getContent(info)).bytes.toString(), 'z')
+  expect((await storage.getContent(info)).bytes.toString()).toBe('z')
   await writer.shutdown()
 })

@@ -1,8 +1,7 @@
 import { isStorageError } from '@larder/storage-core'
 import { SqlLock, SqlStorage, type SqlSession, watchTables } from '@larder/storage-sql'
-import assert from 'node:assert/strict'
 import { DataSource } from 'typeorm'
-import { describe, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { DATABASES, errorOf, gate, openFresh, rawDatabase, SERVER_NAMES } from './databases.js'
 
 const SET: Readonly<Record<(typeof SERVER_NAMES)[number], string>> = {
@@ -26,9 +25,9 @@ describe.each(SERVER_NAMES)('onSession on %s', (name) => {
       Array.from({ length: 30 }, (_, i) => storage.putContent(storage.info('c', `${i}`), 'x')),
     )
     const most = calls
-    assert.equal(most >= 1 && most <= 3, true, String(most))
+    expect(most >= 1 && most <= 3, String(most)).toBe(true)
     await Promise.all(Array.from({ length: 30 }, (_, i) => storage.getContent(storage.info('c', `${i}`))))
-    assert.equal(calls <= 3, true, String(calls))
+    expect(calls <= 3, String(calls)).toBe(true)
   })
 
   test('is called again for connections that come in the place of others', async () => {
@@ -50,15 +49,15 @@ describe.each(SERVER_NAMES)('onSession on %s', (name) => {
       for (const { id } of found) await raw.query(`KILL ${Number(id)}`)
     }
     await storage.getContent(storage.info('c', 'r'))
-    assert.equal(calls, before + 1)
+    expect(calls).toBe(before + 1)
   })
 
   test('that rejects closes the connection, and its message is told', async () => {
     await using place = await DATABASES[name]()
     const onSession = () => Promise.reject(new Error('no such role'))
     const error = await errorOf(SqlStorage.open({ url: place.url, onSession }))
-    assert.equal(error.code, 'E_STORAGE_UNAVAILABLE')
-    assert.match(error.message, /no such role/)
+    expect(error.code).toBe('E_STORAGE_UNAVAILABLE')
+    expect(error.message).toMatch(/no such role/)
     let fails = false
     const later = async () => {
       if (fails) throw new Error('no such role')
@@ -68,7 +67,8 @@ describe.each(SERVER_NAMES)('onSession on %s', (name) => {
     fails = true
     const writes = [1, 2].map((i) => storage.putContent(storage.info('c', `${i}`), 'x'))
     for (const written of await Promise.allSettled(writes)) {
-      if (written.status === 'rejected') assert.ok(isStorageError(written.reason, 'E_STORAGE_UNAVAILABLE'))
+      if (written.status === 'rejected')
+        expect(isStorageError(written.reason, 'E_STORAGE_UNAVAILABLE')).toBeTruthy()
     }
     fails = false
     await storage.putContent(storage.info('c', 'r'), 'x')
@@ -81,12 +81,12 @@ describe.each(SERVER_NAMES)('onSession on %s', (name) => {
     const onSession = async () => void calls++
     const storage = await SqlStorage.open({ dataSource: await withEntities(dataSource), onSession })
     await storage.putContent(storage.info('c', 'r'), 'x')
-    assert.equal(calls >= 1, true)
+    expect(calls >= 1).toBe(true)
     const before = calls
     await using lock = new SqlLock({ storage })
     await (await lock.acquire('job')).release()
-    assert.equal(calls > before, true)
-    await assert.rejects(SqlStorage.open({ dataSource, onSession: async () => undefined }), TypeError)
+    expect(calls > before).toBe(true)
+    await expect(SqlStorage.open({ dataSource, onSession: async () => undefined })).rejects.toThrow(TypeError)
     await lock.close()
     await storage.shutdown()
   })
@@ -115,7 +115,7 @@ test('a role and a search_path from onSession hold for all that a storage does o
     const tables = await raw.query(
       `SELECT DISTINCT schemaname AS name, tableowner AS owner FROM pg_tables WHERE tablename LIKE 'larder_%'`,
     )
-    assert.deepEqual(tables, [{ name: 'mine', owner: role }])
+    expect(tables).toEqual([{ name: 'mine', owner: role }])
     await raw.query('CREATE TABLE mine.film (id int PRIMARY KEY)')
     await raw.query(`ALTER TABLE mine.film OWNER TO ${role}`)
     await watchTables(storage, ['film'])
@@ -123,7 +123,7 @@ test('a role and a search_path from onSession hold for all that a storage does o
     const stop = storage.onOutsideChange(() => woken.open())
     await woken.opened
     const names = (await raw.query(ALL_SESSIONS)).map((row) => String(row['name']))
-    assert.deepEqual([...new Set(names)], ['hooked'])
+    expect([...new Set(names)]).toEqual(['hooked'])
     stop()
   } finally {
     await raw.query(`DROP OWNED BY ${role} CASCADE`)
@@ -132,8 +132,7 @@ test('a role and a search_path from onSession hold for all that a storage does o
 })
 
 test('onSession is refused on SQLite', async () => {
-  await assert.rejects(
-    SqlStorage.open({ url: 'sqlite::memory:', onSession: async () => undefined }),
+  await expect(SqlStorage.open({ url: 'sqlite::memory:', onSession: async () => undefined })).rejects.toThrow(
     TypeError,
   )
 })

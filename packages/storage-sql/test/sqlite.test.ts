@@ -1,9 +1,8 @@
 import { larderEntities, SqlStorage } from '@larder/storage-sql'
-import assert from 'node:assert/strict'
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { DataSource, type QueryRunner } from 'typeorm'
-import { describe, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { DATABASES, errorOf, gate, openFresh, rawDatabase } from './databases.js'
 
 /** The little of `better-sqlite3`'s connection that is used. */
@@ -26,8 +25,8 @@ describe('SQLite', () => {
     await storage.putContent(info, '0')
     const children = Array.from({ length: 4 }, () => fork(INCREMENT, [opened.place.url, '25']))
     const codes = await Promise.all(children.map(async (child) => (await once(child, 'exit'))[0] as number))
-    assert.deepEqual(codes, [0, 0, 0, 0])
-    assert.equal((await storage.getContent(info)).bytes.toString(), '100')
+    expect(codes).toEqual([0, 0, 0, 0])
+    expect((await storage.getContent(info)).bytes.toString()).toBe('100')
   })
 
   test('what has not been committed is read by nobody, also not by a user of the same data source', async () => {
@@ -52,14 +51,14 @@ describe('SQLite', () => {
     }
     const undone = errorOf(storage.putContent(info, 'never', { transaction }))
     await entered.opened
-    assert.equal((await storage.getContent(info)).bytes.toString(), 'before')
+    expect((await storage.getContent(info)).bytes.toString()).toBe('before')
     const rows = await dataSource.query<{ content: Buffer }[]>('SELECT content FROM larder_resource')
-    assert.equal(rows[0]?.content.toString(), 'before')
+    expect(rows[0]?.content.toString()).toBe('before')
     // A transaction of the user's own neither fails nor takes part.
     await dataSource.transaction((manager) => manager.query('SELECT 1'))
     leave.open()
-    assert.equal((await undone).message, 'undo')
-    assert.equal((await storage.getContent(info)).bytes.toString(), 'before')
+    expect((await undone).message).toBe('undo')
+    expect((await storage.getContent(info)).bytes.toString()).toBe('before')
     await storage.shutdown()
     await dataSource.destroy()
   })
@@ -80,10 +79,10 @@ describe('SQLite', () => {
         transaction: {
           beforeCommit: async () => {
             const writers = [...seen].filter((each) => connectionOf(each).inTransaction)
-            assert.equal(writers.length, 1)
+            expect(writers.length).toBe(1)
             for (const each of writers) {
-              assert.equal(connectionOf(each).pragma('synchronous', { simple: true }), 2)
-              assert.equal(connectionOf(each).pragma('journal_mode', { simple: true }), 'wal')
+              expect(connectionOf(each).pragma('synchronous', { simple: true })).toBe(2)
+              expect(connectionOf(each).pragma('journal_mode', { simple: true })).toBe('wal')
             }
           },
         },
@@ -104,9 +103,9 @@ describe('SQLite', () => {
     const timer = setInterval(() => ticks++, 5)
     const error = await errorOf(storage.putContent(info, 'y'))
     clearInterval(timer)
-    assert.equal(error.code, 'E_LOCK_TIMEOUT')
-    assert.ok(ticks > 10, `the event loop turned ${ticks} times`)
-    assert.equal((await storage.getContent(info)).bytes.toString(), 'x')
+    expect(error.code).toBe('E_LOCK_TIMEOUT')
+    expect(ticks, `the event loop turned ${ticks} times`).toBeGreaterThan(10)
+    expect((await storage.getContent(info)).bytes.toString()).toBe('x')
     await raw.query('ROLLBACK')
     await storage.putContent(info, 'y')
   })
@@ -128,8 +127,8 @@ describe('SQLite', () => {
     await entered.opened
     const second = other.putContent(other.info('c', 'r'), '2')
     setTimeout(() => leave.open(), 100)
-    assert.equal((await first).version, 1)
-    assert.equal((await second).version, 2)
+    expect((await first).version).toBe(1)
+    expect((await second).version).toBe(2)
   })
 
   test('in memory: everything but reads during a transaction, which wait', async () => {
@@ -149,9 +148,9 @@ describe('SQLite', () => {
     const read = storage.getContent(info)
     leave.open()
     await write
-    assert.equal((await read).bytes.toString(), 'after')
+    expect((await read).bytes.toString()).toBe('after')
     await using other = await SqlStorage.open({ url: 'sqlite::memory:' })
-    assert.equal(await other.exists(info), false)
+    expect(await other.exists(info)).toBe(false)
   })
 
   test('a file that is no database is E_CORRUPT, a folder that is not there is made', async () => {
@@ -159,7 +158,7 @@ describe('SQLite', () => {
     const { writeFile } = await import('node:fs/promises')
     const path = place.url.slice('sqlite:'.length)
     await writeFile(path, 'this is no database, and long enough to be looked at'.repeat(100))
-    assert.equal((await errorOf(SqlStorage.open({ url: place.url }))).code, 'E_CORRUPT')
+    expect((await errorOf(SqlStorage.open({ url: place.url }))).code).toBe('E_CORRUPT')
     await using storage = await SqlStorage.open({ url: `${place.url}.folder/deep/new.db` })
     await storage.putContent(storage.info('c', 'r'), 'x')
   })
@@ -171,6 +170,6 @@ describe('SQLite', () => {
     await one.putContent(one.info('c', 'r'), 'x')
     await one.shutdown()
     await using two = await SqlStorage.open({ url: `sqlite://${path}` })
-    assert.equal(await two.exists(two.info('c', 'r')), true)
+    expect(await two.exists(two.info('c', 'r'))).toBe(true)
   })
 })

@@ -1,5 +1,4 @@
 import { onTableChanges, watchTables } from '@larder/storage-sql'
-import assert from 'node:assert/strict'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { DataSource } from 'typeorm'
 import { type DatabaseName, DATABASE_NAMES, DATABASES, errorOf } from './databases.js'
@@ -68,12 +67,12 @@ describe.each(DATABASE_NAMES)('changes of tables on %s', (name) => {
     )
     await subscription.flush()
     await world.insert('other', 'film')
-    assert.ok((await errorOf(subscription.flush())) instanceof RangeError)
-    assert.deepEqual(cache.invalidated, ['film'])
-    assert.deepEqual(await world.left(), ['other'])
+    expect(await errorOf(subscription.flush())).toBeInstanceOf(RangeError)
+    expect(cache.invalidated).toEqual(['film'])
+    expect(await world.left()).toEqual(['other'])
     await world.insert('film')
-    assert.ok((await errorOf(subscription.flush())) instanceof RangeError)
-    assert.deepEqual(cache.invalidated, ['film', 'film'])
+    expect(await errorOf(subscription.flush())).toBeInstanceOf(RangeError)
+    expect(cache.invalidated).toEqual(['film', 'film'])
   })
 
   test('without onError, failures are a process warning, once for each kind', async () => {
@@ -93,8 +92,8 @@ describe.each(DATABASE_NAMES)('changes of tables on %s', (name) => {
     )
     await expect.poll(() => calls).toBeGreaterThan(count)
     await expect.poll(() => heard.length).toBe(2)
-    assert.match(heard[0]?.message ?? '', /first.*onError/)
-    assert.match(heard[1]?.message ?? '', /third/)
+    expect(heard[0]?.message ?? '').toMatch(/first.*onError/)
+    expect(heard[1]?.message ?? '').toMatch(/third/)
     await expect.poll(() => world.left()).toEqual([])
   })
 
@@ -109,8 +108,8 @@ describe.each(DATABASE_NAMES)('changes of tables on %s', (name) => {
     await subscription.flush()
     await world.insert('other', 'film')
     await subscription.flush()
-    assert.deepEqual(cache.invalidated, ['film'])
-    assert.deepEqual(await world.left(), ['other'])
+    expect(cache.invalidated).toEqual(['film'])
+    expect(await world.left()).toEqual(['other'])
     expect(errors).toMatchObject([
       { code: 'E_UNSUPPORTED', message: expect.stringMatching(/^other are watched/) },
     ])
@@ -125,13 +124,13 @@ describe.each(DATABASE_NAMES)('changes of tables on %s', (name) => {
     })
     await subscription.flush()
     await expect.poll(() => heard.map(({ message }) => message)).toHaveLength(1)
-    assert.match(heard[0]?.message ?? '', /No triggers watch actor, nowhere: call watchTables/)
+    expect(heard[0]?.message ?? '').toMatch(/No triggers watch actor, nowhere: call watchTables/)
   })
 })
 
 test('what is neither a function nor a cache is refused', async () => {
   await using world = await setUp('sqlite')
   for (const handler of [undefined, {}, { tables: ['film'] }, { invalidateTables: () => undefined }]) {
-    assert.ok((await errorOf(onTableChanges(world.dataSource, handler as never))) instanceof TypeError)
+    expect(await errorOf(onTableChanges(world.dataSource, handler as never))).toBeInstanceOf(TypeError)
   }
 })

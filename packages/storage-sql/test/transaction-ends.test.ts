@@ -1,7 +1,6 @@
 import { isStorageError, type TransactionOutcome } from '@larder/storage-core'
 import { managerOf } from '@larder/storage-sql'
-import assert from 'node:assert/strict'
-import { describe, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { EntityManager, QueryRunner } from 'typeorm'
 import { DATABASE_NAMES, type DatabaseName, errorOf, gate, rawDatabase, SERVER_NAMES } from './databases.js'
 import { bill, boom, invoice, Order, Program } from './program.js'
@@ -21,8 +20,8 @@ describe.each(DATABASE_NAMES)('the end of a transaction of the program on %s', (
       await bill(tx, manager, 1)
       tx.putContent(invoice(tx, 2), content.source).catch(() => undefined)
     })
-    assert.equal((await errorOf(soon(failing))).code, 'E_TIMEOUT')
-    assert.ok(content.isEnded())
+    expect((await errorOf(soon(failing))).code).toBe('E_TIMEOUT')
+    expect(content.isEnded()).toBeTruthy()
     await assertUsable(program)
   })
 
@@ -32,7 +31,7 @@ describe.each(DATABASE_NAMES)('the end of a transaction of the program on %s', (
       const tx = program.storage.within(manager)
       await tx.putContent(invoice(tx, 1), stall().source)
     })
-    assert.equal((await errorOf(soon(failing))).code, 'E_TIMEOUT')
+    expect((await errorOf(soon(failing))).code).toBe('E_TIMEOUT')
     await assertUsable(program)
   })
 
@@ -45,8 +44,8 @@ describe.each(DATABASE_NAMES)('the end of a transaction of the program on %s', (
       await content.reached
       throw boom
     })
-    await assert.rejects(soon(failing), boom)
-    assert.ok(content.isEnded())
+    await expect(soon(failing)).rejects.toBe(boom)
+    expect(content.isEnded()).toBeTruthy()
     await assertUsable(program)
   })
 
@@ -64,7 +63,7 @@ describe.each(DATABASE_NAMES)('the end of a transaction of the program on %s', (
       await runner.rollbackTransaction()
       await settled
       await runner.release()
-      assert.deepEqual(await program.contents(), {}, `after ${i} turns`)
+      expect(await program.contents(), `after ${i} turns`).toEqual({})
     }
     await assertUsable(program)
   })
@@ -92,13 +91,10 @@ describe.each(DATABASE_NAMES)('the end of a transaction of the program on %s', (
       await joined(manager)
       throw boom
     })
-    await assert.rejects(failing, boom)
+    await expect(failing).rejects.toBe(boom)
     for (const outcome of outcomes)
-      assert.deepEqual(await soon(outcome), { status: 'rolled back', cacheTold: true })
-    assert.deepEqual(
-      reasons.map((reason) => isStorageError(reason)),
-      [true, true],
-    )
+      expect(await soon(outcome)).toEqual({ status: 'rolled back', cacheTold: true })
+    expect(reasons.map((reason) => isStorageError(reason))).toEqual([true, true])
     await storage.remove(invoice(storage, 3))
     await assertUsable(program)
   })
@@ -116,7 +112,7 @@ describe.each(DATABASE_NAMES)('the end of a transaction of the program on %s', (
       },
       { timeoutMs: 300 },
     )
-    assert.equal((await errorOf(soon(hanging))).code, 'E_TIMEOUT')
+    expect((await errorOf(soon(hanging))).code).toBe('E_TIMEOUT')
     await assertUsable(program)
   })
 })
@@ -130,7 +126,7 @@ describe.each(SERVER_NAMES)('a transaction on %s', (name) => {
     const tx = storage.within(runner.manager)
     await bill(tx, runner.manager, 1)
     await runner.release()
-    assert.equal((await soon(tx.outcome)).status, 'rolled back')
+    expect((await soon(tx.outcome)).status).toBe('rolled back')
     await storage.putContent(invoice(storage, 9), 'in the same flow')
     await storage.remove(invoice(storage, 9))
     await assertUsable(program)
@@ -145,7 +141,7 @@ describe.each(SERVER_NAMES)('a transaction on %s', (name) => {
     })
     // Where the driver has not noticed yet, the commit is sent on the broken connection.
     const error = await errorOf(failing)
-    assert.match(error.code ?? String(error.stack), /^E_(STORAGE_UNAVAILABLE|OUTCOME_UNKNOWN)$/)
+    expect(error.code ?? String(error.stack)).toMatch(/^E_(STORAGE_UNAVAILABLE|OUTCOME_UNKNOWN)$/)
     await assertUsable(program)
   })
 
@@ -174,8 +170,8 @@ describe.each(SERVER_NAMES)('a transaction on %s', (name) => {
       { attempts: 3 },
     )
     const { code, message } = await errorOf(colliding)
-    assert.deepEqual([code, reasons.length], ['E_CONFLICT', 3])
-    assert.match(message, /3 times/)
+    expect([code, reasons.length]).toEqual(['E_CONFLICT', 3])
+    expect(message).toMatch(/3 times/)
     await assertUsable(program)
   })
 
@@ -199,10 +195,10 @@ describe.each(SERVER_NAMES)('a transaction on %s', (name) => {
       },
       end === 'time' ? { timeoutMs: 200 } : { signal: abort.signal },
     )
-    assert.equal((await errorOf(soon(waiting))).code, end === 'time' ? 'E_TIMEOUT' : 'E_ABORTED')
+    expect((await errorOf(soon(waiting))).code).toBe(end === 'time' ? 'E_TIMEOUT' : 'E_ABORTED')
     done.open()
     await holding
-    assert.deepEqual(await program.contents(), { 1: 'later' })
+    expect(await program.contents()).toEqual({ 1: 'later' })
     await storage.remove(invoice(storage, 1))
     await assertUsable(program)
   })
@@ -218,7 +214,7 @@ describe.each(SERVER_NAMES)('a transaction on %s', (name) => {
       },
       end === 'time' ? { timeoutMs: 200 } : { signal: abort.signal },
     )
-    assert.equal((await errorOf(soon(slow))).code, end === 'time' ? 'E_TIMEOUT' : 'E_ABORTED')
+    expect((await errorOf(soon(slow))).code).toBe(end === 'time' ? 'E_TIMEOUT' : 'E_ABORTED')
     await assertUsable(program)
   })
 })
@@ -241,10 +237,10 @@ test('transactions of a program on a SQLite file are not rolled back with each o
     dataSource.transaction((manager) => bill(storage.within(manager), manager, id)),
   )
   done.open()
-  await assert.rejects(first, boom)
+  await expect(first).rejects.toBe(boom)
   await Promise.all(others)
-  assert.deepEqual(await program.totals(), { 4: 40, 5: 50 })
-  assert.deepEqual(await program.contents(), { 4: 'invoice 4', 5: 'invoice 5' })
+  expect(await program.totals()).toEqual({ 4: 40, 5: 50 })
+  expect(await program.contents()).toEqual({ 4: 'invoice 4', 5: 'invoice 5' })
 })
 
 test('a transaction that gets no turn on a SQLite file leaves the one that has it alone', async () => {
@@ -260,13 +256,13 @@ test('a transaction that gets no turn on a SQLite file leaves the one that has i
   })
   await inside.opened
   const second = dataSource.transaction((manager) => bill(storage.within(manager), manager, 3))
-  assert.equal((await errorOf(second)).code, 'E_TIMEOUT')
+  expect((await errorOf(second)).code).toBe('E_TIMEOUT')
   done.open()
   await first
-  assert.deepEqual(await program.totals(), { 1: 10, 2: 20 })
-  assert.deepEqual(await program.contents(), { 1: 'invoice 1', 2: 'invoice 2' })
+  expect(await program.totals()).toEqual({ 1: 10, 2: 20 })
+  expect(await program.contents()).toEqual({ 1: 'invoice 1', 2: 'invoice 2' })
   await storage.putContent(invoice(storage, 3), 'in the same flow')
-  assert.equal((await program.contents())['3'], 'in the same flow')
+  expect((await program.contents())['3']).toBe('in the same flow')
 })
 
 /** The error of a deadlock. */
@@ -281,7 +277,7 @@ const ROLLING_BACK =
 
 /** Ends the transaction in the database, so that nothing is left to roll back. */
 async function endConnection(program: Program, name: DatabaseName, runner?: QueryRunner): Promise<void> {
-  assert.ok(runner !== undefined)
+  expect.assert(runner !== undefined)
   if (name === 'sqlite') {
     await errorOf(runner.query('UPDATE order_ SET total = 0'))
     return
@@ -298,11 +294,11 @@ async function endConnection(program: Program, name: DatabaseName, runner?: Quer
 /** Nothing is left of what failed, and nothing is held by it. */
 async function assertUsable(program: Program): Promise<void> {
   const { storage, dataSource } = program
-  assert.deepEqual([await program.totals(), await program.contents()], [{}, {}])
+  expect([await program.totals(), await program.contents()]).toEqual([{}, {}])
   await soon(storage.transaction((tx) => bill(tx, managerOf(tx), 7)))
   await soon(dataSource.transaction((manager) => bill(storage.within(manager), manager, 8)))
-  assert.deepEqual(await program.totals(), { 7: 70, 8: 80 })
-  assert.deepEqual(await program.contents(), { 7: 'invoice 7', 8: 'invoice 8' })
+  expect(await program.totals()).toEqual({ 7: 70, 8: 80 })
+  expect(await program.contents()).toEqual({ 7: 'invoice 7', 8: 'invoice 8' })
 }
 
 /** A source whose second chunk never comes. */

@@ -1,9 +1,8 @@
 import { isStorageError } from '@larder/storage-core'
 import { type Participant } from '@larder/storage-core/driver'
 import { managerOf, SqlStorage } from '@larder/storage-sql'
-import assert from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { describe, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { EntityManager } from 'typeorm'
 import { DATABASE_NAMES, errorOf, gate } from './databases.js'
 import { bill, boom, invoice, Order, Program } from './program.js'
@@ -18,9 +17,9 @@ test('statements of a program that come at once wait for one turn of the SQLite 
   const failing = dataSource.transaction((manager) =>
     Promise.all([manager.insert(Order, { id: 1, total: 9 }), manager.insert(Order, { id: 4, total: 4 })]),
   )
-  await assert.rejects(failing, /UNIQUE/)
+  await expect(failing).rejects.toThrow(/UNIQUE/)
   await storage.putContent(invoice(storage, 1), 'not locked out')
-  assert.deepEqual(await program.contents(), { 1: 'not locked out' })
+  expect(await program.contents()).toEqual({ 1: 'not locked out' })
 })
 
 describe.each(DATABASE_NAMES)('a transaction with tables of the program on %s', (name) => {
@@ -29,17 +28,17 @@ describe.each(DATABASE_NAMES)('a transaction with tables of the program on %s', 
     const { storage } = program
     const { value } = await storage.transaction(async (tx) => {
       await bill(tx, managerOf(tx), 1)
-      assert.equal(await managerOf(tx).countBy(Order, { id: 1 }), 1)
+      expect(await managerOf(tx).countBy(Order, { id: 1 })).toBe(1)
       return 'billed'
     })
-    assert.equal(value, 'billed')
+    expect(value).toBe('billed')
     const failing = storage.transaction(async (tx) => {
       await bill(tx, managerOf(tx), 2)
       throw boom
     })
-    await assert.rejects(failing, boom)
-    assert.deepEqual(await program.totals(), { 1: 10 })
-    assert.deepEqual(await program.contents(), { 1: 'invoice 1' })
+    await expect(failing).rejects.toBe(boom)
+    expect(await program.totals()).toEqual({ 1: 10 })
+    expect(await program.contents()).toEqual({ 1: 'invoice 1' })
   })
 
   test('a write beside a nested one keeps its hooks with its statements', async () => {
@@ -58,11 +57,11 @@ describe.each(DATABASE_NAMES)('a transaction with tables of the program on %s', 
         throw boom
       })
       const [written, failed] = await Promise.allSettled([write, nested])
-      assert.equal(failed.status, 'rejected')
+      expect(failed.status).toBe('rejected')
       return written.status === 'fulfilled' ? written.value.version : undefined
     })
-    assert.deepEqual(hooked, [value])
-    assert.equal((await storage.getContent(invoice(storage, 1))).bytes.length, 100_000)
+    expect(hooked).toEqual([value])
+    expect((await storage.getContent(invoice(storage, 1))).bytes.length).toBe(100_000)
   })
 
   test('an error of a statement of the program rolls both back', async () => {
@@ -76,9 +75,9 @@ describe.each(DATABASE_NAMES)('a transaction with tables of the program on %s', 
       await managerOf(tx).insert(Order, { id: 1, total: 8 })
     })
     const { message } = await errorOf(twice)
-    assert.match(message, /unique|duplicate/i)
-    assert.equal(runs, 1, 'a duplicate of the program was taken for a collision')
-    assert.deepEqual(await program.contents(), {})
+    expect(message).toMatch(/unique|duplicate/i)
+    expect(runs, 'a duplicate of the program was taken for a collision').toBe(1)
+    expect(await program.contents()).toEqual({})
   })
 
   test('the storage joins one that the program has opened', async () => {
@@ -93,11 +92,11 @@ describe.each(DATABASE_NAMES)('a transaction with tables of the program on %s', 
     }
     await dataSource.transaction(async (manager) => {
       const tx = storage.within(manager)
-      assert.equal(storage.within(manager), tx)
-      assert.equal(managerOf(tx), manager)
+      expect(storage.within(manager)).toBe(tx)
+      expect(managerOf(tx)).toBe(manager)
       tx.enlist(participant)
       await bill(tx, manager, 1)
-      assert.equal((await tx.getContent(invoice(tx, 1))).bytes.toString(), 'invoice 1')
+      expect((await tx.getContent(invoice(tx, 1))).bytes.toString()).toBe('invoice 1')
       void tx.outcome.then((outcome) => outcomes.push(outcome))
     })
     const failing = dataSource.transaction(async (manager) => {
@@ -107,11 +106,11 @@ describe.each(DATABASE_NAMES)('a transaction with tables of the program on %s', 
       void tx.outcome.then((outcome) => outcomes.push(outcome))
       throw boom
     })
-    await assert.rejects(failing, boom)
-    assert.deepEqual(await program.totals(), { 1: 10 })
-    assert.deepEqual(await program.contents(), { 1: 'invoice 1' })
-    assert.deepEqual(told, ['before', 'after', 'rolled back'])
-    assert.deepEqual(outcomes, [
+    await expect(failing).rejects.toBe(boom)
+    expect(await program.totals()).toEqual({ 1: 10 })
+    expect(await program.contents()).toEqual({ 1: 'invoice 1' })
+    expect(told).toEqual(['before', 'after', 'rolled back'])
+    expect(outcomes).toEqual([
       { status: 'committed', cacheTold: true },
       { status: 'rolled back', cacheTold: true },
     ])
@@ -127,11 +126,11 @@ describe.each(DATABASE_NAMES)('a transaction with tables of the program on %s', 
       await bill(tx, runner.manager, id)
       if (id === 2) await runner.rollbackTransaction()
       else await runner.commitTransaction()
-      assert.equal((await errorOf(tx.putContent(invoice(tx, id), 'late'))).code, 'E_CLOSED')
+      expect((await errorOf(tx.putContent(invoice(tx, id), 'late'))).code).toBe('E_CLOSED')
     }
     await runner.release()
-    assert.deepEqual(await program.totals(), { 1: 10, 3: 30 })
-    assert.deepEqual(await program.contents(), { 1: 'invoice 1', 3: 'invoice 3' })
+    expect(await program.totals()).toEqual({ 1: 10, 3: 30 })
+    expect(await program.contents()).toEqual({ 1: 'invoice 1', 3: 'invoice 3' })
   })
 
   test('what a savepoint takes back is no write any more', async () => {
@@ -147,15 +146,15 @@ describe.each(DATABASE_NAMES)('a transaction with tables of the program on %s', 
         await inner.putContent(invoice(tx, 2), 'never', hooked('2'))
         throw boom
       })
-      await assert.rejects(undone, boom)
+      await expect(undone).rejects.toBe(boom)
       await manager.transaction(async (nested) => {
         await bill(program.storage.within(nested), nested, 3)
       })
       await tx.transaction((inner) => inner.putContent(invoice(tx, 4), 'four', hooked('4')))
     })
-    assert.deepEqual(hooks.sort(), ['1', '4'])
-    assert.deepEqual(await program.contents(), { 1: 'kept', 3: 'invoice 3', 4: 'four' })
-    assert.deepEqual(await program.totals(), { 3: 30 })
+    expect(hooks.sort()).toEqual(['1', '4'])
+    expect(await program.contents()).toEqual({ 1: 'kept', 3: 'invoice 3', 4: 'four' })
+    expect(await program.totals()).toEqual({ 3: 30 })
   })
 
   test('a hook that rejects makes the commit of the program fail', async () => {
@@ -165,8 +164,8 @@ describe.each(DATABASE_NAMES)('a transaction with tables of the program on %s', 
       await bill(tx, manager, 1)
       await tx.putMetaData(invoice(tx, 1), 'x', { transaction: { beforeCommit: () => Promise.reject(boom) } })
     })
-    await assert.rejects(failing, boom)
-    assert.deepEqual([await program.totals(), await program.contents()], [{}, {}])
+    await expect(failing).rejects.toBe(boom)
+    expect([await program.totals(), await program.contents()]).toEqual([{}, {}])
   })
 
   test('a write that was not awaited makes the commit wait, and fail with it', async () => {
@@ -181,9 +180,9 @@ describe.each(DATABASE_NAMES)('a transaction with tables of the program on %s', 
       await manager.insert(Order, { id: 2, total: 20 })
       tx.putContent(invoice(tx, 1), 'two', { ifNoneMatch: '*' }).catch(() => undefined)
     })
-    assert.equal((await errorOf(failing)).code, 'E_PRECONDITION_FAILED')
-    assert.deepEqual(await program.totals(), { 1: 10 })
-    assert.deepEqual(await program.contents(), { 1: 'one' })
+    expect((await errorOf(failing)).code).toBe('E_PRECONDITION_FAILED')
+    expect(await program.totals()).toEqual({ 1: 10 })
+    expect(await program.contents()).toEqual({ 1: 'one' })
   })
 
   test('a statement that ends the transaction past TypeORM is refused', async () => {
@@ -195,14 +194,14 @@ describe.each(DATABASE_NAMES)('a transaction with tables of the program on %s', 
         await bill(program.storage.within(manager), manager, 1)
         await manager.query(sql)
       })
-      assert.equal((await errorOf(failing)).code, 'E_UNSUPPORTED', sql)
+      expect((await errorOf(failing)).code, sql).toBe('E_UNSUPPORTED')
     }
-    assert.deepEqual([await program.totals(), await program.contents()], [{}, {}])
+    expect([await program.totals(), await program.contents()]).toEqual([{}, {}])
     await program.dataSource.transaction(async (manager) => {
       await bill(program.storage.within(manager), manager, 1)
       await manager.query("UPDATE order_ SET total = total WHERE 'commit;' <> ''")
     })
-    assert.deepEqual(await program.contents(), { 1: 'invoice 1' })
+    expect(await program.contents()).toEqual({ 1: 'invoice 1' })
   })
 
   test('one that was ended past TypeORM and unseen is found out before the commit', async () => {
@@ -214,28 +213,28 @@ describe.each(DATABASE_NAMES)('a transaction with tables of the program on %s', 
       await bill(tx, manager, 1)
       await pastTypeOrm(manager, 'COMMIT')
     })
-    assert.equal((await errorOf(failing)).code, 'E_OUTCOME_UNKNOWN')
-    assert.ok(isStorageError(reasons[0], 'E_OUTCOME_UNKNOWN'))
-    assert.deepEqual(await program.contents(), { 1: 'invoice 1' })
+    expect((await errorOf(failing)).code).toBe('E_OUTCOME_UNKNOWN')
+    expect(isStorageError(reasons[0], 'E_OUTCOME_UNKNOWN')).toBeTruthy()
+    expect(await program.contents()).toEqual({ 1: 'invoice 1' })
     await program.dataSource.transaction((manager) => bill(program.storage.within(manager), manager, 2))
-    assert.deepEqual(await program.totals(), { 1: 10, 2: 20 })
+    expect(await program.totals()).toEqual({ 1: 10, 2: 20 })
   })
 
   test('managers of other databases and without a transaction are refused', async () => {
     await using program = await Program.open(name)
     await using other = await Program.open(name)
     const { storage, dataSource } = program
-    assert.throws(() => storage.within(dataSource.manager), TypeError)
-    assert.throws(() => storage.within({}), TypeError)
+    expect(() => storage.within(dataSource.manager)).toThrow(TypeError)
+    expect(() => storage.within({})).toThrow(TypeError)
     const runner = dataSource.createQueryRunner()
-    assert.throws(() => storage.within(runner.manager), TypeError)
+    expect(() => storage.within(runner.manager)).toThrow(TypeError)
     await runner.release()
     await other.dataSource.transaction(async (manager) => {
-      assert.throws(() => storage.within(manager), /data source/)
+      expect(() => storage.within(manager)).toThrow(/data source/)
     })
     await using alone = await SqlStorage.open({ url: program.place.url })
     await dataSource.transaction(async (manager) => {
-      assert.throws(() => alone.within(manager), TypeError)
+      expect(() => alone.within(manager)).toThrow(TypeError)
     })
   })
 
@@ -252,18 +251,18 @@ describe.each(DATABASE_NAMES)('a transaction with tables of the program on %s', 
     // Not a part of any of them.
     const plain = storage.putContent(invoice(storage, 99), 'plain')
     for (const each of await Promise.allSettled(beside)) {
-      assert.equal(each.status, 'rejected')
-      assert.match(String(each.status === 'rejected' && each.reason), /within\(manager\)/)
+      expect(each.status).toBe('rejected')
+      expect(String(each.status === 'rejected' && each.reason)).toMatch(/within\(manager\)/)
     }
     await plain
-    assert.ok(performance.now() - begun < 3_000)
+    expect(performance.now() - begun).toBeLessThan(3_000)
     const runner = dataSource.createQueryRunner()
     await runner.startTransaction()
-    assert.equal((await errorOf(storage.putContent(invoice(storage, 1), 'x'))).code, 'E_UNSUPPORTED')
+    expect((await errorOf(storage.putContent(invoice(storage, 1), 'x'))).code).toBe('E_UNSUPPORTED')
     await runner.commitTransaction()
     await runner.release()
     await storage.putContent(invoice(storage, 1), 'after')
-    assert.deepEqual(await program.contents(), { 1: 'after', 99: 'plain' })
+    expect(await program.contents()).toEqual({ 1: 'after', 99: 'plain' })
   })
 
   test('transactions of the program and writes of the storage wait for each other', async () => {
@@ -285,8 +284,8 @@ describe.each(DATABASE_NAMES)('a transaction with tables of the program on %s', 
     await sleep(20)
     open.open()
     await Promise.all([slow, ...waiting])
-    assert.deepEqual(await program.contents(), { 1: 'later', 2: 'invoice 2', 3: 'three' })
-    assert.deepEqual(await program.totals(), { 1: 10, 2: 20 })
+    expect(await program.contents()).toEqual({ 1: 'later', 2: 'invoice 2', 3: 'three' })
+    expect(await program.totals()).toEqual({ 1: 10, 2: 20 })
   })
 
   test('a manager is of no use after the end', async () => {
@@ -300,9 +299,9 @@ describe.each(DATABASE_NAMES)('a transaction with tables of the program on %s', 
       },
       { timeoutMs: 300 },
     )
-    assert.equal((await errorOf(hanging)).code, 'E_TIMEOUT')
+    expect((await errorOf(hanging)).code).toBe('E_TIMEOUT')
     await errorOf(Promise.resolve(late?.insert(Order, { id: 9, total: 9 })))
-    assert.deepEqual([await program.totals(), await program.contents()], [{}, {}])
+    expect([await program.totals(), await program.contents()]).toEqual([{}, {}])
   })
 
   test('large contents and removals are part of it', async () => {
@@ -315,19 +314,19 @@ describe.each(DATABASE_NAMES)('a transaction with tables of the program on %s', 
       await tx.removeContent(invoice(tx, 1))
       throw boom
     })
-    await assert.rejects(failing, boom)
+    await expect(failing).rejects.toBe(boom)
     await storage.transaction(async (tx) => {
       await tx.putContent(invoice(tx, 3), large)
       const read = await tx.getContent(invoice(tx, 3))
-      assert.ok(large.equals(read.bytes))
+      expect(large.equals(read.bytes)).toBeTruthy()
       await tx.remove(invoice(tx, 1))
     })
-    assert.ok(large.equals((await storage.getContent(invoice(storage, 3))).bytes))
-    assert.deepEqual([...(await storage.ls('invoices')).keys()], ['3'])
+    expect(large.equals((await storage.getContent(invoice(storage, 3))).bytes)).toBeTruthy()
+    expect([...(await storage.ls('invoices')).keys()]).toEqual(['3'])
     const rows = await program.dataSource.query<{ n: unknown }[]>(
       'SELECT COUNT(*) AS n FROM larder_body WHERE expires_ms IS NULL',
     )
-    assert.equal(Number(rows[0]?.n), 1)
+    expect(Number(rows[0]?.n)).toBe(1)
   })
 })
 

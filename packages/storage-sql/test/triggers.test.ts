@@ -1,8 +1,7 @@
 import type { ResourceInfo } from '@larder/storage-core'
 import type { JournalRow, OutsideChange } from '@larder/storage-core/driver'
 import { installTriggers, removeTriggers, SqlStorage, type SqlOptions } from '@larder/storage-sql'
-import assert from 'node:assert/strict'
-import { describe, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { DataSource } from 'typeorm'
 import type { OpenPlace } from './databases.js'
 import { type DatabaseName, DATABASE_NAMES, openFresh, type RawDatabase, rawDatabase } from './databases.js'
@@ -38,7 +37,7 @@ class World implements AsyncDisposable {
     const changes: OutsideChange[] = []
     await this.storage.unsettled({ olderThanMs: 0, outside: true, limit: 1_000 }, async (rows) => {
       for (const { outside, keys } of rows) {
-        assert.deepEqual(keys, [])
+        expect(keys).toEqual([])
         if (outside !== undefined) changes.push(outside)
       }
       return rows.map(({ id }) => id)
@@ -69,14 +68,14 @@ describe.each(DATABASE_NAMES)('a change past the library on %s', (name) => {
     const { sql } = world
     await world.journaled('r', 'one')
     await world.journaled('r', 'two')
-    assert.deepEqual(await world.seen(), [])
+    expect(await world.seen()).toEqual([])
     await sql.query(`UPDATE larder_resource SET content = 'three' ${where}`)
-    assert.deepEqual(await world.content('r'), { text: 'three', version: 3, size: 5 })
-    assert.deepEqual(await world.seen(), ['c/r'])
-    assert.deepEqual(await world.seen(), [])
+    expect(await world.content('r')).toEqual({ text: 'three', version: 3, size: 5 })
+    expect(await world.seen()).toEqual(['c/r'])
+    expect(await world.seen()).toEqual([])
     const { version } = await world.journaled('r', 'four')
-    assert.equal(version, 4)
-    assert.deepEqual(await world.seen(), [])
+    expect(version).toBe(4)
+    expect(await world.seen()).toEqual([])
   })
 
   test("is told from the library's own of several resources at once", async () => {
@@ -89,17 +88,17 @@ describe.each(DATABASE_NAMES)('a change past the library on %s', (name) => {
     })
     for (const content of ['one', 'two']) {
       await world.storage.writeMany([write('r', content), write('s', content), write('r', content, 'd')])
-      assert.deepEqual(await world.seen(), [])
+      expect(await world.seen()).toEqual([])
     }
     // One that no journal tells of, between two that are journaled.
     for (const content of ['three', 'four']) {
       const alone = { info: world.info('rs'), content }
       await world.storage.writeMany([write('s', content), alone, write('r', content)])
-      assert.deepEqual(await world.seen(), [content === 'three' ? 'c/rs*' : 'c/rs'])
+      expect(await world.seen()).toEqual([content === 'three' ? 'c/rs*' : 'c/rs'])
     }
     await world.sql.query(`UPDATE larder_resource SET content = 'five' ${where}`)
-    assert.deepEqual(await world.seen(), ['c/r', 'd/r'])
-    assert.deepEqual(await world.content('r'), { text: 'five', version: 5, size: 4 })
+    expect(await world.seen()).toEqual(['c/r', 'd/r'])
+    expect(await world.content('r')).toEqual({ text: 'five', version: 5, size: 4 })
   })
 
   test('of one part leaves the version of the other', async () => {
@@ -108,13 +107,13 @@ describe.each(DATABASE_NAMES)('a change past the library on %s', (name) => {
     await world.storage.put(info, { content: 'x', metadata: 'y' })
     await world.seen()
     await world.sql.query(`UPDATE larder_resource SET metadata = 'longer' ${where}`)
-    assert.equal((await world.storage.getContent(info)).version, 1)
+    expect((await world.storage.getContent(info)).version).toBe(1)
     const metadata = await world.storage.getMetaData(info)
-    assert.deepEqual([metadata.version, metadata.size, metadata.bytes.toString()], [2, 6, 'longer'])
+    expect([metadata.version, metadata.size, metadata.bytes.toString()]).toEqual([2, 6, 'longer'])
     // An update of nothing stands for a change of what the row leads to.
     await world.sql.query(`UPDATE larder_resource SET version = version ${where}`)
-    assert.equal((await world.storage.getContent(info)).version, 3)
-    assert.equal((await world.storage.getMetaData(info)).version, 3)
+    expect((await world.storage.getContent(info)).version).toBe(3)
+    expect((await world.storage.getMetaData(info)).version).toBe(3)
   })
 
   test('that sets a version, of whatever number, leaves one above the last', async () => {
@@ -130,7 +129,7 @@ describe.each(DATABASE_NAMES)('a change past the library on %s', (name) => {
       await world.sql.query(
         `UPDATE larder_resource SET content = 'x${got}', version = ${given}, content_version = 1 ${where}`,
       )
-      assert.deepEqual(await world.content('r'), { text: `x${got}`, version: got, size: 2 })
+      expect(await world.content('r')).toEqual({ text: `x${got}`, version: got, size: 2 })
     }
   })
 
@@ -158,25 +157,25 @@ describe.each(DATABASE_NAMES)('a change past the library on %s', (name) => {
     // Of others.
     await update("content = 'x', version = 3", at('d', 'r'))
     await update("content = 'x', version = 3", at('c', 't'))
-    assert.deepEqual(await world.seen(), ['c/t', 'd/r'])
+    expect(await world.seen()).toEqual(['c/t', 'd/r'])
     // Of the same, from below.
     for (const version of [2, 3]) await update(`version = ${version}`, at('c', 'r'))
-    assert.deepEqual(await world.content('r'), { text: 'three', version: 5, size: 5 })
-    assert.deepEqual(await world.seen(), ['c/r'])
+    expect(await world.content('r')).toEqual({ text: 'three', version: 5, size: 5 })
+    expect(await world.seen()).toEqual(['c/r'])
     // Of what came in its place.
     await sql.query(`DELETE FROM larder_resource ${at('c', 'r')}`)
     await insert('r')
-    assert.deepEqual(await world.content('r'), { text: 'inserted', version: 6, size: 8 })
-    assert.deepEqual(await world.seen(), ['c/r*'])
+    expect(await world.content('r')).toEqual({ text: 'inserted', version: 6, size: 8 })
+    expect(await world.seen()).toEqual(['c/r*'])
     await sql.query(`DELETE FROM larder_resource ${at('c', 'r')}`)
     await update("name = 'r', version = 3", at('c', 's'))
-    assert.deepEqual(await world.content('r'), { text: 'c/s', version: 7, size: 3 })
-    assert.deepEqual(await world.seen(), ['c/r*', 'c/s*'])
+    expect(await world.content('r')).toEqual({ text: 'c/s', version: 7, size: 3 })
+    expect(await world.seen()).toEqual(['c/r*', 'c/s*'])
     await sql.query(`DELETE FROM larder_resource ${at('c', 'r')}`)
     await world.seen()
     await update(`container_id = ${inC}, version = 3`, at('e', 'r'))
-    assert.deepEqual(await world.seen(), ['c/r*', 'e/r*'])
-    assert.ok((await world.content('r')).version > 7)
+    expect(await world.seen()).toEqual(['c/r*', 'e/r*'])
+    expect((await world.content('r')).version).toBeGreaterThan(7)
   })
 
   test('that takes a part away, or brings one, tells the listing', async () => {
@@ -184,16 +183,16 @@ describe.each(DATABASE_NAMES)('a change past the library on %s', (name) => {
     const { sql, storage } = world
     await world.journaled('r', 'one')
     await sql.query(`UPDATE larder_resource SET content = NULL ${where}`)
-    assert.equal(await storage.exists(world.info('r')), false)
-    assert.deepEqual([...(await storage.ls('c')).keys()], [])
-    assert.deepEqual(await world.seen(), ['c/r*'])
+    expect(await storage.exists(world.info('r'))).toBe(false)
+    expect([...(await storage.ls('c')).keys()]).toEqual([])
+    expect(await world.seen()).toEqual(['c/r*'])
     await sql.query(`UPDATE larder_resource SET metadata = 'back' ${where}`)
-    assert.deepEqual([...(await storage.ls('c')).keys()], ['r'])
-    assert.equal((await storage.getMetaData(world.info('r'))).version, 3)
-    assert.deepEqual(await world.seen(), ['c/r*'])
+    expect([...(await storage.ls('c')).keys()]).toEqual(['r'])
+    expect((await storage.getMetaData(world.info('r'))).version).toBe(3)
+    expect(await world.seen()).toEqual(['c/r*'])
     await sql.query(`UPDATE larder_resource SET metadata_version = NULL ${where}`)
-    assert.equal(await storage.exists(world.info('r')), false)
-    assert.deepEqual(await world.seen(), ['c/r*'])
+    expect(await storage.exists(world.info('r'))).toBe(false)
+    expect(await world.seen()).toEqual(['c/r*'])
   })
 
   test('that inserts a row needs no more than its bytes', async () => {
@@ -203,9 +202,9 @@ describe.each(DATABASE_NAMES)('a change past the library on %s', (name) => {
       'INSERT INTO larder_resource (container_id, name, live, version, modified_us, content) ' +
         `VALUES (${inC}, 'r', 0, 0, 0, 'hello')`,
     )
-    assert.deepEqual(await world.content('r'), { text: 'hello', version: 1, size: 5 })
-    assert.deepEqual([...(await world.storage.ls('c')).keys()], ['other', 'r'])
-    assert.deepEqual(await world.seen(), ['c/r*'])
+    expect(await world.content('r')).toEqual({ text: 'hello', version: 1, size: 5 })
+    expect([...(await world.storage.ls('c')).keys()]).toEqual(['other', 'r'])
+    expect(await world.seen()).toEqual(['c/r*'])
   })
 
   test('that inserts or renames a row lets listings find it by its extension', async () => {
@@ -216,30 +215,30 @@ describe.each(DATABASE_NAMES)('a change past the library on %s', (name) => {
         `VALUES (${inC}, 'r.tar.x', 0, 0, 0, 'hello')`,
     )
     const named = async (ext: string) => [...(await world.storage.ls('c', ext)).keys()]
-    assert.deepEqual(await named('x'), ['r.tar.x'])
-    assert.deepEqual(await named('tar.x'), ['r.tar.x'])
+    expect(await named('x')).toEqual(['r.tar.x'])
+    expect(await named('tar.x')).toEqual(['r.tar.x'])
     await world.sql.query("UPDATE larder_resource SET name = 'r.é' WHERE name = 'r.tar.x'")
-    assert.deepEqual(await named('x'), [])
-    assert.deepEqual(await named('é'), ['r.é'])
+    expect(await named('x')).toEqual([])
+    expect(await named('é')).toEqual(['r.é'])
     await world.sql.query("UPDATE larder_resource SET name = 'r' WHERE name = 'r.é'")
-    assert.deepEqual(await named('é'), [])
+    expect(await named('é')).toEqual([])
   })
 
   test('that deletes rows lets new resources begin above them', async () => {
     await using world = await setUp(name)
     for (let i = 0; i < 5; i++) await world.journaled('r', `${i}`)
     await world.sql.query(`DELETE FROM larder_resource ${where}`)
-    assert.deepEqual(await world.seen(), ['c/r*'])
-    assert.equal((await world.journaled('r', 'again')).version, 6)
+    expect(await world.seen()).toEqual(['c/r*'])
+    expect((await world.journaled('r', 'again')).version).toBe(6)
     await world.sql.query(`DELETE FROM larder_resource ${where}`)
     await world.sql.query(
       'INSERT INTO larder_resource (container_id, name, live, version, modified_us, content) ' +
         `VALUES (${inC}, 'r', 0, 1, 0, 'by hand')`,
     )
-    assert.equal((await world.content('r')).version, 7)
+    expect((await world.content('r')).version).toBe(7)
     // Another process, too, and without a journal.
     await using other = await SqlStorage.open({ url: world.opened.place.url })
-    assert.equal((await other.putContent(other.info('d', 'new'), 'x')).version, 7)
+    expect((await other.putContent(other.info('d', 'new'), 'x')).version).toBe(7)
   })
 
   test('that is rolled back is no change', async () => {
@@ -249,9 +248,9 @@ describe.each(DATABASE_NAMES)('a change past the library on %s', (name) => {
     await world.sql.query(`UPDATE larder_resource SET content = 'two' ${where}`)
     await world.sql.query(`DELETE FROM larder_resource ${where}`)
     await world.sql.query('ROLLBACK')
-    assert.deepEqual(await world.seen(), [])
-    assert.deepEqual(await world.content('r'), { text: 'one', version: 1, size: 3 })
-    assert.equal((await world.journaled('new', 'x')).version, 1)
+    expect(await world.seen()).toEqual([])
+    expect(await world.content('r')).toEqual({ text: 'one', version: 1, size: 3 })
+    expect((await world.journaled('new', 'x')).version).toBe(1)
   })
 
   test('of many rows in one statement is one of each of them, however often', async () => {
@@ -261,11 +260,8 @@ describe.each(DATABASE_NAMES)('a change past the library on %s', (name) => {
     await world.sql.query('BEGIN')
     for (let i = 0; i < 3; i++) await world.sql.query(`UPDATE larder_resource SET content = 'y${i}'`)
     await world.sql.query('COMMIT')
-    assert.deepEqual(
-      await world.seen(),
-      names.map((each) => `c/${each}`),
-    )
-    assert.equal(await world.opened.count('change'), 0)
+    expect(await world.seen()).toEqual(names.map((each) => `c/${each}`))
+    expect(await world.opened.count('change')).toBe(0)
   })
 
   test('that gives a row another name concerns both, above all that was there', async () => {
@@ -275,9 +271,9 @@ describe.each(DATABASE_NAMES)('a change past the library on %s', (name) => {
     await world.journaled('r', 'one')
     await world.seen()
     await world.sql.query(`UPDATE larder_resource SET name = 's' ${where}`)
-    assert.deepEqual(await world.seen(), ['c/r*', 'c/s*'])
-    assert.ok((await world.content('s')).version > 5)
-    assert.ok((await world.journaled('r', 'new')).version > 1)
+    expect(await world.seen()).toEqual(['c/r*', 'c/s*'])
+    expect((await world.content('s')).version).toBeGreaterThan(5)
+    expect((await world.journaled('r', 'new')).version).toBeGreaterThan(1)
   })
 
   test('that gives a collection another name concerns all that is in it', async () => {
@@ -285,10 +281,10 @@ describe.each(DATABASE_NAMES)('a change past the library on %s', (name) => {
     for (let i = 0; i < 3; i++) await world.journaled('r', `${i}`)
     await world.journaled('s', 'x')
     await world.sql.query("UPDATE larder_container SET name = 'd' WHERE name = 'c'")
-    assert.deepEqual(await world.seen(), ['c/r*', 'c/s*', 'd/r*', 'd/s*'])
+    expect(await world.seen()).toEqual(['c/r*', 'c/s*', 'd/r*', 'd/s*'])
     const { version, text } = await world.content('r', 'd')
-    assert.equal(text, '2')
-    assert.ok(version > 3)
+    expect(text).toBe('2')
+    expect(version).toBeGreaterThan(3)
   })
 
   test('is also one by a storage without a cache, which writes as ever', async () => {
@@ -296,24 +292,24 @@ describe.each(DATABASE_NAMES)('a change past the library on %s', (name) => {
     const { storage } = world
     const info = world.info('r')
     const created = await storage.put(info, { content: 'x', metadata: 'y' })
-    assert.deepEqual(await world.seen(), ['c/r*'])
+    expect(await world.seen()).toEqual(['c/r*'])
     const changed = await storage.putContent(info, 'z', { ifMatch: created.etag })
-    assert.deepEqual([created.version, changed.version], [1, 2])
-    assert.equal((await storage.getMetaData(info)).version, 1)
-    assert.deepEqual(await world.seen(), ['c/r'])
+    expect([created.version, changed.version]).toEqual([1, 2])
+    expect((await storage.getMetaData(info)).version).toBe(1)
+    expect(await world.seen()).toEqual(['c/r'])
     await storage.remove(info)
-    assert.deepEqual(await world.seen(), ['c/r*'])
+    expect(await world.seen()).toEqual(['c/r*'])
     await world.journaled('r', 'x')
     // After a write that was journaled on the same connection.
     await storage.putContent(info, 'y')
-    assert.deepEqual(await world.seen(), ['c/r'])
+    expect(await world.seen()).toEqual(['c/r'])
   })
 
   test('of a large content, by bytes in the row, takes its place', async () => {
     await using world = await setUp(name, { inlineMaxBytes: 10 })
     await world.journaled('r', 'a content of many bytes')
     await world.sql.query(`UPDATE larder_resource SET content = 'few' ${where}`)
-    assert.deepEqual(await world.content('r'), { text: 'few', version: 2, size: 3 })
+    expect(await world.content('r')).toEqual({ text: 'few', version: 2, size: 3 })
   })
 })
 
@@ -326,13 +322,13 @@ describe.each(DATABASE_NAMES)('triggers on %s', (name) => {
     await using world = new World(await openFresh(name), await rawDatabase(opened.place))
     const { sql } = world
     await storage.putContent(storage.info('c', 'r'), 'x')
-    assert.equal(await opened.count('change'), 1)
+    expect(await opened.count('change')).toBe(1)
     await removeTriggers(storage)
     await removeTriggers(other)
     await sql.query(`UPDATE larder_resource SET content = 'y' ${where}`)
-    assert.equal(await opened.count('change'), 1)
+    expect(await opened.count('change')).toBe(1)
     const { version, bytes } = await storage.getContent(storage.info('c', 'r'))
-    assert.deepEqual([version, bytes.toString()], [1, 'y'])
+    expect([version, bytes.toString()]).toEqual([1, 'y'])
   })
 
   test('of another version are replaced', async () => {
@@ -348,10 +344,10 @@ describe.each(DATABASE_NAMES)('triggers on %s', (name) => {
     }
     await installTriggers(opened.storage)
     await opened.storage.putContent(world.info('r'), 'x')
-    assert.deepEqual(await world.seen(), ['c/r*'])
+    expect(await world.seen()).toEqual(['c/r*'])
     await removeTriggers(opened.storage)
     const [triggers] = await sql.query(TRIGGERS[name])
-    assert.equal(Number(triggers?.['n']), 0)
+    expect(Number(triggers?.['n'])).toBe(0)
   })
 
   test('can be installed by a data source', async () => {
@@ -360,7 +356,7 @@ describe.each(DATABASE_NAMES)('triggers on %s', (name) => {
     try {
       await installTriggers(dataSource)
       await opened.storage.putContent(opened.storage.info('c', 'r'), 'x')
-      assert.equal(await opened.count('change'), 1)
+      expect(await opened.count('change')).toBe(1)
       await removeTriggers(dataSource)
     } finally {
       await dataSource.destroy()
@@ -373,17 +369,17 @@ describe.each(DATABASE_NAMES)('triggers on %s', (name) => {
     await storage.putContent(world.info('r'), 'x')
     const asked = { olderThanMs: 0, outside: true }
     const failing = () => Promise.reject(new Error('no'))
-    await assert.rejects(storage.unsettled(asked, failing), { message: 'no' })
+    await expect(storage.unsettled(asked, failing)).rejects.toMatchObject({ message: 'no' })
     let rows: readonly JournalRow[] = []
     const none = async (found: readonly JournalRow[]) => {
       rows = found
       return []
     }
-    assert.equal(await storage.unsettled(asked, none), 1)
-    assert.equal(rows.length, 1)
-    assert.equal(await storage.unsettled(asked, none), 1)
-    assert.deepEqual(await world.seen(), ['c/r*'])
-    assert.equal(await storage.unsettled({ olderThanMs: 0 }, none), 0)
+    expect(await storage.unsettled(asked, none)).toBe(1)
+    expect(rows.length).toBe(1)
+    expect(await storage.unsettled(asked, none)).toBe(1)
+    expect(await world.seen()).toEqual(['c/r*'])
+    expect(await storage.unsettled({ olderThanMs: 0 }, none)).toBe(0)
   })
 })
 
@@ -405,11 +401,11 @@ test('SQLite: a row that is replaced has a version above the one of before, also
         `VALUES (${inC}, 'r', 1, ${round === 0 ? 3 : 1}, 0, 'replaced ${round}')`,
     )
     const { text, version } = await world.content('r')
-    assert.equal(text, `replaced ${round}`)
-    assert.ok(version > before)
+    expect(text).toBe(`replaced ${round}`)
+    expect(version).toBeGreaterThan(before)
     await world.sql.query(`UPDATE larder_resource SET content = 'u' ${where}`)
-    assert.ok((await world.content('r')).version > version)
-    assert.deepEqual(await world.seen(), ['c/r*'])
+    expect((await world.content('r')).version).toBeGreaterThan(version)
+    expect(await world.seen()).toEqual(['c/r*'])
   }
 })
 
@@ -418,17 +414,17 @@ test('MariaDB: so has one that REPLACE or an upsert changed', async () => {
   for (let i = 0; i < 3; i++) await world.journaled('r', `${i}`)
   const row = `(container_id, name, live, version, modified_us, content) VALUES (${inC}, 'r', 1, 1, 0, 'x')`
   await world.sql.query(`REPLACE INTO larder_resource ${row}`)
-  assert.equal((await world.content('r')).version, 4)
+  expect((await world.content('r')).version).toBe(4)
   await world.sql.query(`INSERT INTO larder_resource ${row} ON DUPLICATE KEY UPDATE content = 'y'`)
   const { text, version } = await world.content('r')
-  assert.equal(text, 'y')
-  assert.ok(version > 4)
+  expect(text).toBe('y')
+  expect(version).toBeGreaterThan(4)
 })
 
 test('PostgreSQL: TRUNCATE is a change of all that was there', async () => {
   await using world = await setUp('postgres')
   for (let i = 0; i < 3; i++) await world.journaled('r', `${i}`)
   await world.sql.query('TRUNCATE larder_resource')
-  assert.deepEqual(await world.seen(), ['c/r*'])
-  assert.equal((await world.journaled('r', 'new')).version, 4)
+  expect(await world.seen()).toEqual(['c/r*'])
+  expect((await world.journaled('r', 'new')).version).toBe(4)
 })

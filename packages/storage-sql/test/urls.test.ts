@@ -1,24 +1,23 @@
 import { startMariadb, startPostgres, type MariadbServer, type PostgresServer } from '@larder/dev-servers'
 import { type SqlSession, SqlStorage } from '@larder/storage-sql'
-import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { errorOf } from './databases.js'
 
 async function writesAndReads(url: string): Promise<void> {
   await using storage = await SqlStorage.open({ url })
   const info = storage.info('c', 'r')
   await storage.putContent(info, url)
-  assert.equal((await storage.getContent(info)).bytes.toString(), url)
+  expect((await storage.getContent(info)).bytes.toString()).toBe(url)
 }
 
 async function refused(url: string): Promise<string> {
   const error = await errorOf(SqlStorage.open({ url }))
-  assert.ok(error instanceof TypeError, `${url}: ${error.name} ${error.message}`)
-  assert.doesNotMatch(error.message, /secret/)
+  expect.assert(error instanceof TypeError, `${url}: ${error.name} ${error.message}`)
+  expect(error.message).not.toMatch(/secret/)
   return error.message
 }
 
@@ -59,10 +58,10 @@ describe('URLs for PostgreSQL', () => {
   test('for a server that a storage cannot be on are refused', async () => {
     for (const attributes of ['any', 'standby', 'prefer-standby', 'read-only']) {
       const url = `postgres://u:secret@a,b/db?target_session_attrs=${attributes}`
-      assert.match(await refused(url), /target_session_attrs must be 'read-write' or 'primary'/)
+      expect(await refused(url)).toMatch(/target_session_attrs must be 'read-write' or 'primary'/)
     }
     for (const url of ['postgres://u:secret@a:1,b:zz/db', 'postgres://u:secret@a:1,b:99999/db'])
-      assert.match(await refused(url), /malformed/)
+      expect(await refused(url)).toMatch(/malformed/)
   })
 })
 
@@ -110,7 +109,7 @@ describe('URLs for MySQL and MariaDB', () => {
       `ssl-mode=VERIFY_CA&ssl-ca=${ca}`,
       `sslmode=verify-full&ssl_ca=${ca}`,
     ]) {
-      assert.equal(await isEncrypted(urlWith(query)), true, query)
+      expect(await isEncrypted(urlWith(query)), query).toBe(true)
     }
   })
 
@@ -125,13 +124,13 @@ describe('URLs for MySQL and MariaDB', () => {
       [`ssl-mode=VERIFY_IDENTITY&ssl-ca=${ca}`, '127.1'],
     ] as const) {
       const error = await errorOf(SqlStorage.open({ url: urlWith(query, host), connectTimeoutMs: 1_000 }))
-      assert.equal(error.code, 'E_STORAGE_UNAVAILABLE', `${query}: ${error.message}`)
+      expect(error.code, `${query}: ${error.message}`).toBe('E_STORAGE_UNAVAILABLE')
     }
   })
 
   test('turn TLS off only where they say so, and are used without it as before', async () => {
     for (const query of ['', 'ssl-mode=DISABLED', 'ssl=false', 'tls=false', 'charset=utf8mb4'])
-      assert.equal(await isEncrypted(urlWith(query)), false, query)
+      expect(await isEncrypted(urlWith(query)), query).toBe(false)
   })
 
   test('with IPv6 addresses and UNIX sockets work', async () => {
@@ -143,17 +142,17 @@ describe('URLs for MySQL and MariaDB', () => {
 
   test('with a parameter that would be passed over are refused, and the message names the option', async () => {
     const url = (query: string) => `mysql://u:secret@h/db?${query}`
-    assert.match(await refused(url('connection_limit=5')), /"connection_limit".*the option poolSize/)
-    assert.match(await refused(url('connect_timeout=5')), /the option connectTimeoutMs/)
-    assert.match(await refused('mysql://u:secret@[::1]/db?ssl=true'), /identity of a server.*VERIFY_CA/)
-    assert.match(await refused(url('foo=1')), /"foo".*the option typeorm/)
-    assert.match(await refused(url('ssl-mode=PREFERRED')), /sslmode must be one of .*required/)
-    assert.match(await refused(url('sslaccept=yes')), /sslaccept must be one of strict, acceptinvalidcerts/)
-    assert.match(await refused(url('ssl=maybe')), /ssl must be one of/)
-    assert.match(await refused(url('ssl={')), /not JSON/)
-    assert.match(await refused(url('ssl-ca=/nowhere.pem')), /cannot be read: \/nowhere\.pem/)
-    assert.match(await refused(url('ssl=false&ssl-mode=REQUIRED')), /different things/)
-    assert.match(await refused(url('ssl=false&ssl-ca=/etc/hostname')), /turns TLS off/)
+    expect(await refused(url('connection_limit=5'))).toMatch(/"connection_limit".*the option poolSize/)
+    expect(await refused(url('connect_timeout=5'))).toMatch(/the option connectTimeoutMs/)
+    expect(await refused('mysql://u:secret@[::1]/db?ssl=true')).toMatch(/identity of a server.*VERIFY_CA/)
+    expect(await refused(url('foo=1'))).toMatch(/"foo".*the option typeorm/)
+    expect(await refused(url('ssl-mode=PREFERRED'))).toMatch(/sslmode must be one of .*required/)
+    expect(await refused(url('sslaccept=yes'))).toMatch(/sslaccept must be one of strict, acceptinvalidcerts/)
+    expect(await refused(url('ssl=maybe'))).toMatch(/ssl must be one of/)
+    expect(await refused(url('ssl={'))).toMatch(/not JSON/)
+    expect(await refused(url('ssl-ca=/nowhere.pem'))).toMatch(/cannot be read: \/nowhere\.pem/)
+    expect(await refused(url('ssl=false&ssl-mode=REQUIRED'))).toMatch(/different things/)
+    expect(await refused(url('ssl=false&ssl-ca=/etc/hostname'))).toMatch(/turns TLS off/)
   })
 })
 

@@ -1,6 +1,5 @@
 import { onTableChanges, SqlStorage, unwatchTables, watchTables } from '@larder/storage-sql'
-import assert from 'node:assert/strict'
-import { describe, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { DataSource } from 'typeorm'
 import {
   type DatabaseName,
@@ -63,27 +62,27 @@ describe.each(DATABASE_NAMES)('tables that are watched on %s', (name) => {
     const { dataSource, sql } = world
     await watchTables(dataSource, ['film', 'inventory'])
     await using listener = await listen(dataSource)
-    assert.deepEqual(await listener.flush(), [])
+    expect(await listener.flush()).toEqual([])
     for (const change of [
       "INSERT INTO film VALUES (1, 'Academy Dinosaur')",
       "UPDATE film SET title = 'Ace Goldfinger'",
       'DELETE FROM film',
     ]) {
       await sql.query(change)
-      assert.deepEqual(await listener.flush(), ['film'], change)
-      assert.deepEqual(await listener.flush(), [], change)
+      expect(await listener.flush(), change).toEqual(['film'])
+      expect(await listener.flush(), change).toEqual([])
     }
     await sql.query('BEGIN')
     await sql.query('INSERT INTO film VALUES (2, NULL)')
     await sql.query('INSERT INTO inventory VALUES (2, 2)')
     await sql.query('ROLLBACK')
-    assert.deepEqual(await listener.flush(), [])
+    expect(await listener.flush()).toEqual([])
     await sql.query('BEGIN')
     await sql.query('INSERT INTO film VALUES (2, NULL)')
     await sql.query('INSERT INTO inventory VALUES (2, 2)')
     await sql.query('COMMIT')
-    assert.deepEqual(await listener.flush(), ['film', 'inventory'])
-    assert.equal(await rowsOf(sql), 0)
+    expect(await listener.flush()).toEqual(['film', 'inventory'])
+    expect(await rowsOf(sql)).toBe(0)
   })
 
   test('record a statement that changes 10,000 rows in one', async () => {
@@ -92,9 +91,9 @@ describe.each(DATABASE_NAMES)('tables that are watched on %s', (name) => {
     await watchTables(dataSource, ['film'])
     const values = Array.from({ length: 10_000 }, (_, i) => `(${i}, NULL)`).join(',')
     await sql.query(`INSERT INTO film VALUES ${values}`)
-    assert.equal(await rowsOf(sql), 1)
+    expect(await rowsOf(sql)).toBe(1)
     await sql.query('UPDATE film SET title = NULL')
-    assert.ok((await rowsOf(sql)) <= 2)
+    expect(await rowsOf(sql)).toBeLessThanOrEqual(2)
   })
 
   test('are told of again where the handler failed, by whoever comes next', async () => {
@@ -104,11 +103,11 @@ describe.each(DATABASE_NAMES)('tables that are watched on %s', (name) => {
     await sql.query('INSERT INTO film VALUES (1, NULL)')
     const failing = async () => Promise.reject(new Error('memcached is down'))
     await using first = await onTableChanges(dataSource, failing, { ...BY_HAND })
-    assert.equal((await errorOf(first.flush())).message, 'memcached is down')
-    assert.equal(await rowsOf(sql), 1)
+    expect((await errorOf(first.flush())).message).toBe('memcached is down')
+    expect(await rowsOf(sql)).toBe(1)
     await using second = await listen(dataSource)
-    assert.deepEqual(await second.flush(), ['film'])
-    assert.equal(await rowsOf(sql), 0)
+    expect(await second.flush()).toEqual(['film'])
+    expect(await rowsOf(sql)).toBe(0)
   })
 
   test('are told of again where they change while the handler runs', async () => {
@@ -133,8 +132,8 @@ describe.each(DATABASE_NAMES)('tables that are watched on %s', (name) => {
     go.open()
     await first
     await subscription.flush()
-    assert.ok(calls >= 2)
-    assert.equal(await rowsOf(sql), 0)
+    expect(calls).toBeGreaterThanOrEqual(2)
+    expect(await rowsOf(sql)).toBe(0)
   })
 
   test('two who listen never have the same change at hand, and each leaves what it was not asked for', async () => {
@@ -144,7 +143,7 @@ describe.each(DATABASE_NAMES)('tables that are watched on %s', (name) => {
     await sql.query('INSERT INTO film VALUES (1, NULL)')
     await sql.query('INSERT INTO inventory VALUES (1, 1)')
     await using films = await listen(dataSource, { tables: ['film'] })
-    assert.deepEqual(await films.flush(), ['film'])
+    expect(await films.flush()).toEqual(['film'])
     const [running, go] = [gate(), gate()]
     const slow = async () => {
       running.open()
@@ -154,10 +153,10 @@ describe.each(DATABASE_NAMES)('tables that are watched on %s', (name) => {
     const flushed = first.flush()
     await running.opened
     await using second = await listen(dataSource)
-    assert.deepEqual(await second.flush(), [])
+    expect(await second.flush()).toEqual([])
     go.open()
     await flushed
-    assert.equal(await rowsOf(sql), 0)
+    expect(await rowsOf(sql)).toBe(0)
   })
 
   test('may be watched twice, and not at all', async () => {
@@ -166,13 +165,13 @@ describe.each(DATABASE_NAMES)('tables that are watched on %s', (name) => {
     await Promise.all([watchTables(dataSource, ['film']), watchTables(dataSource, ['film', 'inventory'])])
     await watchTables(dataSource, ['film'])
     await sql.query('INSERT INTO film VALUES (1, NULL)')
-    assert.equal(await rowsOf(sql), 1)
+    expect(await rowsOf(sql)).toBe(1)
     await unwatchTables(dataSource, ['film'])
     await unwatchTables(dataSource, ['film', 'gone'])
     await sql.query('INSERT INTO film VALUES (2, NULL)')
-    assert.equal(await rowsOf(sql), 1)
+    expect(await rowsOf(sql)).toBe(1)
     await sql.query('INSERT INTO inventory VALUES (2, 2)')
-    assert.equal(await rowsOf(sql), 2)
+    expect(await rowsOf(sql)).toBe(2)
   })
 
   test('a storage may be given as well, whose tables are there', async () => {
@@ -181,29 +180,29 @@ describe.each(DATABASE_NAMES)('tables that are watched on %s', (name) => {
     await watchTables(storage, ['film'])
     await using listener = await listen(storage)
     await world.sql.query('INSERT INTO film VALUES (1, NULL)')
-    assert.deepEqual(await listener.flush(), ['film'])
+    expect(await listener.flush()).toEqual(['film'])
     await storage.putContent(storage.info('c', 'r'), 'x')
-    assert.deepEqual(await listener.flush(), [])
+    expect(await listener.flush()).toEqual([])
   })
 
   test('what cannot be watched is refused', async () => {
     await using world = await setUp(name)
     const { dataSource } = world
     const wrong = (tables: unknown) => errorOf(watchTables(dataSource, tables as string[]))
-    assert.ok((await wrong(['fi"lm'])) instanceof RangeError)
-    assert.ok((await wrong([''])) instanceof RangeError)
-    assert.ok((await wrong([7])) instanceof TypeError)
-    assert.ok((await wrong('film')) instanceof TypeError)
+    expect(await wrong(['fi"lm'])).toBeInstanceOf(RangeError)
+    expect(await wrong([''])).toBeInstanceOf(RangeError)
+    expect(await wrong([7])).toBeInstanceOf(TypeError)
+    expect(await wrong('film')).toBeInstanceOf(TypeError)
     const nothing: unknown = {}
-    assert.ok((await errorOf(watchTables(nothing as DataSource, ['film']))) instanceof TypeError)
-    assert.equal((await wrong(['film', 'gone'])).code, 'E_SERVER')
+    expect(await errorOf(watchTables(nothing as DataSource, ['film']))).toBeInstanceOf(TypeError)
+    expect((await wrong(['film', 'gone'])).code).toBe('E_SERVER')
   })
 
   test('whoever listens before anything is watched is told so', async () => {
     await using world = await setUp(name)
     const error = await errorOf(onTableChanges(world.dataSource, async () => undefined))
-    assert.equal(error.code, 'E_STORAGE_UNAVAILABLE')
-    assert.match(error.message, /watchTables/)
+    expect(error.code).toBe('E_STORAGE_UNAVAILABLE')
+    expect(error.message).toMatch(/watchTables/)
   })
 
   test('a subscription that is closed handles nothing, and says so', async () => {
@@ -214,8 +213,8 @@ describe.each(DATABASE_NAMES)('tables that are watched on %s', (name) => {
     await subscription.close()
     await subscription.close()
     await world.sql.query('INSERT INTO film VALUES (1, NULL)')
-    assert.equal((await errorOf(subscription.flush())).code, 'E_CLOSED')
-    assert.deepEqual(told, [])
+    expect((await errorOf(subscription.flush())).code).toBe('E_CLOSED')
+    expect(told).toEqual([])
   })
 })
 
@@ -235,11 +234,11 @@ test('SQLite: a handler that took too long does not drop a change that came afte
   // As if the time of the claim had passed.
   await sql.query('UPDATE larder_change SET claimed_until_ms = 1')
   await using second = await listen(dataSource)
-  assert.deepEqual(await second.flush(), ['film'])
+  expect(await second.flush()).toEqual(['film'])
   await sql.query('INSERT INTO film VALUES (2, NULL)')
   go.open()
   await flushed
-  assert.deepEqual(await second.flush(), ['film'])
+  expect(await second.flush()).toEqual(['film'])
 })
 
 describe('PostgreSQL', () => {
@@ -271,9 +270,9 @@ describe('PostgreSQL', () => {
     await watchTables(dataSource, ['film', 'shop.film'])
     await using listener = await listen(dataSource)
     await sql.query('TRUNCATE film')
-    assert.deepEqual(await listener.flush(), ['film'])
+    expect(await listener.flush()).toEqual(['film'])
     await sql.query('INSERT INTO shop.film VALUES (1)')
-    assert.deepEqual(await listener.flush(), ['shop.film'])
+    expect(await listener.flush()).toEqual(['shop.film'])
   })
 
   test('a user who may change a table and nothing else does not notice', async () => {
@@ -286,7 +285,7 @@ describe('PostgreSQL', () => {
     await sql.query('SET ROLE larder_clerk')
     await sql.query('INSERT INTO film VALUES (1, NULL)')
     await sql.query('RESET ROLE')
-    assert.equal(await rowsOf(sql), 1)
+    expect(await rowsOf(sql)).toBe(1)
     await sql.query('DROP OWNED BY larder_clerk')
     await sql.query('DROP ROLE larder_clerk')
   })
@@ -308,13 +307,13 @@ describe.each(['postgres', 'mariadb'] as const)('transactions that overlap on %s
     await sql.query('INSERT INTO film VALUES (2, NULL)')
     await sql.query('BEGIN')
     await sql.query('INSERT INTO film VALUES (3, NULL)')
-    assert.deepEqual(await listener.flush(), ['film'])
-    assert.deepEqual(await listener.flush(), [])
+    expect(await listener.flush()).toEqual(['film'])
+    expect(await listener.flush()).toEqual([])
     await other.query('COMMIT')
-    assert.deepEqual(await listener.flush(), ['film'])
+    expect(await listener.flush()).toEqual(['film'])
     await sql.query('COMMIT')
-    assert.deepEqual(await listener.flush(), ['film'])
-    assert.equal(await rowsOf(sql), 0)
+    expect(await listener.flush()).toEqual(['film'])
+    expect(await rowsOf(sql)).toBe(0)
   })
 
   test('many rows of one table are one change to the handler', async () => {
@@ -322,15 +321,15 @@ describe.each(['postgres', 'mariadb'] as const)('transactions that overlap on %s
     const { dataSource, sql } = world
     await watchTables(dataSource, ['film'])
     for (let i = 0; i < 20; i++) await sql.query(`INSERT INTO film VALUES (${i}, NULL)`)
-    assert.equal(await rowsOf(sql), 20)
+    expect(await rowsOf(sql)).toBe(20)
     await using failing = await onTableChanges(dataSource, async () => Promise.reject(new Error('down')), {
       ...BY_HAND,
     })
     await errorOf(failing.flush())
     // What could not be handled takes no more room than one row.
-    assert.equal(await rowsOf(sql), 1)
+    expect(await rowsOf(sql)).toBe(1)
     await using listener = await listen(dataSource)
-    assert.deepEqual(await listener.flush(), ['film'])
+    expect(await listener.flush()).toEqual(['film'])
   })
 
   test('a statement whose clock stands still does not hide behind the one before', async () => {
@@ -353,6 +352,6 @@ describe.each(['postgres', 'mariadb'] as const)('transactions that overlap on %s
     go.open()
     await first
     await subscription.flush()
-    assert.ok(calls >= 2)
+    expect(calls).toBeGreaterThanOrEqual(2)
   })
 })

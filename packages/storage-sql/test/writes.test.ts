@@ -2,8 +2,7 @@ import type { WriteResult } from '@larder/storage-core'
 import type { PendingWrite } from '@larder/storage-core/driver'
 import { StorageError } from '@larder/storage-core'
 import type { SqlStorage } from '@larder/storage-sql'
-import assert from 'node:assert/strict'
-import { describe, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { DATABASE_NAMES, errorOf, gate, openFresh } from './databases.js'
 
 const nothing = { beforeCommit: async () => undefined }
@@ -23,16 +22,16 @@ describe.each(DATABASE_NAMES)('writes on %s', (name) => {
           await storage.putContent(info, next, { ifMatch: etag })
           return
         } catch (error) {
-          assert.equal((error as StorageError).code, 'E_PRECONDITION_FAILED')
+          expect((error as StorageError).code).toBe('E_PRECONDITION_FAILED')
           refused++
         }
       }
     }
     await Promise.all(Array.from({ length: 20 }, (_, i) => increment(storages[i % 2] as SqlStorage)))
     const { bytes, version } = await opened.storage.getContent(opened.storage.info('c', 'counter'))
-    assert.equal(bytes.toString(), '20')
-    assert.equal(version, 21)
-    assert.ok(refused > 0, 'no two writers ever met')
+    expect(bytes.toString()).toBe('20')
+    expect(version).toBe(21)
+    expect(refused, 'no two writers ever met').toBeGreaterThan(0)
   })
 
   test('of many writers who make a resource, one does and all others go on from there', async () => {
@@ -46,11 +45,8 @@ describe.each(DATABASE_NAMES)('writes on %s', (name) => {
         }),
       )
       const versions = results.map(({ version }) => version).sort((a, b) => a - b)
-      assert.deepEqual(
-        versions,
-        Array.from({ length: 12 }, (_, i) => i + 1),
-      )
-      assert.equal(results.filter(({ created }) => created).length, 1)
+      expect(versions).toEqual(Array.from({ length: 12 }, (_, i) => i + 1))
+      expect(results.filter(({ created }) => created).length).toBe(1)
     }
   })
 
@@ -66,7 +62,7 @@ describe.each(DATABASE_NAMES)('writes on %s', (name) => {
     const codes = outcomes.map((outcome) =>
       outcome.status === 'fulfilled' ? 'written' : (outcome.reason as StorageError).code,
     )
-    assert.deepEqual(codes.sort(), [...Array<string>(9).fill('E_PRECONDITION_FAILED'), 'written'])
+    expect(codes.sort()).toEqual([...Array<string>(9).fill('E_PRECONDITION_FAILED'), 'written'])
   })
 
   test('writers of many neighbours in another order do not deadlock', async () => {
@@ -76,7 +72,7 @@ describe.each(DATABASE_NAMES)('writes on %s', (name) => {
     const write = (storage: SqlStorage, order: readonly string[]) =>
       Promise.all(order.map((each) => storage.putContent(storage.info('c', each), each)))
     await Promise.all([write(opened.storage, names), write(another, [...names].reverse())])
-    assert.equal((await opened.storage.ls('c')).size, 40)
+    expect((await opened.storage.ls('c')).size).toBe(40)
   })
 
   test('times of several written together have their order, whatever the clock of before said', async () => {
@@ -86,11 +82,8 @@ describe.each(DATABASE_NAMES)('writes on %s', (name) => {
     const infos = ['first', 'ahead', 'last'].map((each) => storage.info('c', each))
     const results = await storage.writeMany(infos.map((info) => ({ info, content: 'y' })))
     const { entries } = await storage.page('c', { order: 'oldest' })
-    assert.deepEqual(
-      entries.map(({ info }) => info.resource),
-      ['first', 'ahead', 'last'],
-    )
-    assert.ok((results[2]?.modifiedAt.getTime() ?? 0) >= 2_000_000_000_000)
+    expect(entries.map(({ info }) => info.resource)).toEqual(['first', 'ahead', 'last'])
+    expect(results[2]?.modifiedAt.getTime() ?? 0).toBeGreaterThanOrEqual(2_000_000_000_000)
   })
 
   test('a version goes on after removals, of which a small row stays', async () => {
@@ -104,22 +97,19 @@ describe.each(DATABASE_NAMES)('writes on %s', (name) => {
       await storage.remove(info),
       await storage.putContent(info, 'and again'),
     ]
-    assert.deepEqual(
-      results.map(({ version, created, emptied }) => [version, created, emptied]),
-      [
-        [1, true, false],
-        [2, false, true],
-        [3, true, false],
-        [4, false, true],
-        [5, true, false],
-      ],
-    )
+    expect(results.map(({ version, created, emptied }) => [version, created, emptied])).toEqual([
+      [1, true, false],
+      [2, false, true],
+      [3, true, false],
+      [4, false, true],
+      [5, true, false],
+    ])
     await storage.remove(info)
     const [row] = await opened.query('SELECT * FROM larder_resource')
-    assert.equal(Number(row?.['live']), 0)
-    assert.equal(row?.['content'], null)
-    assert.equal(row?.['metadata'], null)
-    assert.equal((await storage.ls('c')).size, 0)
+    expect(Number(row?.['live'])).toBe(0)
+    expect(row?.['content']).toBe(null)
+    expect(row?.['metadata']).toBe(null)
+    expect((await storage.ls('c')).size).toBe(0)
   })
 
   test('each part has the version of the last write that touched it', async () => {
@@ -128,11 +118,11 @@ describe.each(DATABASE_NAMES)('writes on %s', (name) => {
     const info = storage.info('c', 'r')
     await storage.put(info, { content: 'c', metadata: 'm' })
     await storage.putContent(info, 'c2')
-    assert.equal((await storage.getContent(info)).version, 2)
-    assert.equal((await storage.getMetaData(info)).version, 1)
-    assert.equal((await storage.removeContent(info)).emptied, false)
-    assert.equal((await storage.getMetaData(info)).version, 1)
-    assert.equal((await storage.page('c')).entries[0]?.version, 3)
+    expect((await storage.getContent(info)).version).toBe(2)
+    expect((await storage.getMetaData(info)).version).toBe(1)
+    expect((await storage.removeContent(info)).emptied).toBe(false)
+    expect((await storage.getMetaData(info)).version).toBe(1)
+    expect((await storage.page('c')).entries[0]?.version).toBe(3)
   })
 
   test('a hook that rejects takes row, journal and body with it', async () => {
@@ -144,12 +134,12 @@ describe.each(DATABASE_NAMES)('writes on %s', (name) => {
       beforeCommit: () => Promise.reject(reason),
     }
     const info = storage.info('c', 'r')
-    assert.equal(await errorOf(storage.putContent(info, 'x'.repeat(1_000), { transaction })), reason)
-    assert.equal(await storage.exists(info), false)
-    assert.equal(await opened.count('journal'), 0)
-    assert.equal(await opened.count('body', 'expires_ms > 0 OR expires_ms IS NULL'), 0)
+    expect(await errorOf(storage.putContent(info, 'x'.repeat(1_000), { transaction }))).toBe(reason)
+    expect(await storage.exists(info)).toBe(false)
+    expect(await opened.count('journal')).toBe(0)
+    expect(await opened.count('body', 'expires_ms > 0 OR expires_ms IS NULL')).toBe(0)
     const result = await storage.putContent(info, 'x')
-    assert.equal(result.version, 1)
+    expect(result.version).toBe(1)
   })
 
   test("a hook's own conflict is not taken for the database's", async () => {
@@ -163,8 +153,8 @@ describe.each(DATABASE_NAMES)('writes on %s', (name) => {
       },
     }
     const { storage } = opened
-    assert.equal(await errorOf(storage.putContent(storage.info('c', 'r'), 'x', { transaction })), reason)
-    assert.equal(calls, 1)
+    expect(await errorOf(storage.putContent(storage.info('c', 'r'), 'x', { transaction }))).toBe(reason)
+    expect(calls).toBe(1)
   })
 
   test('a commit past its instant, and a hook without an end, are rolled back', async () => {
@@ -172,15 +162,15 @@ describe.each(DATABASE_NAMES)('writes on %s', (name) => {
     const { storage } = opened
     const info = storage.info('c', 'r')
     const late = { beforeCommit: async () => ({ commitBefore: performance.now() - 1 }) }
-    assert.equal((await errorOf(storage.putContent(info, 'x', { transaction: late }))).code, 'E_TIMEOUT')
+    expect((await errorOf(storage.putContent(info, 'x', { transaction: late }))).code).toBe('E_TIMEOUT')
     const never = { beforeCommit: async () => ({ commitBefore: NaN }) }
-    assert.equal((await errorOf(storage.putContent(info, 'x', { transaction: never }))).code, 'E_TIMEOUT')
+    expect((await errorOf(storage.putContent(info, 'x', { transaction: never }))).code).toBe('E_TIMEOUT')
     const endless = { beforeCommit: () => new Promise<void>(() => undefined) }
     const start = performance.now()
-    assert.equal((await errorOf(storage.putContent(info, 'x', { transaction: endless }))).code, 'E_TIMEOUT')
-    assert.ok(performance.now() - start < 8_000)
-    assert.equal(await storage.exists(info), false)
-    assert.equal((await storage.putContent(info, 'x')).version, 1)
+    expect((await errorOf(storage.putContent(info, 'x', { transaction: endless }))).code).toBe('E_TIMEOUT')
+    expect(performance.now() - start).toBeLessThan(8_000)
+    expect(await storage.exists(info)).toBe(false)
+    expect((await storage.putContent(info, 'x')).version).toBe(1)
   })
 
   test('a hook that waits for its own storage ends with the time of its transaction', async () => {
@@ -194,10 +184,10 @@ describe.each(DATABASE_NAMES)('writes on %s', (name) => {
       await inner
     }
     const error = await errorOf(storage.putContent(info, 'outer', { transaction: { beforeCommit } }))
-    assert.equal(error.code, 'E_TIMEOUT')
-    assert.match(error.message, /own storage/)
+    expect(error.code).toBe('E_TIMEOUT')
+    expect(error.message).toMatch(/own storage/)
     await inner
-    assert.notEqual((await storage.getMany([info]))[0]?.bytes.toString(), 'outer')
+    expect((await storage.getMany([info]))[0]?.bytes.toString()).not.toBe('outer')
   })
 
   test('the journal row has keys, version, address and the time of the database', async () => {
@@ -208,14 +198,14 @@ describe.each(DATABASE_NAMES)('writes on %s', (name) => {
     await storage.putContent(info, '1')
     const result = await storage.putContent(info, '2', { transaction: { ...nothing, journal: keys } })
     const [row] = await opened.query('SELECT * FROM larder_journal')
-    assert.equal(String(row?.['id']), result.journalId)
-    assert.deepEqual(JSON.parse(String(row?.['cache_keys'])), keys)
-    assert.equal(Number(row?.['version']), 2)
-    assert.equal(String(row?.['collection']), info.collection)
-    assert.equal(String(row?.['resource']), info.resource)
-    assert.ok(Math.abs(Number(row?.['created_ms']) - Date.now()) < 60_000)
+    expect(String(row?.['id'])).toBe(result.journalId)
+    expect(JSON.parse(String(row?.['cache_keys']))).toEqual(keys)
+    expect(Number(row?.['version'])).toBe(2)
+    expect(String(row?.['collection'])).toBe(info.collection)
+    expect(String(row?.['resource'])).toBe(info.resource)
+    expect(Math.abs(Number(row?.['created_ms']) - Date.now())).toBeLessThan(60_000)
     await storage.settle([result.journalId ?? '', '999999999', 'no id', "1' OR '1'='1"])
-    assert.equal(await opened.count('journal'), 0)
+    expect(await opened.count('journal')).toBe(0)
   })
 
   test('thousands of journal rows are settled at once', async () => {
@@ -225,7 +215,7 @@ describe.each(DATABASE_NAMES)('writes on %s', (name) => {
       transaction: { ...nothing, journal: [] },
     })
     await opened.storage.settle([...ids, journalId])
-    assert.equal(await opened.count('journal'), 0)
+    expect(await opened.count('journal')).toBe(0)
   })
 
   test('a write aborted while its hook runs has not happened', async () => {
@@ -245,8 +235,8 @@ describe.each(DATABASE_NAMES)('writes on %s', (name) => {
     })
     await entered.opened
     abort.abort()
-    assert.equal((await errorOf(write)).code, 'E_ABORTED')
-    assert.equal(await storage.exists(info), false)
+    expect((await errorOf(write)).code).toBe('E_ABORTED')
+    expect(await storage.exists(info)).toBe(false)
     await storage.putContent(info, 'y')
   })
 
@@ -288,12 +278,10 @@ describe.each(DATABASE_NAMES)('writes on %s', (name) => {
     for (const collection of names) {
       const infos = names.map((resource) => storage.info(collection, resource))
       const parts = await storage.getMany(infos)
-      assert.deepEqual(
-        parts.map((part) => part?.bytes.toString()),
+      expect(parts.map((part) => part?.bytes.toString())).toEqual(
         names.map((resource) => `${collection}/${resource}`),
       )
-      assert.deepEqual(
-        [...(await storage.ls(collection)).keys()],
+      expect([...(await storage.ls(collection)).keys()]).toEqual(
         [...names].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b))),
       )
     }

@@ -8,8 +8,7 @@ import {
   serverFaults,
   STEPS,
 } from '@larder/chaos'
-import assert from 'node:assert/strict'
-import { describe, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 
 type Seen = { readonly name: string; readonly version?: number; readonly value?: string }
 
@@ -64,7 +63,7 @@ describe('the judge', () => {
     story.write(10, 20, 2)
     story.read(12, 13, 1)
     story.read(21, 22, 2)
-    assert.deepEqual(story.kinds, [])
+    expect(story.kinds).toEqual([])
   })
 
   test('finds a stale read, and a stale listing', () => {
@@ -73,7 +72,7 @@ describe('the judge', () => {
     story.write(2, 3, 2)
     story.read(4, 5, 1)
     story.list(4, 5, [])
-    assert.deepEqual(story.kinds, ['stale', 'stale'])
+    expect(story.kinds).toEqual(['stale', 'stale'])
   })
 
   test('allows a stale read after a write that was acknowledged without the cache, and counts it', () => {
@@ -81,12 +80,12 @@ describe('the judge', () => {
     story.write(0, 1, 1)
     story.write(2, 3, 2, { unconfirmed: true })
     story.read(4, 5, 1)
-    assert.deepEqual(story.kinds, [])
-    assert.equal(story.allowed.staleAfterUnconfirmed, 1)
+    expect(story.kinds).toEqual([])
+    expect(story.allowed.staleAfterUnconfirmed).toBe(1)
     // The one before it was confirmed: what it replaced is not to be seen again.
     story.write(6, 7, 3)
     story.read(8, 9, 2)
-    assert.deepEqual(story.kinds, ['stale'])
+    expect(story.kinds).toEqual(['stale'])
   })
 
   test('allows a step back behind a read whose cache did not answer, and no other', () => {
@@ -96,8 +95,8 @@ describe('the judge', () => {
       story.write(2, 20, 2)
       story.read(3, 4, 2, { troubled })
       story.read(5, 6, 1)
-      assert.deepEqual(story.kinds, troubled ? [] : ['back'])
-      assert.equal(story.allowed.stepsBack, troubled ? 1 : 0)
+      expect(story.kinds).toEqual(troubled ? [] : ['back'])
+      expect(story.allowed.stepsBack).toBe(troubled ? 1 : 0)
     }
   })
 
@@ -107,21 +106,21 @@ describe('the judge', () => {
     dead.begin(2, 'write', 'v2')
     dead.history.gone('w1')
     dead.read(4, 5, 2)
-    assert.deepEqual(dead.kinds, [])
+    expect(dead.kinds).toEqual([])
 
     for (const code of ['E_OUTCOME_UNKNOWN', 'E_STORAGE_UNAVAILABLE']) {
       const refused = new Story()
       refused.write(0, 1, 1)
       refused.take({ say: 'failed', id: refused.begin(2, 'write', 'v2'), end: 3, code, message: '' })
       refused.read(4, 5, 2)
-      assert.deepEqual(refused.kinds, code === 'E_OUTCOME_UNKNOWN' ? [] : ['unwritten'])
+      expect(refused.kinds).toEqual(code === 'E_OUTCOME_UNKNOWN' ? [] : ['unwritten'])
     }
   })
 
   test('finds a rejection that is no StorageError', () => {
     const story = new Story()
     story.take({ say: 'failed', id: story.begin(0, 'read'), end: 1, code: 'UNEXPECTED', message: 'oops' })
-    assert.equal(story.kinds.length, 1)
+    expect(story.kinds.length).toBe(1)
   })
 })
 
@@ -131,19 +130,19 @@ test('a plan is the same for the same seed, and comes to every step and kind of 
     ...first(200, processFaults(seed, size)),
     ...first(200, serverFaults(seed, size)),
   ]
-  assert.deepEqual(some(1), some(1))
-  assert.notDeepEqual(some(1), some(2))
+  expect(some(1)).toEqual(some(1))
+  expect(some(1)).not.toEqual(some(2))
   const steps = some(1).flatMap(({ fault }) => (fault.kind === 'kill at' ? [fault.step] : []))
-  assert.deepEqual(new Set(steps), new Set(STEPS))
-  assert.equal(new Set(some(1).map(({ fault }) => fault.kind)).size, 12)
+  expect(new Set(steps)).toEqual(new Set(STEPS))
+  expect(new Set(some(1).map(({ fault }) => fault.kind)).size).toBe(12)
 })
 
 test('a value is known by its name, and only as a whole', () => {
   for (const bytes of [0, 1, 7, 50_000]) {
     const value = longValue('w1.2.3', bytes)
-    assert.equal(nameOfValue(value), 'w1.2.3')
-    if (bytes > 0) assert.notEqual(nameOfValue(value.slice(0, -1)), 'w1.2.3')
-    if (bytes > 1) assert.notEqual(nameOfValue(`${value.slice(0, -1)}4`), 'w1.2.3')
+    expect(nameOfValue(value)).toBe('w1.2.3')
+    if (bytes > 0) expect(nameOfValue(value.slice(0, -1))).not.toBe('w1.2.3')
+    if (bytes > 1) expect(nameOfValue(`${value.slice(0, -1)}4`)).not.toBe('w1.2.3')
   }
 })
 

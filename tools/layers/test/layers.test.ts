@@ -1,9 +1,8 @@
-import assert from 'node:assert/strict'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { checkLayers, type PackageRules } from '@larder/layers'
-import { afterEach, beforeEach, test } from 'vitest'
+import { afterEach, beforeEach, expect, test } from 'vitest'
 
 let root: string
 beforeEach(() => {
@@ -45,7 +44,7 @@ test('a sound house passes', () => {
     'testing/suite.ts': "import '../client/client.js'",
     'index.ts': "export * from './client/client.js'",
   })
-  assert.deepEqual(problems, [])
+  expect(problems).toEqual([])
 })
 
 test.each([
@@ -91,8 +90,8 @@ test.each([
   ['a file without a layer', { 'cellar.ts': '' }, /cellar\.ts: has no layer/],
 ])('%s is found', (_, files, message) => {
   const problems = check(files)
-  assert.equal(problems.length, 1, problems.join('\n'))
-  assert.match(problems[0] ?? '', message)
+  expect(problems.length, problems.join('\n')).toBe(1)
+  expect(problems[0] ?? '').toMatch(message)
 })
 
 test('a cycle is found, through type imports too, with or without layers', () => {
@@ -101,12 +100,12 @@ test('a cycle is found, through type imports too, with or without layers', () =>
     'client/b.ts': "import type { C } from './c.js'",
     'client/c.ts': "export * from './a.js'",
   }
-  assert.deepEqual(check(files), ['house: cycle: client/a.ts -> client/b.ts -> client/c.ts -> client/a.ts'])
-  assert.equal(check(files, { mayImport: [] }).length, 1)
+  expect(check(files)).toEqual(['house: cycle: client/a.ts -> client/b.ts -> client/c.ts -> client/a.ts'])
+  expect(check(files, { mayImport: [] }).length).toBe(1)
 })
 
 test('the longest match gives the layer', () => {
   const rules: PackageRules = { mayImport: [], layers: [['client/wire/'], ['client/']] }
-  assert.deepEqual(check({ 'client/a.ts': "import './wire/b.js'", 'client/wire/b.ts': '' }, rules), [])
-  assert.equal(check({ 'client/a.ts': '', 'client/wire/b.ts': "import '../a.js'" }, rules).length, 1)
+  expect(check({ 'client/a.ts': "import './wire/b.js'", 'client/wire/b.ts': '' }, rules)).toEqual([])
+  expect(check({ 'client/a.ts': '', 'client/wire/b.ts': "import '../a.js'" }, rules).length).toBe(1)
 })

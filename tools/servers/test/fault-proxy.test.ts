@@ -1,4 +1,3 @@
-import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -66,18 +65,18 @@ const A_WHILE_MS = 100
 
 test('passes bytes and counts connections', async () => {
   const caller = await talking()
-  assert.equal(caller.text(), 'hello')
-  assert.equal(proxy.connections, 1)
-  assert.equal(proxy.accepted, 1)
+  expect(caller.text()).toBe('hello')
+  expect(proxy.connections).toBe(1)
+  expect(proxy.accepted).toBe(1)
   caller.socket.end()
-  assert.equal(await caller.ended, 'closed')
-  assert.equal(proxy.connections, 0)
+  expect(await caller.ended).toBe('closed')
+  expect(proxy.connections).toBe(0)
 })
 
 test('cut resets open connections and takes new ones', async () => {
   const caller = await talking()
   proxy.cut()
-  assert.equal(await caller.ended, 'ECONNRESET')
+  expect(await caller.ended).toBe('ECONNRESET')
   await talking()
 })
 
@@ -92,12 +91,12 @@ test('a black hole takes everything and answers nothing', async () => {
   await proxy.pass()
   silent.socket.write(' again')
   await silent.got(11)
-  assert.equal(silent.text(), 'hello again')
+  expect(silent.text()).toBe('hello again')
   // What has lost bytes does not go on without them.
   open.socket.write(' again')
-  assert.equal(await open.ended, 'ECONNRESET')
-  assert.equal(late.text(), '')
-  assert.equal(received, 'hellohello again')
+  expect(await open.ended).toBe('ECONNRESET')
+  expect(late.text()).toBe('')
+  expect(received).toBe('hellohello again')
 })
 
 test('cut closes a connection that is just being ended', async () => {
@@ -135,10 +134,10 @@ test('hold delivers late and in order, even from a connection closed meanwhile',
   leaving.socket.end('BYE')
   leaving.socket.destroySoon()
   await sleep(A_WHILE_MS)
-  assert.equal(received, 'hellohello')
+  expect(received).toBe('hellohello')
   await proxy.pass()
   await staying.got(9)
-  assert.equal(staying.text(), 'hello 1 2')
+  expect(staying.text()).toBe('hello 1 2')
   while (!received.includes('BYE')) await sleep(5)
 })
 
@@ -148,8 +147,8 @@ test('delay makes a round trip take twice as long as a way', async () => {
   const before = performance.now()
   caller.socket.write(' slow')
   await caller.got(10)
-  assert.ok(performance.now() - before >= 115)
-  assert.equal(caller.text(), 'hello slow')
+  expect(performance.now() - before).toBeGreaterThanOrEqual(115)
+  expect(caller.text()).toBe('hello slow')
 })
 
 test('pieces splits what is sent', async () => {
@@ -157,18 +156,18 @@ test('pieces splits what is sent', async () => {
   proxy.pieces(1)
   caller.socket.write('12345')
   await caller.got(10)
-  assert.equal(caller.text(), 'hello12345')
-  assert.ok(caller.chunks.length > 2)
-  assert.throws(() => proxy.pieces(0), RangeError)
+  expect(caller.text()).toBe('hello12345')
+  expect(caller.chunks.length).toBeGreaterThan(2)
+  expect(() => proxy.pieces(0)).toThrow(RangeError)
 })
 
 test.each([0, 1, 4, 7])('truncate lets %i bytes of reply through and resets', async (bytes) => {
   const caller = await talking()
   proxy.truncate(bytes)
   caller.socket.write('1234567890')
-  assert.equal(await caller.ended, 'ECONNRESET')
-  assert.equal(caller.text(), 'hello' + '1234567890'.slice(0, bytes))
-  assert.equal(received, 'hello1234567890')
+  expect(await caller.ended).toBe('ECONNRESET')
+  expect(caller.text()).toBe('hello' + '1234567890'.slice(0, bytes))
+  expect(received).toBe('hello1234567890')
 })
 
 test('truncate counts over several replies', async () => {
@@ -177,15 +176,15 @@ test('truncate counts over several replies', async () => {
   caller.socket.write('abcd')
   await caller.got(9)
   caller.socket.write('efgh')
-  assert.equal(await caller.ended, 'ECONNRESET')
-  assert.equal(caller.text(), 'helloabcdef')
+  expect(await caller.ended).toBe('ECONNRESET')
+  expect(caller.text()).toBe('helloabcdef')
 })
 
 test('refuse refuses until pass', async () => {
   const open = await talking()
   await proxy.refuse()
-  assert.equal(await open.ended, 'ECONNRESET')
-  assert.equal(await call().ended, 'ECONNREFUSED')
+  expect(await open.ended).toBe('ECONNRESET')
+  expect(await call().ended).toBe('ECONNREFUSED')
   await proxy.pass()
   await talking()
 })
@@ -194,7 +193,7 @@ test('a target that is down resets', async () => {
   const target = await startProxy({ port: 1 })
   const socket = connect({ port: target.port, host: target.host })
   const [error] = (await once(socket, 'error')) as [NodeJS.ErrnoException]
-  assert.equal(error.code, 'ECONNRESET')
+  expect(error.code).toBe('ECONNRESET')
   await target.stop()
 })
 
@@ -204,5 +203,5 @@ test('stop is idempotent and ends held connections', async () => {
   caller.socket.write('x')
   await proxy.stop()
   await proxy.stop()
-  assert.equal(await caller.ended, 'ECONNRESET')
+  expect(await caller.ended).toBe('ECONNRESET')
 })

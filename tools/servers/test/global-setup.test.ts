@@ -1,4 +1,3 @@
-import assert from 'node:assert/strict'
 import { createMysqlDatabase, createPostgresDatabase } from '@larder/dev-servers'
 import setup from '@larder/dev-servers/global-setup'
 import { servers } from '@larder/dev-servers/vitest'
@@ -40,7 +39,7 @@ async function databases(): Promise<string> {
 
 test('servers given in the environment are used, and left without the databases of the run', async () => {
   const tearDown = await setUp()
-  assert.ok(told)
+  expect.assert(told)
   expect(told).toMatchObject({
     memcacheServers: servers.memcached.servers,
     postgresUrl: servers.postgres.url,
@@ -50,7 +49,7 @@ test('servers given in the environment are used, and left without the databases 
   const two = await createMysqlDatabase(servers.mariadb.url, told.runId)
   await tearDown()
   const left = await databases()
-  assert.ok(!left.includes(one.name) && !left.includes(two.name))
+  expect.assert(!left.includes(one.name) && !left.includes(two.name))
 })
 
 test.each([
@@ -59,5 +58,5 @@ test.each([
   ['MYSQL_URL', 'mysql://larder@127.0.0.1:1/larder'],
 ])('a server that %s names and that does not answer fails the run', async (variable, value) => {
   vi.stubEnv(variable, value)
-  await assert.rejects(setUp(), new RegExp(`${variable} names does not answer`))
+  await expect(setUp()).rejects.toThrow(new RegExp(`${variable} names does not answer`))
 })

@@ -1,10 +1,9 @@
-import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import { test } from 'vitest'
+import { expect, test } from 'vitest'
 import { eventually, isRunning } from './support.js'
 
 const fixture = fileURLToPath(new URL('./fixtures/start-all.mjs', import.meta.url))
@@ -31,22 +30,22 @@ function allGone(started: readonly Started[]): boolean {
 
 test('servers and folders go when their process is killed', async () => {
   const { parent, started } = await startInAnotherProcess('wait')
-  assert.equal(started.length, 4)
-  assert.ok(started.every(({ pid, folder }) => isRunning(pid) && existsSync(folder)))
+  expect(started.length).toBe(4)
+  expect(started.every(({ pid, folder }) => isRunning(pid) && existsSync(folder))).toBeTruthy()
   parent.kill('SIGKILL')
-  assert.ok(await eventually(() => allGone(started)))
+  expect(await eventually(() => allGone(started))).toBeTruthy()
 })
 
 test('servers and folders go when the whole process group is killed', async () => {
   const { parent, started } = await startInAnotherProcess('wait')
-  assert.ok(parent.pid !== undefined)
+  expect.assert(parent.pid !== undefined)
   process.kill(-parent.pid, 'SIGKILL')
-  assert.ok(await eventually(() => allGone(started)))
+  expect(await eventually(() => allGone(started))).toBeTruthy()
 })
 
 test('a process that forgot to stop its servers ends, and they end with it', async () => {
   const { parent, started } = await startInAnotherProcess('end')
   await once(parent, 'exit')
-  assert.equal(parent.exitCode, 0)
-  assert.ok(await eventually(() => allGone(started)))
+  expect(parent.exitCode).toBe(0)
+  expect(await eventually(() => allGone(started))).toBeTruthy()
 })

@@ -1,10 +1,9 @@
-import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { startMariadb, startMemcached, startPostgres } from '@larder/dev-servers'
 import { createConnection } from 'mysql2/promise'
 import { Client } from 'pg'
-import { afterAll, beforeAll, describe, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ask, isRunning } from './support.js'
 
 async function postgresAnswers(url: string): Promise<boolean> {
@@ -52,36 +51,36 @@ describe.each(kinds)('$name', ({ start, answers }) => {
   afterAll(() => server.stop())
 
   test('answers on the loopback interface', async () => {
-    assert.equal(server.host, '127.0.0.1')
-    assert.ok(await answers(server.url))
+    expect(server.host).toBe('127.0.0.1')
+    expect(await answers(server.url)).toBeTruthy()
   })
 
   test('answers again on the same port after a restart', async () => {
     const { port, pid } = server
     await server.restart()
-    assert.equal(server.port, port)
-    assert.notEqual(server.pid, pid)
-    assert.ok(!isRunning(pid))
-    assert.ok(await answers(server.url))
+    expect(server.port).toBe(port)
+    expect(server.pid).not.toBe(pid)
+    expect(isRunning(pid)).toBeFalsy()
+    expect(await answers(server.url)).toBeTruthy()
   })
 
   test('is silent while paused, and answers when resumed', async () => {
     server.pause()
     const whilePaused = await answers(server.url)
     server.resume()
-    assert.ok(!whilePaused)
-    assert.ok(await answers(server.url))
+    expect(whilePaused).toBeFalsy()
+    expect(await answers(server.url)).toBeTruthy()
   })
 
   test('is gone after a kill, and can be restarted', async () => {
     const { pid } = server
     await server.kill()
-    assert.ok(!isRunning(pid))
-    assert.ok(!server.running)
-    assert.throws(() => server.pid, /not running/)
-    assert.ok(!(await answers(server.url)))
+    expect(isRunning(pid)).toBeFalsy()
+    expect(server.running).toBeFalsy()
+    expect(() => server.pid).toThrow(/not running/)
+    expect(await answers(server.url)).toBeFalsy()
     await server.restart()
-    assert.ok(await answers(server.url))
+    expect(await answers(server.url)).toBeTruthy()
   })
 
   test('can be killed and stopped while paused', async () => {
@@ -90,41 +89,43 @@ describe.each(kinds)('$name', ({ start, answers }) => {
     await server.restart()
     server.pause()
     await server.restart()
-    assert.ok(await answers(server.url))
+    expect(await answers(server.url)).toBeTruthy()
   })
 
   test('stops, removes its folder, and may be stopped twice', async () => {
     const { folder, pid } = server
-    assert.ok(existsSync(folder))
+    expect(existsSync(folder)).toBeTruthy()
     await server.stop()
     await server.stop()
-    assert.ok(!existsSync(folder))
-    assert.ok(!isRunning(pid))
-    assert.ok(!(await answers(server.url)))
+    expect(existsSync(folder)).toBeFalsy()
+    expect(isRunning(pid)).toBeFalsy()
+    expect(await answers(server.url)).toBeFalsy()
   })
 })
 
 test('memcached listens on a UNIX socket when asked', async () => {
   await using server = await startMemcached({ unixSocket: true })
   const path = server.socketPath
-  assert.ok(path !== undefined && dirname(path) === server.folder)
-  assert.match(await ask({ path }, 'version\r\n'), /^VERSION /)
+  expect.assert(path !== undefined && dirname(path) === server.folder)
+  expect(await ask({ path }, 'version\r\n')).toMatch(/^VERSION /)
   await server.restart()
-  assert.match(await ask({ path }, 'version\r\n'), /^VERSION /)
+  expect(await ask({ path }, 'version\r\n')).toMatch(/^VERSION /)
 })
 
 test('memcached takes more arguments', async () => {
   await using server = await startMemcached({ args: ['-m', '8', '-I', '2m'] })
   const settings = await ask(server, 'stats settings\r\n')
-  assert.match(settings, /STAT maxbytes 8388608\r\n/)
-  assert.match(settings, /STAT item_size_max 2097152\r\n/)
+  expect(settings).toMatch(/STAT maxbytes 8388608\r\n/)
+  expect(settings).toMatch(/STAT item_size_max 2097152\r\n/)
 })
 
 test('a server that cannot start says why', async () => {
-  await assert.rejects(startMemcached({ args: ['--no-such-option'] }), /did not start.*no-such-option/s)
+  await expect(startMemcached({ args: ['--no-such-option'] })).rejects.toThrow(
+    /did not start.*no-such-option/s,
+  )
 })
 
 test('a port that is taken is refused when it was asked for', async () => {
   await using first = await startMemcached()
-  await assert.rejects(startMemcached({ port: first.port }), /memcached did not start/)
+  await expect(startMemcached({ port: first.port })).rejects.toThrow(/memcached did not start/)
 })

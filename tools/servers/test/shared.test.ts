@@ -1,4 +1,3 @@
-import assert from 'node:assert/strict'
 import { servers } from '@larder/dev-servers/vitest'
 import { createConnection } from 'mysql2/promise'
 import { Client } from 'pg'
@@ -8,7 +7,7 @@ import { ask } from './support.js'
 test('the shared memcached answers', async () => {
   const { host, port } = servers.memcached
   expect(servers.memcached.servers).toContain(`${host}:${port}`)
-  assert.match(await ask({ host, port }, 'version\r\n'), /^VERSION /)
+  expect(await ask({ host, port }, 'version\r\n')).toMatch(/^VERSION /)
 })
 
 async function postgresNames(url: string): Promise<string[]> {
@@ -33,14 +32,14 @@ describe.each([
   test('databases are fresh, apart from each other, and dropped', async () => {
     const one = await server.createDatabase()
     const two = await server.createDatabase()
-    assert.notEqual(one.name, two.name)
+    expect(one.name).not.toBe(two.name)
     const both = await names(one.url)
-    assert.ok(both.includes(one.name) && both.includes(two.name))
+    expect.assert(both.includes(one.name) && both.includes(two.name))
     await one.drop()
     await one.drop()
     await two.drop()
     const after = await names(server.url)
-    assert.ok(!after.includes(one.name) && !after.includes(two.name))
+    expect.assert(!after.includes(one.name) && !after.includes(two.name))
   })
 })
 
@@ -65,5 +64,5 @@ test('PostgreSQL sorts in the order of a language, where it can', async () => {
     `SELECT 'a' < 'B' AS less, datlocprovider AS provider FROM pg_database WHERE datname = current_database()`,
   )
   await client.end()
-  assert.equal(rows[0]?.less, rows[0]?.provider === 'i')
+  expect(rows[0]?.less).toBe(rows[0]?.provider === 'i')
 })

@@ -1,7 +1,6 @@
 import { bytesCodec, type Codec, jsonCodec, textCodec } from '@larder/storage-core'
 import fc from 'fast-check'
-import assert from 'node:assert/strict'
-import { describe, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 
 const DAMAGED = [[0xff], [0xc3], [0xed, 0xa0, 0x80], [0xf8, 0x88, 0x80, 0x80]].map((bytes) =>
   Uint8Array.from(bytes),
@@ -11,11 +10,11 @@ function comesBack<T>(codec: Codec<T>, values: fc.Arbitrary<T>): void {
   fc.assert(
     fc.property(values, (value) => {
       const { bytes, flags } = codec.encode(value)
-      assert.ok(Number.isInteger(flags) && flags >= 0 && flags <= 0xffff_ffff)
-      assert.deepEqual(codec.decode(bytes, flags), value)
+      expect.assert(Number.isInteger(flags) && flags >= 0 && flags <= 0xffff_ffff)
+      expect(codec.decode(bytes, flags)).toEqual(value)
       // A view into other memory, as a receive buffer gives.
       const around = Buffer.concat([Buffer.from('<<'), bytes, Buffer.from('>>')])
-      assert.deepEqual(codec.decode(around.subarray(2, -2), flags), value)
+      expect(codec.decode(around.subarray(2, -2), flags)).toEqual(value)
     }),
   )
 }
@@ -35,11 +34,12 @@ describe('textCodec', () => {
 
   test('half a surrogate pair is refused', () => {
     for (const text of ['\ud800', 'a\udfff', '\udc00\ud800'])
-      assert.throws(() => textCodec.encode(text), RangeError)
+      expect(() => textCodec.encode(text)).toThrow(RangeError)
   })
 
   test('what is no UTF-8 is E_CORRUPT', () => {
-    for (const bytes of DAMAGED) assert.throws(() => textCodec.decode(bytes, 0), { code: 'E_CORRUPT' })
+    for (const bytes of DAMAGED)
+      expect(() => textCodec.decode(bytes, 0)).toThrow(expect.objectContaining({ code: 'E_CORRUPT' }))
   })
 })
 
@@ -56,17 +56,19 @@ describe('jsonCodec', () => {
     const cycle: { self?: unknown } = {}
     cycle.self = cycle
     for (const value of [undefined, () => 1, Symbol('s'), 1n, cycle, { deep: [2n] }]) {
-      assert.throws(() => jsonCodec().encode(value), TypeError)
+      expect(() => jsonCodec().encode(value)).toThrow(TypeError)
     }
   })
 
   test('what is no JSON is E_CORRUPT', () => {
     for (const text of ['', '{', '{"a":1}x', 'undefined', '\ufeff1']) {
-      assert.throws(() => jsonCodec().decode(Buffer.from(text), 0), { code: 'E_CORRUPT' })
+      expect(() => jsonCodec().decode(Buffer.from(text), 0)).toThrow(
+        expect.objectContaining({ code: 'E_CORRUPT' }),
+      )
     }
     for (const bytes of DAMAGED) {
       const quoted = Buffer.concat([Buffer.from('"'), bytes, Buffer.from('"')])
-      assert.throws(() => jsonCodec().decode(quoted, 0), { code: 'E_CORRUPT' })
+      expect(() => jsonCodec().decode(quoted, 0)).toThrow(expect.objectContaining({ code: 'E_CORRUPT' }))
     }
   })
 })

@@ -1,7 +1,6 @@
 import { MemoryStorage } from '@larder/storage-core'
 import { storageContractGroups } from '@larder/storage-core/testing'
-import assert from 'node:assert/strict'
-import { describe, test, vi } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { openShared } from './mutant.js'
 import { MUTANTS_OF_HISTORIES } from './mutants-of-histories.js'
 import { MUTANTS_OF_MANY_WRITES } from './mutants-of-many-writes.js'
@@ -26,35 +25,29 @@ const MUTANTS = [
 describe('the contract suite', () => {
   test('finds nothing wrong with MemoryStorage', async () => {
     const { groups, tests, failures } = await recordContract(async () => ({ storage: new MemoryStorage() }))
-    assert.deepEqual(failures, [])
-    assert.deepEqual(
-      groups,
-      storageContractGroups.map((group) => group.name),
-    )
-    assert.ok(tests > 100)
+    expect(failures).toEqual([])
+    expect(groups).toEqual(storageContractGroups.map((group) => group.name))
+    expect(tests).toBeGreaterThan(100)
   })
 
   test('finds nothing wrong with two handles on one', async () => {
     const only = storageContractGroups.map((group) => group.name).filter((name) => name !== 'shutdown')
     const { failures } = await recordContract(async () => openShared(), only)
-    assert.deepEqual(failures, [])
+    expect(failures).toEqual([])
   })
 
   test('has a storage that fails each group', () => {
     const failed = new Set(MUTANTS.map((mutant) => mutant.group))
-    assert.deepEqual(
-      storageContractGroups.map((group) => group.name).filter((name) => !failed.has(name)),
-      [],
-    )
+    expect(storageContractGroups.map((group) => group.name).filter((name) => !failed.has(name))).toEqual([])
   })
 
   describe.concurrent('refuses', () => {
     for (const { that, group, open } of MUTANTS) {
       test(`${group}: a storage that ${that}`, { timeout: 60_000 }, async () => {
         const { tests, failures } = await recordContract(open, [group])
-        assert.notEqual(failures.length, 0, 'nothing failed')
+        expect(failures.length, 'nothing failed').not.toBe(0)
         // A defect that breaks everything would say nothing about the tests that are meant for it.
-        if (tests > 1) assert.ok(failures.length < tests, 'everything failed')
+        if (tests > 1) expect(failures.length, 'everything failed').toBeLessThan(tests)
       })
     }
   })

@@ -1,6 +1,5 @@
 import { lockContract, lockContractGroups, type OpenedLock } from '@larder/storage-core/testing'
-import assert from 'node:assert/strict'
-import { describe, test, vi } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { openLocks } from './map-lock.js'
 import { LOCK_MUTANTS } from './mutants.js'
 
@@ -33,24 +32,21 @@ async function runContract(open: () => OpenedLock, only?: string): Promise<Outco
 describe('the contract suite of locks', () => {
   test('finds nothing wrong with a lock that is right', async () => {
     const { tests, failures } = await runContract(() => openLocks())
-    assert.deepEqual(failures, [])
-    assert.ok(tests > 25)
+    expect(failures).toEqual([])
+    expect(tests).toBeGreaterThan(25)
   })
 
   test('has a lock that fails each group', () => {
     const failed = new Set(LOCK_MUTANTS.map(({ group }) => group))
-    assert.deepEqual(
-      lockContractGroups.map(({ name }) => name).filter((name) => !failed.has(name)),
-      [],
-    )
+    expect(lockContractGroups.map(({ name }) => name).filter((name) => !failed.has(name))).toEqual([])
   })
 
   describe.concurrent('refuses', () => {
     for (const { that, group, open } of LOCK_MUTANTS) {
       test(`${group}: a lock that ${that}`, { timeout: 60_000 }, async () => {
         const { tests, failures } = await runContract(open, group)
-        assert.notEqual(failures.length, 0, 'nothing failed')
-        assert.ok(failures.length < tests, 'everything failed')
+        expect(failures.length, 'nothing failed').not.toBe(0)
+        expect(failures.length, 'everything failed').toBeLessThan(tests)
       })
     }
   })

@@ -1,6 +1,5 @@
 import { checkListings, type CollectionOperation } from '@larder/storage-core/testing'
-import assert from 'node:assert/strict'
-import { describe, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 
 const collection = 'c'
 
@@ -25,22 +24,22 @@ function kindsOf(...history: CollectionOperation[]): string[] {
 describe('checkListings lets pass', () => {
   test('what was added and not removed', () => {
     const base = [changed('add', 'a', 1, 2, 1), changed('add', 'b', 3, 4, 2), changed('remove', 'a', 5, 6, 3)]
-    assert.deepEqual(kindsOf(...base, listed(7, 8, 'b')), [])
-    assert.deepEqual(kindsOf(listed(1, 2), listed(3, 4)), [])
+    expect(kindsOf(...base, listed(7, 8, 'b'))).toEqual([])
+    expect(kindsOf(listed(1, 2), listed(3, 4))).toEqual([])
   })
 
   test('either of what happens meanwhile', () => {
     const base = [changed('add', 'a', 1, 20, 1), changed('add', 'b', 2, undefined)]
-    assert.deepEqual(kindsOf(...base, listed(3, 4), listed(5, 6, 'a'), listed(7, 8, 'a', 'b')), [])
+    expect(kindsOf(...base, listed(3, 4), listed(5, 6, 'a'), listed(7, 8, 'a', 'b'))).toEqual([])
   })
 
   test('a write without an answer that began while the listing ran', () => {
-    assert.deepEqual(kindsOf(listed(1, 4, 'a'), changed('add', 'a', 2, undefined)), [])
+    expect(kindsOf(listed(1, 4, 'a'), changed('add', 'a', 2, undefined))).toEqual([])
   })
 
   test('a write of a member that is one already', () => {
     const base = [changed('add', 'a', 1, 2, 1), changed('add', 'a', 3, 4, 2)]
-    assert.deepEqual(kindsOf(...base, listed(5, 6, 'a')), [])
+    expect(kindsOf(...base, listed(5, 6, 'a'))).toEqual([])
   })
 
   test('a member that goes and comes back while it is listed', () => {
@@ -49,30 +48,30 @@ describe('checkListings lets pass', () => {
       changed('remove', 'a', 3, 30, 2),
       changed('add', 'a', 4, 31, 3),
     ]
-    assert.deepEqual(kindsOf(...base, listed(5, 6, 'a'), listed(7, 8), listed(9, 10, 'a')), [])
+    expect(kindsOf(...base, listed(5, 6, 'a'), listed(7, 8), listed(9, 10, 'a'))).toEqual([])
   })
 })
 
 describe('checkListings finds', () => {
   test('a created member that is not shown', () => {
-    assert.deepEqual(kindsOf(changed('add', 'a', 1, 2, 1), listed(3, 4)), ['stale'])
+    expect(kindsOf(changed('add', 'a', 1, 2, 1), listed(3, 4))).toEqual(['stale'])
   })
 
   test('a removed member that is shown', () => {
     const base = [changed('add', 'a', 1, 2, 1), changed('remove', 'a', 3, 4, 2)]
-    assert.deepEqual(kindsOf(...base, listed(5, 6, 'a')), ['stale'])
+    expect(kindsOf(...base, listed(5, 6, 'a'))).toEqual(['stale'])
   })
 
   test('a member that nobody added, or not in this collection', () => {
-    assert.deepEqual(kindsOf(listed(1, 2, 'a')), ['unwritten'])
-    assert.deepEqual(kindsOf({ ...changed('add', 'a', 1, 2, 1), collection: 'other' }, listed(3, 4, 'a')), [
+    expect(kindsOf(listed(1, 2, 'a'))).toEqual(['unwritten'])
+    expect(kindsOf({ ...changed('add', 'a', 1, 2, 1), collection: 'other' }, listed(3, 4, 'a'))).toEqual([
       'unwritten',
     ])
   })
 
   test('a listing that steps back behind an earlier one', () => {
     const base = changed('add', 'a', 1, 20, 1)
-    assert.deepEqual(kindsOf(base, listed(3, 4, 'a'), listed(5, 6)), ['back'])
+    expect(kindsOf(base, listed(3, 4, 'a'), listed(5, 6))).toEqual(['back'])
   })
 
   test('a listing that steps back, which is not laid to the version of a later write', () => {
@@ -80,15 +79,15 @@ describe('checkListings finds', () => {
     // The second one steps back to what the first write added, or else shows what the third will.
     const listings = [listed(4, 5), listed(6, 8, 'a')]
     const later = [changed('add', 'a', 7, 30, 9), changed('add', 'a', 10, 12, 4)]
-    assert.deepEqual(kindsOf(...base, ...listings, ...later), ['back'])
-    assert.deepEqual(kindsOf(...base, ...later.slice(1), changed('remove', 'a', 14, 15, 3)), ['order'])
+    expect(kindsOf(...base, ...listings, ...later)).toEqual(['back'])
+    expect(kindsOf(...base, ...later.slice(1), changed('remove', 'a', 14, 15, 3))).toEqual(['order'])
   })
 
   test('the one name of many that is wrong', () => {
     const adds = Array.from({ length: 50 }, (_, i) => changed('add', `r${i}`, i + 1, i + 2, i + 1))
     const names = adds.map((add) => add.name).filter((name) => name !== 'r31')
     const [violation, ...others] = checkListings([...adds, listed(100, 101, ...names)])
-    assert.equal(violation?.key, 'c/r31')
-    assert.deepEqual(others, [])
+    expect(violation?.key).toBe('c/r31')
+    expect(others).toEqual([])
   })
 })

@@ -1,7 +1,6 @@
 import { checkTogether, HistoryRecorder, type RegisterOperation } from '@larder/storage-core/testing'
-import { isStorageError, MemoryStorage } from '@larder/storage-core'
-import assert from 'node:assert/strict'
-import { describe, test } from 'vitest'
+import { MemoryStorage } from '@larder/storage-core'
+import { describe, expect, test } from 'vitest'
 
 const write = (
   key: string,
@@ -29,27 +28,27 @@ const both = [write('a', 5, 1, { unit: 1 }), write('b', 6, 1, { unit: 1 })]
 
 describe('checkTogether', () => {
   test('whoever saw one must see the other', () => {
-    assert.deepEqual(kinds([...both, read('a', 5, 10), read('b', 6, 20)]), [])
-    assert.deepEqual(kinds([...both, read('a', 5, 10), read('b', 4, 20)]), [['split', 'b']])
-    assert.deepEqual(kinds([...both, read('a', 9, 10), read('b', 4, 20)]), [['split', 'b']])
-    assert.deepEqual(kinds([...both, read('a', 4, 10), read('b', 4, 20)]), [])
+    expect(kinds([...both, read('a', 5, 10), read('b', 6, 20)])).toEqual([])
+    expect(kinds([...both, read('a', 5, 10), read('b', 4, 20)])).toEqual([['split', 'b']])
+    expect(kinds([...both, read('a', 9, 10), read('b', 4, 20)])).toEqual([['split', 'b']])
+    expect(kinds([...both, read('a', 4, 10), read('b', 4, 20)])).toEqual([])
     // The reads overlap: nobody knows which came first.
-    assert.deepEqual(kinds([...both, { ...read('a', 5, 10), end: 30 }, read('b', 4, 20)]), [])
+    expect(kinds([...both, { ...read('a', 5, 10), end: 30 }, read('b', 4, 20)])).toEqual([])
   })
 
   test('nothing is older than something, unless it was removed since', () => {
     const seen = [...both, read('a', 5, 10), read('b', undefined, 20)]
-    assert.deepEqual(kinds(seen), [['split', 'b']])
-    assert.deepEqual(kinds([...seen, write('b', 8, 15, { value: undefined })]), [])
-    assert.deepEqual(kinds([...seen, write('b', undefined, 15, { value: undefined })]), [])
-    assert.deepEqual(kinds([...seen, write('b', 3, 0, { value: undefined })]), [['split', 'b']])
-    assert.deepEqual(kinds([...seen, write('b', 8, 25, { value: undefined })]), [['split', 'b']])
+    expect(kinds(seen)).toEqual([['split', 'b']])
+    expect(kinds([...seen, write('b', 8, 15, { value: undefined })])).toEqual([])
+    expect(kinds([...seen, write('b', undefined, 15, { value: undefined })])).toEqual([])
+    expect(kinds([...seen, write('b', 3, 0, { value: undefined })])).toEqual([['split', 'b']])
+    expect(kinds([...seen, write('b', 8, 25, { value: undefined })])).toEqual([['split', 'b']])
   })
 
   test('writes by themselves and writes without a version say nothing', () => {
-    assert.deepEqual(kinds([write('a', 5, 1), write('b', 6, 1), read('a', 5, 10), read('b', 4, 20)]), [])
+    expect(kinds([write('a', 5, 1), write('b', 6, 1), read('a', 5, 10), read('b', 4, 20)])).toEqual([])
     const unsure = [write('a', 5, 1, { unit: 1 }), write('b', undefined, 1, { unit: 1 })]
-    assert.deepEqual(kinds([...unsure, read('a', 5, 10), read('b', 4, 20)]), [])
+    expect(kinds([...unsure, read('a', 5, 10), read('b', 4, 20)])).toEqual([])
   })
 
   test('a recorder writes down what was written together', async () => {
@@ -64,27 +63,26 @@ describe('checkTogether', () => {
       { info: a, text: undefined },
       { info: b, text: 'y' },
     ])
-    await assert.rejects(recorder.writeMany(storage, [{ info: b, text: 'z', ifNoneMatch: '*' }]), (error) =>
-      isStorageError(error, 'E_PRECONDITION_FAILED'),
-    )
-    assert.deepEqual(
+    await expect(
+      recorder.writeMany(storage, [{ info: b, text: 'z', ifNoneMatch: '*' }]),
+    ).rejects.toMatchObject({ code: 'E_PRECONDITION_FAILED' })
+    expect(
       recorder.registers.map(({ kind, value, ...rest }) => [
         kind,
         value,
         'unit' in rest ? rest.unit : undefined,
       ]),
-      [
-        ['write', 'x', 1],
-        ['read', undefined, undefined],
-        ['write', undefined, 2],
-        ['write', 'y', 2],
-      ],
-    )
-    assert.deepEqual(recorder.violations(), [])
+    ).toEqual([
+      ['write', 'x', 1],
+      ['read', undefined, undefined],
+      ['write', undefined, 2],
+      ['write', 'y', 2],
+    ])
+    expect(recorder.violations()).toEqual([])
     recorder.registers.push(
       { ...read('["c","b"]', recorder.registers[3]?.version, 90) },
       { ...read('["c","a"]', recorder.registers[0]?.version, 100) },
     )
-    assert.ok(recorder.violations().some(({ kind }) => kind === 'split'))
+    expect(recorder.violations().some(({ kind }) => kind === 'split')).toBeTruthy()
   })
 })

@@ -1,7 +1,6 @@
 import { MemoryStorage, StorageError } from '@larder/storage-core'
 import { FaultyStorage } from '@larder/storage-core/testing'
-import assert from 'node:assert/strict'
-import { beforeEach, describe, test } from 'vitest'
+import { beforeEach, describe, expect, test } from 'vitest'
 
 const boom = new StorageError('E_STORAGE_UNAVAILABLE', 'boom')
 const text = ({ bytes }: { bytes: Uint8Array }) => Buffer.from(bytes).toString()
@@ -22,8 +21,8 @@ describe('FaultyStorage', () => {
     await gate.reached
     await storage.putContent(info, 'new')
     gate.open()
-    assert.equal(text(await slow), 'old')
-    assert.equal(text(await storage.getContent(info)), 'new')
+    expect(text(await slow)).toBe('old')
+    expect(text(await storage.getContent(info))).toBe('new')
   })
 
   test('a read paused before sees what was written meanwhile', async () => {
@@ -32,14 +31,14 @@ describe('FaultyStorage', () => {
     await gate.reached
     await storage.putContent(info, 'new')
     gate.open()
-    assert.equal(text(await slow), 'new')
+    expect(text(await slow)).toBe('new')
   })
 
   test('only the calls of the filter are stopped', async () => {
     const gate = storage.pauseNextRead({ where: ({ method }) => method === 'getMetaData' })
-    assert.equal(text(await storage.getContent(info)), 'old')
+    expect(text(await storage.getContent(info))).toBe('old')
     const slow = storage.getMetaData(info)
-    await assert.rejects(slow, { code: 'E_NOT_FOUND' })
+    await expect(slow).rejects.toMatchObject({ code: 'E_NOT_FOUND' })
     gate.open()
   })
 
@@ -47,15 +46,15 @@ describe('FaultyStorage', () => {
     const commit = storage.pauseNextWrite({ at: 'commit' })
     const first = storage.putContent(info, 'one')
     await commit.reached
-    assert.equal(text(await storage.getContent(info)), 'old')
+    expect(text(await storage.getContent(info))).toBe('old')
     const after = storage.pauseNextWrite({ at: 'after' })
     const second = storage.putContent(info, 'two')
     commit.open()
     await first
     await after.reached
-    assert.equal(text(await storage.getContent(info)), 'two')
+    expect(text(await storage.getContent(info))).toBe('two')
     after.open()
-    assert.equal((await second).changed, true)
+    expect((await second).changed).toBe(true)
   })
 
   test("the caller's hook runs between locked and commit", async () => {
@@ -66,39 +65,39 @@ describe('FaultyStorage', () => {
       transaction: { beforeCommit: async () => void steps.push('hook') },
     })
     await locked.reached
-    assert.deepEqual(steps, [])
+    expect(steps).toEqual([])
     locked.open()
     await commit.reached
-    assert.deepEqual(steps, ['hook'])
+    expect(steps).toEqual(['hook'])
     commit.fail(boom)
-    await assert.rejects(writing, boom)
-    assert.equal(text(await storage.getContent(info)), 'old')
+    await expect(writing).rejects.toBe(boom)
+    expect(text(await storage.getContent(info))).toBe('old')
   })
 
   test('calls fail as often as told, before or after the deed', async () => {
     storage.failNextReads(2, boom)
-    await assert.rejects(storage.getContent(info), boom)
-    await assert.rejects(storage.exists(info), boom)
-    assert.equal(text(await storage.getContent(info)), 'old')
+    await expect(storage.getContent(info)).rejects.toBe(boom)
+    await expect(storage.exists(info)).rejects.toBe(boom)
+    expect(text(await storage.getContent(info))).toBe('old')
     storage.failNextWrites(1, boom)
-    await assert.rejects(storage.putContent(info, 'a'), boom)
-    assert.equal(text(await storage.getContent(info)), 'old')
+    await expect(storage.putContent(info, 'a')).rejects.toBe(boom)
+    expect(text(await storage.getContent(info))).toBe('old')
     storage.failNextWrites(1, boom, { at: 'after' })
-    await assert.rejects(storage.putContent(info, 'b'), boom)
-    assert.equal(text(await storage.getContent(info)), 'b')
+    await expect(storage.putContent(info, 'b')).rejects.toBe(boom)
+    expect(text(await storage.getContent(info))).toBe('b')
     storage.failNextListings(1, boom)
-    await assert.rejects(storage.ls('c'), boom)
-    assert.deepEqual([...(await storage.ls('c')).keys()], ['r'])
+    await expect(storage.ls('c')).rejects.toBe(boom)
+    expect([...(await storage.ls('c')).keys()]).toEqual(['r'])
   })
 
   test('a fault that its call did not come to waits for the next', async () => {
     storage.failNextWrites(1, boom)
     const gate = storage.pauseNextWrite({ at: 'commit' })
-    await assert.rejects(storage.putContent(info, 'a'), boom)
+    await expect(storage.putContent(info, 'a')).rejects.toBe(boom)
     const writing = storage.putContent(info, 'b')
     await gate.reached
     gate.open()
-    assert.equal((await writing).changed, true)
+    expect((await writing).changed).toBe(true)
   })
 
   test('an aborted call does not stay at its gate', async () => {
@@ -112,9 +111,9 @@ describe('FaultyStorage', () => {
     await Promise.all(gates.map((gate) => gate.reached))
     abort.abort()
     for (const call of await settled) {
-      assert.equal(call.status === 'rejected' && (call.reason as StorageError).code, 'E_ABORTED')
+      expect(call.status === 'rejected' && (call.reason as StorageError).code).toBe('E_ABORTED')
     }
-    assert.equal(text(await storage.getContent(info)), 'old')
+    expect(text(await storage.getContent(info))).toBe('old')
   })
 
   test('ils stops behind its last pair', async () => {
@@ -124,7 +123,7 @@ describe('FaultyStorage', () => {
       for await (const [name] of storage.ils('c')) names.push(name)
     })()
     await gate.reached
-    assert.deepEqual(names, ['r'])
+    expect(names).toEqual(['r'])
     gate.open()
     await listing
   })
@@ -134,22 +133,22 @@ describe('FaultyStorage', () => {
     await storage.getMany([info])
     await storage.remove(info)
     await storage.page('c')
-    assert.equal(storage.count('read'), 2)
-    assert.equal(storage.count('getMany'), 1)
-    assert.equal(storage.count('write'), 1)
-    assert.equal(storage.count('listing'), 1)
-    assert.equal(storage.calls[0]?.infos[0]?.key, info.key)
+    expect(storage.count('read')).toBe(2)
+    expect(storage.count('getMany')).toBe(1)
+    expect(storage.count('write')).toBe(1)
+    expect(storage.count('listing')).toBe(1)
+    expect(storage.calls[0]?.infos[0]?.key).toBe(info.key)
     storage.forgetCalls()
-    assert.equal(storage.count('read'), 0)
+    expect(storage.count('read')).toBe(0)
   })
 
   test('clearFaults takes back what no call has met', async () => {
     storage.failNextReads(5, boom)
     storage.clearFaults()
-    assert.equal(text(await storage.getContent(info)), 'old')
+    expect(text(await storage.getContent(info))).toBe('old')
   })
 
   test('transaction points are refused without transactions and for reads', () => {
-    assert.throws(() => storage.pauseNextRead({ at: 'commit' }), TypeError)
+    expect(() => storage.pauseNextRead({ at: 'commit' })).toThrow(TypeError)
   })
 })

@@ -2,16 +2,15 @@ import { isStorageError, MemoryStorage, type StorageErrorCode } from '@larder/st
 import { FaultyStorage } from '@larder/storage-core/testing'
 import { EmbeddedCache } from '@larder/memcached'
 import { MemcacheLock, type MemcacheLockSettings, MemcacheStorage } from '@larder/storage-memcache'
-import assert from 'node:assert/strict'
-import { describe, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { CacheServer } from '../support/faulty-cache.js'
 import { startMemcached } from '@larder/dev-servers'
 
 const KEY = 'larder:#lock:job'
 
 async function assertCode(call: Promise<unknown>, code: StorageErrorCode): Promise<void> {
-  await assert.rejects(call, (error: unknown) => {
-    assert.ok(isStorageError(error, code), String(error))
+  await expect(call).rejects.toSatisfy((error: unknown) => {
+    expect(isStorageError(error, code), String(error)).toBeTruthy()
     return true
   })
 }
@@ -33,7 +32,7 @@ describe('a cache that fails', () => {
       cache.failNext('add', 1, { at })
       const held = await lock.acquire('job', { waitMs: at === 'after' ? 0 : 5_000 })
       await assertCode(other.acquire('job', { waitMs: 0 }), 'E_LOCK_TIMEOUT')
-      assert.equal(await held.release(), true)
+      expect(await held.release()).toBe(true)
       await other.acquire('job', { waitMs: 0 })
     })
 
@@ -42,9 +41,9 @@ describe('a cache that fails', () => {
       const held = await lock.acquire('job')
       cache.failNext('cas', 1, { at })
       await assertCode(held.extend(), 'E_TIMEOUT')
-      assert.equal(held.signal.aborted, false)
+      expect(held.signal.aborted).toBe(false)
       await held.extend()
-      assert.equal(await held.release(), true)
+      expect(await held.release()).toBe(true)
     })
 
     test(`a release whose answer was lost ${at} it was executed gives it back`, async () => {
@@ -60,7 +59,7 @@ describe('a cache that fails', () => {
     const { cache, lock, other } = twoClients()
     cache.isDown = true
     await assertCode(lock.acquire('job', { waitMs: 60 }), 'E_CACHE_UNAVAILABLE')
-    assert.ok(cache.count('get') > 1)
+    expect(cache.count('get')).toBeGreaterThan(1)
     await assertCode(lock.acquire('job', { waitMs: 0 }), 'E_CACHE_UNAVAILABLE')
     const gate = cache.pauseNext('get')
     const waiting = lock.acquire('job', { waitMs: 60_000 })
@@ -77,7 +76,7 @@ describe('a cache that fails', () => {
       async ({ signal }) => {
         cache.isDown = true
         await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
-        assert.ok(isStorageError(signal.reason, 'E_LOCK_LOST'))
+        expect(isStorageError(signal.reason, 'E_LOCK_LOST')).toBeTruthy()
       },
       { leaseMs: 120 },
     )
@@ -101,11 +100,11 @@ describe('fencing numbers', () => {
     await looked.reached
     looked.open()
     await new Promise((resolve) => setImmediate(resolve))
-    assert.equal(isHeld, false)
+    expect(isHeld).toBe(false)
     await second.extend()
     await second.release()
     const first = await slow
-    assert.ok(Number(first.fencing) > Number(second.fencing))
+    expect(Number(first.fencing)).toBeGreaterThan(Number(second.fencing))
     await assertCode(other.acquire('job', { waitMs: 0 }), 'E_LOCK_TIMEOUT')
   })
 
@@ -113,7 +112,7 @@ describe('fencing numbers', () => {
     const { storage, lock, other } = twoClients()
     const down = () => storage.failNextWrites(1, new Error('the disk is full'))
     down()
-    await assert.rejects(lock.acquire('job', { waitMs: 60_000 }), /the disk is full/)
+    await expect(lock.acquire('job', { waitMs: 60_000 })).rejects.toThrow(/the disk is full/)
     await lock.close()
     await other.acquire('job', { waitMs: 0 })
   })
@@ -131,8 +130,8 @@ describe('fencing numbers', () => {
     const { storage, lock } = twoClients({ fencingCollection: 'numbers' })
     const held = await lock.acquire('job')
     const [info] = (await storage.ls('numbers')).values()
-    assert.equal(held.fencing, info && (await storage.getContent(info)).version)
-    assert.equal((await storage.ls('larder-locks')).size, 0)
+    expect(held.fencing).toBe(info && (await storage.getContent(info)).version)
+    expect((await storage.ls('larder-locks')).size).toBe(0)
   })
 })
 
@@ -144,16 +143,18 @@ test('a memcached that restarts forgets the lock: the next extension says so', a
   const held = await lock.acquire('job')
   await server.restart()
   const next = await other.acquire('job')
-  assert.ok(Number(next.fencing) > Number(held.fencing))
-  await assert.rejects(async () => {
-    // While the connection is made anew, nobody knows.
-    for (;;)
-      await held
-        .extend()
-        .catch((error: unknown) => assert.ok(!isStorageError(error, 'E_LOCK_LOST'), error as Error))
-  })
-  assert.ok(isStorageError(held.signal.reason, 'E_LOCK_LOST'))
-  assert.equal(await next.release(), true)
+  expect(Number(next.fencing)).toBeGreaterThan(Number(held.fencing))
+  await expect(
+    (async () => {
+      // While the connection is made anew, nobody knows.
+      for (;;)
+        await held.extend().catch((error: unknown) => {
+          if (isStorageError(error, 'E_LOCK_LOST')) throw error
+        })
+    })(),
+  ).rejects.toThrow()
+  expect(isStorageError(held.signal.reason, 'E_LOCK_LOST')).toBeTruthy()
+  expect(await next.release()).toBe(true)
 })
 
 test('no resource has the key of a lock, whatever makes the keys', async () => {
@@ -167,19 +168,18 @@ test('no resource has the key of a lock, whatever makes the keys', async () => {
   const held = await lock.acquire('job')
   for (const name of ['#lock:job', 'lock:job']) await storage.putContent(storage.info('c', name), 'x')
   await storage.ls('c')
-  assert.equal(await held.release(), true)
+  expect(await held.release()).toBe(true)
 })
 
 test('options that make no sense are refused', () => {
   const cache = new EmbeddedCache()
-  assert.throws(() => new MemcacheLock({} as never), TypeError)
-  assert.throws(() => new MemcacheLock({ cache, servers: '127.0.0.1:1' } as never), TypeError)
-  assert.throws(() => new MemcacheLock({ cache, fencingCollection: 'x' }), TypeError)
-  assert.throws(() => new MemcacheLock({ cache, keyPrefix: 'a b' }), RangeError)
-  assert.throws(() => new MemcacheLock({ cache, leaseMs: 0 }), RangeError)
-  assert.throws(() => new MemcacheLock({ cache, waitMs: -1 }), RangeError)
-  assert.throws(
-    () => new MemcacheLock({ cache, storage: new MemoryStorage(), fencingCollection: '' }),
+  expect(() => new MemcacheLock({} as never)).toThrow(TypeError)
+  expect(() => new MemcacheLock({ cache, servers: '127.0.0.1:1' } as never)).toThrow(TypeError)
+  expect(() => new MemcacheLock({ cache, fencingCollection: 'x' })).toThrow(TypeError)
+  expect(() => new MemcacheLock({ cache, keyPrefix: 'a b' })).toThrow(RangeError)
+  expect(() => new MemcacheLock({ cache, leaseMs: 0 })).toThrow(RangeError)
+  expect(() => new MemcacheLock({ cache, waitMs: -1 })).toThrow(RangeError)
+  expect(() => new MemcacheLock({ cache, storage: new MemoryStorage(), fencingCollection: '' })).toThrow(
     RangeError,
   )
 })

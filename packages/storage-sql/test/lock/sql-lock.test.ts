@@ -1,6 +1,5 @@
 import { isStorageError, MemoryStorage } from '@larder/storage-core'
 import { SqlLock, type SqlStorage } from '@larder/storage-sql'
-import assert from 'node:assert/strict'
 import { expect, test } from 'vitest'
 import { errorOf, openFresh, SERVER_NAMES } from '../databases.js'
 
@@ -42,9 +41,9 @@ test.each(SERVER_NAMES)('on %s, a holder hears at once that its connection was c
     for (const { id } of found) await place.query(`KILL ${String(id)}`)
   }
   await lost
-  assert.ok(isStorageError(held.signal.reason, 'E_LOCK_LOST'))
+  expect(isStorageError(held.signal.reason, 'E_LOCK_LOST')).toBeTruthy()
   const next = await lock.acquire('job')
-  assert.ok(Number(next.fencing) > Number(held.fencing))
+  expect(Number(next.fencing)).toBeGreaterThan(Number(held.fencing))
 })
 
 test.each(SERVER_NAMES)('on %s, the storage keeps all its connections', async (name) => {
