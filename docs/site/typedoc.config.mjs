@@ -19,6 +19,8 @@ const FIRST = [
   'observability',
   'coming-from',
   'sessions',
+  'express',
+  'fastify',
   'nestjs',
   'options',
   'errors',

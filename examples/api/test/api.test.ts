@@ -1,10 +1,13 @@
 import { startMemcached, type MemcachedServer } from '@larder/dev-servers'
 import { servers } from '@larder/dev-servers/vitest'
 import { FRAMEWORKS, openShop, serve, type Framework } from 'api'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { request } from 'node:http'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 
 let memcached: MemcachedServer
@@ -149,4 +152,19 @@ describe.each(CASES)('%s with %s', (framework, kind) => {
     await closing
     await expect(fetch(`${url}/products`)).rejects.toThrow()
   })
+})
+
+test.each(FRAMEWORKS)('the program serves with %s until a signal ends it', async (framework) => {
+  const main = fileURLToPath(new URL('../dist/main.js', import.meta.url))
+  const env = { ...process.env, MEMCACHE_SERVERS: memcached.address, DATABASE_URL: '' }
+  const program = spawn(process.execPath, [main, '--framework', framework, '--port', '0'], { env })
+  closers.push(() => Promise.resolve(program.kill('SIGKILL')))
+  const exited = once(program, 'exit')
+  let output = ''
+  program.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()))
+  await expect.poll(() => output).toMatch(/http:\S+/)
+  const [url = ''] = /http:\S+products/.exec(output) ?? []
+  expect(await (await fetch(url)).json()).toEqual([])
+  program.kill('SIGTERM')
+  expect(await exited).toEqual([143, null])
 })
