@@ -17,6 +17,7 @@ const FIRST = [
   'production',
   'command',
   'observability',
+  'compare',
   'coming-from',
   'sessions',
   'express',
