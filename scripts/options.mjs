@@ -86,7 +86,7 @@ const SECTIONS = [
     'storage-memcache',
     'MemcacheLock',
     'One of `servers` and `cache` is needed.',
-    'memcache-lock.ts',
+    'lock/memcache-lock.ts',
     'MEMCACHE_LOCK_OPTIONS',
   ],
   ['storage-sql', 'SqlLock', '', 'sql-lock.ts', 'SQL_LOCK_OPTIONS'],

@@ -3,11 +3,11 @@ import { noEffect, type OptionsOf, optionTable, resolveOptions } from '@larder/s
 import type { Auditable } from './audit/auditable.js'
 import { CACHE_CHOICE_OPTIONS, type CacheChoice, chooseCache } from './cache-choice.js'
 import { environmentOption, keyGeneratorOption, keyPrefixOption, storageOption } from './common-options.js'
-import { newCounters, type StorageCounters } from './proxy/counters.js'
-import { ProxyDriver } from './proxy/proxy-driver.js'
-import { headKey } from './proxy/proxy-keys.js'
-import { PROTOCOL_OPTIONS, type ProtocolOptions, settingsOf } from './proxy/settings.js'
-import { StandaloneDriver } from './proxy/standalone-driver.js'
+import { newCounters, type StorageCounters } from './counters.js'
+import { ProxyDriver } from './storage/proxy-driver.js'
+import { headKey } from './storage-keys.js'
+import { PROTOCOL_OPTIONS, type ProtocolOptions, settingsOf } from './settings.js'
+import { StandaloneDriver } from './standalone/standalone-driver.js'
 
 /** What a `MemcacheStorage` takes besides its cache. */
 const STORAGE_OPTIONS = optionTable({

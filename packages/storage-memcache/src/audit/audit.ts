@@ -18,8 +18,8 @@ import { ListingAudit } from './listing-audit.js'
 import { Pace } from './pace.js'
 import { PartAudit } from './part-audit.js'
 import type { AuditProgress, AuditReport, ListingAuditReport } from './report.js'
-import { newCounters } from '../proxy/counters.js'
-import { PartCache } from '../proxy/part-cache.js'
+import { newCounters } from '../counters.js'
+import { PartCache } from '../storage/part-cache.js'
 
 /** What `audit` looks at, and how fast. */
 export const AUDIT_OPTIONS = optionTable({

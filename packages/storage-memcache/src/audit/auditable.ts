@@ -1,6 +1,6 @@
 import type { Cache, Environment } from '@larder/memcached'
 import type { ResourceInfo, Storage } from '@larder/storage-core'
-import type { Settings } from '../proxy/settings.js'
+import type { Settings } from '../settings.js'
 
 /** What an audit needs to know of a proxy. */
 export interface Auditable {

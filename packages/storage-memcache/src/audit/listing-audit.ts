@@ -4,7 +4,7 @@ import { type Inspector, isSameState, type Seen } from './inspector.js'
 import { listedNames, type ListingGap } from './listed-names.js'
 import type { Pace } from './pace.js'
 import type { ListingAuditReport } from './report.js'
-import { partKey } from '../proxy/proxy-keys.js'
+import { partKey } from '../storage-keys.js'
 
 /** How many names of a kind wait for their second look, and are reported, so that they do not fill the memory. */
 const MAX_NAMES = 1_000

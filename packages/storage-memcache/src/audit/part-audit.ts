@@ -8,7 +8,7 @@ import {
 import { type CachedState, type Inspector, isSameState, type Seen } from './inspector.js'
 import type { Pace } from './pace.js'
 import type { AuditReport, Disagreement, DisagreementKind } from './report.js'
-import { partKey } from '../proxy/proxy-keys.js'
+import { partKey } from '../storage-keys.js'
 
 /** How many resources are looked at together; all their cached contents are held for that long. */
 const BATCH = 16

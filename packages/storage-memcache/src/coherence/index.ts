@@ -26,3 +26,6 @@ export type { Decoded, EncodedItem, SlotForm, SlotItemKind } from './slot-form.j
 export { SlotReader } from './slot-reader.js'
 export { type FillStatus, Slots } from './slots.js'
 export type { Stamps, StampsNow } from './stamps.js'
+export { EMPTY, flagsOf, kindOf, storedPart } from './entry.js'
+export { OwnedMarks } from './owned-marks.js'
+export * as entry from './entry.js'

@@ -7,7 +7,7 @@ import {
   type OptionsOf,
   type ResolvedOptions,
 } from '@larder/storage-core/base'
-import { checkGrace, GRACE_OPTIONS, RELAY_OPTIONS, type WhenCacheFails } from '../coherence/index.js'
+import { checkGrace, GRACE_OPTIONS, RELAY_OPTIONS, type WhenCacheFails } from './coherence/index.js'
 
 /** What a reader gets that refreshes a value past its `ttlMs` when the storage behind fails. */
 export type WhenStorageFails =

@@ -7,7 +7,7 @@ import {
   type StoredPart,
 } from '@larder/storage-core'
 import { NO_STAMPS, type SlotAddress } from '../coherence/index.js'
-import type { StorageCounters } from './counters.js'
+import type { StorageCounters } from '../counters.js'
 
 /** Reads one part of many resources from the storage behind; the infos are that storage's. */
 export type ReadDurable = (

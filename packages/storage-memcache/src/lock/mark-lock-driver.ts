@@ -1,8 +1,7 @@
 import type { Cache } from '@larder/memcached'
 import type { VersionFence } from '@larder/storage-core'
 import type { LockDriver, LockGrant, LockRequest } from '@larder/storage-core/driver'
-import { cacheKey } from '../coherence/index.js'
-import { OwnedMarks } from './owned-marks.js'
+import { cacheKey, OwnedMarks } from '../coherence/index.js'
 
 /** Locks that are marks in a cache, with numbers of a durable storage. */
 export class MarkLockDriver implements LockDriver {

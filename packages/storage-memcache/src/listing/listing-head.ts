@@ -1,5 +1,5 @@
 import type { CacheItem } from '@larder/memcached'
-import { kindOf } from './entry.js'
+import { kindOf } from '../coherence/index.js'
 
 /** The root of a cached listing. What else belongs to it stands under keys of its generation. */
 export interface Head {

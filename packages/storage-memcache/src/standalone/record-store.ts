@@ -7,8 +7,16 @@ import {
   type PartName,
   type StoredPart,
 } from '@larder/storage-core'
-import { dropChunks, hasChunks, loadChunks, type SplitBody, storeChunks } from '../coherence/index.js'
-import { flagsOf, kindOf, storedPart } from './entry.js'
+import {
+  dropChunks,
+  flagsOf,
+  hasChunks,
+  kindOf,
+  loadChunks,
+  type SplitBody,
+  storeChunks,
+  storedPart,
+} from '../coherence/index.js'
 import { decodeRecord, encodeRecord, isEmpty, type RecordPart, type ResourceRecord } from './record.js'
 
 /** How long a removed resource's version is remembered, in milliseconds; after that the clock keeps versions growing. */

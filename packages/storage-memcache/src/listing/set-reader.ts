@@ -1,7 +1,7 @@
 import type { Cache, CacheBatch, CacheItem } from '@larder/memcached'
 import { untilAborted } from '@larder/storage-core/driver'
 import type { ChunkMemory } from './chunk-memory.js'
-import { kindOf } from './entry.js'
+import { kindOf } from '../coherence/index.js'
 import { chunkKey, decodeHead, type Head, logKeys } from './listing-head.js'
 import { decodeChunk, type MemberChunk } from './member-chunk.js'
 import { decodeEntries, type MemberLog } from './member-log.js'

@@ -2,10 +2,10 @@ import type { Cache, Environment } from '@larder/memcached'
 import { isStorageError, type ListPage, type Storage } from '@larder/storage-core'
 import { Backoff, compareNames, isServerFailure, untilAborted } from '@larder/storage-core/driver'
 import { ChunkMemory } from './chunk-memory.js'
-import type { StorageCounters } from './counters.js'
+import type { StorageCounters } from '../counters.js'
 import { SetBuilder } from './set-builder.js'
 import { SetReader } from './set-reader.js'
-import type { Settings } from './settings.js'
+import type { Settings } from '../settings.js'
 
 /** How many members a query of the storage behind brings. */
 const BATCH = 10_000

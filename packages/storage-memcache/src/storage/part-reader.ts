@@ -9,12 +9,12 @@ import {
   type Slots,
   wavesOf,
 } from '../coherence/index.js'
-import type { StorageCounters } from './counters.js'
+import type { StorageCounters } from '../counters.js'
 import { copyOf, DurableReads, type PartAddress, type ReadDurable } from './durable-reads.js'
 import type { PartCache } from './part-cache.js'
 import type { Content, Found } from './part-form.js'
 import { PartSource } from './part-source.js'
-import type { Settings } from './settings.js'
+import type { Settings } from '../settings.js'
 
 /** Reads parts: from the cache, else from the storage behind. */
 export class PartReader {

@@ -26,7 +26,7 @@ import {
 } from '@larder/storage-core/driver'
 import { cacheKey, settleAll } from '../coherence/index.js'
 import { NameSet } from './name-set.js'
-import { headKey } from './proxy-keys.js'
+import { headKey } from '../storage-keys.js'
 import { isEmpty, recordKey, recordPart, type RecordPart, type ResourceRecord } from './record.js'
 import { type Held, RecordStore, TOMBSTONE_TTL_MS } from './record-store.js'
 

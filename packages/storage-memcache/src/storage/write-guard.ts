@@ -6,11 +6,11 @@ import {
   OutcomeUnknownError,
 } from '@larder/storage-core'
 import { Backoff, throwIfAborted } from '@larder/storage-core/driver'
-import type { StorageCounters } from './counters.js'
+import type { StorageCounters } from '../counters.js'
 import type { PartCache } from './part-cache.js'
 import type { Content } from './part-form.js'
 import { settleAll } from '../coherence/index.js'
-import type { Settings } from './settings.js'
+import type { Settings } from '../settings.js'
 
 /** A commit is sent this long before its mark may vanish, in milliseconds, to leave room for the commit itself. */
 const COMMIT_MARGIN_MS = 5_000

@@ -1,7 +1,7 @@
 import type { CacheItem } from '@larder/memcached'
 import { type StoredPart } from '@larder/storage-core'
 import { etagOf } from '@larder/storage-core/driver'
-import type { SplitBody } from '../coherence/index.js'
+import type { SplitBody } from './chunks.js'
 
 /**
  * What stands under a part's key, told apart by client flags. The upper 24 bits say that this library wrote the

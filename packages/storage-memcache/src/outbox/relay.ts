@@ -2,9 +2,9 @@ import type { Environment } from '@larder/memcached'
 import type { Storage } from '@larder/storage-core'
 import type { JournalRow, OutsideChange } from '@larder/storage-core/driver'
 import { inWaves, RelayLoop } from '../coherence/index.js'
-import type { StorageCounters } from './counters.js'
-import { NEWEST } from './proxy-keys.js'
-import type { Settings } from './settings.js'
+import type { StorageCounters } from '../counters.js'
+import { NEWEST } from '../storage-keys.js'
+import type { Settings } from '../settings.js'
 
 /** How many rows of the journal are taken at a time. */
 const BATCH = 100

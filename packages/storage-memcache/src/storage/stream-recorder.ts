@@ -1,6 +1,6 @@
 import { type PartName, type WriteResult } from '@larder/storage-core'
 import { type PartChange, type WriteRequest } from '@larder/storage-core/driver'
-import { storedPart } from './entry.js'
+import { storedPart } from '../coherence/index.js'
 import type { OwnErrors } from './own-errors.js'
 import type { Content } from './part-form.js'
 

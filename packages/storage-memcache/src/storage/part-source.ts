@@ -1,7 +1,7 @@
 import type { Source } from '../coherence/index.js'
 import type { DurableReads, PartAddress } from './durable-reads.js'
 import type { Content, Found } from './part-form.js'
-import type { Settings } from './settings.js'
+import type { Settings } from '../settings.js'
 
 /** A part in the storage behind. */
 export class PartSource implements Source<Found, Content> {

@@ -1,9 +1,9 @@
 import type { Cache, CasToken, Environment } from '@larder/memcached'
-import { EMPTY, flagsOf } from './entry.js'
+import { EMPTY, flagsOf } from '../coherence/index.js'
 import { chunkKey, encodeHead, type Head, logKey } from './listing-head.js'
 import { encodeChunks } from './member-chunk.js'
 import type { NamedVersion } from './member-log.js'
-import type { Settings } from './settings.js'
+import type { Settings } from '../settings.js'
 
 /** A set has one more log for so many names, up to a number that readers fetch at once. */
 const NAMES_A_LOG = 10_000

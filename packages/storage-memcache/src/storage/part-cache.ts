@@ -1,10 +1,8 @@
 import type { Cache, CasToken, Environment, ItemState } from '@larder/memcached'
-import { type FillStatus, Marks, NO_STAMPS, Slots } from '../coherence/index.js'
-import type { StorageCounters } from './counters.js'
-import * as entry from './entry.js'
-import { OwnedMarks } from './owned-marks.js'
+import { entry, type FillStatus, Marks, NO_STAMPS, OwnedMarks, Slots } from '../coherence/index.js'
+import type { StorageCounters } from '../counters.js'
 import { type Content, type Found, PartForm } from './part-form.js'
-import type { Settings } from './settings.js'
+import type { Settings } from '../settings.js'
 
 /** Whether a part exists as far as the cache knows; `token`: of the item that says that it is missing. */
 export type Peeked =

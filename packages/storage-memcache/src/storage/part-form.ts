@@ -3,14 +3,14 @@ import type { StoredPart } from '@larder/storage-core'
 import {
   type Decoded,
   type EncodedItem,
+  entry,
   NO_STAMPS,
   type SlotItemKind,
   storeChunks,
   TTL_JITTER,
   type VersionedForm,
 } from '../coherence/index.js'
-import * as entry from './entry.js'
-import type { Settings } from './settings.js'
+import type { Settings } from '../settings.js'
 
 /** What is to stand under a key: a value, the absence of one as of a version, or nothing. */
 export type Content = StoredPart | { readonly absentSince: number } | 'uncached'

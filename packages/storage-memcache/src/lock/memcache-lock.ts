@@ -1,9 +1,9 @@
 import { VersionFence } from '@larder/storage-core'
 import { DrivenLock, FENCE_OPTIONS, LOCK_TIME_OPTIONS } from '@larder/storage-core/driver'
 import { noEffect, type OptionsOf, optionTable, resolveOptions } from '@larder/storage-core/base'
-import { CACHE_CHOICE_OPTIONS, type CacheChoice, chooseCache } from './cache-choice.js'
-import { keyPrefixOption, storageOption } from './common-options.js'
-import { MarkLockDriver } from './proxy/mark-lock-driver.js'
+import { CACHE_CHOICE_OPTIONS, type CacheChoice, chooseCache } from '../cache-choice.js'
+import { keyPrefixOption, storageOption } from '../common-options.js'
+import { MarkLockDriver } from './mark-lock-driver.js'
 
 /** What a `MemcacheLock` takes besides its cache. */
 const LOCK_OPTIONS = optionTable({
