@@ -5,6 +5,11 @@ export const PARTS = {
     quick: { args: ['--rounds', '3', '--scale', '0.25'] },
     full: { args: ['--rounds', '9'] },
   },
+  'memcache-curve': {
+    script: 'memcache/curve.mjs',
+    quick: { args: ['--rounds', '3', '--round-ms', '50'] },
+    full: {},
+  },
   'memcache-layers': {
     script: 'memcache/layers.mjs',
     quick: { env: { ROUNDS: '5', OPERATIONS: '20000' } },

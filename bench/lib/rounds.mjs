@@ -4,17 +4,21 @@ import { once } from 'node:events'
 import { performance } from 'node:perf_hooks'
 import { clearTimeout, setTimeout } from 'node:timers'
 
-/** The side of a contender: each message is a test, the answer what `workOf(test)` has done; null where it cannot. */
+/**
+ * The side of a contender: each message is a test, the answer what `workOf(test)` has done; null where it cannot. The
+ * work resolves to how many operations it was, to an object with that and more, or to nothing: what the test says.
+ */
 export function serve(workOf) {
   process.on('message', async (test) => {
     const work = workOf(test)
     if (work === undefined) return process.send(null)
     const cpu = process.cpuUsage()
     const start = performance.now()
-    const operations = await work()
+    const done = await work()
     const ms = performance.now() - start
     const { user, system } = process.cpuUsage(cpu)
-    process.send({ ms, cpuMicros: user + system, operations: operations ?? test.operations })
+    const counted = typeof done === 'object' ? done : { operations: done ?? test.operations }
+    process.send({ ms, cpuMicros: user + system, ...counted })
   })
   process.on('disconnect', () => process.exit())
   process.send('ready')
