@@ -39,6 +39,7 @@ export type { QueryCacheOptions, QueryCacheSettings } from './query/query-cache.
 export type { QueryOutboxOptions } from './query/query-outbox.js'
 export type { QueryCounters } from './query/query-counters.js'
 export type { InvalidationTarget } from './query/query-keys.js'
+export type { BeginOptions, QueryHit, QueryLookup, QueryMiss } from './query/query-lookup.js'
 export type { EntryOptions, QueryOptions } from './query/query-options.js'
 export { MemcacheStorage } from './memcache-storage.js'
 export type { MemcacheStorageOptions, MemcacheStorageSettings } from './memcache-storage.js'

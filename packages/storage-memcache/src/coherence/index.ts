@@ -15,7 +15,7 @@
 export { inBackground } from './background.js'
 export { cacheKey } from './cache-key.js'
 export { dropChunks, hasChunks, loadChunks, storeChunks, type SplitBody } from './chunks.js'
-export { claimSlot } from './claim-slot.js'
+export { type Claim, type ClaimPolicy, claimSlot } from './claim-slot.js'
 export { Marks, type VersionedForm } from './marks.js'
 export { checkGrace, GRACE_OPTIONS, RELAY_OPTIONS, TTL_JITTER, type WhenCacheFails } from './options.js'
 export { gather, inWaves, settleAll, settleBoth, wavesOf } from './promises.js'

@@ -1,4 +1,4 @@
-import type { Cache } from '@larder/memcached'
+import type { Cache, Environment } from '@larder/memcached'
 import { type Codec, type JsonCodec, jsonCodec, StorageError } from '@larder/storage-core'
 import {
   type OutboxTransaction,
@@ -6,16 +6,24 @@ import {
   untilAborted,
   watchedCounters,
 } from '@larder/storage-core/driver'
-import { optionTable, resolveOptions, wrongType, type OptionsOf } from '@larder/storage-core/base'
+import {
+  checkOptions,
+  optionTable,
+  resolveOptions,
+  wrongType,
+  type OptionsOf,
+} from '@larder/storage-core/base'
 import { CACHE_CHOICE_OPTIONS, type CacheChoice, chooseCache } from '../cache-choice.js'
 import { environmentOption, hasMethods, keyPrefixOption } from '../common-options.js'
 import { type ReaderPolicy, SlotReader, wavesOf } from '../coherence/index.js'
+import { begin, type BeginCall } from './begin.js'
 import { type AnyCachedOptions, type CachedOptions, checkCall } from './cached-options.js'
 import { invalidateAll, InvalidationError } from './invalidation-error.js'
 import type { LoadMany } from './loader-batch.js'
 import { newQueryCounters, type QueryCounters } from './query-counters.js'
 import { copyOf, type QueryContent, type QuerySlots, querySlots, type StoredResult } from './query-form.js'
 import { type InvalidationTarget, QueryKeys } from './query-keys.js'
+import { BEGIN_OPTIONS, type BeginOptions, type QueryLookup } from './query-lookup.js'
 import {
   checkEntryOptions,
   checkQueryOptions,
@@ -66,7 +74,7 @@ export class QueryCache<
   implements AsyncDisposable, TransactionalInvalidator<InvalidationTarget>
 {
   readonly #owned: readonly Cache[]
-  readonly #settings: QuerySettings
+  readonly #settings: QuerySettings & { readonly environment: Environment }
   readonly #form: ResultForm
   readonly #keys: QueryKeys
   readonly #slots: QuerySlots
@@ -164,6 +172,42 @@ export class QueryCache<
       for (const [i, value] of values.entries()) if (value !== undefined) found.set(some[i]?.key ?? '', value)
     }
     return found as never
+  }
+
+  /**
+   * As `cached`, for a caller that knows only get and put, such as the cache interface of another library: a hit, or a
+   * lookup whose `fill` keeps what the caller loads after this call. A fill after an invalidation is not kept.
+   *
+   * Other callers wait for the fill, up to `fillWaitMs`. A caller that calls neither `fill` nor `release` counts as a dead
+   * one: its lease ends after `leaseTtlMs`. Within `graceMs`, one caller gets a miss and the others the old result.
+   */
+  async begin<
+    T = unknown,
+    OwnC extends Codec<unknown> | undefined = undefined,
+    OwnS extends StandardSchema | undefined = undefined,
+  >(
+    key: string,
+    options: BeginOptions<OwnC, OwnS> = {},
+  ): Promise<QueryLookup<CachedResult<T, Own<OwnC, C>, Own<OwnS, S>>>> {
+    checkOptions('begin', BEGIN_OPTIONS, options)
+    const { ttlMs, graceMs, fillWaitMs, environment: env } = this.#settings
+    const call: BeginCall = {
+      key,
+      address: this.#keys.address(key, options.tags),
+      form: this.#form.with(options),
+      ttlMs: options.ttlMs ?? ttlMs,
+      graceMs: options.graceMs ?? graceMs,
+      fillWaitMs,
+    }
+    this.#checkOpen()
+    const lookup = begin({ slots: this.#slots, env, counters: this.#counters }, call)
+    try {
+      return (await untilAborted(lookup, options.signal, key)) as never
+    } catch (error) {
+      // The lease may come after the caller has gone.
+      void lookup.then((late) => (late.isHit ? undefined : late.release()))
+      throw error
+    }
   }
 
   /**

@@ -2,7 +2,7 @@ import type { Cache, Environment } from '@larder/memcached'
 import { watchedCounters } from '@larder/storage-core/driver'
 import { listOption, nameOption, resolveOptions, type ResolvedOptions } from '@larder/storage-core/base'
 import { type CacheChoice, chooseCache } from '../cache-choice.js'
-import { claimSlot, settleAll, type SlotAddress, type Stamps } from '../coherence/index.js'
+import { type ClaimPolicy, claimSlot, settleAll, type SlotAddress, type Stamps } from '../coherence/index.js'
 import { invalidateAll, InvalidationError } from '../query/invalidation-error.js'
 import { type QuerySlots, querySlots, type StoredResult } from '../query/query-form.js'
 import { QueryKeys } from '../query/query-keys.js'
@@ -38,7 +38,7 @@ export class MemcacheQueryResultCache {
   readonly #keys: QueryKeys
   readonly #tables: readonly { readonly name: string; readonly pattern: RegExp }[]
   readonly #leaseTtlMs: number
-  readonly #fillWaitMs: number
+  readonly #claims: ClaimPolicy
   readonly #counters: ResultCacheCounters
   #open: Connected | undefined
 
@@ -51,7 +51,7 @@ export class MemcacheQueryResultCache {
     this.#keys = new QueryKeys(keyPrefix, false, true)
     this.#tables = tables.map((name) => ({ name, pattern: wordPattern(name) }))
     this.#leaseTtlMs = leaseTtlMs
-    this.#fillWaitMs = fillWaitMs
+    this.#claims = { fillWaitMs, inGrace: 'empty' }
     this.#counters = watchedCounters({ counters: 'typeorm', keyPrefix }, newResultCacheCounters())
     this.#open = this.#connect()
   }
@@ -85,7 +85,7 @@ export class MemcacheQueryResultCache {
     if (this.#open === undefined) return undefined
     if (queryRunner?.isTransactionActive === true) return this.#bypass()
     const address = this.#address(options)
-    const claim = await claimSlot(this.#open.slots, address, this.#fillWaitMs, this.#env)
+    const claim = await claimSlot(this.#open.slots, address, this.#claims, this.#env)
     switch (claim.kind) {
       case 'fresh':
         return this.#answer(options, claim.value, queryRunner, address)
@@ -94,7 +94,7 @@ export class MemcacheQueryResultCache {
         return new Leased(address, claim.fence, isRunner(queryRunner) ? queryRunner : undefined)
       case 'late':
         return this.#bypass()
-      case 'down':
+      default:
         return undefined
     }
   }
