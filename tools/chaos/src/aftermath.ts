@@ -2,12 +2,13 @@ import { checkRegisters, type Violation } from '@larder/storage-core/testing'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { clockUs, type Seen } from './messages.js'
 import { isWrite, keyOf, type Operation, registersOf } from './history.js'
-import { journalSize } from './journal-size.js'
-import { COUNTERS, PAIR } from './lane.js'
 import type { Place, Probe } from './probe.js'
+import { countRaised } from './program.js'
+import { COUNTERS, NOTED, PAIR } from './raised.js'
+import { journalSize } from './raw-database.js'
 
 const PAUSE_MS = 100
-const RAISED: ReadonlySet<string> = new Set([COUNTERS.collection, PAIR.collection])
+const RAISED: ReadonlySet<string> = new Set([COUNTERS.collection, PAIR.collection, NOTED.collection])
 
 export interface Aftermath {
   /** From the last fault's end until the journal was empty and every key agreed, in milliseconds. */
@@ -36,7 +37,10 @@ export async function aftermath(
   }
   for (const key of wrong) violations.push({ kind: 'stale', key, message: `not healed: ${key}` })
   const healedAfterMs = Math.round(performance.now() - startedAt)
-  const lost = await lostWrites(probe, operations, places)
+  const lost = [
+    ...(await lostWrites(probe, operations, places)),
+    ...(await partedFromTable(probe, await countRaised(databaseUrl))),
+  ]
   return { healedAfterMs, violations: [...violations, ...lost], lostWrites: lost.length }
 }
 
@@ -92,6 +96,15 @@ function parted(stored: readonly Seen[]): Violation[] {
   if (values.size < 2) return []
   const message = `parted: ${stored.map(({ name, value }) => `${name} is ${value}`).join(', ')}`
   return [{ kind: 'split', key: PAIR.collection, message }]
+}
+
+/** The number that is raised together with a row of the program's own table is that of the rows. */
+async function partedFromTable(probe: Probe, rows: number): Promise<Violation[]> {
+  const [noted] = await probe.stored(NOTED)
+  const count = noted?.value === undefined ? 0 : Number.parseInt(noted.value, 10)
+  if (count === rows) return []
+  const message = `parted: the number is ${count}, and the program's own table has ${rows} rows`
+  return [{ kind: 'split', key: NOTED.collection, message }]
 }
 
 export function placesIn(operations: readonly Operation[]): Place[] {

@@ -1,25 +1,15 @@
-import {
-  isStorageError,
-  type ResourceWrite,
-  type Storage,
-  type StoredPart,
-  type WriteResult,
-} from '@larder/storage-core'
+import { isStorageError, type Storage, type StoredPart, type WriteResult } from '@larder/storage-core'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Chance } from './chance.js'
 import { type Begun, clockUs, type Ended, type Line, type Seen } from './messages.js'
+import type { Program, Written } from './program.js'
+import { COUNTERS, NOTED, PAIR, WAYS, writeTogether } from './raised.js'
 import { longValue, nameOfValue } from './values.js'
 
 /** New collections begin so often: cold keys, first creates and first listings keep coming. */
 const EPOCH_US = 8_000_000
 const NAMES = ['a', 'b', 'c', 'd', 'e'] as const
-/** Resources whose value is a number that is only ever raised by one, on the condition that nobody else has. */
-export const COUNTERS = { collection: 'counters', names: ['x', 'y'] } as const
-/** Two such numbers, which are only ever raised together. */
-export const PAIR = { collection: 'pair', names: ['left', 'right'] } as const
 const LONGEST_PAUSE_MS = 4
-/** So many of the numbers are raised by the calls of one transaction. */
-const CALL_BY_CALL = 0.5
 
 export interface LaneWorld {
   readonly storage: Storage
@@ -29,6 +19,8 @@ export interface LaneWorld {
   readonly say: (line: Line) => void
   readonly isTroubledSince: (startedAt: number) => boolean
   readonly unconfirmedWrites: () => number
+  /** Undefined in a process that has no tables of its own. */
+  readonly program: Program | undefined
 }
 
 type Doing = Omit<Begun, 'id' | 'start'>
@@ -67,7 +59,8 @@ export class Lane {
     else if (dice < 0.84) await this.#remove(collection, name)
     else if (dice < 0.92) await this.#list(collection)
     else if (dice < 0.97) await this.#raise(COUNTERS.collection, [this.#world.chance.pick(COUNTERS.names)])
-    else await this.#raise(PAIR.collection, PAIR.names)
+    else if (dice < 0.985 || this.#world.program === undefined) await this.#raise(PAIR.collection, PAIR.names)
+    else await this.#raise(NOTED.collection, NOTED.names)
   }
 
   #readOne(collection: string, name: string): Promise<void> {
@@ -89,17 +82,19 @@ export class Lane {
     const value = this.#nextId()
     const content = longValue(value, this.#length())
     // Both ways to write a content: alone, and with what may be beside it.
-    const put = async (): Promise<WriteResult[]> => [
-      chance.next() < 0.5
-        ? await storage.putContent(storage.info(collection, name), content)
-        : await storage.put(storage.info(collection, name), { content }),
-    ]
+    const put = async (): Promise<Written> =>
+      confirmed(
+        chance.next() < 0.5
+          ? await storage.putContent(storage.info(collection, name), content)
+          : await storage.put(storage.info(collection, name), { content }),
+      )
     return this.#doing([{ kind: 'write', collection, name, value }], () => this.#written(put))
   }
 
   #remove(collection: string, name: string): Promise<void> {
     const { storage } = this.#world
-    const remove = async (): Promise<WriteResult[]> => [await storage.remove(storage.info(collection, name))]
+    const remove = async (): Promise<Written> =>
+      confirmed(await storage.remove(storage.info(collection, name)))
     return this.#doing([{ kind: 'remove', collection, name }], () => this.#written(remove))
   }
 
@@ -128,18 +123,14 @@ export class Lane {
       const condition = part === undefined ? { ifNoneMatch: '*' as const } : { ifMatch: part.etag }
       return { info, value: `${count + 1} by ${id}`, condition }
     })
-    const callByCall = this.#world.chance.next() < CALL_BY_CALL
-    const raise = async (): Promise<readonly WriteResult[]> => {
-      const given = writes.map(({ info, value, condition }) => ({
-        info,
-        content: longValue(value, 8),
-        ...condition,
-      }))
-      if (callByCall) return (await storage.transaction((tx) => putAll(tx, given))).value
-      const [only, ...others] = given
-      if (only === undefined || others.length > 0) return storage.writeMany(given)
-      return [await storage.putContent(only.info, only.content, writes[0]?.condition)]
-    }
+    const given = writes.map(({ info, value, condition }) => ({
+      info,
+      content: longValue(value, 8),
+      ...condition,
+    }))
+    const way = collection === NOTED.collection ? 'within' : this.#world.chance.pick(WAYS)
+    const raise = () =>
+      writeTogether(this.#world, given, way, collection === NOTED.collection ? id : undefined)
     const doing = names.map((name, i) => ({
       kind: 'write' as const,
       collection,
@@ -152,10 +143,10 @@ export class Lane {
     })
   }
 
-  async #written(write: () => Promise<readonly WriteResult[]>): Promise<Done[]> {
+  async #written(write: () => Promise<Written>): Promise<Done[]> {
     const before = this.#world.unconfirmedWrites()
-    const results = await write()
-    const unconfirmed = this.#world.unconfirmedWrites() > before
+    const { results, cacheTold } = await write()
+    const unconfirmed = this.#world.unconfirmedWrites() > before || !cacheTold
     return results.map(({ version, changed, created }) => ({
       written: { version, changed, created, unconfirmed },
     }))
@@ -206,15 +197,12 @@ export class Lane {
   }
 }
 
+function confirmed(result: WriteResult): Written {
+  return { results: [result], cacheTold: true }
+}
+
 function seen(name: string, part: { readonly bytes: Buffer; readonly version: number } | undefined): Seen {
   return part === undefined
     ? { name }
     : { name, version: part.version, value: nameOfValue(part.bytes.toString()) }
-}
-
-async function putAll(storage: Storage, writes: readonly ResourceWrite[]): Promise<WriteResult[]> {
-  const results: WriteResult[] = []
-  for (const { info, content, ifMatch, ifNoneMatch } of writes)
-    results.push(await storage.putContent(info, content ?? '', { ifMatch, ifNoneMatch }))
-  return results
 }

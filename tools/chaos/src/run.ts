@@ -7,6 +7,7 @@ import { History } from './history.js'
 import { judge, type OperationCounts, countOperations, type Verdict } from './judge.js'
 import { clockUs, type Line, type Tally } from './messages.js'
 import { type Planned, processFaults, serverFaults } from './plan.js'
+import { makeOwnTable } from './program.js'
 import { Probe } from './probe.js'
 import { type Step, STEPS } from './steps.js'
 import { addTallies } from './tallies.js'
@@ -84,6 +85,7 @@ export async function chaos({ log = () => undefined, ...given }: ChaosOptions): 
     const probe = cleanup.use(
       await Probe.open({ ...places, servers: world.addresses, databaseUrl: world.databaseUrl }),
     )
+    await makeOwnTable(world.databaseUrl)
     let startedWorkers = 0
     const crew = cleanup.use(
       await Crew.start({

@@ -73,6 +73,20 @@ export class StepStorage extends ForwardingStorage {
     return super.transaction(watched, options)
   }
 
+  /** Joined before the cache sets its marks, and told after it. */
+  override within(manager: object): StorageTransaction {
+    this.#at('before the transaction')
+    const tx = super.within(manager)
+    tx.enlist({
+      beforeCommit: async () => this.#at('before the mark'),
+      afterCommit: async () => {
+        this.#at('after the commit')
+        return true
+      },
+    })
+    return tx
+  }
+
   override async settle(journalIds: readonly string[]): Promise<void> {
     this.#at('before the settling')
     await super.settle(journalIds)

@@ -11,6 +11,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Chance } from './chance.js'
 import { Lane, type LaneWorld } from './lane.js'
 import type { Command, Line, WorkerOrders } from './messages.js'
+import { Program } from './program.js'
 import { CLIENT, DATABASE, PROTOCOL } from './settings.js'
 import { StepCache } from './step-cache.js'
 import { StepStorage } from './step-storage.js'
@@ -40,7 +41,9 @@ const at = (step: Step): void => {
 }
 
 const { itemLimitBytes, servers, whenCacheFails, keyPrefix } = orders
-const durable = await openWhenItCanBe()
+const program = orders.seed % 2 === 0 ? await whenItCanBe(() => Program.open(orders.databaseUrl)) : undefined
+const target = program === undefined ? { url: orders.databaseUrl } : { dataSource: program.dataSource }
+const durable = await whenItCanBe(() => SqlStorage.open({ ...target, ...DATABASE }))
 const remote = new RemoteCache(servers, { ...CLIENT, serverItemLimitBytes: itemLimitBytes })
 const cache = new StepCache(VARIANTS[orders.variant](remote), at)
 const storage = new MemcacheStorage({
@@ -49,19 +52,20 @@ const storage = new MemcacheStorage({
 })
 
 /** A database that is down, or silent, when a process starts is asked again. */
-async function openWhenItCanBe(): Promise<SqlStorage> {
+async function whenItCanBe<T>(open: () => Promise<T>): Promise<T> {
   for (;;) {
     try {
-      return await SqlStorage.open({ url: orders.databaseUrl, ...DATABASE })
+      return await open()
     } catch (error) {
-      if (!isStorageError(error, 'E_STORAGE_UNAVAILABLE') && !isStorageError(error, 'E_TIMEOUT')) throw error
+      const isOurs = isStorageError(error)
+      if (isOurs && error.code !== 'E_STORAGE_UNAVAILABLE' && error.code !== 'E_TIMEOUT') throw error
       await sleep(REOPEN_MS)
     }
   }
 }
 
 const world: LaneWorld = {
-  ...{ storage, itemLimitBytes, say, chance: new Chance(orders.seed) },
+  ...{ storage, program, itemLimitBytes, say, chance: new Chance(orders.seed) },
   isTroubledSince: (startedAt) => cache.lastFailureAt > startedAt - AFTERMATH_MS,
   unconfirmedWrites: () => storage.counters().unconfirmedWrites,
 }
@@ -84,6 +88,7 @@ async function end(): Promise<void> {
   await rest()
   await storage.shutdown()
   await durable.shutdown()
+  await program?.dataSource.destroy()
   await remote.close()
   clearInterval(telling)
   tell()
