@@ -158,6 +158,18 @@ describe.each(SERVER_NAMES)('a transaction on %s', (name) => {
     await assertUsable(program)
   })
 
+  test('that got no connection is none', async () => {
+    await using program = await Program.open(name)
+    const { storage, dataSource } = program
+    const runner = dataSource.createQueryRunner()
+    Object.assign(runner, { connect: () => Promise.reject(new Error('refused')) })
+    await assert.rejects(runner.startTransaction(), /refused/)
+    await assert.rejects(runner.rollbackTransaction(), /refused/)
+    await storage.putContent(invoice(storage, 9), 'in the same flow')
+    await storage.remove(invoice(storage, 9))
+    await assertUsable(program)
+  })
+
   test('that collides each time is E_CONFLICT after its last attempt', async () => {
     await using program = await Program.open(name)
     const reasons: unknown[] = []

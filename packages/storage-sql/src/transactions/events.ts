@@ -187,7 +187,7 @@ export class TransactionEvents implements EntitySubscriberInterface {
       // SQLite has often rolled back by itself before.
       await runner.query('ROLLBACK').catch(() => undefined)
       setDepth(runner, 0)
-    } else if (!runner.isReleased) await this.#dialect.discard(runner)
+    } else await this.#discard(runner)
     this.#rollingBack.delete(runner)
     this.#forget(runner)
     await transaction?.end(transaction.failure ?? toStorageError(cause))
@@ -198,8 +198,13 @@ export class TransactionEvents implements EntitySubscriberInterface {
     const transaction = this.#open.get(runner)
     this.#forget(runner)
     if (transaction === undefined) return
-    if (!runner.isReleased) await this.#dialect.discard(runner)
+    await this.#discard(runner)
     await transaction.end(transaction.failure ?? closedConnection())
+  }
+
+  async #discard(runner: QueryRunner): Promise<void> {
+    // A connection that never came cannot be closed.
+    if (!runner.isReleased) await this.#dialect.discard(runner).catch(() => undefined)
   }
 
   /** All transactions of the data source share a connection. */

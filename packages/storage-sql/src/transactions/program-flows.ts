@@ -1,4 +1,4 @@
-import { enterFlow } from '@larder/storage-core/driver'
+import { enterFlow, followFlows } from '@larder/storage-core/driver'
 import type { DataSource, EntityManager } from 'typeorm'
 import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks'
 
@@ -17,6 +17,7 @@ export class ProgramFlows {
   }
 
   install(): void {
+    followFlows()
     const manager = this.#manager
     const transaction = manager.transaction.bind(manager) as (...parameters: unknown[]) => Promise<unknown>
     const contained = (...parameters: unknown[]) => {
