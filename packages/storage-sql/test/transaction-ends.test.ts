@@ -163,8 +163,8 @@ describe.each(SERVER_NAMES)('a transaction on %s', (name) => {
     const { storage, dataSource } = program
     const runner = dataSource.createQueryRunner()
     Object.assign(runner, { connect: () => Promise.reject(new Error('refused')) })
-    await assert.rejects(runner.startTransaction(), /refused/)
-    await assert.rejects(runner.rollbackTransaction(), /refused/)
+    await expect(runner.startTransaction()).rejects.toThrow(/refused/)
+    await expect(runner.rollbackTransaction()).rejects.toThrow(/refused/)
     await storage.putContent(invoice(storage, 9), 'in the same flow')
     await storage.remove(invoice(storage, 9))
     await assertUsable(program)
