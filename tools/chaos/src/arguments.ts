@@ -11,6 +11,7 @@ export const USAGE = `pnpm chaos -- [options]
   --servers N            memcached servers (3)
   --when-cache-fails W   reject or bypass (reject)
   --variant NAME         a broken protocol, to be found wanting: ${Object.keys(VARIANTS).join(', ')}
+  --programs             every other process writes within transactions of its own
   --folder PATH          for the report (chaos-reports)
   --quiet                tells of no fault`
 
@@ -29,6 +30,7 @@ export function readArguments(args: readonly string[]): Arguments | string {
       servers: wholeOf('servers', values.servers, 1),
       whenCacheFails: oneOf('when-cache-fails', values['when-cache-fails'], ['reject', 'bypass'] as const),
       variant: variantOf(values.variant),
+      programs: values.programs,
       folder: values.folder,
       quiet: values.quiet,
     }
@@ -46,6 +48,7 @@ const OPTIONS = {
   'when-cache-fails': { type: 'string', default: 'reject' },
   variant: { type: 'string', default: 'none' },
   folder: { type: 'string', default: 'chaos-reports' },
+  programs: { type: 'boolean', default: false },
   quiet: { type: 'boolean', default: false },
   help: { type: 'boolean', default: false },
 } as const

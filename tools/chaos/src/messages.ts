@@ -12,6 +12,8 @@ export interface WorkerOrders {
   readonly variant: VariantName
   readonly itemLimitBytes: number
   readonly seed: number
+  /** Whether it writes within transactions of its own, too. */
+  readonly hasProgram: boolean
 }
 
 /** From the run to a worker. `rest`: begin nothing more, and go on relaying. */

@@ -6,6 +6,7 @@ import {
   type WriteResult,
 } from '@larder/storage-core'
 import { larderEntities } from '@larder/storage-sql'
+import type { EventEmitter } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { DataSource, type DataSourceOptions, type EntityManager, type QueryRunner } from 'typeorm'
 import { ask, countRows } from './raw-database.js'
@@ -40,7 +41,9 @@ export class Program {
   }
 
   static async open(url: string): Promise<Program> {
-    return new Program(await new DataSource(optionsOf(url)).initialize())
+    const dataSource = await new DataSource(optionsOf(url)).initialize()
+    if (url.startsWith('postgres')) survive(dataSource)
+    return new Program(dataSource)
   }
 
   /**
@@ -111,6 +114,12 @@ function reasonOf(cause: unknown, status: TransactionOutcome['status']): Storage
   if (status !== 'rolled back') return new StorageError('E_OUTCOME_UNKNOWN', message, { cause })
   if (isStorageError(cause) && cause.code !== 'E_OUTCOME_UNKNOWN') return cause
   return new StorageError('E_ABORTED', message, { cause })
+}
+
+/** A connection that the server ends between two listeners, the pool's and TypeORM's, would end the process. */
+function survive({ driver }: DataSource): void {
+  const { master } = driver as unknown as { readonly master: EventEmitter }
+  master.on('connect', (client: EventEmitter) => void client.on('error', () => undefined))
 }
 
 interface Socketed {

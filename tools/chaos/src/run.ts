@@ -34,6 +34,8 @@ export interface ChaosOptions {
    * rows from others for half of that.
    */
   readonly healWithinMs?: number
+  /** Every other process writes within transactions of its own, with a table beside Larder's. Default: false. */
+  readonly programs?: boolean
   /** Told what happens, a line at a time. */
   readonly log?: (line: string) => void
 }
@@ -70,6 +72,7 @@ export async function chaos({ log = () => undefined, ...given }: ChaosOptions): 
     variant: 'none',
     steps: STEPS,
     healWithinMs: 60_000,
+    programs: false,
   } as const
   const options = { ...defaults, ...given }
   const { seed, processes, servers } = options
@@ -101,6 +104,7 @@ export async function chaos({ log = () => undefined, ...given }: ChaosOptions): 
             whenCacheFails,
             variant,
             seed: workerSeed,
+            hasProgram: options.programs && workerSeed % 2 === 0,
           }
         },
         hear: (line: Line, worker) => {

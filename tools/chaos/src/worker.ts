@@ -41,7 +41,7 @@ const at = (step: Step): void => {
 }
 
 const { itemLimitBytes, servers, whenCacheFails, keyPrefix } = orders
-const program = orders.seed % 2 === 0 ? await whenItCanBe(() => Program.open(orders.databaseUrl)) : undefined
+const program = orders.hasProgram ? await whenItCanBe(() => Program.open(orders.databaseUrl)) : undefined
 const target = program === undefined ? { url: orders.databaseUrl } : { dataSource: program.dataSource }
 const durable = await whenItCanBe(() => SqlStorage.open({ ...target, ...DATABASE }))
 const remote = new RemoteCache(servers, { ...CLIENT, serverItemLimitBytes: itemLimitBytes })
