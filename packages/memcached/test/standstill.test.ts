@@ -1,3 +1,4 @@
+import { startProxy } from '@larder/dev-servers'
 import { RemoteCache, type RemoteCacheOptions } from '@larder/memcached'
 import { isStorageError } from '@larder/storage-core'
 import { setImmediate as turn } from 'node:timers/promises'
@@ -13,11 +14,11 @@ afterEach(async () => {
 const code = (error: unknown) => (isStorageError(error) ? error.code : error)
 const value = Buffer.from('v')
 const keys = Array.from({ length: 60 }, (_, i) => `k${i}`)
-const timeouts = { timeoutMs: 500, connectTimeoutMs: 500, deadTimeoutMs: 60_000 }
+const timeouts = { timeoutMs: 1_000, connectTimeoutMs: 1_000, deadTimeoutMs: 60_000 }
 
 /** Longer than every time-out. */
 function standStill(): void {
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 600)
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1_100)
 }
 
 function open(address: string, options: RemoteCacheOptions): RemoteCache {
@@ -53,13 +54,14 @@ test.each(['auto', 'binary', 'text'] as const)(
 
 test('a server that was in doubt is not given up because the process stands still while it connects again', async () => {
   const server = await memcached()
-  const cache = open(server.address, { connectionsPerServer: 8 })
+  const proxy = await startProxy({ port: server.port })
+  cleanups.push(() => proxy.stop())
+  const cache = open(proxy.address, { connectionsPerServer: 8 })
   await Promise.all(keys.map((key) => cache.set(key, value)))
-  server.pause()
+  proxy.forget()
   expect(new Set(await Promise.all(keys.map((key) => cache.get(key).catch(code))))).toEqual(
     new Set(['E_TIMEOUT']),
   )
-  server.resume()
   const results = keys.map((key) => cache.get(key))
   standStill()
   for (const item of await Promise.all(results)) expect(item?.value).toEqual(value)
