@@ -47,6 +47,41 @@ const auth = z.strictObject({
   tokens: z.array(z.strictObject({ name: z.string().min(1), sha256: z.string().regex(HASH) })).default([]),
 })
 
+const SECOND = 1_000
+
+/** What clients may take of the server. */
+const limits = z
+  .strictObject({
+    /** Open at a time; more are refused. */
+    maxConnections: z.int().min(1).default(1_000),
+    /** Requests of one connection that wait for their turn; more are not read until some are answered. */
+    maxPipelined: z.int().min(1).default(16),
+    /** For the head of a request. */
+    headerTimeoutMs: z
+      .int()
+      .min(1)
+      .default(20 * SECOND),
+    /** For a request with its body. The default lets large media in on a slow line. */
+    requestTimeoutMs: z
+      .int()
+      .min(1)
+      .default(3_600 * SECOND),
+    /** Between two requests of a connection. */
+    keepAliveTimeoutMs: z
+      .int()
+      .min(1)
+      .default(5 * SECOND),
+    /** Without a byte in either direction while a request is answered. */
+    idleTimeoutMs: z
+      .int()
+      .min(1)
+      .default(120 * SECOND),
+  })
+  .refine(
+    ({ headerTimeoutMs, requestTimeoutMs }) => headerTimeoutMs <= requestTimeoutMs,
+    'headerTimeoutMs must not be more than requestTimeoutMs',
+  )
+
 const schema = z.strictObject({
   title: z.string().min(1).default('Atom store'),
   /** Where clients reach the server, such as `https://example.org/atom`; else as they say in `Host`. */
@@ -61,6 +96,7 @@ const schema = z.strictObject({
     .int()
     .min(1)
     .default(256 * MEBIBYTE),
+  limits: limits.prefault({}),
   /** PUT and DELETE without `If-Match` are answered 428. */
   requireConditions: z.boolean().default(false),
   /** Without it anybody may do everything. */
@@ -75,6 +111,7 @@ const schema = z.strictObject({
 export type Config = z.output<typeof schema>
 export type CollectionConfig = z.output<typeof collection>
 export type CategoriesConfig = z.output<typeof categories>
+export type LimitsConfig = z.output<typeof limits>
 export type AuthConfig = z.output<typeof auth>
 
 /** The configuration makes no sense; the message says where. */

@@ -7,8 +7,8 @@ import { createApp, type AppOptions } from './http/app.js'
 
 /** How long requests may still take once the server is closed. */
 const CLOSE_WITHIN_MS = 2_000
-/** How long a body may take to come in; Node's five minutes are short for large media on a slow line. */
-const BODY_WITHIN_MS = 3_600_000
+/** How often requests that take too long are looked for. */
+const CHECK_EVERY_MS = 5_000
 
 export interface AtomServer extends AsyncDisposable {
   readonly url: string
@@ -17,7 +17,18 @@ export interface AtomServer extends AsyncDisposable {
 /** Listens. Rejects where the port is taken. Its disposal waits for requests that it has begun to answer. */
 export async function startServer(options: AppOptions, host: string, port: number): Promise<AtomServer> {
   const listener = getRequestListener(createApp(options).fetch, { hostname: host })
-  const server = createServer({ requestTimeout: BODY_WITHIN_MS }, inTurn(listener))
+  const { limits } = options.config
+  const server = createServer(
+    {
+      headersTimeout: limits.headerTimeoutMs,
+      requestTimeout: limits.requestTimeoutMs,
+      keepAliveTimeout: limits.keepAliveTimeoutMs,
+      connectionsCheckingInterval: Math.min(limits.headerTimeoutMs, limits.requestTimeoutMs, CHECK_EVERY_MS),
+    },
+    inTurn(listener, limits.maxPipelined),
+  )
+  server.maxConnections = limits.maxConnections
+  server.setTimeout(limits.idleTimeoutMs)
   const closeIdle = watchConnections(server)
   server.listen(port, host)
   await once(server, 'listening')

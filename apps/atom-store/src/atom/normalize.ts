@@ -1,9 +1,13 @@
-import { DOMImplementation, type Element, XMLSerializer } from '@xmldom/xmldom'
 import type { EntryRecord } from './entry-record.js'
 import { atomChildren } from './constructs.js'
 import { type EntrySource } from './entry-source.js'
-import { APP, ATOM, XMLNS } from './names.js'
-import { childElements } from './parse-xml.js'
+import { APP, ATOM } from './names.js'
+import { serialize } from './serialize.js'
+import { isTextType } from './text.js'
+import { declaredPrefix, XmlElement } from './tree.js'
+
+const SERVERS_LINKS: readonly string[] = ['self', 'edit', 'edit-media']
+const RELATIONS = /^https?:\/\/www\.iana\.org\/assignments\/relation\//i
 
 /** What the store says about an entry, whatever the client says. */
 export interface EntryTerms {
@@ -23,13 +27,13 @@ export function recordOf(source: EntrySource, terms: EntryTerms): EntryRecord {
   const published = (terms.keepPublished ? undefined : source.published) ?? terms.published
   const updated = source.updated ?? terms.now
   const root = rebuilt(source.root)
-  for (const child of childElements(root)) {
-    if (isServers(child, mediaType !== undefined)) root.removeChild(child)
-  }
+  root.remove((child) => isServers(child, mediaType !== undefined))
   setWord(root, 'id', id)
   setWord(root, 'updated', updated)
   setWord(root, 'published', published)
   if (atomChildren(root, 'author').length === 0 && !hasSourceAuthor(root)) addAuthor(root, terms.author)
+  // RFC 4287, section 4.1.2: what has its content elsewhere has a summary.
+  if (needsSummary(root, mediaType) && atomChildren(root, 'summary').length === 0) appendNew(root, 'summary')
   return {
     id,
     title: source.title,
@@ -39,61 +43,65 @@ export function recordOf(source: EntrySource, terms: EntryTerms): EntryRecord {
     categories: source.categories,
     mediaType,
     needsAlternate: mediaType === undefined && !hasContent(root),
-    xml: new XMLSerializer().serializeToString(root),
+    xml: serialize(root),
   }
 }
 
 /** With `entry` in the default namespace, however the client wrote it, so that all that is stored ends alike. */
-function rebuilt(given: Element): Element {
-  const document = new DOMImplementation().createDocument(ATOM, 'entry')
-  const root = document.documentElement
-  if (root === null) throw new Error('A document without a root')
-  for (const attribute of given.attributes) {
-    if (attribute.name === 'xmlns') continue
-    root.setAttributeNS(
-      attribute.name.startsWith('xmlns:') ? XMLNS : attribute.namespaceURI,
-      attribute.name,
-      attribute.value,
-    )
-  }
-  for (const node of Array.from(given.childNodes)) root.appendChild(document.importNode(node, true))
+function rebuilt(given: XmlElement): XmlElement {
+  const root = new XmlElement(ATOM, 'entry', [...given.children])
+  root.attributes = given.attributes.filter((each) => declaredPrefix(each) !== '')
   return root
 }
 
 /** What depends on the address and the time, and is added where the entry is shown. */
-function isServers(child: Element, isMedia: boolean): boolean {
-  const { localName, namespaceURI } = child
-  if (namespaceURI === APP) return localName === 'edited'
-  if (namespaceURI !== ATOM) return false
-  if (localName === 'link') return ['self', 'edit', 'edit-media'].includes(child.getAttribute('rel') ?? '')
-  return isMedia && localName === 'content'
+function isServers(child: XmlElement, isMedia: boolean): boolean {
+  if (child.namespace === APP) return child.local === 'edited'
+  if (child.namespace !== ATOM) return false
+  if (child.local === 'link') return SERVERS_LINKS.includes(relationOf(child))
+  return isMedia && child.local === 'content'
 }
 
-function setWord(root: Element, name: string, text: string): void {
+/** A relation may be written as an IRI: RFC 4287, section 4.2.7.2. */
+function relationOf(link: XmlElement): string {
+  return (link.attribute('rel') ?? 'alternate').replace(RELATIONS, '').toLowerCase()
+}
+
+/** Content that a reader has to fetch, or to decode. */
+function needsSummary(root: XmlElement, mediaType: string | undefined): boolean {
+  if (mediaType !== undefined) return true
+  const [content] = atomChildren(root, 'content')
+  if (content === undefined) return false
+  const type = content.attribute('type')?.toLowerCase() ?? 'text'
+  const isReadable = isTextType(type) || type.startsWith('text/') || /(?:\+|\/)xml(?:;|$)/.test(type)
+  return content.attribute('src') !== undefined || !isReadable
+}
+
+function setWord(root: XmlElement, name: string, text: string): void {
   const [first] = atomChildren(root, name)
-  const element = first ?? appendNew(root, name)
-  element.textContent = text
+  const element = new XmlElement(ATOM, first?.name ?? name, [{ kind: 'text', text }])
+  element.attributes = first?.attributes ?? []
+  if (first === undefined) root.append(element)
+  else root.children[root.children.indexOf(first)] = element
 }
 
-function addAuthor(root: Element, name: string): void {
-  appendNew(appendNew(root, 'author'), 'name').textContent = name
+function addAuthor(root: XmlElement, name: string): void {
+  appendNew(appendNew(root, 'author'), 'name').text = name
 }
 
 /** An entry that came from elsewhere names its author in its source. */
-function hasSourceAuthor(root: Element): boolean {
+function hasSourceAuthor(root: XmlElement): boolean {
   return atomChildren(root, 'source').some((source) => atomChildren(source, 'author').length > 0)
 }
 
 /** RFC 4287, section 4.1.1: a link to an alternate makes up for a missing content. */
-function hasContent(root: Element): boolean {
-  const links = atomChildren(root, 'link').map((link) => link.getAttribute('rel') ?? 'alternate')
-  return atomChildren(root, 'content').length > 0 || links.includes('alternate')
+function hasContent(root: XmlElement): boolean {
+  return (
+    atomChildren(root, 'content').length > 0 ||
+    atomChildren(root, 'link').some((link) => relationOf(link) === 'alternate')
+  )
 }
 
-function appendNew(parent: Element, name: string): Element {
-  const document = parent.ownerDocument
-  if (document === null) throw new Error('An element without a document')
-  const element = document.createElementNS(ATOM, name)
-  parent.appendChild(element)
-  return element
+function appendNew(parent: XmlElement, name: string): XmlElement {
+  return parent.append(new XmlElement(ATOM, name))
 }

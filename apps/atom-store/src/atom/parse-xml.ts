@@ -1,107 +1,123 @@
-import { type Document, DOMParser, type Element, type Node } from '@xmldom/xmldom'
+import { type SaxesAttributeNS, SaxesParser, type SaxesTagNS } from 'saxes'
+import { setImmediate } from 'node:timers/promises'
 import { Problem } from '../problem.js'
+import { decodeXml } from './decode.js'
+import { XmlElement, type XmlNode } from './tree.js'
 
-/** Serializers recurse, and nobody nests a text so deep. */
+/** Deeper than any text is nested: functions that walk a tree recurse. */
 const MAX_DEPTH = 200
-const ENCODINGS = new Map([
-  ['utf-8', 'utf-8'],
-  ['us-ascii', 'utf-8'],
-  ['utf-16', 'utf-16be'],
-  ['utf-16le', 'utf-16le'],
-  ['utf-16be', 'utf-16be'],
-])
-// What XML 1.0 has no place for, however it is written.
-const NOT_XML = /[^\t\n\r\u{20}-\u{d7ff}\u{e000}-\u{fffd}\u{10000}-\u{10ffff}]/u
+/** Elements, comments, processing instructions and pieces of text of a document. */
+export const MAX_NODES = 50_000
+/** Of one element. */
+export const MAX_ATTRIBUTES = 200
+/** How much is parsed before others get their turn: a few milliseconds. */
+const PIECE = 32 * 1024
 
 /**
- * The root of a document in UTF-8 or UTF-16, as its byte order mark says or else `charset`. A document type is refused,
- * so that there are no entities to expand and nothing to fetch. Throws a `Problem` 400 for what is no XML with namespaces,
- * and 415 for another encoding.
+ * The root of a document in UTF-8 or UTF-16. Document types are refused, so that no entity is expanded and nothing is
+ * fetched. Throws a `Problem` 400 for what is not well-formed XML with namespaces, or is beyond the bounds above.
  */
-export function parseXml(bytes: Uint8Array, charset?: string): Element {
-  const text = decode(bytes, charset)
-  let document: Document
-  let complaint = ''
-  // Also warnings are about what is no XML.
-  const onError = (_level: string, message: string): never => {
-    complaint ||= message
-    throw new Error(message)
+export function parseXml(bytes: Uint8Array, charset?: string): XmlElement {
+  const builder = new TreeBuilder(true)
+  builder.write(decodeXml(bytes, charset))
+  return builder.end()
+}
+
+/** XML that this server wrote, which has no bounds beyond those of what it was made of. */
+export function parseText(text: string): XmlElement {
+  const builder = new TreeBuilder(false)
+  builder.write(text)
+  return builder.end()
+}
+
+/** Like `parseXml`, and lets others have their turn in between. */
+export function parseXmlInPieces(bytes: Uint8Array, charset?: string): Promise<XmlElement> {
+  return inPieces(decodeXml(bytes, charset), true)
+}
+
+/** Like `parseText`, and lets others have their turn in between. */
+export function parseTextInPieces(text: string): Promise<XmlElement> {
+  return inPieces(text, false)
+}
+
+async function inPieces(text: string, isBounded: boolean): Promise<XmlElement> {
+  const builder = new TreeBuilder(isBounded)
+  for (let at = 0; at < text.length; at += PIECE) {
+    if (at > 0) await setImmediate()
+    builder.write(text.slice(at, at + PIECE))
   }
-  try {
-    document = new DOMParser({ onError }).parseFromString(text, 'application/xml')
-  } catch (cause) {
-    throw new Problem(400, `This is no well-formed XML: ${firstLine(complaint)}`, { cause })
+  return builder.end()
+}
+
+class TreeBuilder {
+  readonly #parser = new SaxesParser({
+    xmlns: true,
+    defaultXMLVersion: '1.0',
+    forceXMLVersion: true,
+  })
+  readonly #isBounded: boolean
+  readonly #open: XmlElement[] = []
+  #root: XmlElement | undefined
+  #nodes = 0
+  #attributes = 0
+
+  constructor(isBounded: boolean) {
+    this.#isBounded = isBounded
+    const parser = this.#parser
+    parser.on('error', ({ message }) => {
+      throw new Problem(400, `The XML is not well-formed: ${message.replace(/\.$/, '')}`)
+    })
+    parser.on('doctype', () => {
+      throw new Problem(400, 'A document type (DOCTYPE) is not accepted')
+    })
+    parser.on('opentagstart', () => void (this.#attributes = 0))
+    parser.on('attribute', () => {
+      if (++this.#attributes > MAX_ATTRIBUTES && isBounded)
+        throw new Problem(400, `An element has more than ${MAX_ATTRIBUTES} attributes`)
+    })
+    parser.on('opentag', (tag) => this.#enter(tag))
+    parser.on('closetag', () => void this.#open.pop())
+    parser.on('text', (text) => this.#add({ kind: 'text', text }))
+    parser.on('cdata', (text) => this.#add({ kind: 'text', text }))
+    parser.on('comment', (text) => this.#add({ kind: 'other', source: `<!--${text}-->` }))
+    parser.on('processinginstruction', ({ target, body }) =>
+      this.#add({ kind: 'other', source: `<?${target} ${body}?>` }),
+    )
   }
-  if (document.doctype !== null) throw new Problem(400, 'A document type (DOCTYPE) is not accepted')
-  const root = document.documentElement
-  if (root === null) throw new Problem(400, 'There is no XML')
-  checkTree(root)
-  return root
-}
 
-function decode(bytes: Uint8Array, charset: string | undefined): string {
-  const encoding = markOf(bytes) ?? encodingOf(charset ?? declaredIn(bytes))
-  try {
-    return new TextDecoder(encoding, { fatal: true }).decode(bytes)
-  } catch (cause) {
-    throw new Problem(400, `The bytes are no ${encoding}`, { cause })
+  write(text: string): void {
+    this.#parser.write(text)
   }
-}
 
-function markOf([first, second]: Uint8Array): string | undefined {
-  if (first === 0xff && second === 0xfe) return 'utf-16le'
-  return first === 0xfe && second === 0xff ? 'utf-16be' : undefined
-}
-
-/** The encoding that an XML declaration names. */
-function declaredIn(bytes: Uint8Array): string {
-  const start = new TextDecoder('latin1').decode(bytes.subarray(0, 200))
-  return /^<\?xml[^>]*\sencoding\s*=\s*["']([^"']+)["']/.exec(start)?.[1] ?? 'utf-8'
-}
-
-function encodingOf(name: string): string {
-  const encoding = ENCODINGS.get(name.toLowerCase())
-  if (encoding === undefined) throw new Problem(415, `The encoding ${name} is not known here: use UTF-8`)
-  return encoding
-}
-
-/** Without recursion: it is there to find out how deep the tree is. */
-function checkTree(root: Element): void {
-  let node: Node | null = root
-  let depth = 1
-  while (node !== null) {
-    checkNode(node)
-    if (node.firstChild !== null) {
-      if (++depth > MAX_DEPTH) throw new Problem(400, `Elements are nested deeper than ${MAX_DEPTH}`)
-      node = node.firstChild
-      continue
-    }
-    while (node !== null && node !== root && node.nextSibling === null) {
-      node = node.parentNode
-      depth--
-    }
-    node = node === root ? null : (node?.nextSibling ?? null)
+  end(): XmlElement {
+    this.#parser.close()
+    if (this.#root === undefined) throw new Problem(400, 'The document is empty')
+    return this.#root
   }
-}
 
-function checkNode(node: Node): void {
-  if (node.nodeValue !== null && NOT_XML.test(node.nodeValue)) throw notXml()
-  if (!isElement(node)) return
-  for (const { value } of node.attributes) if (NOT_XML.test(value)) throw notXml()
-}
+  #enter({ name, uri, attributes }: SaxesTagNS): void {
+    const element = new XmlElement(uri, name)
+    element.attributes = Object.values<SaxesAttributeNS>(attributes).map(({ name, local, uri, value }) => ({
+      name,
+      local,
+      namespace: uri,
+      value,
+    }))
+    this.#add(element)
+    this.#root ??= element
+    if (this.#open.push(element) > MAX_DEPTH)
+      throw new Problem(400, `Elements are nested deeper than ${MAX_DEPTH}`)
+  }
 
-export function isElement(node: Node): node is Element {
-  return node.nodeType === 1
-}
-
-export function childElements(parent: Element): Element[] {
-  return Array.from(parent.childNodes).filter(isElement)
-}
-
-function notXml(): Problem {
-  return new Problem(400, 'There is a character that XML does not allow')
-}
-
-function firstLine(text: string): string {
-  return text.split('\n', 1)[0] ?? ''
+  #add(node: XmlNode): void {
+    if (++this.#nodes > MAX_NODES && this.#isBounded)
+      throw new Problem(400, `The document has more than ${MAX_NODES} nodes`)
+    const parent = this.#open.at(-1)
+    if (parent === undefined) return
+    const last = parent.children.at(-1)
+    // Text around CDATA is one text.
+    if (node.kind === 'text' && last?.kind === 'text')
+      parent.children[parent.children.length - 1] = { kind: 'text', text: last.text + node.text }
+    else parent.children.push(node)
+  }
 }

@@ -1,4 +1,4 @@
-import { type EntrySource, parseEntry } from '../atom/entry-source.js'
+import { type EntrySource, parseEntryInPieces } from '../atom/entry-source.js'
 import { parameterOf } from '../media-type.js'
 import type { Media } from '../store/media.js'
 import { Problem } from '../problem.js'
@@ -18,7 +18,7 @@ export async function readBody(request: Request, maxBytes: number): Promise<Buff
 /** An entry document. Throws a `Problem` 400, 411, 413 or 415. */
 export async function entryBody(request: Request, maxBytes: number): Promise<EntrySource> {
   const charset = parameterOf(request.headers.get('content-type') ?? '', 'charset')
-  return parseEntry(await readBody(request, maxBytes), charset)
+  return parseEntryInPieces(await readBody(request, maxBytes), charset)
 }
 
 /** The body as media, as a stream where it is large or of unknown length. Throws a `Problem` 400, 411, 413 or 415. */

@@ -1,7 +1,7 @@
 import { html, raw } from 'hono/html'
 import sanitizeHtml from 'sanitize-html'
 import { atomChildren } from '../atom/constructs.js'
-import { parseXml } from '../atom/parse-xml.js'
+import { parseText } from '../atom/parse-xml.js'
 import { type Text, textOf } from '../atom/text.js'
 import type { Collection } from '../store/collection.js'
 import type { Entry } from '../store/entry.js'
@@ -18,15 +18,16 @@ const CLEAN: sanitizeHtml.IOptions = {
     img: ['src', 'alt', 'title', 'width', 'height'],
     '*': ['lang', 'dir'],
   },
+  nestingLimit: 100,
   allowedSchemes: ['http', 'https', 'mailto'],
   transformTags: { a: sanitizeHtml.simpleTransform('a', { rel: 'nofollow noreferrer' }, true) },
 }
 
 /** The text of an entry's `content` or `summary`; undefined where there is none, or none that is text. */
 export function textIn(entry: Entry, element: 'content' | 'summary'): Text | undefined {
-  const [found] = atomChildren(parseXml(Buffer.from(entry.record.xml)), element)
-  if (found === undefined || found.getAttribute('src')) return undefined
-  return TEXT_TYPES.includes(found.getAttribute('type') ?? 'text') ? textOf(found) : undefined
+  const [found] = atomChildren(parseText(entry.record.xml), element)
+  if (found === undefined || found.attribute('src')) return undefined
+  return TEXT_TYPES.includes(found.attribute('type') ?? 'text') ? textOf(found) : undefined
 }
 
 /** Safe to show, whoever wrote it. */

@@ -1,9 +1,10 @@
-import { DOMImplementation, type Element, XMLSerializer } from '@xmldom/xmldom'
 import type { Category } from '../atom/entry-record.js'
 import { atomChildren } from '../atom/constructs.js'
-import { type EntrySource, parseEntry } from '../atom/entry-source.js'
+import { entryIn, type EntrySource } from '../atom/entry-source.js'
 import { APP, ATOM, XHTML } from '../atom/names.js'
-import { childElements, parseXml } from '../atom/parse-xml.js'
+import { parseText } from '../atom/parse-xml.js'
+import { serialize } from '../atom/serialize.js'
+import { XmlElement } from '../atom/tree.js'
 import { Problem } from '../problem.js'
 import type { Collection } from '../store/collection.js'
 import type { Entry } from '../store/entry.js'
@@ -25,7 +26,7 @@ export function fieldsOf(entry: Entry): Fields {
   const { title, categories, draft, xml } = entry.record
   const element = textElement(entry.record.mediaType)
   const text = textIn(entry, element)
-  const isThere = atomChildren(parseXml(Buffer.from(xml)), element).length > 0
+  const isThere = atomChildren(parseText(xml), element).length > 0
   return {
     title,
     text: text?.value.replaceAll(` xmlns="${XHTML}"`, '') ?? (isThere ? undefined : ''),
@@ -68,59 +69,45 @@ export function openScheme({ categories }: Collection): { readonly scheme: strin
 
 /** A new entry, or one that is stored with what was filled in. All else that was in it stays. */
 export function withFields(stored: Entry | undefined, fields: Fields, collection: Collection): EntrySource {
-  const root =
-    stored === undefined
-      ? new DOMImplementation().createDocument(ATOM, 'entry').documentElement
-      : parseXml(Buffer.from(stored.record.xml))
-  if (root === null) throw new Error('A document without a root')
+  const root = stored === undefined ? new XmlElement(ATOM, 'entry') : parseText(stored.record.xml)
   setText(root, 'title', fields.title, 'text')
   if (fields.text !== undefined)
     setText(root, textElement(stored?.record.mediaType), fields.text, fields.textType)
   setCategories(root, fields.categories, collection)
   setDraft(root, fields.draft)
   if (stored !== undefined) setText(root, 'updated', new Date().toISOString(), undefined)
-  return parseEntry(Buffer.from(new XMLSerializer().serializeToString(root)))
+  // A form may send characters that XML does not have.
+  return entryIn(parseText(serialize(root)))
 }
 
 function textElement(mediaType: string | undefined): 'content' | 'summary' {
   return mediaType === undefined ? 'content' : 'summary'
 }
 
-function setText(root: Element, name: string, text: string, type: string | undefined): void {
-  const old = atomChildren(root, name)
-  const element = append(root, ATOM, name, old[0])
+function setText(root: XmlElement, name: string, text: string, type: string | undefined): void {
+  const [old] = atomChildren(root, name)
+  const element = new XmlElement(ATOM, name)
   if (type !== undefined) element.setAttribute('type', type)
-  element.textContent = text
-  for (const each of old) root.removeChild(each)
+  element.text = text
+  if (old === undefined) root.append(element)
+  else root.children[root.children.indexOf(old)] = element
 }
 
 /** Those that the form cannot show stay. */
-function setCategories(root: Element, categories: readonly Category[], collection: Collection): void {
+function setCategories(root: XmlElement, categories: readonly Category[], collection: Collection): void {
   const schemes = [openScheme(collection)?.scheme, ...collection.categories.map(({ scheme }) => scheme)]
-  for (const element of atomChildren(root, 'category')) {
-    if (schemes.includes(element.getAttribute('scheme') ?? undefined)) root.removeChild(element)
-  }
+  root.remove((child) => child.is(ATOM, 'category') && schemes.includes(child.attribute('scheme')))
   for (const { term, scheme } of categories) {
-    const element = append(root, ATOM, 'category')
+    const element = root.append(new XmlElement(ATOM, 'category'))
     if (scheme !== undefined) element.setAttribute('scheme', scheme)
     element.setAttribute('term', term)
   }
 }
 
-function setDraft(root: Element, draft: boolean): void {
-  const isControl = ({ localName, namespaceURI }: Element): boolean =>
-    localName === 'control' && namespaceURI === APP
-  const [control] = childElements(root).filter(isControl)
-  for (const child of control === undefined ? [] : childElements(control)) {
-    if (child.localName === 'draft' && child.namespaceURI === APP) control?.removeChild(child)
-  }
-  if (draft) append(control ?? append(root, APP, 'app:control'), APP, 'app:draft').textContent = 'yes'
-}
-
-function append(parent: Element, namespace: string, name: string, before?: Element): Element {
-  const document = parent.ownerDocument
-  if (document === null) throw new Error('An element without a document')
-  const element = document.createElementNS(namespace, name)
-  parent.insertBefore(element, before ?? null)
-  return element
+function setDraft(root: XmlElement, draft: boolean): void {
+  const control = root.elements().find((child) => child.is(APP, 'control'))
+  control?.remove((child) => child.is(APP, 'draft'))
+  if (!draft) return
+  const parent = control ?? root.append(new XmlElement(APP, 'app:control'))
+  parent.append(new XmlElement(APP, 'app:draft')).text = 'yes'
 }

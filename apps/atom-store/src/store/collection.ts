@@ -1,9 +1,10 @@
 import type { CallOptions, PartStream, ResourceInfo, Storage } from '@larder/storage-core'
 import { isStorageError } from '@larder/storage-core'
-import { parseEntry, type EntrySource } from '../atom/entry-source.js'
+import { entryIn, type EntrySource } from '../atom/entry-source.js'
 import { mediaLinkEntry } from '../atom/media-link-entry.js'
 import { ENTRY_TYPE } from '../atom/names.js'
 import { recordOf } from '../atom/normalize.js'
+import { parseText } from '../atom/parse-xml.js'
 import type { CategoriesConfig, CollectionConfig } from '../config.js'
 import { rangeHolds } from '../media-type.js'
 import { Problem } from '../problem.js'
@@ -113,7 +114,7 @@ export class Collection {
       const version = await this.mediaVersion(name, request)
       if (stored.record.mediaType === undefined || version === undefined) throw noMedia()
       checkConditions(request, version)
-      const source = parseEntry(Buffer.from(stored.record.xml))
+      const source = entryIn(parseText(stored.record.xml))
       const terms = { ...sameTerms(stored.record, request.user), mediaType: media.type }
       return {
         build: this.#builder(source, terms),

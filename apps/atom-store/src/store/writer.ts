@@ -10,6 +10,7 @@ import { type UnitSource } from '@larder/storage-core'
 import { type EntryRecord, recordCodec } from '../atom/entry-record.js'
 import { type EntrySource, parseEntry } from '../atom/entry-source.js'
 import { ENTRY_TYPE } from '../atom/names.js'
+import { parseTextInPieces } from '../atom/parse-xml.js'
 import { Problem } from '../problem.js'
 import type { Conditions } from './conditions.js'
 import { type Entry, writtenEntry } from './entry.js'
@@ -128,6 +129,8 @@ export class Writer {
     content: UnitSource | undefined,
   ): Promise<Entry | undefined> {
     const { name, entry } = event
+    // One entry that is not well-formed makes the whole feed unreadable.
+    if (action !== 'Delete') await checkPublished(entry)
     const info = this.#members.info(name)
     // A hook that throws in the transaction undoes the write.
     const transaction = { beforeCommit: () => this.#hooks.after(action, event) }
@@ -155,5 +158,13 @@ export class Writer {
       await this.#hooks.onError(event, error)
       throw error
     }
+  }
+}
+
+async function checkPublished({ xml }: EntryRecord): Promise<void> {
+  try {
+    await parseTextInPieces(xml)
+  } catch (cause) {
+    throw new Problem(500, 'The entry would be published in XML that is not well-formed', { cause })
   }
 }
