@@ -65,7 +65,10 @@ export interface CacheItem {
 }
 
 /** An item without its bytes. */
-export type ItemState = Omit<CacheItem, 'value'>
+export interface ItemState extends Omit<CacheItem, 'value'> {
+  /** The bytes, if the cache had to read them: only the meta commands tell a state alone. */
+  readonly value?: Buffer
+}
 
 /** An item, and what its cache knows of it. */
 export interface PeekedItem extends CacheItem {

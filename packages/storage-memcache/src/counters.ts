@@ -28,6 +28,10 @@ export interface StorageCounters {
   unconfirmedWrites: number
   /** Writes of other processes, or of before, for which this one set the cache right. */
   relayed: number
+  /** Values answered from a copy in this process that the server has confirmed (`nearBytes`). */
+  nearHits: number
+  /** Copies in this process that were out of date: the value was fetched in a second round trip. */
+  nearMisses: number
   /** Calls to the cache that failed. */
   cacheErrors: number
 }
@@ -48,6 +52,8 @@ export function newCounters(): StorageCounters {
     writes: 0,
     unconfirmedWrites: 0,
     relayed: 0,
+    nearHits: 0,
+    nearMisses: 0,
     cacheErrors: 0,
   }
 }

@@ -7,7 +7,13 @@ import {
   type OptionsOf,
   type ResolvedOptions,
 } from '@larder/storage-core/base'
-import { checkGrace, GRACE_OPTIONS, RELAY_OPTIONS, type WhenCacheFails } from './coherence/index.js'
+import {
+  checkGrace,
+  GRACE_OPTIONS,
+  NEAR_OPTIONS,
+  RELAY_OPTIONS,
+  type WhenCacheFails,
+} from './coherence/index.js'
 
 /** What a reader gets that refreshes a value past its `ttlMs` when the storage behind fails. */
 export type WhenStorageFails =
@@ -43,6 +49,7 @@ export const PROTOCOL_OPTIONS = optionTable({
   lockTimeoutMs: durationOption(5_000),
   /** How long a committed write tries to confirm that the cache is right, in milliseconds. Default: 5,000. */
   confirmTimeoutMs: durationOption(5_000),
+  ...NEAR_OPTIONS,
   ...RELAY_OPTIONS,
   /** Larger contents are not cached, in bytes. Default: 32 MiB. */
   maxCachedBytes: numberOption({ min: 0 }, 32 * 1_024 * 1_024),

@@ -106,9 +106,8 @@ export class EmbeddedCache implements CommandCache {
     return item && as(item)
   }
 
-  async stateOf(key: string, options?: CallOptions): Promise<ItemState | undefined> {
-    const item = await this.get(key, options)
-    return item && { flags: item.flags, cas: item.cas }
+  stateOf(key: string, options?: CallOptions): Promise<ItemState | undefined> {
+    return this.get(key, options)
   }
 
   async getMulti(keys: readonly string[], options?: CallOptions): Promise<CacheBatch> {

@@ -29,7 +29,11 @@ export async function storeChunks(
 }
 
 /** The whole body, or undefined where a piece is missing. Rejects where a server does not answer. */
-export async function loadChunks(cache: Cache, key: string, body: SplitBody): Promise<Buffer | undefined> {
+export async function loadChunks(
+  cache: Pick<Cache, 'getMulti'>,
+  key: string,
+  body: SplitBody,
+): Promise<Buffer | undefined> {
   const keys = chunkKeys(key, body)
   const { items, failed } = await cache.getMulti(keys)
   for (const error of failed.values()) throw error

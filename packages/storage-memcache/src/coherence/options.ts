@@ -25,6 +25,15 @@ export const GRACE_OPTIONS = optionTable({
   softTimeoutMs: pauseOption(0),
 })
 
+/** Copies in the memory of a process. Shared by `MemcacheStorage` and `QueryCache`. */
+export const NEAR_OPTIONS = optionTable({
+  /**
+   * Memory of this process for copies of values of 2 kB and more, in bytes. Each read asks the server whether the copy is
+   * still the item that is stored there, and needs no transfer then. 0: no copies. Default: 32 MiB.
+   */
+  nearBytes: numberOption({ min: 0 }, 32 * 1_024 * 1_024),
+})
+
 /** How writes that another process left unfinished are completed. Shared by `MemcacheStorage` and `QueryCache`. */
 export const RELAY_OPTIONS = optionTable({
   /** How often this process looks for outbox rows that are left, in milliseconds. Default: 1,000. */

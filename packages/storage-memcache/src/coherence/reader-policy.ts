@@ -1,3 +1,5 @@
+import type { NearCounters } from './near-copies.js'
+
 /** How one read gets what the slot does not have. */
 export interface Source<V, C> {
   /** Asks for the value. `onStart` is called right before the question is sent. The bytes are the caller's. */
@@ -38,7 +40,7 @@ export interface ValueOrder<V> {
 }
 
 /** What readers count. */
-export interface ReaderCounters {
+export interface ReaderCounters extends NearCounters {
   hits: number
   staleHits: number
   misses: number

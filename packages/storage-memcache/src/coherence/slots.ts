@@ -1,6 +1,7 @@
 import type { Cache, CacheBatch, CacheItem, CasToken, Environment } from '@larder/memcached'
 import { isStorageError, StorageError } from '@larder/storage-core/base'
 import { loadChunks } from './chunks.js'
+import type { NearCopies } from './near-copies.js'
 import { gather, settleBoth } from './promises.js'
 import { DOWN, type Fence, type Lookup, NO_STAMPS, type SlotAddress } from './slot.js'
 import type { Decoded, EncodedItem, SlotForm } from './slot-form.js'
@@ -15,6 +16,7 @@ export interface SlotParts<V, C> {
   readonly env: Environment
   readonly leaseTtlMs: number
   readonly counters: { cacheErrors: number }
+  readonly near?: NearCopies | undefined
 }
 
 const NO_BYTES = new Uint8Array()
@@ -26,14 +28,16 @@ const MARKED: Lookup<never> = Object.freeze({ kind: 'marked' })
 export class Slots<V, C> {
   readonly stamps: Stamps
   readonly #cache: Cache
+  readonly #near: NearCopies | undefined
   readonly #form: SlotForm<V, C>
   readonly #env: Environment
   readonly #leaseTtlMs: number
   readonly #counters: { cacheErrors: number }
 
-  constructor({ cache, form, env, leaseTtlMs, counters }: SlotParts<V, C>) {
+  constructor({ cache, form, env, leaseTtlMs, counters, near }: SlotParts<V, C>) {
     this.stamps = new Stamps(cache, env)
     this.#cache = cache
+    this.#near = near
     this.#form = form
     this.#env = env
     this.#leaseTtlMs = leaseTtlMs
@@ -42,11 +46,11 @@ export class Slots<V, C> {
 
   /** Never rejects. The bytes of a value are the caller's. */
   look({ key, stampKeys }: SlotAddress): Promise<Lookup<V>> {
-    const item = this.#cache.get(key)
-    if (stampKeys.length === 0) return item.then((found) => this.interpret(key, found), this.#down)
+    const item = this.#near?.confirmed(key) ?? this.#cache.get(key)
+    if (stampKeys.length === 0) return item.then((found) => this.#learn(key, found), this.#down)
     // Both are sent in the same turn: one round trip.
     return settleBoth(item, this.stamps.read(stampKeys)).then(
-      ([found, stamps]) => this.interpret(key, found, stamps),
+      ([found, stamps]) => this.#learn(key, found, stamps),
       this.#down,
     )
   }
@@ -55,7 +59,7 @@ export class Slots<V, C> {
   async lookMany(keys: readonly string[]): Promise<Lookup<V>[]> {
     let batch: CacheBatch
     try {
-      batch = await this.#cache.getMulti(keys)
+      batch = await (this.#near ?? this.#cache).getMulti(keys)
     } catch {
       return keys.map(this.#down)
     }
@@ -143,6 +147,11 @@ export class Slots<V, C> {
     await this.#cache.delete(key)
   }
 
+  #learn(key: string, item: CacheItem | undefined, stamps?: StampsNow): Lookup<V> | Promise<Lookup<V>> {
+    this.#near?.learn(key, item)
+    return this.interpret(key, item, stamps)
+  }
+
   /** Whether a value is past its time and all grace. */
   isOver(freshUntil: number): boolean {
     return this.#lateMs(freshUntil) >= this.#form.graceMs
@@ -153,7 +162,7 @@ export class Slots<V, C> {
     const found = (value: V): Lookup<V> =>
       this.#lateMs(freshUntil) < 0 ? { kind: 'fresh', value } : { kind: 'stale', value, fence }
     if (body.split === undefined) return found(body.value)
-    return loadChunks(this.#cache, key, body.split).then(
+    return loadChunks(this.#near ?? this.#cache, key, body.split).then(
       (bytes) => (bytes === undefined ? emptyAt(fence.token, fence.stamps) : found(body.join(bytes))),
       this.#down,
     )

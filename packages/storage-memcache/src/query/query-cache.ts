@@ -15,7 +15,7 @@ import {
 } from '@larder/storage-core/base'
 import { CACHE_CHOICE_OPTIONS, type CacheChoice, chooseCache } from '../cache-choice.js'
 import { environmentOption, hasMethods, keyPrefixOption } from '../common-options.js'
-import { type ReaderPolicy, SlotReader, wavesOf } from '../coherence/index.js'
+import { NearCopies, type ReaderPolicy, SlotReader, wavesOf } from '../coherence/index.js'
 import { begin, type BeginCall } from './begin.js'
 import { type AnyCachedOptions, type CachedOptions, checkCall } from './cached-options.js'
 import { invalidateAll, InvalidationError } from './invalidation-error.js'
@@ -96,7 +96,8 @@ export class QueryCache<
     this.#keys = new QueryKeys(keyPrefix, settings.prefixSeparator, settings.clearable)
     this.#counters = watchedCounters({ counters: 'query', keyPrefix }, newQueryCounters())
     this.#owned = owned
-    this.#slots = querySlots(cache, env, settings.leaseTtlMs, this.#counters)
+    const near = NearCopies.of(cache, settings.nearBytes, env, this.#counters)
+    this.#slots = querySlots(cache, env, settings.leaseTtlMs, this.#counters, near)
     this.#reader = new SlotReader(this.#slots, readerPolicy(settings), env, this.#counters)
     this.#resolver = new QueryResolver(this.#slots, this.#reader, env, this.#counters)
     const targets = {

@@ -20,6 +20,10 @@ export interface QueryCounters extends ReaderCounters {
   fillsRefused: number
   /** Keys loaded past the cache, alone or with others: another's loader was slow, or a server did not answer. */
   bypasses: number
+  /** Values answered from a copy in this process that the server has confirmed (`nearBytes`). */
+  nearHits: number
+  /** Copies in this process that were out of date: the value was fetched in a second round trip. */
+  nearMisses: number
   /** Calls to the cache that failed, and results there that could not be read. */
   cacheErrors: number
 }
@@ -35,6 +39,8 @@ export function newQueryCounters(): QueryCounters {
     fills: 0,
     fillsRefused: 0,
     bypasses: 0,
+    nearHits: 0,
+    nearMisses: 0,
     cacheErrors: 0,
   }
 }

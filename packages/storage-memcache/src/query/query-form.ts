@@ -3,6 +3,7 @@ import type { Encoded } from '@larder/storage-core'
 import {
   type Decoded,
   type EncodedItem,
+  type NearCopies,
   NO_STAMPS,
   type SlotForm,
   type SlotItemKind,
@@ -31,8 +32,9 @@ export function querySlots(
   env: Environment,
   leaseTtlMs: number,
   counters: { cacheErrors: number },
+  near?: NearCopies,
 ): QuerySlots {
-  return new Slots({ cache, form: new QueryForm(cache, env), env, leaseTtlMs, counters })
+  return new Slots({ cache, form: new QueryForm(cache, env), env, leaseTtlMs, counters, near })
 }
 
 export function copyOf(result: StoredResult): StoredResult {

@@ -12,7 +12,7 @@ import {
   type OptionsOf,
   type ResolvedOptions,
 } from '@larder/storage-core/base'
-import { checkGrace, GRACE_OPTIONS } from '../coherence/index.js'
+import { checkGrace, GRACE_OPTIONS, NEAR_OPTIONS } from '../coherence/index.js'
 
 /** How long one result is kept, and how it is refreshed. */
 const ENTRY_OPTIONS = optionTable({
@@ -36,6 +36,7 @@ export const QUERY_OPTIONS = optionTable({
    * `false`: no prefixes. Default: `':'`.
    */
   prefixSeparator: separatorOption(),
+  ...NEAR_OPTIONS,
   /** Whether there is a `clear()`: an item that all reads ask for together with the entry. Default: false. */
   clearable: booleanOption(false),
 })

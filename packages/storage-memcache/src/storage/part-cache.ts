@@ -1,5 +1,5 @@
 import type { Cache, CasToken, Environment, ItemState } from '@larder/memcached'
-import { entry, type FillStatus, Marks, NO_STAMPS, OwnedMarks, Slots } from '../coherence/index.js'
+import { entry, type FillStatus, Marks, NearCopies, NO_STAMPS, OwnedMarks, Slots } from '../coherence/index.js'
 import type { StorageCounters } from '../counters.js'
 import { type Content, type Found, PartForm } from './part-form.js'
 import type { Settings } from '../settings.js'
@@ -22,7 +22,9 @@ export class PartCache {
 
   constructor(cache: Cache, settings: Settings, env: Environment, counters: StorageCounters) {
     const form = new PartForm(cache, settings, env)
-    this.slots = new Slots({ cache, form, env, leaseTtlMs: settings.leaseTtlMs, counters })
+    const { leaseTtlMs, nearBytes } = settings
+    const near = NearCopies.of(cache, nearBytes, env, counters)
+    this.slots = new Slots({ cache, form, env, leaseTtlMs, counters, near })
     this.#marks = new Marks(cache, form, settings.markTtlMs)
     this.#ownedMarks = new OwnedMarks(cache)
     this.#cache = cache

@@ -10,6 +10,8 @@ import type { WorldOptions } from './world.js'
 
 /** What makes a content too large for one item of a world of small items. */
 const PADDING = '.'.repeat(90)
+/** What makes a content large enough for a near copy. */
+const NEAR_PADDING = '.'.repeat(2_100)
 
 const REMOVED_AMONG_OTHERS = 0.2
 
@@ -83,7 +85,8 @@ export class Actor {
   async #put(info: ResourceInfo, id: string): Promise<void> {
     const { history, options, scene, storage } = this.#it
     const { scheduler } = scene
-    const text = scheduler.chance(options.largeContents) ? id + PADDING : id
+    const padding = options.nearCopies ? NEAR_PADDING : PADDING
+    const text = scheduler.chance(options.largeContents) ? id + padding : id
     const condition = this.#condition(info)
     scheduler.note(`${id}: WRITES ${info.resource} ${JSON.stringify(condition)}`)
     const before = this.#it.unconfirmed()
@@ -121,7 +124,7 @@ export class Actor {
 
   /** What an operation may have written. */
   #texts(id: string): string[] {
-    return [id, id + PADDING, ...this.#it.names.map((name) => `${id}/${name}`)]
+    return [id, id + PADDING, id + NEAR_PADDING, ...this.#it.names.map((name) => `${id}/${name}`)]
   }
 
   async #remove(info: ResourceInfo, id: string): Promise<void> {
@@ -148,7 +151,7 @@ export class Actor {
 }
 
 function textOf(content: string): string {
-  return content.endsWith(PADDING) ? `${content.slice(0, -PADDING.length)} (large)` : content
+  return content.endsWith(PADDING) ? `${content.replace(/\.+$/, '')} (large)` : content
 }
 
 function saysNothingWritten(error: unknown): boolean {

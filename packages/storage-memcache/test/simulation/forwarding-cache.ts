@@ -1,4 +1,4 @@
-import type { Cache, CacheItem, CasResult, CasToken, ItemOptions } from '@larder/memcached'
+import type { Cache, CacheItem, CasResult, CasToken, ItemOptions, ItemState } from '@larder/memcached'
 
 /** A cache that forwards everything, to be wrong in one place. */
 export class ForwardingCache implements Cache {
@@ -14,6 +14,10 @@ export class ForwardingCache implements Cache {
 
   get(key: string): Promise<CacheItem | undefined> {
     return this.inner.get(key)
+  }
+
+  async stateOf(key: string): Promise<ItemState | undefined> {
+    return this.inner.stateOf === undefined ? this.inner.get(key) : this.inner.stateOf(key)
   }
 
   getMulti(keys: readonly string[]): ReturnType<Cache['getMulti']> {

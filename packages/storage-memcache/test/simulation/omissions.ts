@@ -16,7 +16,7 @@ import {
 import { type Participant, type PutArguments, type PendingWrite } from '@larder/storage-core/driver'
 import { ForwardingStorage } from '@larder/storage-core/testing'
 import { SimTransaction } from './sim-transaction.js'
-import type { Cache, CasResult, CasToken, ItemOptions } from '@larder/memcached'
+import type { Cache, CacheItem, CasResult, CasToken, ItemOptions, ItemState } from '@larder/memcached'
 import { ForwardingCache } from './forwarding-cache.js'
 
 // Caches and storages that do all that they should but for one thing.
@@ -236,6 +236,63 @@ export class NoVersionsInLogs extends ForwardingCache {
     entry.writeDoubleBE(Number.MAX_SAFE_INTEGER, 1)
     return super.append(key, entry)
   }
+}
+
+/** A process takes its copies for what the server has, without asking. */
+export class CopiesUnconfirmed extends ForwardingCache {
+  readonly #states = new Map<string, ItemState>()
+
+  override async get(key: string): Promise<CacheItem | undefined> {
+    const item = await super.get(key)
+    if (item !== undefined) this.#states.set(key, { flags: item.flags, cas: item.cas })
+    return item
+  }
+
+  override async stateOf(key: string): Promise<ItemState | undefined> {
+    return this.#states.get(key) ?? super.stateOf(key)
+  }
+}
+
+/** A copy is confirmed by its number alone, of whatever connection. */
+export class CopiesOfAnyConnection extends ForwardingCache {
+  override async get(key: string): Promise<CacheItem | undefined> {
+    const item = await super.get(key)
+    return item && { ...item, cas: numberAlone(item.cas) }
+  }
+
+  override async stateOf(key: string): Promise<ItemState | undefined> {
+    const state = await super.stateOf(key)
+    return state && { ...state, cas: numberAlone(state.cas) }
+  }
+
+  override cas(key: string, value: Uint8Array, token: CasToken, options?: ItemOptions): Promise<CasResult> {
+    return super.cas(key, value, token instanceof NumberAlone ? token.inner : token, options)
+  }
+
+  override delete(key: string, options?: { readonly cas?: CasToken }): ReturnType<Cache['delete']> {
+    const token = options?.cas
+    return super.delete(key, token instanceof NumberAlone ? { cas: token.inner } : options)
+  }
+}
+
+class NumberAlone implements CasToken {
+  readonly inner: CasToken
+
+  constructor(inner: CasToken) {
+    this.inner = inner
+  }
+
+  get id(): bigint {
+    return this.inner.id
+  }
+
+  equals(other: CasToken): boolean {
+    return this.id === other.id
+  }
+}
+
+function numberAlone(token: CasToken): CasToken {
+  return new NumberAlone(token)
 }
 
 /** Runs the hook, and so sets the marks, before the row is locked. */

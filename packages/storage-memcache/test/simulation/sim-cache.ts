@@ -73,7 +73,10 @@ export class SimCache implements Cache {
   }
 
   stateOf(key: string): Promise<ItemState | undefined> {
-    return this.#call('look', [key], (store) => this.#item(store, store.get(key)))
+    return this.#call('look', [key], (store) => {
+      const item = this.#item(store, store.get(key))
+      return item && { flags: item.flags, cas: item.cas }
+    })
   }
 
   async getMulti(keys: readonly string[]): Promise<CacheBatch> {

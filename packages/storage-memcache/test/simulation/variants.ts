@@ -3,7 +3,7 @@ import type { Cache } from '@larder/memcached'
 import { naiveStorage } from '../support/naive-storages.js'
 import type { Finding } from './judge.js'
 import * as omissions from './omissions.js'
-import { CALM, LATE_COMMITS, LISTING, MIDDLEMEN, PAUSING, PROXY, type WorldOptions } from './world.js'
+import { CALM, LATE_COMMITS, LISTING, MIDDLEMEN, NEAR, PAUSING, PROXY, type WorldOptions } from './world.js'
 
 /** A protocol with one thing left out, and a world in which that shows. */
 export interface Variant {
@@ -103,6 +103,14 @@ export const variants: Readonly<Record<string, Variant>> = {
   "the server's own CAS numbers behind a middleman that keeps connections": {
     world: { ...HOT, ...MIDDLEMEN, serverVersion: '1.6.18' },
     found: ['stale', 'back'],
+  },
+  'near copies are served without asking': {
+    world: { ...NEAR, make: through((cache) => new omissions.CopiesUnconfirmed(cache)) },
+    found: ['stale'],
+  },
+  'near copies are confirmed by a number of any connection': {
+    world: { ...NEAR, restarts: 0.4, make: through((cache) => new omissions.CopiesOfAnyConnection(cache)) },
+    found: ['stale'],
   },
   'acknowledged on a guess': {
     world: {

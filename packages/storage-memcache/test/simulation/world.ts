@@ -70,6 +70,8 @@ export interface WorldOptions {
   readonly pauses: number
   /** How likely a content is so large that it is cached in pieces. */
   readonly largeContents: number
+  /** Whether large contents are large enough for near copies. */
+  readonly nearCopies: boolean
   readonly transactions: boolean
   readonly journal: boolean
   /** The largest item of a server, in bytes. */
@@ -122,6 +124,7 @@ export const CALM: WorldOptions = Object.freeze({
   turns: false,
   pauses: 0,
   largeContents: 0,
+  nearCopies: false,
   transactions: true,
   journal: true,
   maxItemBytes: 100_000,
@@ -134,6 +137,13 @@ export const MIDDLEMEN: WorldOptions = Object.freeze({
   ...CALM,
   ...{ wire: 'meta', servers: 2, resources: 1, restarts: 0.15, timeRate: 0 },
   ...{ middlemen: true, serverVersion: '1.6.27' },
+})
+
+/** Processes read the same large contents again and again. */
+export const NEAR: WorldOptions = Object.freeze({
+  ...CALM,
+  ...{ largeContents: 1, nearCopies: true, resources: 1, evictions: 0.05, restarts: 0.05, operations: 16 },
+  mix: Object.freeze({ read: 0.8, write: 0.15, remove: 0.03 }),
 })
 
 /** A world that is about listings. */

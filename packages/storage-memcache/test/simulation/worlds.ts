@@ -1,4 +1,4 @@
-import { CALM, LATE_COMMITS, LISTING, MIDDLEMEN, PAUSING, type WorldOptions } from './world.js'
+import { CALM, LATE_COMMITS, LISTING, MIDDLEMEN, NEAR, PAUSING, type WorldOptions } from './world.js'
 
 /** Times to live of seconds, so that they end within a run. */
 const SHORT_LIVES = Object.freeze({
@@ -138,6 +138,15 @@ export const worlds: Readonly<Record<string, WorldOptions>> = {
     ...CALM,
     ...{ evictions: 0.1, restarts: 0.05, crashes: 0.02 },
     protocol: GRACE,
+  },
+  'processes keep near copies': NEAR,
+  'processes keep near copies, and everything fails': {
+    ...{ ...HOURS, largeContents: 1, nearCopies: true, mix: NEAR.mix },
+    ...{ evictions: 0.15, restarts: 0.05, crashes: 0.02, stops: 0.03, outages: 0.03, losses: 0.03 },
+  },
+  'processes keep near copies, over connections': {
+    ...{ ...WIRE, largeContents: 1, nearCopies: true, resources: 1, mix: NEAR.mix },
+    ...{ evictions: 0.1, restarts: 0.1, timeRate: 0 },
   },
   'members come and go': LISTING,
   'members come and go and items are evicted': { ...LISTING, evictions: 0.2 },

@@ -11,10 +11,7 @@ export const BINARY_REPLIES: ReplyReaders<BinaryFrame> = {
     const item = readItem(frame, from)
     return item && as(item)
   },
-  state: (frame, from) => {
-    const item = readItem(frame, from)
-    return item && { flags: item.flags, cas: item.cas }
-  },
+  state: readItem,
   // Never sent.
   peek: (frame) => {
     throw serverError(frame)

@@ -68,7 +68,7 @@ function writeOne(call: Call, command: KeyCommand, out: OutBuffer): Reader<MetaR
     case 'state':
     case 'peek':
       writeGets(out, command)
-      return new ItemReader(({ flags, cas }) => ({ flags, cas }))
+      return new ItemReader((item) => item)
     case 'set':
     case 'add':
     case 'replace':
