@@ -18,7 +18,14 @@ export { dropChunks, hasChunks, loadChunks, storeChunks, type SplitBody } from '
 export { type Claim, type ClaimPolicy, claimSlot } from './claim-slot.js'
 export { NearCopies, type NearCounters } from './near-copies.js'
 export { Marks, type VersionedForm } from './marks.js'
-export { checkGrace, GRACE_OPTIONS, NEAR_OPTIONS, RELAY_OPTIONS, TTL_JITTER, type WhenCacheFails } from './options.js'
+export {
+  checkGrace,
+  GRACE_OPTIONS,
+  NEAR_OPTIONS,
+  RELAY_OPTIONS,
+  TTL_JITTER,
+  type WhenCacheFails,
+} from './options.js'
 export { gather, inWaves, settleAll, settleBoth, wavesOf } from './promises.js'
 export { RelayLoop } from './relay-loop.js'
 export type { ReaderCounters, ReaderPolicy, Source, ValueOrder } from './reader-policy.js'

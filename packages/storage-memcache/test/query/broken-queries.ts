@@ -1,6 +1,7 @@
 import type { Cache, CacheItem, CasResult, CasToken, Environment, ItemOptions } from '@larder/memcached'
 import type { QueryCache } from '@larder/storage-memcache'
 import { ForwardingCache } from '../simulation/forwarding-cache.js'
+import { CopiesUnconfirmed } from '../simulation/omissions.js'
 
 /** The flags of a lease. */
 const LEASE_FLAGS = 0x4c44_5120
@@ -8,6 +9,8 @@ const VALUE_FLAGS = 0
 
 /** One step of the protocol, left out. */
 export interface BrokenVariant {
+  /** The world in which it shows. Default: any. */
+  readonly world?: string
   readonly cache?: (cache: Cache, environment: Environment) => Cache
   readonly environment?: (environment: Environment) => Environment
   /** What `invalidate` does in place of what it should do. */
@@ -116,10 +119,21 @@ class StampsKept extends ForwardingCache {
 export const BROKEN: Readonly<Record<string, BrokenVariant>> = {
   'fills do not compare': { cache: (cache) => new FillsUnfenced(cache) },
   'an invalidation leaves leases': { cache: (cache) => new LeasesSurvive(cache) },
-  'a refresh does not compare': { cache: (cache) => new RefreshesUnfenced(cache) },
-  'a bypass does not compare': { cache: (cache) => new BypassesUnfenced(cache) },
+  'a refresh does not compare': {
+    world: 'results may be used in their grace',
+    cache: (cache) => new RefreshesUnfenced(cache),
+  },
+  'a bypass does not compare': {
+    world: 'loaders are slower than others wait',
+    cache: (cache) => new BypassesUnfenced(cache),
+  },
   'an invalidation leaves values in their grace': {
+    world: 'results may be used in their grace',
     cache: (cache, environment) => new GraceSurvives(cache, environment),
+  },
+  'near copies are served without asking': {
+    world: 'processes keep near copies',
+    cache: (cache) => new CopiesUnconfirmed(cache),
   },
   'stamps are kept in the process': { cache: (cache) => new StampsKept(cache) },
   'all stamps are the same': { environment: (environment) => ({ ...environment, uniqueId: () => 'same' }) },

@@ -19,6 +19,8 @@ interface World {
   readonly slowLoaders?: number
   /** How likely a loader fails. */
   readonly failures?: number
+  /** Whether results are large enough for near copies. */
+  readonly nearCopies?: boolean
   /** What the world is about: these counters, added up over all runs and processes, are above 0. */
   readonly shows?: readonly (keyof QueryCounters)[]
 }
@@ -36,6 +38,8 @@ const TIME_RATE = 0.05
 const MAX_ITEM_BYTES = 100_000
 const FILL_WAIT_MS = 50
 const OUTAGE_MS = 3_000
+/** What makes a result large enough for a near copy. */
+const PADDING = '.'.repeat(2_100)
 const KEYS = ['film:1', 'film:2', 'top']
 const TAGS = ['film', 'rental']
 
@@ -87,7 +91,8 @@ async function run(
     }
     const load = async (keys: readonly string[]) => {
       await scheduler.step(`p${i} asks the database`, process)
-      const found = new Map(keys.map((key) => [key, committed.get(key) ?? 0]))
+      const padding = world.nearCopies === true ? PADDING : ''
+      const found = new Map(keys.map((key) => [key, `${committed.get(key) ?? 0}${padding}`]))
       if (scheduler.chance(world.slowLoaders ?? 0)) await scheduler.sleep(4 * FILL_WAIT_MS, process)
       if (scheduler.chance(world.failures ?? 0)) throw new Error('The database fails')
       await scheduler.step(`p${i} hears from the database`, process)
@@ -101,7 +106,7 @@ async function run(
       if (found === undefined) return
       for (const [j, key] of keys.entries()) {
         reads++
-        const version = found.get(key) ?? -1
+        const version = Number.parseInt(found.get(key) ?? '-1', 10)
         scheduler.note(`p${i} READ ${key}=${version}, acknowledged ${known[j] ?? 0}`)
         if (version < (known[j] ?? 0)) stale.push(`${key}: ${version} after ${known[j] ?? 0}`)
       }
@@ -159,6 +164,10 @@ const WORLDS: Readonly<Record<string, World>> = {
     ...{ losses: 0, evictions: 0.1, restarts: 0, slowLoaders: 0.5 },
     shows: ['bypasses', 'fillsRefused'],
   },
+  'processes keep near copies': {
+    ...{ losses: 0.02, evictions: 0.05, restarts: 0.1, nearCopies: true },
+    shows: ['nearHits', 'nearMisses'],
+  },
   'several servers are out of reach at times': {
     ...{ losses: 0.02, evictions: 0.1, restarts: 0.05, servers: 3, outages: 0.3, slowLoaders: 0.2 },
     shows: ['bypasses', 'cacheErrors'],
@@ -166,9 +175,11 @@ const WORLDS: Readonly<Record<string, World>> = {
 }
 
 async function runAll(world: World, invalidate: Invalidate, broken?: BrokenVariant): Promise<number> {
+  // Worlds that are about one thing show it in fewer runs.
+  const runs = world.shows === undefined ? RUNS : Math.ceil(RUNS / 2)
   let reads = 0
   const shown = new Map((world.shows ?? []).map((name) => [name, 0]))
-  for (let seed = FIRST_SEED; seed < FIRST_SEED + RUNS; seed++) {
+  for (let seed = FIRST_SEED; seed < FIRST_SEED + runs; seed++) {
     const outcome = await run(seed, world, invalidate, broken)
     if (outcome.stale.length > 0) throw new Error(`stale, seed ${seed}:\n${outcome.stale.join('\n')}`)
     reads += outcome.reads
@@ -182,7 +193,7 @@ describe('what is invalidated is never read again, simulated, where', () => {
   for (const [name, world] of Object.entries(WORLDS)) {
     for (const [way, invalidate] of Object.entries(WAYS)) {
       test(`${name}, ${way}`, { timeout: 600_000 }, async () => {
-        expect(await runAll(world, invalidate)).toBeGreaterThan(RUNS)
+        expect(await runAll(world, invalidate)).toBeGreaterThan(RUNS / 2)
       })
     }
   }
@@ -194,7 +205,8 @@ test('a writer that does not invalidate is caught', async () => {
 
 describe('a broken variant is caught:', () => {
   const caught = async (variant: BrokenVariant): Promise<boolean> => {
-    for (const world of Object.values(WORLDS)) {
+    for (const [name, world] of Object.entries(WORLDS)) {
+      if (variant.world !== undefined && variant.world !== name) continue
       for (const invalidate of Object.values(WAYS)) {
         const isCaught = await runAll(world, invalidate, variant).then(
           () => false,

@@ -148,6 +148,9 @@ export const worlds: Readonly<Record<string, WorldOptions>> = {
     ...{ ...WIRE, largeContents: 1, nearCopies: true, resources: 1, mix: NEAR.mix },
     ...{ evictions: 0.1, restarts: 0.1, timeRate: 0 },
   },
+  'processes keep near copies, over connections that outlive restarts': {
+    ...{ ...MIDDLEMEN, largeContents: 1, nearCopies: true, mix: NEAR.mix },
+  },
   'members come and go': LISTING,
   'members come and go and items are evicted': { ...LISTING, evictions: 0.2 },
   'members come and go in items that are soon full': { ...LISTING, maxItemBytes: 64, losses: 0.02 },
