@@ -118,7 +118,7 @@ export interface Cache extends AsyncDisposable {
   /** A batch, of any size. Never rejects because of a server: see `CacheBatch.failed`. */
   getMulti(keys: readonly string[], options?: ReadOptions): Promise<CacheBatch>
   /**
-   * The flags and the token of an item; `undefined`: a miss. A cache that cannot answer without reading the bytes may
+   * The flags and the token of an item, and its bytes only if the cache had to read them; `undefined`: a miss. A cache may
    * omit this method; callers then use `get`.
    */
   stateOf?(key: string, options?: CallOptions): Promise<ItemState | undefined>
