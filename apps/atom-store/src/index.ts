@@ -1,14 +1,16 @@
 export { checkConfig, type Config, ConfigError, readConfig } from './config.js'
-export { createApp, type AppOptions } from './http/app.js'
-export type { Call, Env, Viewer } from './http/env.js'
-export type { HtmlPages } from './http/html-pages.js'
-export { createPages, type PagesOptions } from './pages/pages.js'
-export type { StatisticsSource } from './pages/statistics.js'
+export { type AppOptions, type Call, createApp, type Env, type HtmlPages, type Viewer } from './http/index.js'
+export { createPages, type PagesOptions, type StatisticsSource } from './pages/index.js'
 export { Problem } from './problem.js'
 export { seed } from './seed.js'
 export { type AtomServer, startServer } from './server.js'
-export { AtomStore, type Workspace } from './store/atom-store.js'
-export { Collection } from './store/collection.js'
-export type { Entry } from './store/entry.js'
-export type { FeedPage, PagePlace } from './store/feed-page.js'
-export type { HookEvent, Hooks } from './store/hooks.js'
+export {
+  AtomStore,
+  Collection,
+  type Entry,
+  type FeedPage,
+  type HookEvent,
+  type Hooks,
+  type PagePlace,
+  type Workspace,
+} from './store/index.js'

@@ -2,7 +2,7 @@ import { messageOf, runProgram } from '@larder/example-environment'
 import { randomBytes } from 'node:crypto'
 import { createInterface } from 'node:readline'
 import { HELP, parseCommand, UsageError } from './command-line.js'
-import { hashPassword } from './http/auth.js'
+import { hashPassword } from './http/index.js'
 import { run } from './run.js'
 
 await runProgram(async ({ args, env, signal, print }) => {

@@ -5,11 +5,10 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import { alone } from './alone.js'
 import { type Config, readConfig } from './config.js'
 import type { Command } from './command-line.js'
-import { createPages } from './pages/pages.js'
+import { createPages } from './pages/index.js'
 import { seed } from './seed.js'
 import { startServer } from './server.js'
-import { AtomStore } from './store/atom-store.js'
-import type { Hooks } from './store/hooks.js'
+import { AtomStore, type Hooks } from './store/index.js'
 
 const OWN_CONFIG = fileURLToPath(new URL('../atom-store.json', import.meta.url))
 

@@ -1,8 +1,5 @@
-import { parseEntry } from './atom/entry-source.js'
-import { escapeXml } from './atom/escape.js'
-import { APP, ATOM } from './atom/names.js'
-import type { AtomStore } from './store/atom-store.js'
-import type { Collection } from './store/collection.js'
+import { APP, ATOM, escapeXml, parseEntry } from './atom/index.js'
+import type { AtomStore, Collection } from './store/index.js'
 
 interface Seed {
   readonly title: string

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { inTurn, watchConnections } from './connections.js'
-import { createApp, type AppOptions } from './http/app.js'
+import { type AppOptions, createApp } from './http/index.js'
 
 /** How long requests may still take once the server is closed. */
 const CLOSE_WITHIN_MS = 2_000

@@ -4,6 +4,4 @@
  * @packageDocumentation
  */
 
-export { CLIENT_OPTIONS } from './client/client-options.js'
-export { REMOTE_OPTIONS } from './client/remote-options.js'
-export { SERVERS_OPTION } from './client/servers.js'
+export { CLIENT_OPTIONS, REMOTE_OPTIONS, SERVERS_OPTION } from './client/index.js'

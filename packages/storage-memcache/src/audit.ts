@@ -1,5 +1,4 @@
-import { type AuditOptions, auditParts } from './audit/audit.js'
-import type { AuditReport } from './audit/report.js'
+import { type AuditOptions, auditParts, type AuditReport } from './audit/index.js'
 import { auditableOf, type MemcacheStorage } from './memcache-storage.js'
 
 /**

@@ -6,41 +6,55 @@
  */
 
 export { audit } from './audit.js'
-export type { AuditOptions } from './audit/audit.js'
 export type {
+  AuditOptions,
   AuditProgress,
   AuditReport,
   Disagreement,
   DisagreementKind,
   ListingAuditReport,
-} from './audit/report.js'
+} from './audit/index.js'
 export type { CacheChoice, OpenCacheChoice, ServersChoice } from './cache-choice.js'
 export { MemcacheLock } from './lock/memcache-lock.js'
 export type { MemcacheLockOptions, MemcacheLockSettings } from './lock/memcache-lock.js'
-export { MemcacheMap } from './map/memcache-map.js'
-export type { FlushFailures } from './map/memcache-map.js'
-export { MemcacheMaps } from './map/memcache-maps.js'
-export type {
-  MapOptions,
-  MapPlugin,
-  MapPluginSettings,
-  MapSource,
-  MemcacheMapsOptions,
-} from './map/memcache-maps.js'
-export { CachedQuery } from './query/cached-query.js'
-export type { CachedQueryConstructor, CachedQueryOptions } from './query/cached-query.js'
-export type { AnyCachedOptions, CachedOptions } from './query/cached-options.js'
-export { InvalidationError } from './query/invalidation-error.js'
-export { InvalidResultError } from './query/result-form.js'
-export type { CachedResult, FormOptions, Own } from './query/result-form.js'
-export type { SchemaIssue, SchemaOutput, SchemaResult, StandardSchema } from './query/standard-schema.js'
-export { QueryCache } from './query/query-cache.js'
-export type { QueryCacheOptions, QueryCacheSettings } from './query/query-cache.js'
-export type { QueryOutboxOptions } from './query/query-outbox.js'
-export type { QueryCounters } from './query/query-counters.js'
-export type { InvalidationTarget } from './query/query-keys.js'
-export type { BeginOptions, QueryHit, QueryLookup, QueryMiss } from './query/query-lookup.js'
-export type { EntryOptions, QueryOptions } from './query/query-options.js'
+export {
+  type FlushFailures,
+  type MapOptions,
+  type MapPlugin,
+  type MapPluginSettings,
+  type MapSource,
+  MemcacheMap,
+  MemcacheMaps,
+  type MemcacheMapsOptions,
+} from './map/index.js'
+export {
+  type AnyCachedOptions,
+  type BeginOptions,
+  type CachedOptions,
+  CachedQuery,
+  type CachedQueryConstructor,
+  type CachedQueryOptions,
+  type CachedResult,
+  type EntryOptions,
+  type FormOptions,
+  InvalidationError,
+  type InvalidationTarget,
+  InvalidResultError,
+  type Own,
+  QueryCache,
+  type QueryCacheOptions,
+  type QueryCacheSettings,
+  type QueryCounters,
+  type QueryHit,
+  type QueryLookup,
+  type QueryMiss,
+  type QueryOptions,
+  type QueryOutboxOptions,
+  type SchemaIssue,
+  type SchemaOutput,
+  type SchemaResult,
+  type StandardSchema,
+} from './query/index.js'
 export { MemcacheStorage } from './memcache-storage.js'
 export type { MemcacheStorageOptions, MemcacheStorageSettings } from './memcache-storage.js'
 export type { StorageCounters } from './counters.js'

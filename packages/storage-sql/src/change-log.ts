@@ -1,8 +1,7 @@
 import { isStorageError, StorageError } from '@larder/storage-core'
 import { throwIfAborted } from '@larder/storage-core/driver'
-import type { Connection } from './connections/connection.js'
-import type { ConnectionSource } from './connections/source.js'
-import { joinSql, numberOf, type Row, type Statement, statement } from './dialects/statement.js'
+import type { Connection, ConnectionSource } from './connections/index.js'
+import { joinSql, numberOf, type Row, type Statement, statement } from './dialects/index.js'
 
 /** How long a process may take for the changes that it has claimed, in milliseconds; then others may claim them. */
 const CLAIM_MS = 30_000

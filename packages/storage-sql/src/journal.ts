@@ -1,6 +1,5 @@
 import type { JournalRow, PendingWrite, UnsettledRequest } from '@larder/storage-core/driver'
-import type { Connection } from './connections/connection.js'
-import type { ConnectionSource } from './connections/source.js'
+import type { Connection, ConnectionSource } from './connections/index.js'
 import {
   asciiJson,
   numberOf,
@@ -9,7 +8,7 @@ import {
   type Statement,
   statement,
   type Value,
-} from './dialects/statement.js'
+} from './dialects/index.js'
 import type { TablePaths } from './tables.js'
 
 const IDS_IN_A_STATEMENT = 1_000

@@ -17,8 +17,8 @@ import {
 } from '@larder/storage-core/base'
 import type { DataSourceOptions } from 'typeorm'
 import { isDataSource } from './typeorm-marks.js'
-import type { Limits } from './dialects/dialect.js'
-import { ORDER_OPTIONS, TABLE_OPTIONS } from './entities/tables.js'
+import type { Limits } from './dialects/index.js'
+import { ORDER_OPTIONS, TABLE_OPTIONS } from './entities/index.js'
 import type { SessionHook } from './session-hook.js'
 
 const MAX_BYTES = 8_388_608

@@ -8,10 +8,9 @@ import {
   type OptionsOf,
   type ResolvedOptions,
 } from '@larder/storage-core/base'
-import { familyOf } from './entities/family.js'
-import { LeaseLockDriver } from './locks/lease-lock-driver.js'
-import { SessionLockDriver } from './locks/session-lock-driver.js'
-import { databaseOf } from './opening/databases.js'
+import { familyOf } from './entities/index.js'
+import { LeaseLockDriver, SessionLockDriver } from './locks/index.js'
+import { databaseOf } from './opening/index.js'
 import type { SqlStorage } from './sql-storage.js'
 
 /** What a `SqlLock` is made with. */

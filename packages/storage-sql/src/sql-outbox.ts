@@ -14,22 +14,15 @@ import {
   type OptionsOf,
 } from '@larder/storage-core/base'
 import type { DataSource } from 'typeorm'
-import { ClosableSource } from './connections/closable-source.js'
-import type { ConnectionSource } from './connections/source.js'
-import { SqliteSource } from './connections/sqlite-source.js'
+import { ClosableSource, type ConnectionSource, SqliteSource } from './connections/index.js'
 import { isDataSource } from './typeorm-marks.js'
-import { familyOf } from './entities/family.js'
-import { TABLE_OPTIONS, type TableOptions, tablePrefixOf } from './entities/tables.js'
+import { familyOf, TABLE_OPTIONS, type TableOptions, tablePrefixOf } from './entities/index.js'
 import { Journal } from './journal.js'
-import { makeOutbox } from './migrations/migrations.js'
-import { pathsFor } from './migrations/paths.js'
-import { underMigrationLock } from './opening/migrate.js'
-import { Opened } from './opening/opened.js'
-import { openSource } from './opening/sources.js'
+import { makeOutbox, pathsFor } from './migrations/index.js'
+import { Opened, openSource, underMigrationLock } from './opening/index.js'
 import { DEFAULT_SETTINGS } from './options.js'
 import { toStorageError } from './sql-errors.js'
-import type { OpenTransaction } from './transactions/open-transaction.js'
-import { Transactions } from './transactions/transactions.js'
+import { type OpenTransaction, Transactions } from './transactions/index.js'
 
 /** What `SqlOutbox.open` takes. */
 export const SQL_OUTBOX_OPTIONS = optionTable({

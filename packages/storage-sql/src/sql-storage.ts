@@ -1,8 +1,6 @@
 import { DrivenStorage } from '@larder/storage-core/driver'
-import type { Care, PurgeOptions, PurgeResult, RestoredOptions } from './driver/care.js'
-import type { SqlDriver } from './driver/sql-driver.js'
-import { remember } from './opening/databases.js'
-import { openDriver } from './opening/open.js'
+import type { Care, PurgeOptions, PurgeResult, RestoredOptions, SqlDriver } from './driver/index.js'
+import { openDriver, remember } from './opening/index.js'
 import type { SqlStorageOptions } from './options.js'
 
 /**

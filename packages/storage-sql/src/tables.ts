@@ -1,7 +1,5 @@
 import type { DataSource } from 'typeorm'
-import { entitiesOf } from './entities/entities.js'
-import { familyOf } from './entities/family.js'
-import { COLUMNS, type TableName, TABLES } from './entities/tables.js'
+import { COLUMNS, entitiesOf, familyOf, type TableName, TABLES } from './entities/index.js'
 
 /** The tables' names as they are written in SQL, schema and quotes included. */
 export type TablePaths = Readonly<Record<TableName, string>>

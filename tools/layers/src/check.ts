@@ -53,9 +53,29 @@ class PackageCheck {
       const place = this.#checkPlace(file)
       for (const imported of file.imports) this.#checkImport(file, place, imported)
     }
+    this.#checkDoors()
     for (const cycle of findCycles(this.#files))
       this.problems.push(`${this.#folder}: cycle: ${cycle.join(' -> ')}`)
     return this.problems
+  }
+
+  /** A folder of which other places need several files has an entry point that names what they may use. */
+  #checkDoors(): void {
+    const wanted = new Map<string, Set<string>>()
+    for (const { path, imports } of this.#files) {
+      for (const { file } of imports) {
+        const to = file === undefined ? undefined : this.#place(file)
+        if (file === undefined || !to?.name.endsWith('/') || this.#place(path)?.name === to.name) continue
+        wanted.set(to.name, (wanted.get(to.name) ?? new Set()).add(file))
+      }
+    }
+    for (const [folder, files] of wanted) {
+      const door = `${folder}${ENTRY_POINT}`
+      if (files.size < 2 || this.#files.some(({ path }) => path === door)) continue
+      this.problems.push(
+        `${this.#folder}/src/${folder}: others import ${files.size} of its files, and it has no index.ts`,
+      )
+    }
   }
 
   #place(path: string): Place | undefined {

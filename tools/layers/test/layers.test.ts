@@ -86,6 +86,15 @@ test.each([
     { 'index.ts': "import './client/a.js'", 'client/a.ts': '', 'client/index.ts': "export * from './a.js'" },
     /index\.ts:1: imports \.\/client\/a\.js, and not client\/index\.ts/,
   ],
+  [
+    'a folder without an index.ts of which others import two files',
+    {
+      'index.ts': "import './client/a.js'\nimport './client/b.js'",
+      'client/a.ts': '',
+      'client/b.ts': '',
+    },
+    /client\/: others import 2 of its files, and it has no index\.ts/,
+  ],
   ['a bare builtin', { 'codec.ts': "import 'fs'" }, /without node:/],
   ['a file without a layer', { 'cellar.ts': '' }, /cellar\.ts: has no layer/],
 ])('%s is found', (_, files, message) => {

@@ -1,4 +1,4 @@
-import type { PagePlace } from '../store/feed-page.js'
+import type { PagePlace } from '../store/index.js'
 
 /** Where things are, below `base`. */
 export class Addresses {

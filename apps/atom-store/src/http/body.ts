@@ -1,6 +1,6 @@
-import { type EntrySource, parseEntryInPieces } from '../atom/entry-source.js'
+import { type EntrySource, parseEntryInPieces } from '../atom/index.js'
 import { parameterOf } from '../media-type.js'
-import type { Media } from '../store/media.js'
+import type { Media } from '../store/index.js'
 import { Problem } from '../problem.js'
 
 /** What is no larger is held in memory, and can be stored a second time where a name is taken or somebody was faster. */

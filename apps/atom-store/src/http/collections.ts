@@ -1,10 +1,14 @@
-import { ENTRY_TYPE, FEED_TYPE } from '../atom/names.js'
+import { ENTRY_TYPE, FEED_TYPE } from '../atom/index.js'
 import type { Config } from '../config.js'
 import { mediaTypeOf } from '../media-type.js'
 import { Problem } from '../problem.js'
-import type { Collection } from '../store/collection.js'
-import type { FeedOptions, FeedPage, PagePlace } from '../store/feed-page.js'
-import { decodeSlug } from '../store/slug.js'
+import {
+  type Collection,
+  decodeSlug,
+  type FeedOptions,
+  type FeedPage,
+  type PagePlace,
+} from '../store/index.js'
 import { Addresses } from './addresses.js'
 import { answer, entryAnswer, tagOf } from './answer.js'
 import { entryBody, mediaBody } from './body.js'

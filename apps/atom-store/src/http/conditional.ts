@@ -1,11 +1,5 @@
 import { parseEntityTags } from '@larder/storage-core'
-import {
-  checkConditions,
-  type Conditions,
-  isModifiedSince,
-  type Tags,
-  type Version,
-} from '../store/conditions.js'
+import { checkConditions, type Conditions, isModifiedSince, type Tags, type Version } from '../store/index.js'
 
 /** What stands for the same version, compressed on the way. */
 const GZIP = '-gzip'

@@ -1,7 +1,6 @@
 import type { Hono } from 'hono'
 import type { Problem } from '../problem.js'
-import type { Collection } from '../store/collection.js'
-import type { PagePlace } from '../store/feed-page.js'
+import type { Collection, PagePlace } from '../store/index.js'
 import type { Call, Env } from './env.js'
 
 /**

@@ -1,7 +1,7 @@
 import type { PartStream } from '@larder/storage-core'
 import type { Config } from '../config.js'
 import { Problem } from '../problem.js'
-import type { Collection } from '../store/collection.js'
+import type { Collection } from '../store/index.js'
 import { mediaBody } from './body.js'
 import { acceptedType } from './collections.js'
 import { knownTag, lastModified } from './conditional.js'

@@ -1,5 +1,5 @@
 import { Problem } from '../problem.js'
-import type { Version } from '../store/conditions.js'
+import type { Version } from '../store/index.js'
 import { lastModified } from './conditional.js'
 
 /** The first byte and the last one, from the beginning or from the end. */

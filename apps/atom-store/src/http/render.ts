@@ -1,8 +1,5 @@
-import { escapeXml } from '../atom/escape.js'
-import { APP, ATOM, ENTRY_TYPE } from '../atom/names.js'
-import type { AtomStore } from '../store/atom-store.js'
-import type { Collection } from '../store/collection.js'
-import type { Entry } from '../store/entry.js'
+import { APP, ATOM, ENTRY_TYPE, escapeXml } from '../atom/index.js'
+import type { AtomStore, Collection, Entry } from '../store/index.js'
 import type { Addresses } from './addresses.js'
 
 const DECLARATION = '<?xml version="1.0" encoding="utf-8"?>\n'

@@ -1,10 +1,7 @@
 import { html, raw } from 'hono/html'
 import sanitizeHtml from 'sanitize-html'
-import { atomChildren } from '../atom/constructs.js'
-import { parseText } from '../atom/parse-xml.js'
-import { type Text, textOf } from '../atom/text.js'
-import type { Collection } from '../store/collection.js'
-import type { Entry } from '../store/entry.js'
+import { atomChildren, parseText, type Text, textOf } from '../atom/index.js'
+import type { Collection, Entry } from '../store/index.js'
 import { here } from './fragments.js'
 import type { Html } from './layout.js'
 

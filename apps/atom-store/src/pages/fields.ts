@@ -1,13 +1,17 @@
-import type { Category } from '../atom/entry-record.js'
-import { atomChildren } from '../atom/constructs.js'
-import { entryIn, type EntrySource } from '../atom/entry-source.js'
-import { APP, ATOM, XHTML } from '../atom/names.js'
-import { parseText } from '../atom/parse-xml.js'
-import { serialize } from '../atom/serialize.js'
-import { XmlElement } from '../atom/tree.js'
+import {
+  APP,
+  ATOM,
+  atomChildren,
+  type Category,
+  entryIn,
+  type EntrySource,
+  parseText,
+  serialize,
+  XHTML,
+  XmlElement,
+} from '../atom/index.js'
 import { Problem } from '../problem.js'
-import type { Collection } from '../store/collection.js'
-import type { Entry } from '../store/entry.js'
+import type { Collection, Entry } from '../store/index.js'
 import { textIn } from './content.js'
 
 /** What a person fills in. */

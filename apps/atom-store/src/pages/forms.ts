@@ -1,5 +1,5 @@
 import { html } from 'hono/html'
-import type { Collection } from '../store/collection.js'
+import type { Collection } from '../store/index.js'
 import type { Fields } from './fields.js'
 import { openScheme } from './fields.js'
 import type { Html } from './layout.js'

@@ -1,8 +1,7 @@
 import { html } from 'hono/html'
-import type { Category } from '../atom/entry-record.js'
-import { Addresses } from '../http/addresses.js'
-import type { Collection } from '../store/collection.js'
-import type { Entry } from '../store/entry.js'
+import type { Category } from '../atom/index.js'
+import { Addresses } from '../http/index.js'
+import type { Collection, Entry } from '../store/index.js'
 import type { Html } from './layout.js'
 
 /** All on this server: addresses begin with a slash. */

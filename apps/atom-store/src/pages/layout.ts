@@ -1,5 +1,5 @@
 import { html } from 'hono/html'
-import type { Call } from '../http/env.js'
+import type { Call } from '../http/index.js'
 
 /** HTML, in which everything that was put into it is escaped. */
 export type Html = ReturnType<typeof html>

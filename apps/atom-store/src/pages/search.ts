@@ -1,9 +1,8 @@
 import { html } from 'hono/html'
-import type { EntryRecord } from '../atom/entry-record.js'
-import type { Call } from '../http/env.js'
+import type { EntryRecord } from '../atom/index.js'
+import type { Call } from '../http/index.js'
 import { Problem } from '../problem.js'
-import type { AtomStore } from '../store/atom-store.js'
-import type { Collection } from '../store/collection.js'
+import type { AtomStore, Collection } from '../store/index.js'
 import { entryList } from './fragments.js'
 import type { Html, Page } from './layout.js'
 

@@ -2,7 +2,7 @@ import { Busboy, type BusboyHeaders } from '@fastify/busboy'
 import { Readable } from 'node:stream'
 import { mediaTypeOf } from '../media-type.js'
 import { Problem } from '../problem.js'
-import type { Media } from '../store/media.js'
+import type { Media } from '../store/index.js'
 
 const MAX_FIELD_BYTES = 10_000
 const MAX_FIELDS = 20

@@ -1,4 +1,4 @@
-import type { Category } from '../atom/entry-record.js'
+import type { Category } from '../atom/index.js'
 import type { CategoriesConfig } from '../config.js'
 import { Problem } from '../problem.js'
 

@@ -1,5 +1,5 @@
 import type { StoredPart, WriteResult } from '@larder/storage-core'
-import { type EntryRecord, recordCodec } from '../atom/entry-record.js'
+import { type EntryRecord, recordCodec } from '../atom/index.js'
 import type { Version } from './conditions.js'
 
 /** A version of an entry that is stored. */

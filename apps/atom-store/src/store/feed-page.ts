@@ -5,7 +5,7 @@ import {
   type ListPage,
   type Storage,
 } from '@larder/storage-core'
-import type { EntryRecord } from '../atom/entry-record.js'
+import type { EntryRecord } from '../atom/index.js'
 import { Problem } from '../problem.js'
 import { type Entry, entryOf } from './entry.js'
 

@@ -1,4 +1,4 @@
-import type { EntryRecord } from '../atom/entry-record.js'
+import type { EntryRecord } from '../atom/index.js'
 import { rangeHolds } from '../media-type.js'
 import { Problem } from '../problem.js'
 

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { EntryRecord } from '../atom/entry-record.js'
-import type { EntryTerms } from '../atom/normalize.js'
+import type { EntryRecord, EntryTerms } from '../atom/index.js'
 
 const NOBODY = 'Anonymous'
 

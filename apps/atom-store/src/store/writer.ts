@@ -7,10 +7,14 @@ import {
   UnitOfWork,
 } from '@larder/storage-core'
 import { type UnitSource } from '@larder/storage-core'
-import { type EntryRecord, recordCodec } from '../atom/entry-record.js'
-import { type EntrySource, parseEntry } from '../atom/entry-source.js'
-import { ENTRY_TYPE } from '../atom/names.js'
-import { parseTextInPieces } from '../atom/parse-xml.js'
+import {
+  ENTRY_TYPE,
+  type EntryRecord,
+  type EntrySource,
+  parseEntry,
+  parseTextInPieces,
+  recordCodec,
+} from '../atom/index.js'
 import { Problem } from '../problem.js'
 import type { Conditions } from './conditions.js'
 import { type Entry, writtenEntry } from './entry.js'

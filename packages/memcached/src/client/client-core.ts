@@ -10,7 +10,7 @@ import {
 } from '@larder/storage-core/base'
 import type { CacheItem, CallOptions, ReadOptions } from '../cache.js'
 import type { CommandCache } from '../command-cache.js'
-import { checkValue } from '../protocol/limits.js'
+import { checkValue } from '../protocol/index.js'
 import { wireKeyText, type ClientKey } from './client-keys.js'
 import type { ClientCallOptions, ClientSettings, StoreCallOptions, VersionedValue } from './client-options.js'
 import { commandChannel } from './command-events.js'

@@ -1,6 +1,6 @@
 import { describeValue, wrongType } from '@larder/storage-core/base'
 import { createHash } from 'node:crypto'
-import { keyBytes } from '../protocol/key.js'
+import { keyBytes } from '../protocol/index.js'
 
 /**
  * A key as users write it. Of a pair the second is the key; the first chooses the server, a number as the hash

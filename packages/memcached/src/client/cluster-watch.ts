@@ -9,7 +9,7 @@ import {
 import { channel } from 'node:diagnostics_channel'
 import type { ConnectionOptions } from 'node:tls'
 import { addressText, parseServers, type ServerAddress } from '../server-address.js'
-import { askCluster, type ClusterConfig } from '../transport/cluster-config.js'
+import { askCluster, type ClusterConfig } from '../transport/index.js'
 
 /** How often and how long a cluster's endpoint is asked. */
 const DISCOVERY_OPTIONS = optionTable({

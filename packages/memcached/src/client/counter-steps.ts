@@ -1,5 +1,5 @@
 import { StorageError, wrongType } from '@larder/storage-core/base'
-import { checkCounter, checkDelta } from '../protocol/counter.js'
+import { checkCounter, checkDelta } from '../protocol/index.js'
 import type { ClientCore } from './client-core.js'
 import type { CounterOptions } from './client-options.js'
 import type { CounterStep } from './lockable-items.js'

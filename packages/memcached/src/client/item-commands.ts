@@ -1,7 +1,7 @@
 import { wrongType, type OptionTable } from '@larder/storage-core/base'
 import { isCasToken, type CallOptions, type CasToken } from '../cache.js'
 import type { CommandCache } from '../command-cache.js'
-import { exptimeOf } from '../protocol/expiry.js'
+import { exptimeOf } from '../protocol/index.js'
 import { ClientCore, withoutToken } from './client-core.js'
 import { routeOf, type ClientKey } from './client-keys.js'
 import {

@@ -1,6 +1,6 @@
 import { isStorageError } from '@larder/storage-core/base'
-import { maxItemBytesFor } from '../protocol/limits.js'
-import type { Channel } from '../transport/channel.js'
+import { maxItemBytesFor } from '../protocol/index.js'
+import type { Channel } from '../transport/index.js'
 
 /** The smallest `-I` that memcached takes, in bytes: smaller values are never too large. */
 const SMALLEST_LIMIT_BYTES = 1_024

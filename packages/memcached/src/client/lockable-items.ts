@@ -1,7 +1,7 @@
 import { isStorageError } from '@larder/storage-core/base'
 import type { CacheItem, CallOptions, CasToken, ItemOptions } from '../cache.js'
 import type { CommandCache } from '../command-cache.js'
-import { addToCounter } from '../protocol/counter.js'
+import { addToCounter } from '../protocol/index.js'
 import type { DeleteCallOptions } from './client-options.js'
 import { together } from './together.js'
 import { DELETION_LOCK_FLAGS, isLock } from './value-flags.js'

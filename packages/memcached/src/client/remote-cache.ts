@@ -23,13 +23,29 @@ import type {
   ReadOptions,
 } from '../cache.js'
 import type { ArithmeticOptions, CommandCache } from '../command-cache.js'
-import { addToCounter, checkCounter, checkDelta } from '../protocol/counter.js'
-import { exptimeOf } from '../protocol/expiry.js'
-import { checkFlags, checkValue, DEFAULT_SERVER_ITEM_LIMIT_BYTES } from '../protocol/limits.js'
-import { CasId, foreignToken } from '../transport/cas-id.js'
-import type { Channel, ExecuteOptions } from '../transport/channel.js'
-import type { Cas, Command, ResultOf, Store, StoreKind, WireItem, WireKey } from '../transport/commands.js'
-import type { DatagramReader } from '../transport/datagram-reader.js'
+import {
+  addToCounter,
+  checkCounter,
+  checkDelta,
+  checkFlags,
+  checkValue,
+  DEFAULT_SERVER_ITEM_LIMIT_BYTES,
+  exptimeOf,
+} from '../protocol/index.js'
+import {
+  type Cas,
+  CasId,
+  type Channel,
+  type Command,
+  type DatagramReader,
+  type ExecuteOptions,
+  foreignToken,
+  type ResultOf,
+  type Store,
+  type StoreKind,
+  type WireItem,
+  type WireKey,
+} from '../transport/index.js'
 import { ClusterWatch, type DiscoveryOptions } from './cluster-watch.js'
 import { resolveRemoteOptions, type RemoteCacheOptions } from './remote-options.js'
 import { ItemLimit } from './item-limit.js'

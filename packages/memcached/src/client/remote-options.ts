@@ -9,17 +9,24 @@ import {
   type ResolvedOptions,
 } from '@larder/storage-core/base'
 import type { ConnectionOptions } from 'node:tls'
-import { DEFAULT_SERVER_ITEM_LIMIT_BYTES, MAX_SERVER_ITEM_LIMIT_BYTES } from '../protocol/limits.js'
-import { createRouter, ROUTING_OPTIONS, type Router } from '../routing/router.js'
+import { DEFAULT_SERVER_ITEM_LIMIT_BYTES, MAX_SERVER_ITEM_LIMIT_BYTES } from '../protocol/index.js'
+import { createRouter, type Router, ROUTING_OPTIONS } from '../routing/index.js'
 import { addressText, type ServerAddress } from '../server-address.js'
-import { Channel } from '../transport/channel.js'
-import { CREDENTIAL_OPTIONS, credentialsOf, type Credentials } from '../transport/credentials.js'
-import { DatagramReader } from '../transport/datagram-reader.js'
-import { dialFor } from '../transport/links/dial-for.js'
-import { memjsCredentials, type MemjsServer } from '../transport/memjs.js'
-import { CHANNEL_OPTIONS, type ChannelOptions } from '../transport/options.js'
-import { ServerHealth } from '../transport/server-health.js'
-import { checkUdpWait, UDP_OPTIONS } from '../transport/udp-options.js'
+import {
+  Channel,
+  CHANNEL_OPTIONS,
+  type ChannelOptions,
+  checkUdpWait,
+  CREDENTIAL_OPTIONS,
+  type Credentials,
+  credentialsOf,
+  DatagramReader,
+  dialFor,
+  memjsCredentials,
+  type MemjsServer,
+  ServerHealth,
+  UDP_OPTIONS,
+} from '../transport/index.js'
 import type { NamedServer } from './server-set.js'
 import { addressesOf, isMemjsClient, type Servers } from './servers.js'
 

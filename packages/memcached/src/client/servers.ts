@@ -1,6 +1,6 @@
 import { typedOption, wrongType } from '@larder/storage-core/base'
 import { parseServers, type ServerAddress } from '../server-address.js'
-import { checkMemjsServer, memjsAddress, type MemjsClient } from '../transport/memjs.js'
+import { checkMemjsServer, memjsAddress, type MemjsClient } from '../transport/index.js'
 
 /**
  * `host:port`, `host:port:weight`, `[v6]:port` or `/path.sock`, as a list or separated by commas. Or a memjs client:

@@ -1,6 +1,6 @@
 import type { CallOptions } from '../cache.js'
 import type { CommandCache } from '../command-cache.js'
-import { within } from '../transport/within.js'
+import { within } from '../transport/index.js'
 
 /**
  * Several round trips as one call, which is aborted as a whole and settled within one time-out of the cache, counted

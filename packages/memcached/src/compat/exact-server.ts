@@ -1,8 +1,7 @@
-import { createServers, resolveRemoteOptions, type RemoteCacheOptions } from '../client/remote-options.js'
-import { ServerSet } from '../client/server-set.js'
+import { createServers, type RemoteCacheOptions, resolveRemoteOptions, ServerSet } from '../client/index.js'
 import { CALL_OPTIONS } from '../cache-options.js'
 import type { CacheBatch } from '../cache.js'
-import type { Command, KeyCommand, ResultOf, ServerCommand, WireKey } from '../transport/commands.js'
+import type { Command, KeyCommand, ResultOf, ServerCommand, WireKey } from '../transport/index.js'
 
 const MAX_EXPTIME = 0x7fff_ffff
 /** A second of January 1970: what expires then is gone at once. */

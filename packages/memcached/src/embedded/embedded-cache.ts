@@ -34,15 +34,17 @@ import type {
   PeekedItem,
 } from '../cache.js'
 import type { ArithmeticOptions, CommandCache, ServerAnswers } from '../command-cache.js'
-import { addToCounter, checkCounter, checkDelta } from '../protocol/counter.js'
-import { exptimeOf } from '../protocol/expiry.js'
-import { keyBytes } from '../protocol/key.js'
 import {
+  addToCounter,
+  checkCounter,
+  checkDelta,
   checkFlags,
   checkValue,
   DEFAULT_SERVER_ITEM_LIMIT_BYTES,
+  exptimeOf,
+  keyBytes,
   maxItemBytesFor,
-} from '../protocol/limits.js'
+} from '../protocol/index.js'
 import { EmbeddedItems, entrySize, numberIn } from './embedded-items.js'
 
 /** How large an `EmbeddedCache` may become. */

@@ -1,7 +1,7 @@
 import { StorageError } from '@larder/storage-core/base'
 import { LRUCache } from 'lru-cache'
 import type { CacheItem, CasToken, ItemOptions, PeekedItem } from '../cache.js'
-import { CasId, foreignToken } from '../transport/cas-id.js'
+import { CasId, foreignToken } from '../transport/index.js'
 
 /** What an entry costs beside its value and key, roughly: the objects that hold them. */
 const ENTRY_OVERHEAD_BYTES = 200

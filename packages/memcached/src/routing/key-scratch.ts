@@ -1,4 +1,4 @@
-import { MAX_KEY_BYTES } from '../protocol/key.js'
+import { MAX_KEY_BYTES } from '../protocol/index.js'
 
 /** The bytes of one key at a time, in memory that is used again. */
 export class KeyScratch {

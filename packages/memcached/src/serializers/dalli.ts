@@ -1,7 +1,5 @@
 import { toJsonText } from '@larder/storage-core/base'
-import { zlibCompression } from '../client/compression.js'
-import { corrupt, readJson } from '../client/strict-forms.js'
-import type { ValueSerializer } from '../client/values.js'
+import { corrupt, readJson, type ValueSerializer, zlibCompression } from '../client/index.js'
 import { serializeString, stringReader, type StringOptions } from './strings.js'
 
 /** dalli 3.0, lib/dalli/protocol/value_serializer.rb and value_compressor.rb. */

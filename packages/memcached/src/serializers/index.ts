@@ -8,10 +8,10 @@
 export {
   brotliCompression,
   gzipCompression,
+  type ItemCompression,
   zlibCompression,
   zstdCompression,
-} from '../client/compression.js'
-export type { ItemCompression } from '../client/compression.js'
+} from '../client/index.js'
 export { dalliSerializer } from './dalli.js'
 export { memjsSerializer } from './memjs.js'
 export { npmMemcachedSerializer } from './npm-memcached.js'

@@ -1,5 +1,4 @@
-import { corrupt } from '../client/strict-forms.js'
-import type { ValueSerializer } from '../client/values.js'
+import { corrupt, type ValueSerializer } from '../client/index.js'
 import { serializeString, stringReader, type StringOptions, unsupported } from './strings.js'
 
 /** Values as memjs writes and reads them without a serializer of its own: text or bytes, no flags, no compression. */

@@ -1,6 +1,5 @@
 import { toJsonText } from '@larder/storage-core/base'
-import { corrupt, readFloat, readJson, readText, textBytes } from '../client/strict-forms.js'
-import type { ValueSerializer } from '../client/values.js'
+import { corrupt, readFloat, readJson, readText, textBytes, type ValueSerializer } from '../client/index.js'
 
 /** The flags in memcached 2.2.2 of npm, lib/memcached.js: FLAG_JSON, FLAG_BINARY, FLAG_NUMERIC. */
 const Flag = Object.freeze({ text: 0, json: 1 << 1, binary: 1 << 2, numeric: 1 << 3 })

@@ -1,6 +1,4 @@
-import { gzipCompression } from '../client/compression.js'
-import { corrupt, readText } from '../client/strict-forms.js'
-import type { ValueSerializer } from '../client/values.js'
+import { corrupt, gzipCompression, readText, type ValueSerializer } from '../client/index.js'
 import { serializeString, stringReader, type StringOptions, unsupported } from './strings.js'
 
 /** Cache::Memcached 1.30: F_STORABLE, F_COMPRESS; Cache::Memcached::Fast 0.28 adds F_UTF8 with its option `utf8`. */

@@ -1,4 +1,4 @@
-import { corrupt, readText } from '../client/strict-forms.js'
+import { corrupt, readText } from '../client/index.js'
 
 // PHP's `serialize` format: `N;` `b:1;` `i:42;` `d:1.5;` `s:5:"hello";` `a:1:{i:0;s:1:"x";}`. Lengths are in bytes.
 

@@ -1,7 +1,15 @@
 import { toJsonText } from '@larder/storage-core/base'
-import { type ItemCompression, MAX_INFLATED_BYTES, zlibCompression } from '../client/compression.js'
-import { corrupt, readFloat, readInteger, readJson } from '../client/strict-forms.js'
-import type { SerializedValue, ValueSerializer } from '../client/values.js'
+import {
+  corrupt,
+  type ItemCompression,
+  MAX_INFLATED_BYTES,
+  readFloat,
+  readInteger,
+  readJson,
+  type SerializedValue,
+  type ValueSerializer,
+  zlibCompression,
+} from '../client/index.js'
 import { expandFastlz } from './fastlz.js'
 import { phpText, readPhpText } from './php-text.js'
 import { serializeString, stringReader, type StringOptions } from './strings.js'

@@ -1,7 +1,4 @@
-import { zlibCompression } from '../client/compression.js'
-import { plainSerializer } from '../client/plain-serializer.js'
-import { ValueFlag } from '../client/value-flags.js'
-import type { ValueSerializer } from '../client/values.js'
+import { plainSerializer, ValueFlag, type ValueSerializer, zlibCompression } from '../client/index.js'
 import { unsupported } from './strings.js'
 
 /**

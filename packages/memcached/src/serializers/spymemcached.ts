@@ -1,6 +1,4 @@
-import { gzipCompression } from '../client/compression.js'
-import { corrupt } from '../client/strict-forms.js'
-import type { SerializedValue, ValueSerializer } from '../client/values.js'
+import { corrupt, gzipCompression, type SerializedValue, type ValueSerializer } from '../client/index.js'
 import { packedDouble, packedInt, packedLong, unpacked } from './java.js'
 import { serializeString, stringReader, type StringOptions, unsupported } from './strings.js'
 

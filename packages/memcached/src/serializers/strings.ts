@@ -1,5 +1,4 @@
-import { readText, textBytes } from '../client/strict-forms.js'
-import type { SerializedValue } from '../client/values.js'
+import { readText, type SerializedValue, textBytes } from '../client/index.js'
 
 /** What a string of the other program is here: it has one kind for text and bytes. */
 export interface StringOptions {

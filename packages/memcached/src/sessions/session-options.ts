@@ -7,8 +7,7 @@ import {
   type OptionsOf,
   type ResolvedOptions,
 } from '@larder/storage-core/base'
-import type { MemcacheClient } from '../client/memcache-client.js'
-import type { WhenUnavailable } from '../client/client-options.js'
+import type { MemcacheClient, WhenUnavailable } from '../client/index.js'
 
 /** How a session store keeps sessions. */
 export const SESSION_OPTIONS = optionTable({

@@ -1,5 +1,5 @@
 import { StorageError } from '@larder/storage-core/base'
-import { OutBuffer } from '../protocol/out-buffer.js'
+import { OutBuffer } from '../protocol/index.js'
 import { afterReading, sliceOf } from './awake-time.js'
 import type { Call } from './call.js'
 import { Fifo } from './fifo.js'

@@ -1,7 +1,7 @@
 import { createSocket, type Socket } from 'node:dgram'
 import { lookup } from 'node:dns'
 import { isIP } from 'node:net'
-import { DatagramReply, frameRequest, REQUEST_IDS, requestIdOf } from '../protocol/datagram.js'
+import { DatagramReply, frameRequest, REQUEST_IDS, requestIdOf } from '../protocol/index.js'
 import { afterReading } from './awake-time.js'
 import type { ResolvedUdpOptions } from './udp-options.js'
 

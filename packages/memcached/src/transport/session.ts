@@ -1,4 +1,4 @@
-import type { OutBuffer } from '../protocol/out-buffer.js'
+import type { OutBuffer } from '../protocol/index.js'
 import type { Call } from './call.js'
 import { Fifo } from './fifo.js'
 

@@ -5,8 +5,7 @@
  */
 
 import { StorageError, wrongType } from '@larder/storage-core/base'
-import type { WhenUnavailable } from '../client/client-options.js'
-import { MemcacheNamespace, type MemcacheClient } from '../client/memcache-client.js'
+import { type MemcacheClient, MemcacheNamespace, type WhenUnavailable } from '../client/index.js'
 
 /** The options of `memcachedDriver`. */
 export interface MemcachedDriverOptions {

@@ -19,7 +19,7 @@ import { Pace } from './pace.js'
 import { PartAudit } from './part-audit.js'
 import type { AuditProgress, AuditReport, ListingAuditReport } from './report.js'
 import { newCounters } from '../counters.js'
-import { PartCache } from '../storage/part-cache.js'
+import { PartCache } from '../storage/index.js'
 
 /** What `audit` looks at, and how fast. */
 export const AUDIT_OPTIONS = optionTable({

@@ -1,7 +1,7 @@
 import type { Cache, CacheItem, CasToken, CallOptions } from '@larder/memcached'
 import { isStorageError, type StoredPart } from '@larder/storage-core'
 import { createHash } from 'node:crypto'
-import type { Content, Found } from '../storage/part-form.js'
+import type { Content, Found } from '../storage/index.js'
 import { inWaves, type Slots } from '../coherence/index.js'
 
 /** What an audit sees under a key. */

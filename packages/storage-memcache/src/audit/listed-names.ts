@@ -3,10 +3,15 @@ import { isStorageError } from '@larder/storage-core'
 import type { Inspector } from './inspector.js'
 import type { Pace } from './pace.js'
 import { kindOf } from '../coherence/index.js'
-import { chunkKey, decodeHead, type Head, logKeys } from '../listing/listing-head.js'
-import { decodeChunk } from '../listing/member-chunk.js'
-import { decodeEntries } from '../listing/member-log.js'
-import { LogMerger } from '../listing/member-merge.js'
+import {
+  chunkKey,
+  decodeChunk,
+  decodeEntries,
+  decodeHead,
+  type Head,
+  logKeys,
+  LogMerger,
+} from '../listing/index.js'
 
 /** Why a cached listing cannot be read to its end: not all of it is there, it is being built, or a server is silent. */
 export type ListingGap = 'missing' | 'in flight' | 'unreachable'

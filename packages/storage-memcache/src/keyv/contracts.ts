@@ -1,5 +1,5 @@
 import type { SlotAddress } from '../coherence/index.js'
-import { QueryKeys } from '../query/query-keys.js'
+import { QueryKeys } from '../query/index.js'
 
 /** What a version of Keyv expects of a storage adapter, as far as versions differ. */
 export interface KeyvContract {

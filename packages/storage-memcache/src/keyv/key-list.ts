@@ -1,12 +1,6 @@
 import type { Cache, CacheItem } from '@larder/memcached'
 import { isStorageError } from '@larder/storage-core'
-import {
-  bucketOf,
-  decodeEntries,
-  encodeEntries,
-  entryBytes,
-  type MemberEntry,
-} from '../listing/member-log.js'
+import { bucketOf, decodeEntries, encodeEntries, entryBytes, type MemberEntry } from '../listing/index.js'
 
 const BUCKETS = 16
 /** Keys whose values are asked for together. */

@@ -15,7 +15,7 @@ import { EventEmitter } from 'node:events'
 import { CACHE_CHOICE_OPTIONS, type CacheChoice, chooseCache } from '../cache-choice.js'
 import { keyPrefixOption } from '../common-options.js'
 import { inWaves, type Lookup } from '../coherence/index.js'
-import { type QuerySlots, querySlots, type StoredResult } from '../query/query-form.js'
+import { type QuerySlots, querySlots, type StoredResult } from '../query/index.js'
 import { Keyv5Contract, Keyv6Contract, type KeyvContract } from './contracts.js'
 import { KeyList } from './key-list.js'
 

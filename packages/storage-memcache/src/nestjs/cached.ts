@@ -1,6 +1,5 @@
 import { Inject } from '@nestjs/common'
-import type { CachedOptions } from '../query/cached-options.js'
-import { QueryCache } from '../query/query-cache.js'
+import { type CachedOptions, QueryCache } from '../query/index.js'
 
 /** The options of `@Cached`. */
 export interface CachedMethodOptions<Args extends unknown[]> extends Omit<CachedOptions, 'tags' | 'signal'> {

@@ -1,7 +1,7 @@
 import { MemcacheClient } from '@larder/memcached'
 import { Inject, type DynamicModule, type OnApplicationShutdown, type Provider } from '@nestjs/common'
 import { MemcacheStorage } from '../memcache-storage.js'
-import { QueryCache } from '../query/query-cache.js'
+import { QueryCache } from '../query/index.js'
 import { LarderHealthIndicator } from './health-indicator.js'
 import { LarderParts } from './parts.js'
 import type { LarderModuleAsyncOptions, LarderModuleOptions } from './module-options.js'

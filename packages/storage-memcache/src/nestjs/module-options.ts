@@ -2,7 +2,7 @@ import type { ClientOptions, CommandCache, RemoteCacheOptions, Servers } from '@
 import { wrongType } from '@larder/storage-core/base'
 import type { ModuleMetadata } from '@nestjs/common'
 import type { MemcacheStorageSettings } from '../memcache-storage.js'
-import type { QueryCacheSettings } from '../query/query-cache.js'
+import type { QueryCacheSettings } from '../query/index.js'
 
 /** What the module connects to, and the settings of what it provides. One of `servers` and `cache` is needed. */
 export interface LarderModuleOptions {

@@ -1,6 +1,6 @@
 import { MemcacheClient, RemoteCache } from '@larder/memcached'
 import { MemcacheStorage } from '../memcache-storage.js'
-import { QueryCache } from '../query/query-cache.js'
+import { QueryCache } from '../query/index.js'
 import { checkModuleOptions, type LarderModuleOptions } from './module-options.js'
 
 /** What the module provides, on one cache. Closed in the order in which nothing is used after it was closed. */

@@ -11,7 +11,7 @@ import {
 } from '@larder/storage-core/base'
 import { hasMethods } from '../common-options.js'
 import { inWaves, RELAY_OPTIONS, RelayLoop, type WhenCacheFails } from '../coherence/index.js'
-import { QUERY_MARK } from '../outbox/relay.js'
+import { QUERY_MARK } from '../outbox/index.js'
 
 const BATCH = 100
 

@@ -1,13 +1,7 @@
 import type { Cache, CacheItem } from '@larder/memcached'
 import { isStorageError } from '@larder/storage-core'
 import { EMPTY, flagsOf } from '../coherence/index.js'
-import {
-  bucketOf,
-  decodeEntries,
-  encodeEntries,
-  entryBytes,
-  type MemberEntry,
-} from '../listing/member-log.js'
+import { bucketOf, decodeEntries, encodeEntries, entryBytes, type MemberEntry } from '../listing/index.js'
 
 /** Enough for some hundred thousand names before an item's limit is met. */
 const BUCKETS = 16

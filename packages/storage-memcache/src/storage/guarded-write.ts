@@ -15,15 +15,14 @@ import {
   type WriteRequest,
 } from '@larder/storage-core/driver'
 import type { StorageCounters } from '../counters.js'
-import type { MemberSet } from '../listing/member-set.js'
+import type { MemberSet } from '../listing/index.js'
 import type { OwnErrors } from './own-errors.js'
 import type { PartCache } from './part-cache.js'
 import type { PartReader } from './part-reader.js'
 import { settleAll, settleBoth } from '../coherence/index.js'
 import { changedKeys, headKey, NEWEST, partKey } from '../storage-keys.js'
-import { journalKeys } from '../outbox/relay.js'
+import { journalKeys, type Settler } from '../outbox/index.js'
 import type { Settings } from '../settings.js'
-import type { Settler } from '../outbox/settler.js'
 import { Recorder, type Room } from './stream-recorder.js'
 import { WriteGuard } from './write-guard.js'
 

@@ -22,7 +22,7 @@ import {
   type WriteRequest,
 } from '@larder/storage-core/driver'
 import { forward, resourceWrite } from './forward.js'
-import { guestKeys } from '../outbox/relay.js'
+import { guestKeys } from '../outbox/index.js'
 import type { TransactionWrites } from './transaction-writes.js'
 
 /** What a transaction needs of the driver that it is of. */

@@ -3,7 +3,7 @@ import { type DriverCall, KeyedMutex, type WriteRequest } from '@larder/storage-
 import { forward, resourceWrite } from './forward.js'
 import { GuardedWrite, type InTurn, type WriterParts } from './guarded-write.js'
 import { OwnErrors } from './own-errors.js'
-import { laneOf } from '../listing/lanes.js'
+import { laneOf } from '../listing/index.js'
 import { settleAll } from '../coherence/index.js'
 
 /** What writes go through, from their lock to their acknowledgement. */

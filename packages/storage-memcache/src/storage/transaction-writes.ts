@@ -10,10 +10,10 @@ import {
 } from '@larder/storage-core/driver'
 import { GuardedWrite, type PartWritten, type WriterParts } from './guarded-write.js'
 import { OwnErrors } from './own-errors.js'
-import { laneOf } from '../listing/lanes.js'
+import { laneOf } from '../listing/index.js'
 import { settleAll } from '../coherence/index.js'
 import { changedKeys, headKey, NEWEST, partKey } from '../storage-keys.js'
-import { journalKeys } from '../outbox/relay.js'
+import { journalKeys } from '../outbox/index.js'
 import { Recorder, type Room } from './stream-recorder.js'
 
 /** Journal rows that were told to callers, and that they must not drop before the cache is known to be right. */

@@ -3,9 +3,14 @@ import { watchedCounters } from '@larder/storage-core/driver'
 import { listOption, nameOption, resolveOptions, type ResolvedOptions } from '@larder/storage-core/base'
 import { type CacheChoice, chooseCache } from '../cache-choice.js'
 import { type ClaimPolicy, claimSlot, settleAll, type SlotAddress, type Stamps } from '../coherence/index.js'
-import { invalidateAll, InvalidationError } from '../query/invalidation-error.js'
-import { type QuerySlots, querySlots, type StoredResult } from '../query/query-form.js'
-import { QueryKeys } from '../query/query-keys.js'
+import {
+  invalidateAll,
+  InvalidationError,
+  QueryKeys,
+  type QuerySlots,
+  querySlots,
+  type StoredResult,
+} from '../query/index.js'
 import { intervalParserOf, isRunner } from './next-query.js'
 import {
   type CachedQueryResult,

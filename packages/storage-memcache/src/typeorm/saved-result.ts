@@ -1,5 +1,5 @@
 import type { Fence, SlotAddress } from '../coherence/index.js'
-import type { StoredResult } from '../query/query-form.js'
+import type { StoredResult } from '../query/index.js'
 import { answerNextQuery, intervalParserOf } from './next-query.js'
 import type { CachedQueryResult } from './query-result-cache-options.js'
 import { encodeRecords, PLAIN_RECORDS } from './record-codec.js'

@@ -1,5 +1,5 @@
 import { StorageError } from '@larder/storage-core'
-import type { Dialect } from '../dialects/dialect.js'
+import type { Dialect } from '../dialects/index.js'
 import type { Connection } from './connection.js'
 import type { ConnectionSource, Session } from './source.js'
 

@@ -1,6 +1,6 @@
 import { Backoff } from '@larder/storage-core/driver'
 import type { DataSource } from 'typeorm'
-import { CHANNEL } from '../triggers/trigger.js'
+import { CHANNEL } from '../triggers/index.js'
 import { isTransactionPooled, type PostgresPool, type PostgresSession } from './pooler.js'
 import { runSessionHook, type SessionHook, sessionHookOf, type SqlSession } from '../session-hook.js'
 import { within } from './within.js'

@@ -1,5 +1,5 @@
 import type { DataSource } from 'typeorm'
-import type { Dialect, Limits } from '../dialects/dialect.js'
+import type { Dialect, Limits } from '../dialects/index.js'
 import { isConnectionLost, isDemoted, isStale, toStorageError } from '../sql-errors.js'
 import { PooledConnection } from './connection.js'
 import { Slots } from './slots.js'

@@ -1,5 +1,5 @@
 import type { QueryRunner } from 'typeorm'
-import type { Dialect } from '../dialects/dialect.js'
+import type { Dialect } from '../dialects/index.js'
 import type { Connection } from './connection.js'
 
 /** A connection with TypeORM's query runner of it, which nobody else has. */

@@ -1,7 +1,6 @@
 import { eventLoopTurn, processWide } from '@larder/storage-core/driver'
 import type { DataSource, QueryRunner } from 'typeorm'
-import type { Dialect, Limits } from '../dialects/dialect.js'
-import { sqlite } from '../dialects/sqlite.js'
+import { type Dialect, type Limits, sqlite } from '../dialects/index.js'
 import type { Connection } from './connection.js'
 import { SharedPool } from './shared-pool.js'
 import type { ConnectionSource, Session } from './source.js'

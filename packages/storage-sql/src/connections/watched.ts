@@ -1,8 +1,7 @@
 import { requestChannel } from '@larder/storage-core'
 import { traceWork } from '@larder/storage-core/driver'
-import type { Dialect } from '../dialects/dialect.js'
-import type { Statement } from '../dialects/statement.js'
-import type { Family } from '../entities/family.js'
+import type { Dialect, Statement } from '../dialects/index.js'
+import type { Family } from '../entities/index.js'
 
 /** As OpenTelemetry's `db.system.name`. MariaDB is spoken to as MySQL. */
 export const SYSTEMS: Readonly<Record<Family, string>> = Object.freeze({

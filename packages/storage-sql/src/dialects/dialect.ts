@@ -1,5 +1,5 @@
 import type { QueryRunner } from 'typeorm'
-import type { Family } from '../entities/family.js'
+import type { Family } from '../entities/index.js'
 import type { Outcome, Statement, Value } from './statement.js'
 
 /** In milliseconds. */

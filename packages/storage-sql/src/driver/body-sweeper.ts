@@ -1,5 +1,5 @@
-import type { ConnectionSource } from '../connections/source.js'
-import { numberOf, statement } from '../dialects/statement.js'
+import type { ConnectionSource } from '../connections/index.js'
+import { numberOf, statement } from '../dialects/index.js'
 import type { Settings } from '../options.js'
 import type { TablePaths } from '../tables.js'
 

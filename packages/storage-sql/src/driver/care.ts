@@ -7,7 +7,7 @@ import {
 } from '@larder/storage-core/base'
 import type { BodySweeper } from './body-sweeper.js'
 import type { ChangeLog } from '../change-log.js'
-import type { ConnectionSource } from '../connections/source.js'
+import type { ConnectionSource } from '../connections/index.js'
 import { purgeTombstones } from './purge-tombstones.js'
 import { raiseVersions } from './raise-versions.js'
 import type { TablePaths } from '../tables.js'

@@ -1,5 +1,5 @@
-import type { ConnectionSource } from '../connections/source.js'
-import { type Statement, statement } from '../dialects/statement.js'
+import type { ConnectionSource } from '../connections/index.js'
+import { type Statement, statement } from '../dialects/index.js'
 import type { TablePaths } from '../tables.js'
 
 /**

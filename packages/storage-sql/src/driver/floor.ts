@@ -1,5 +1,5 @@
-import type { Connection } from '../connections/connection.js'
-import { statement } from '../dialects/statement.js'
+import type { Connection } from '../connections/index.js'
+import { statement } from '../dialects/index.js'
 import type { TablePaths } from '../tables.js'
 
 /** Lets new resources begin above `version`, in the transaction that makes it necessary. */

@@ -1,8 +1,8 @@
 import { StorageError } from '@larder/storage-core'
 import { type ListRequest, type ListRow, type ListRows } from '@larder/storage-core/driver'
-import type { ConnectionSource } from '../connections/source.js'
+import type { ConnectionSource } from '../connections/index.js'
 import { inCollection } from './containers.js'
-import { joinSql, numberOf, type Row, type Statement, statement } from '../dialects/statement.js'
+import { joinSql, numberOf, type Row, type Statement, statement } from '../dialects/index.js'
 import { dateOf, extOf } from './resource-row.js'
 import type { TablePaths } from '../tables.js'
 

@@ -1,7 +1,6 @@
 import { throwIfAborted } from '@larder/storage-core/driver'
-import type { Connection } from '../connections/connection.js'
-import type { ConnectionSource } from '../connections/source.js'
-import { numberOf, type Row, type Statement, statement } from '../dialects/statement.js'
+import type { Connection, ConnectionSource } from '../connections/index.js'
+import { numberOf, type Row, type Statement, statement } from '../dialects/index.js'
 import type { TablePaths } from '../tables.js'
 
 /** The rows of a collection behind a name. */

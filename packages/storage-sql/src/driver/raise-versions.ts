@@ -1,6 +1,5 @@
-import type { Connection } from '../connections/connection.js'
-import type { ConnectionSource } from '../connections/source.js'
-import { numberOf, statement } from '../dialects/statement.js'
+import type { Connection, ConnectionSource } from '../connections/index.js'
+import { numberOf, statement } from '../dialects/index.js'
 import { raiseFloor } from './floor.js'
 import { type Batch, changeQuietly, walkNames } from './name-walk.js'
 import type { TablePaths } from '../tables.js'

@@ -6,9 +6,9 @@ import {
   type StoredPart,
 } from '@larder/storage-core'
 import type { Bodies } from './bodies.js'
-import type { ConnectionSource } from '../connections/source.js'
+import type { ConnectionSource } from '../connections/index.js'
 import { inCollection } from './containers.js'
-import { binaryOf, joinSql, optionalNumber, type Row, statement } from '../dialects/statement.js'
+import { binaryOf, joinSql, optionalNumber, type Row, statement } from '../dialects/index.js'
 import { type LockedRow, lockedRow, partInfoOf, selectForWrite } from './resource-row.js'
 import type { TablePaths } from '../tables.js'
 

@@ -8,7 +8,7 @@ import {
   type Statement,
   statement,
   type Value,
-} from '../dialects/statement.js'
+} from '../dialects/index.js'
 import { inCollection } from './containers.js'
 import type { TakenContent } from './content-intake.js'
 import type { TablePaths } from '../tables.js'

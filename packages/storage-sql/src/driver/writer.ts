@@ -18,9 +18,9 @@ import {
 } from '@larder/storage-core/driver'
 import type { Bodies } from './bodies.js'
 import type { Clock } from '../clock.js'
-import type { Connection } from '../connections/connection.js'
+import type { Connection } from '../connections/index.js'
 import type { TakenWrite } from './content-intake.js'
-import { numberOf, type Statement, statement, type Value } from '../dialects/statement.js'
+import { numberOf, type Statement, statement, type Value } from '../dialects/index.js'
 import type { Journal } from '../journal.js'
 import type { Settings } from '../options.js'
 import {

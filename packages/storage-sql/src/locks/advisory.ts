@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { type Statement, statement } from '../dialects/statement.js'
+import { type Statement, statement } from '../dialects/index.js'
 
 /** The statements of one lock. Each answers with one row and in it `got`. */
 export interface LockStatements {

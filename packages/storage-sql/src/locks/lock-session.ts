@@ -1,16 +1,15 @@
 import { StorageError } from '@larder/storage-core'
 import type { DataSource, DataSourceOptions, QueryRunner } from 'typeorm'
-import { SERVER_ANSWERS_WITHIN_MS } from '../connections/connection.js'
+import {
+  isTransactionPooled,
+  type PostgresPool,
+  type PostgresSession,
+  SERVER_ANSWERS_WITHIN_MS,
+  within,
+} from '../connections/index.js'
 import { callSessionHook, sessionHookOf, setSessionHook } from '../session-hook.js'
-import { within } from '../connections/within.js'
-import type { Dialect } from '../dialects/dialect.js'
-import { type Row, type Statement, statement } from '../dialects/statement.js'
-import { ownDataSource } from '../opening/data-sources.js'
-import type { StorageDatabase } from '../opening/databases.js'
-import { refuseGalera } from '../opening/galera.js'
-import { Opened } from '../opening/opened.js'
-import { openingMs } from '../opening/sources.js'
-import { isTransactionPooled, type PostgresPool, type PostgresSession } from '../connections/pooler.js'
+import { type Dialect, type Row, type Statement, statement } from '../dialects/index.js'
+import { Opened, openingMs, ownDataSource, refuseGalera, type StorageDatabase } from '../opening/index.js'
 import { isConnectionLost, isInDoubt, isUnknown, toStorageError } from '../sql-errors.js'
 import type { AdvisoryDialect } from './advisory.js'
 

@@ -1,7 +1,7 @@
 import { StorageError, type VersionFence } from '@larder/storage-core'
 import { type LockDriver, type LockGrant, type LockRequest } from '@larder/storage-core/driver'
-import type { Statement } from '../dialects/statement.js'
-import type { StorageDatabase } from '../opening/databases.js'
+import type { Statement } from '../dialects/index.js'
+import type { StorageDatabase } from '../opening/index.js'
 import { ADVISORY, type AdvisoryDialect, type LockStatements } from './advisory.js'
 import { LockSession } from './lock-session.js'
 

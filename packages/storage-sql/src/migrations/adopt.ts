@@ -1,8 +1,7 @@
 import { StorageError } from '@larder/storage-core'
 import type { QueryRunner } from 'typeorm'
-import type { Family } from '../entities/family.js'
+import { COLUMNS, type Family, type TableName } from '../entities/index.js'
 import { checkSchema } from './schema-version.js'
-import { COLUMNS, type TableName } from '../entities/tables.js'
 
 interface Target {
   readonly runner: QueryRunner

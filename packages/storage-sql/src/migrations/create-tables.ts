@@ -1,5 +1,4 @@
-import type { Family } from '../entities/family.js'
-import type { TableName } from '../entities/tables.js'
+import type { Family, TableName } from '../entities/index.js'
 
 type Paths = Readonly<Record<TableName, string>>
 

@@ -1,13 +1,15 @@
 import { resolveOptions } from '@larder/storage-core/base'
 import type { MigrationInterface, QueryRunner } from 'typeorm'
-import { type DatabaseType, type Family, familyOf } from '../entities/family.js'
 import {
+  type DatabaseType,
   DEFAULT_TABLE_PREFIX,
+  type Family,
+  familyOf,
   MIGRATION_OPTIONS,
   type MigrationOptions,
   type TableOptions,
   tablePrefixOf,
-} from '../entities/tables.js'
+} from '../entities/index.js'
 import { adoptOrMake } from './adopt.js'
 import { CHANGE_TABLES, createChanges } from './create-changes.js'
 import { CREATE_TABLES, FIRST_TABLES } from './create-tables.js'

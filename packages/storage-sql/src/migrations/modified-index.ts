@@ -1,6 +1,5 @@
 import type { QueryRunner } from 'typeorm'
-import type { Family } from '../entities/family.js'
-import { modifiedIndexName, type TableName } from '../entities/tables.js'
+import { type Family, modifiedIndexName, type TableName } from '../entities/index.js'
 
 export interface IndexPlace {
   readonly runner: QueryRunner

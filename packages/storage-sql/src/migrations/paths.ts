@@ -1,5 +1,5 @@
 import type { DataSource } from 'typeorm'
-import { type TableName, TABLES } from '../entities/tables.js'
+import { type TableName, TABLES } from '../entities/index.js'
 
 /** The tables' names as they are written in SQL, in the schema of the data source where it has one. */
 export function pathsFor(

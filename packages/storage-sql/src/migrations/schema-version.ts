@@ -1,6 +1,6 @@
 import { StorageError } from '@larder/storage-core'
 import type { QueryRunner } from 'typeorm'
-import type { Family } from '../entities/family.js'
+import type { Family } from '../entities/index.js'
 
 /** Raised with each migration. */
 export const SCHEMA_VERSION = 2

@@ -1,6 +1,6 @@
 import { StorageError } from '@larder/storage-core'
-import type { ConnectionSource } from '../connections/source.js'
-import { statement } from '../dialects/statement.js'
+import type { ConnectionSource } from '../connections/index.js'
+import { statement } from '../dialects/index.js'
 
 /**
  * Rejects with `E_UNSUPPORTED` on MySQL and MariaDB with a binary log of statements: InnoDB refuses every write at

@@ -1,12 +1,16 @@
 import { StorageError } from '@larder/storage-core'
 import { DataSource, DefaultNamingStrategy, type DataSourceOptions } from 'typeorm'
-import { larderEntities } from '../entities/entities.js'
-import { type DatabaseType, type Family, familyOf } from '../entities/family.js'
-import { larderMigrations } from '../migrations/migrations.js'
+import { type DatabaseType, type Family, familyOf, larderEntities } from '../entities/index.js'
+import { larderMigrations } from '../migrations/index.js'
 import type { Settings } from '../options.js'
-import { mysqlOptions } from '../urls/mysql-url.js'
-import { type ClientClass, clientOfHosts, type Hosts } from '../urls/postgres-hosts.js'
-import { hostsOf, postgresOptions } from '../urls/postgres-url.js'
+import {
+  type ClientClass,
+  clientOfHosts,
+  type Hosts,
+  hostsOf,
+  mysqlOptions,
+  postgresOptions,
+} from '../urls/index.js'
 
 // Each import has its literal, by which bundlers find the package.
 const PACKAGES: Readonly<Record<Family, { readonly name: string; readonly load: () => Promise<unknown> }>> =

@@ -1,6 +1,6 @@
 import { StorageError } from '@larder/storage-core'
 import type { QueryRunner } from 'typeorm'
-import { familyOf } from '../entities/family.js'
+import { familyOf } from '../entities/index.js'
 
 const LOOK = "SHOW VARIABLES LIKE 'wsrep_on'"
 

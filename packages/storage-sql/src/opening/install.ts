@@ -1,11 +1,16 @@
 import type { QueryRunner } from 'typeorm'
-import { type Family, familyOf } from '../entities/family.js'
-import { createChanges } from '../migrations/create-changes.js'
-import { pathsFor } from '../migrations/paths.js'
+import { type Family, familyOf } from '../entities/index.js'
+import { createChanges, pathsFor } from '../migrations/index.js'
 import type { TablePaths } from '../tables.js'
-import { resourceName } from '../triggers/resource-triggers.js'
-import { wakeName, wakeTriggers } from '../triggers/wake-trigger.js'
-import { schemaOf, watchPrefix, type Trigger, type TriggerPaths } from '../triggers/trigger.js'
+import {
+  resourceName,
+  schemaOf,
+  type Trigger,
+  type TriggerPaths,
+  wakeName,
+  wakeTriggers,
+  watchPrefix,
+} from '../triggers/index.js'
 import type { OpenDatabase } from './databases.js'
 import { underMigrationLock } from './migrate.js'
 

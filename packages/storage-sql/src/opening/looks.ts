@@ -1,12 +1,8 @@
 import type { DataSource, QueryRunner } from 'typeorm'
-import { SERVER_ANSWERS_WITHIN_MS } from '../connections/connection.js'
+import { SERVER_ANSWERS_WITHIN_MS, within } from '../connections/index.js'
 import { callSessionHook } from '../session-hook.js'
-import { within } from '../connections/within.js'
-import type { Dialect, Limits } from '../dialects/dialect.js'
-import { mysqlDialect } from '../dialects/mysql.js'
-import { postgres } from '../dialects/postgres.js'
-import { sqlite } from '../dialects/sqlite.js'
-import { type Family, familyOf } from '../entities/family.js'
+import { type Dialect, type Limits, mysqlDialect, postgres, sqlite } from '../dialects/index.js'
+import { type Family, familyOf } from '../entities/index.js'
 import { isInDoubt } from '../sql-errors.js'
 
 const DIALECTS: Readonly<Record<Family, Dialect>> = Object.freeze({

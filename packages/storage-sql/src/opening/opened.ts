@@ -1,6 +1,6 @@
 import { processWide } from '@larder/storage-core/driver'
 import type { DataSource } from 'typeorm'
-import { within } from '../connections/within.js'
+import { within } from '../connections/index.js'
 
 const CLOSED_WITHIN_MS = 1_000
 

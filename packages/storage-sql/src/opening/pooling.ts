@@ -1,6 +1,6 @@
 import { StorageError } from '@larder/storage-core'
 import type { DataSource } from 'typeorm'
-import { familyOf } from '../entities/family.js'
+import { familyOf } from '../entities/index.js'
 import type { Settings } from '../options.js'
 import { toStorageError } from '../sql-errors.js'
 import { look, withRunner } from './looks.js'

@@ -1,15 +1,17 @@
 import { processWide } from '@larder/storage-core/driver'
 import { realpathSync } from 'node:fs'
 import type { DataSource } from 'typeorm'
-import { SERVER_ANSWERS_WITHIN_MS } from '../connections/connection.js'
-import { type Listener, PostgresListener } from '../connections/listener.js'
-import { PooledSource } from '../connections/pooled-source.js'
-import type { ConnectionSource } from '../connections/source.js'
-import { SqliteSource } from '../connections/sqlite-source.js'
+import {
+  type ConnectionSource,
+  type Listener,
+  PooledSource,
+  PostgresListener,
+  SERVER_ANSWERS_WITHIN_MS,
+  SqliteSource,
+} from '../connections/index.js'
 import { ownDataSource } from './data-sources.js'
-import { mysqlDialect } from '../dialects/mysql.js'
-import { postgres } from '../dialects/postgres.js'
-import { familyOf } from '../entities/family.js'
+import { mysqlDialect, postgres } from '../dialects/index.js'
+import { familyOf } from '../entities/index.js'
 import type { Opened } from './opened.js'
 import type { Settings } from '../options.js'
 

@@ -1,6 +1,5 @@
-import type { Connection } from '../connections/connection.js'
-import type { ConnectionSource } from '../connections/source.js'
-import type { Dialect } from '../dialects/dialect.js'
+import type { Connection, ConnectionSource } from '../connections/index.js'
+import type { Dialect } from '../dialects/index.js'
 import { StorageError } from '@larder/storage-core'
 import type { OpenTransaction } from './open-transaction.js'
 

@@ -7,7 +7,7 @@ import type {
   EntitySubscriberInterface,
   QueryRunner,
 } from 'typeorm'
-import type { Dialect } from '../dialects/dialect.js'
+import type { Dialect } from '../dialects/index.js'
 import { closedConnection, commitError, rolledBack, toStorageError } from '../sql-errors.js'
 import { endOf } from './guard.js'
 import type { OpenTransaction } from './open-transaction.js'

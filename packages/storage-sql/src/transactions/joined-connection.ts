@@ -1,12 +1,14 @@
 import { isStorageError, StorageError } from '@larder/storage-core'
 import { tooLate, withDeadline } from '@larder/storage-core/driver'
 import type { QueryRunner } from 'typeorm'
-import { type Connection, SERVER_ANSWERS_WITHIN_MS } from '../connections/connection.js'
-import { whileBusy } from '../connections/sqlite-connection.js'
-import { watched } from '../connections/watched.js'
-import { within } from '../connections/within.js'
-import type { Dialect, Limits } from '../dialects/dialect.js'
-import type { Outcome, Statement } from '../dialects/statement.js'
+import {
+  type Connection,
+  SERVER_ANSWERS_WITHIN_MS,
+  watched,
+  whileBusy,
+  within,
+} from '../connections/index.js'
+import type { Dialect, Limits, Outcome, Statement } from '../dialects/index.js'
 import { isInDoubt, toStorageError } from '../sql-errors.js'
 
 /** The transaction that a connection is of. */

@@ -1,11 +1,13 @@
 import { isStorageError, StorageError } from '@larder/storage-core'
 import { processWide } from '@larder/storage-core/driver'
 import type { DataSource } from 'typeorm'
-import { SERVER_ANSWERS_WITHIN_MS } from '../connections/connection.js'
-import type { ConnectionSource, Session } from '../connections/source.js'
-import { within } from '../connections/within.js'
-import type { Limits } from '../dialects/dialect.js'
-import { statement } from '../dialects/statement.js'
+import {
+  type ConnectionSource,
+  SERVER_ANSWERS_WITHIN_MS,
+  type Session,
+  within,
+} from '../connections/index.js'
+import { type Limits, statement } from '../dialects/index.js'
 import {
   commitError,
   isCollision,

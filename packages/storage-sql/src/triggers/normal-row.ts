@@ -1,4 +1,4 @@
-import type { Family } from '../entities/family.js'
+import type { Family } from '../entities/index.js'
 import { WORDS } from './words.js'
 
 /** A column of a resource's row and what it is to become, as SQL over the row as others wrote it. */

@@ -1,5 +1,4 @@
-import type { Family } from '../entities/family.js'
-import type { TableName } from '../entities/tables.js'
+import type { Family, TableName } from '../entities/index.js'
 import { type NormalColumn, normalRow } from './normal-row.js'
 import { EVENTS, postgresTrigger, type Trigger, type TriggerEvent, type TriggerPaths } from './trigger.js'
 import { record, WORDS } from './words.js'

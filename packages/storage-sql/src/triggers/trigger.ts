@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { Family } from '../entities/family.js'
+import type { Family } from '../entities/index.js'
 import { record, WORDS } from './words.js'
 
 /** A trigger by its name, which contains its version: what is there by that name need not be made. */

@@ -1,4 +1,4 @@
-import type { Family } from '../entities/family.js'
+import type { Family } from '../entities/index.js'
 import { CHANNEL, postgresTrigger, type Trigger, type TriggerPaths } from './trigger.js'
 
 const VERSION = 1

@@ -1,4 +1,4 @@
-import type { Family } from '../entities/family.js'
+import type { Family } from '../entities/index.js'
 
 /** What triggers say differently in each database. Everything given is SQL. */
 export interface Words {

@@ -1,12 +1,11 @@
 import { resolveOptions } from '@larder/storage-core/base'
 import type { DataSource } from 'typeorm'
-import { type TableOptions, tablePrefixOf } from '../entities/tables.js'
-import { openDatabase } from '../opening/databases.js'
-import { install, installWaking, type Place, uninstall, withPlace } from '../opening/install.js'
+import { type TableOptions, tablePrefixOf } from '../entities/index.js'
+import { install, installWaking, openDatabase, type Place, uninstall, withPlace } from '../opening/index.js'
 import { toStorageError } from '../sql-errors.js'
 import type { SqlStorage } from '../sql-storage.js'
 import { TRIGGER_OPTIONS, type TriggerOptions } from './trigger-options.js'
-import { resourceName, resourceTriggers } from '../triggers/resource-triggers.js'
+import { resourceName, resourceTriggers } from '../triggers/index.js'
 
 /**
  * Installs triggers on Larder's own tables, for programs that write to them without a `MemcacheStorage`: by SQL, or by

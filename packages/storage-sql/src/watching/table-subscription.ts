@@ -9,13 +9,10 @@ import {
   type OptionsOf,
 } from '@larder/storage-core/base'
 import { type Change, ChangeLog } from '../change-log.js'
-import { ClosableSource } from '../connections/closable-source.js'
-import type { Listener } from '../connections/listener.js'
-import type { ConnectionSource } from '../connections/source.js'
-import { TABLE_OPTIONS } from '../entities/tables.js'
-import { pathsFor } from '../migrations/paths.js'
-import { openDatabase } from '../opening/databases.js'
-import { listenerOf, openSource } from '../opening/sources.js'
+import { ClosableSource, type ConnectionSource, type Listener } from '../connections/index.js'
+import { TABLE_OPTIONS } from '../entities/index.js'
+import { pathsFor } from '../migrations/index.js'
+import { listenerOf, openDatabase, openSource } from '../opening/index.js'
 import { toStorageError } from '../sql-errors.js'
 import type { SqlStorage } from '../sql-storage.js'
 import {

@@ -1,8 +1,8 @@
 import { StorageError } from '@larder/storage-core'
-import type { ConnectionSource } from '../connections/source.js'
-import { numberOf, type Statement, statement } from '../dialects/statement.js'
-import type { Family } from '../entities/family.js'
-import { watchName, watchPrefix } from '../triggers/trigger.js'
+import type { ConnectionSource } from '../connections/index.js'
+import { numberOf, type Statement, statement } from '../dialects/index.js'
+import type { Family } from '../entities/index.js'
+import { watchName, watchPrefix } from '../triggers/index.js'
 
 /**
  * Notices that triggers of `watchTables` are gone, although nobody called `unwatchTables`: tools that rebuild a table

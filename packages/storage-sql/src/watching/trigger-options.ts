@@ -1,5 +1,5 @@
 import { booleanOption, optionTable, type OptionsOf } from '@larder/storage-core/base'
-import { TABLE_OPTIONS } from '../entities/tables.js'
+import { TABLE_OPTIONS } from '../entities/index.js'
 
 /** How triggers are installed. */
 export const TRIGGER_OPTIONS = optionTable({

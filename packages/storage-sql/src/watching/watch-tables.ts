@@ -1,12 +1,11 @@
 import { listOption, notAllowed, resolveOptions, wrongType, type Option } from '@larder/storage-core/base'
 import type { DataSource } from 'typeorm'
-import { type TableOptions, tablePrefixOf } from '../entities/tables.js'
-import { openDatabase } from '../opening/databases.js'
-import { install, installWaking, type Place, uninstall, withPlace } from '../opening/install.js'
+import { type TableOptions, tablePrefixOf } from '../entities/index.js'
+import { install, installWaking, openDatabase, type Place, uninstall, withPlace } from '../opening/index.js'
 import { toStorageError } from '../sql-errors.js'
 import type { SqlStorage } from '../sql-storage.js'
 import { TRIGGER_OPTIONS, type TriggerOptions } from './trigger-options.js'
-import { watchName, watchTriggers } from '../triggers/trigger.js'
+import { watchName, watchTriggers } from '../triggers/index.js'
 
 /** Names of tables, as they are in the database: `film` or `schema.film`. */
 export const TABLE_NAMES = listOption('a list of names of tables', tableNameOption())

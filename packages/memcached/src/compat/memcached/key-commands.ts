@@ -1,7 +1,6 @@
 import { LRUCache } from 'lru-cache'
 import type { CasToken } from '../../cache.js'
-import { CasId } from '../../transport/cas-id.js'
-import type { StoreKind } from '../../transport/commands.js'
+import { CasId, type StoreKind } from '../../transport/index.js'
 import { exactExptime } from '../exact-server.js'
 import { VALIDATE, type Query } from './query.js'
 import { Runner, type KeyQuery, type ListCallback } from './runner.js'

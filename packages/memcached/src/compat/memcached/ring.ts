@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { ContinuumBuilder, serverAt, type Continuum } from '../../routing/continuum.js'
+import { type Continuum, ContinuumBuilder, serverAt } from '../../routing/index.js'
 
 /** `vnodes` of hashring: how many digests make the points of one server of average weight. */
 const DIGESTS_PER_SERVER = 40

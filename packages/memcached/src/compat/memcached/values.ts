@@ -1,6 +1,6 @@
 import type { CacheItem } from '../../cache.js'
 import { npmMemcachedSerializer } from '../../serializers/index.js'
-import type { SerializedValue } from '../../client/values.js'
+import type { SerializedValue } from '../../client/index.js'
 
 const serializer = npmMemcachedSerializer()
 const JSON_FLAG = 2

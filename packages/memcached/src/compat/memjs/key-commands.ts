@@ -1,4 +1,4 @@
-import type { StoreKind } from '../../transport/commands.js'
+import type { StoreKind } from '../../transport/index.js'
 import { exactExptime } from '../exact-server.js'
 import { lastArguments, settled, type Callback } from './callbacks.js'
 import { Runner } from './runner.js'

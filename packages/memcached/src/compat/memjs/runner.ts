@@ -1,6 +1,6 @@
 import { isStorageError } from '@larder/storage-core/base'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { KeyCommand, ResultOf, ServerCommand, WireKey } from '../../transport/commands.js'
+import type { KeyCommand, ResultOf, ServerCommand, WireKey } from '../../transport/index.js'
 import { settingsOf, type ClientOptions, type Settings } from './options.js'
 import type { Server } from './server.js'
 

@@ -1,7 +1,11 @@
-import { Opcode, Status } from '../../protocol/binary/codes.js'
-import { encodeRequest, NO_KEY } from '../../protocol/binary/encode.js'
-import type { BinaryFrame } from '../../protocol/binary/frame.js'
-import type { OutBuffer } from '../../protocol/out-buffer.js'
+import {
+  type BinaryFrame,
+  encodeRequest,
+  NO_KEY,
+  Opcode,
+  type OutBuffer,
+  Status,
+} from '../../protocol/index.js'
 import type { Call } from '../call.js'
 import type { WireItem, WireKey } from '../commands.js'
 import { ItemBatch } from '../item-batch.js'

@@ -1,7 +1,6 @@
 import { StorageError } from '@larder/storage-core/base'
 import type { CacheItem, CasToken } from '../../cache.js'
-import { Status } from '../../protocol/binary/codes.js'
-import type { BinaryFrame } from '../../protocol/binary/frame.js'
+import { type BinaryFrame, Status } from '../../protocol/index.js'
 import { CasId } from '../cas-id.js'
 import type { ReplyReaders } from '../commands.js'
 

@@ -1,4 +1,4 @@
-import { Opcode } from '../../protocol/binary/codes.js'
+import { Opcode } from '../../protocol/index.js'
 import type { Count, KeyCommand, KeyKind, WireItem } from '../commands.js'
 
 /** The expiry that tells increment and decrement to leave a missing counter alone (protocol_binary.xml). */

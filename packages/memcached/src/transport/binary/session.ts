@@ -1,9 +1,13 @@
 import { StorageError } from '@larder/storage-core/base'
-import { Opcode, Status } from '../../protocol/binary/codes.js'
-import { encodeRequest, NO_KEY } from '../../protocol/binary/encode.js'
-import type { BinaryFrame } from '../../protocol/binary/frame.js'
-import { BinaryReceiver } from '../../protocol/binary/receiver.js'
-import type { OutBuffer } from '../../protocol/out-buffer.js'
+import {
+  type BinaryFrame,
+  BinaryReceiver,
+  encodeRequest,
+  NO_KEY,
+  Opcode,
+  type OutBuffer,
+  Status,
+} from '../../protocol/index.js'
 import type { Call } from '../call.js'
 import type { KeyCommand, KeyKind, ServerCommand } from '../commands.js'
 import { FrameSession, misplacedReply, type Reader, type Receipt, type SessionOwner } from '../session.js'

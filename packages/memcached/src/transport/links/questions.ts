@@ -1,5 +1,4 @@
-import { Opcode, Status } from '../../protocol/binary/codes.js'
-import { HEADER_BYTES } from '../../protocol/binary/frame.js'
+import { HEADER_BYTES, Opcode, Status } from '../../protocol/index.js'
 import { openBinary } from '../binary/session.js'
 import type { Credentials } from '../credentials.js'
 import type { OpenSession } from '../session.js'

@@ -1,4 +1,4 @@
-import type { MetaReply } from '../../protocol/meta/reply.js'
+import type { MetaReply } from '../../protocol/index.js'
 
 /**
  * A number has 15 digits: exact in a double, so that neither side of the wire needs a BigInt for each store. The first 9

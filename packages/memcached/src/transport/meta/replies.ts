@@ -1,5 +1,5 @@
 import type { CacheItem, CasToken, PeekedItem } from '../../cache.js'
-import { MetaCode, type MetaReply } from '../../protocol/meta/reply.js'
+import { MetaCode, type MetaReply } from '../../protocol/index.js'
 import type { ReplyReaders } from '../commands.js'
 import { misplacedReply } from '../session.js'
 import { unexpected } from '../text/errors.js'

@@ -1,4 +1,4 @@
-import { casText } from '../../protocol/meta/encode.js'
+import { casText } from '../../protocol/index.js'
 import type { Cas, Count, KeyCommand, KeyKind, WireItem } from '../commands.js'
 
 /** What `mg` is asked for a value with all that belongs to it. */

@@ -1,7 +1,4 @@
-import { encodeLine, encodeMeta } from '../../protocol/meta/encode.js'
-import { MetaReceiver } from '../../protocol/meta/receiver.js'
-import type { MetaReply } from '../../protocol/meta/reply.js'
-import type { OutBuffer } from '../../protocol/out-buffer.js'
+import { encodeLine, encodeMeta, MetaReceiver, type MetaReply, type OutBuffer } from '../../protocol/index.js'
 import type { Call } from '../call.js'
 import type { KeyCommand, KeyKind, WireItem } from '../commands.js'
 import type { Fifo } from '../fifo.js'

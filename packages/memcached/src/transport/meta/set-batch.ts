@@ -1,6 +1,4 @@
-import { encodeMeta } from '../../protocol/meta/encode.js'
-import type { MetaReply } from '../../protocol/meta/reply.js'
-import type { OutBuffer } from '../../protocol/out-buffer.js'
+import { encodeMeta, type MetaReply, type OutBuffer } from '../../protocol/index.js'
 import type { Call } from '../call.js'
 import type { WireItem } from '../commands.js'
 import type { Reader, Receipt } from '../session.js'

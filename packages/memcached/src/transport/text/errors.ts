@@ -1,5 +1,5 @@
 import { StorageError } from '@larder/storage-core/base'
-import type { MetaReply } from '../../protocol/meta/reply.js'
+import type { MetaReply } from '../../protocol/index.js'
 import type { Call } from '../call.js'
 
 /** memcached 1.4 and later (`out_string` in `process_update_command` and `process_mset_command`). */

@@ -1,6 +1,4 @@
-import { encodeKey, extendKeys } from '../../protocol/meta/encode.js'
-import { ClassicCode, type MetaReply } from '../../protocol/meta/reply.js'
-import type { OutBuffer } from '../../protocol/out-buffer.js'
+import { ClassicCode, encodeKey, extendKeys, type MetaReply, type OutBuffer } from '../../protocol/index.js'
 import type { Call } from '../call.js'
 import type { WireKey } from '../commands.js'
 import { ItemBatch } from '../item-batch.js'

@@ -1,4 +1,4 @@
-import type { MetaReply } from '../../protocol/meta/reply.js'
+import type { MetaReply } from '../../protocol/index.js'
 import type { Call } from '../call.js'
 import type { ServerCommand } from '../commands.js'
 import type { Reader } from '../session.js'

@@ -1,6 +1,6 @@
 import type { CacheItem, CasToken } from '../../cache.js'
 import { StorageError } from '@larder/storage-core/base'
-import { ClassicCode, type MetaReply } from '../../protocol/meta/reply.js'
+import { ClassicCode, type MetaReply } from '../../protocol/index.js'
 import type { Call } from '../call.js'
 import { CasId } from '../cas-id.js'
 import type { Cas, Count, KeyCommand, Store } from '../commands.js'

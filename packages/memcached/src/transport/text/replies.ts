@@ -1,4 +1,4 @@
-import type { MetaReply } from '../../protocol/meta/reply.js'
+import type { MetaReply } from '../../protocol/index.js'
 import type { KeyCommand, Results } from '../commands.js'
 import { unexpected } from './errors.js'
 import type { LineCommand } from './requests.js'

@@ -1,6 +1,4 @@
-import { encodeText } from '../../protocol/text.js'
-import type { OutBuffer } from '../../protocol/out-buffer.js'
-import { casText } from '../../protocol/meta/encode.js'
+import { casText, encodeText, type OutBuffer } from '../../protocol/index.js'
 import type { Cas, Count, Delete, KeyCommand, WireItem } from '../commands.js'
 import { GETS } from './get-line.js'
 

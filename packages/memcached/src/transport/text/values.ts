@@ -1,6 +1,6 @@
 import type { CacheItem, CasToken } from '../../cache.js'
 import { StorageError } from '@larder/storage-core/base'
-import type { MetaReply } from '../../protocol/meta/reply.js'
+import type { MetaReply } from '../../protocol/index.js'
 import { CasId } from '../cas-id.js'
 
 /** For a line that has a value behind it. */

@@ -1,0 +1,4 @@
+/** Pages for people. */
+
+export { createPages, type PagesOptions } from './pages.js'
+export type { StatisticsSource } from './statistics.js'
