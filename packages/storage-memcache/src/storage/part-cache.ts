@@ -1,5 +1,13 @@
 import type { Cache, CasToken, Environment, ItemState } from '@larder/memcached'
-import { entry, type FillStatus, Marks, NearCopies, NO_STAMPS, OwnedMarks, Slots } from '../coherence/index.js'
+import {
+  entry,
+  type FillStatus,
+  Marks,
+  NearCopies,
+  NO_STAMPS,
+  OwnedMarks,
+  Slots,
+} from '../coherence/index.js'
 import type { StorageCounters } from '../counters.js'
 import { type Content, type Found, PartForm } from './part-form.js'
 import type { Settings } from '../settings.js'
