@@ -1,5 +1,6 @@
 // Pages are named by their headings, and modules as programs import them.
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import { Converter, JSX, ReflectionKind } from 'typedoc'
 
 /** Which part of the sidebar shows a page. The first that fits. */
@@ -43,7 +44,19 @@ function isDescribed(each) {
   return each.hasComment() || (each.signatures?.every((signature) => signature.hasComment()) ?? false)
 }
 
-/** 'storage-core/src/testing' is imported as '@larder/storage-core/testing'. */
+const packages = fileURLToPath(new URL('../../packages/', import.meta.url))
+
+/** What programs import, by the source of it: 'memcached/src/sessions/express-session' is '@larder/memcached/express-session'. */
+const importNames = new Map(
+  readdirSync(packages).flatMap((folder) => {
+    const { name, exports = {} } = JSON.parse(readFileSync(`${packages}${folder}/package.json`, 'utf8'))
+    return Object.entries(exports).map(([path, { types }]) => {
+      const source = types.replace('./dist', `${folder}/src`).replace(/(?:\/index)?\.d\.ts$/, '')
+      return [source, `${name}${path.slice(1)}`]
+    })
+  }),
+)
+
 function moduleName(path) {
-  return `@larder/${path.replace('/src', '')}`
+  return importNames.get(path) ?? path
 }

@@ -127,6 +127,20 @@ describe('PgBouncer in session mode', () => {
   })
 })
 
+test('a lock is refused while the mode of its pooler cannot be found out, and is granted afterwards', async () => {
+  await using direct = await openFresh('postgres')
+  await using storage = await SqlStorage.open({ url: through('session', direct.place.url), poolSize: 1 })
+  await using lock = new SqlLock({ storage })
+  await storage.transaction(async (tx) => {
+    // This takes the only connection of the pool.
+    await tx.createContainer('c')
+    const error = await errorOf(lock.acquire('job'))
+    expect(error.code).toBe('E_STORAGE_UNAVAILABLE')
+    expect(error.message).toMatch(/its mode could not be found out/)
+  })
+  await (await lock.acquire('job')).release()
+})
+
 describe('PgBouncer in statement mode', () => {
   test('is refused when a storage is opened, and the message says what to set', async () => {
     await using direct = await openFresh('postgres')

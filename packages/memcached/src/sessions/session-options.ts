@@ -30,6 +30,7 @@ export const SESSION_OPTIONS = optionTable({
   destroyedMs: numberOption({ above: 0 }, 600_000),
 })
 
+/** Options of the session stores; `client` is required. */
 export type SessionStoreOptions = OptionsOf<typeof SESSION_OPTIONS> & { readonly client: SessionClient }
 export type SessionSettings = ResolvedOptions<typeof SESSION_OPTIONS>
 export type SessionClient = MemcacheClient<WhenUnavailable>

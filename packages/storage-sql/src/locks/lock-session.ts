@@ -135,7 +135,16 @@ export class LockSession {
 async function refusePooler(client: object, { driver, options }: DataSource): Promise<void> {
   if (options.type !== 'postgres') return
   const { master } = driver as unknown as { readonly master: PostgresPool }
-  if ((await isTransactionPooled(client as PostgresSession, master)) !== true) return
+  const isPooled = await isTransactionPooled(client as PostgresSession, master)
+  if (isPooled === false) return
+  if (isPooled === undefined) {
+    throw new StorageError(
+      'E_STORAGE_UNAVAILABLE',
+      'A pooler is in front of PostgreSQL, and its mode could not be found out, because the pool of the storage had ' +
+        'no free connection or the server did not answer within a second: try again, or open the storage of the ' +
+        'SqlLock past the pooler',
+    )
+  }
   throw new StorageError(
     'E_UNSUPPORTED',
     'A pooler in transaction mode is in front of PostgreSQL, where a connection cannot hold advisory locks: ' +

@@ -20,4 +20,5 @@ export type {
 } from './key-commands.js'
 export type { ClientOptions, Logger, Serializer } from './options.js'
 export { Client, Server }
+/** As `require('memjs')` gives it. */
 export default { Client, Server }

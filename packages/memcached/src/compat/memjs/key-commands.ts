@@ -33,7 +33,9 @@ export interface Counted {
 
 /** Of commands that tell whether they did something; null with an error. */
 export type DoneCallback = Callback<[success: boolean | null]>
+/** Of `increment` and `decrement`: whether the counter exists, and its new value. */
 export type CountCallback = Callback<[success: boolean | null, value: number | null]>
+/** Of `get`: the bytes and flags of the item, both null for a miss. */
 export type FoundCallback = Callback<[value: Buffer | null, flags: Buffer | null]>
 
 /** The commands about keys: without a callback they answer with a promise. */
