@@ -131,10 +131,9 @@ test('a lock is refused while the mode of its pooler cannot be found out, and is
   await using direct = await openFresh('postgres')
   await using storage = await SqlStorage.open({ url: through('session', direct.place.url), poolSize: 1 })
   await using lock = new SqlLock({ storage })
-  await storage.transaction(async (tx) => {
-    // This takes the only connection of the pool.
-    await tx.createContainer('c')
-    const error = await errorOf(lock.acquire('job'))
+  // It takes the only connection of the pool.
+  await storage.transaction(async () => {
+    const error = await errorOf(lock.acquire('job', { waitMs: 0 }))
     expect(error.code).toBe('E_STORAGE_UNAVAILABLE')
     expect(error.message).toMatch(/its mode could not be found out/)
   })

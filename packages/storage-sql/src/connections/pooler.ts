@@ -27,8 +27,16 @@ export async function isTransactionPooled(
 ): Promise<boolean | undefined> {
   const first = await processOf(session)
   if (first === session.processID) return false
-  const holder = await within(pool.connect(), ANSWERS_WITHIN_MS, 'A connection').catch(() => undefined)
-  if (holder === undefined) return undefined
+  const connecting = pool.connect()
+  const holder = await within(connecting, ANSWERS_WITHIN_MS, 'A connection').catch(() => undefined)
+  if (holder === undefined) {
+    // The pool may give it later: it must not be kept then.
+    connecting.then(
+      (late) => late.release(),
+      () => undefined,
+    )
+    return undefined
+  }
   try {
     for (let round = 0; round < ROUNDS; round++) {
       if ((await processWhileHeld(session, holder)) !== first) return true
