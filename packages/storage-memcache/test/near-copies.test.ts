@@ -1,7 +1,7 @@
 import { startMemcached } from '@larder/dev-servers'
 import { PATIENT } from '@larder/dev-servers/vitest'
 import { EmbeddedCache, RemoteCache } from '@larder/memcached'
-import { MemoryStorage } from '@larder/storage-core'
+import { CacheUnavailableError, MemoryStorage } from '@larder/storage-core'
 import { MemcacheStorage, QueryCache } from '@larder/storage-memcache'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 
@@ -131,6 +131,28 @@ describe('near copies', () => {
     expect(reader.counters().nearHits).toBe(1)
     await remote.close()
     await own.stop()
+  })
+
+  test('a batch that fails while a copy is asked for leaves no rejection unhandled', async () => {
+    let isBroken = false
+    const failing = new Proxy(cache, {
+      get: (target, name) => {
+        if (isBroken && name === 'getMulti') return () => Promise.reject(new CacheUnavailableError('cut'))
+        const value: unknown = Reflect.get(target, name, target)
+        return typeof value === 'function' ? (value.bind(target) as unknown) : value
+      },
+    })
+    const { reader, info } = setUp({ of: failing })
+    const other = reader.info('films', 'other')
+    for (const each of [info, other]) await reader.putContent(each, Buffer.alloc(BYTES, 'x'))
+    for (let i = 0; i < 2; i++) await reader.getContent(info)
+    const unhandled: unknown[] = []
+    const note = (reason: unknown) => void unhandled.push(reason)
+    process.on('unhandledRejection', note)
+    isBroken = true
+    expect((await reader.getMany([info, other])).map((part) => part?.size)).toEqual([BYTES, BYTES])
+    process.off('unhandledRejection', note)
+    expect(unhandled).toEqual([])
   })
 
   test('the memory for copies is bounded', async () => {

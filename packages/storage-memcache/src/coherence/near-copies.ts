@@ -1,5 +1,6 @@
 import type { Cache, CacheBatch, CacheItem, CasToken, Environment, ItemState } from '@larder/memcached'
 import { LRUCache } from 'lru-cache'
+import { settleBoth } from './promises.js'
 
 /** Below this, in bytes, a round trip with the value costs about as much as one without. */
 const MIN_BYTES = 2_048
@@ -7,6 +8,7 @@ const MIN_BYTES = 2_048
 const RECORD_BYTES = 256
 /** A copy that was out of date so many times in a row is not worth asking for. */
 const MAX_MISSES = 2
+const EMPTY: CacheBatch = Object.freeze({ items: new Map(), failed: new Map() })
 /** How long no copy is used after a server had to send the value to tell its state. */
 const UNSUPPORTED_MS = 60_000
 
@@ -76,9 +78,9 @@ export class NearCopies {
       else asked.set(key, answer)
     }
     // All leave in one turn, in one write for each server.
-    const batch = asked.size === keys.length ? undefined : this.#cache.getMulti(plain)
-    const answers = await Promise.allSettled([...asked.values()])
-    const { items, failed } = await merge(batch, [...asked.keys()], answers)
+    const batch = asked.size === keys.length ? Promise.resolve(EMPTY) : this.#cache.getMulti(plain)
+    const [rest, answers] = await settleBoth(batch, Promise.allSettled([...asked.values()]))
+    const { items, failed } = merge(rest, [...asked.keys()], answers)
     for (const key of keys) if (!failed.has(key)) this.learn(key, items.get(key))
     return { items, failed }
   }
@@ -128,12 +130,11 @@ export class NearCopies {
   }
 }
 
-async function merge(
-  batch: Promise<CacheBatch> | undefined,
+function merge(
+  { items, failed }: CacheBatch,
   keys: readonly string[],
   answers: readonly PromiseSettledResult<CacheItem | undefined>[],
-): Promise<CacheBatch> {
-  const { items, failed } = (await batch) ?? { items: [], failed: [] }
+): CacheBatch {
   const merged = { items: new Map(items), failed: new Map(failed) }
   for (const [i, key] of keys.entries()) {
     const answer = answers[i]
