@@ -23,25 +23,22 @@ function filesBelow(folder, suffix = '.md') {
 }
 
 const packages = readdirSync(join(root, 'packages'))
+const layers = JSON.parse(readFileSync(join(root, 'layers.json'), 'utf8'))
 
-/** Files and lines of a package, and imports into folders that have more than one door. */
+/** Files and lines of a package, and imports that reach into a folder past its index.ts. */
 function layoutOf(name) {
   const source = join(root, 'packages', name, 'src')
   const files = readSourceFiles(source)
   const lines = files.map(({ path }) => readFileSync(join(source, path), 'utf8').split('\n').length)
-  const folderOf = (path) => path.slice(0, Math.max(0, path.lastIndexOf('/')))
-  // The files of each folder that others import: through one of them a folder is used by its door.
-  const doors = new Map()
-  const crossing = files.flatMap(({ path, imports }) =>
-    imports.flatMap(({ file }) => {
-      if (file === undefined) return []
-      const [from, to] = [folderOf(path), folderOf(file)]
-      if (to === '' || from === to || from.startsWith(`${to}/`) || path === 'index.ts') return []
-      doors.set(to, new Set([...(doors.get(to) ?? []), file]))
-      return [to]
+  const folders = layers.packages[`packages/${name}`].layers.flat().filter((place) => place.endsWith('/'))
+  const folderOf = (path) => folders.find((folder) => path.startsWith(folder))
+  const inner = files.flatMap(({ path, imports }) =>
+    imports.filter(({ file }) => {
+      const folder = file === undefined ? undefined : folderOf(file)
+      if (folder === undefined || folderOf(path) === folder || file === `${folder}index.ts`) return false
+      return files.some((other) => other.path === `${folder}index.ts`)
     }),
   )
-  const inner = crossing.filter((folder) => (doors.get(folder)?.size ?? 0) > 1)
   return {
     name,
     files: files.length,
@@ -94,7 +91,7 @@ function callsOfGet() {
 }
 
 if (runNode(binary('typescript', 'tsc'), ['-b'])) {
-  console.log('package           files   lines  median  imports into folders with several doors')
+  console.log('package           files   lines  median  imports past an index.ts')
   for (const { name, files, lines, median: middle, inner } of packages.map(layoutOf))
     console.log(
       `${name.padEnd(16)}${[files, lines, middle, inner].map((n) => String(n).padStart(8)).join('')}`,
