@@ -39,7 +39,7 @@ export async function isTransactionPooled(
   }
   try {
     for (let round = 0; round < ROUNDS; round++) {
-      if ((await processWhileHeld(session, holder)) !== first) return true
+      if (await isShared(session, holder, first)) return true
     }
     return false
   } catch {
@@ -49,16 +49,18 @@ export async function isTransactionPooled(
   }
 }
 
-/** Who has a transaction keeps the connection to the server: the session gets another one, unless it has its own. */
-async function processWhileHeld(
-  session: PostgresSession,
-  holder: PostgresSession,
-): Promise<number | undefined> {
+/**
+ * Whether the session shares its connection to the server. A pooler gives the next transaction a free connection, as a rule
+ * the one used last: the session asks first, so that the holder gets its connection, or another one in turn.
+ */
+async function isShared(session: PostgresSession, holder: PostgresSession, first: number): Promise<boolean> {
+  if ((await within(processOf(session), ANSWERS_WITHIN_MS, 'The session')) !== first) return true
   await within(holder.query('BEGIN'), ANSWERS_WITHIN_MS, 'A transaction')
+  const held = await within(processOf(holder), ANSWERS_WITHIN_MS, 'A transaction')
   // Where the pooler has one connection to the server, the session waits.
   const process = await within(processOf(session), ANSWERS_WITHIN_MS, 'The session').catch(() => undefined)
   await within(holder.query('ROLLBACK'), ANSWERS_WITHIN_MS, 'A rollback')
-  return process
+  return held === first || process !== first
 }
 
 async function processOf(session: PostgresSession): Promise<number> {
