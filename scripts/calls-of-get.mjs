@@ -1,10 +1,11 @@
-// Prints how many calls, in how many files, run between `client.get` and the write to the socket: by V8's own counts.
+// Prints what runs between `client.get` and the write to the socket: the length of the chain of calls that leads
+// there, by stack traces, and all calls, helpers included, by V8's own counts.
 import { Session } from 'node:inspector'
 import net from 'node:net'
 import { startMemcached } from '@larder/dev-servers'
 import { MemcacheClient, RemoteCache } from '@larder/memcached'
 
-const OURS = /\/packages\/[^/]+\/dist\//
+const OURS = /\/packages\/[^/]+\/dist\/[^:]*/
 
 const memcached = await startMemcached()
 const cache = new RemoteCache(memcached.address)
@@ -40,6 +41,30 @@ const files = coverage.result.filter(({ url }) => OURS.test(url))
 const countsOf = ({ functions }) => functions.map(({ ranges: [whole] }) => whole.count)
 const calls = files.flatMap(countsOf).reduce((sum, count) => sum + count, 0)
 const used = files.filter((file) => countsOf(file).some((count) => count > 0))
-console.log(`${calls} calls in ${used.length} files`)
+
+/** @param {string} name The method whose callers are recorded. @param {any} owner */
+async function callersOf(owner, name) {
+  const own = owner[name]
+  /** @type {string[]} */
+  let frames = []
+  owner[name] = function (...args) {
+    if (frames.length === 0) frames = String(new Error('trace').stack).split('\n')
+    return Reflect.apply(own, this, args)
+  }
+  await client.get('traced')
+  owner[name] = own
+  return frames.filter((frame) => OURS.test(frame))
+}
+
+// The command waits for the end of the turn of the event loop: one chain leads there, another from there to the socket.
+Error.stackTraceLimit = Infinity
+const chain = [
+  ...(await callersOf(globalThis, 'setImmediate')),
+  ...(await callersOf(net.Socket.prototype, 'write')),
+]
+const homes = new Set(chain.map((frame) => OURS.exec(frame)?.[0]))
+console.log(
+  `a chain of ${chain.length} calls in ${homes.size} files; ${calls} calls in ${used.length} files with helpers`,
+)
 await cache.close()
 await memcached.stop()

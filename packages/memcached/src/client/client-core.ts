@@ -11,14 +11,25 @@ import {
 import type { CacheItem, CallOptions, ReadOptions } from '../cache.js'
 import type { CommandCache } from '../command-cache.js'
 import { checkValue } from '../protocol/index.js'
-import { wireKeyText, type ClientKey } from './client-keys.js'
-import type { ClientCallOptions, ClientSettings, StoreCallOptions, VersionedValue } from './client-options.js'
+import { routeOf, wireKeyText, type ClientKey } from './client-keys.js'
+import type {
+  ClientCallOptions,
+  ClientSettings,
+  StoreCallOptions,
+  Unanswered,
+  VersionedValue,
+  WhenUnavailable,
+} from './client-options.js'
 import { commandChannel } from './command-events.js'
 import { LockableItems, type EncodedItem } from './lockable-items.js'
 import type { Namespace } from './namespace.js'
 import { together } from './together.js'
 import { TREAT_AS_MISS, ValueCoder } from './values.js'
 
+/** Checks the other arguments of a command, and returns what runs it. */
+export type Prepare<T> = () => (wireKey: string, call: CallOptions | undefined) => Promise<T>
+
+const NO_OPTIONS: ClientCallOptions = Object.freeze({})
 const WITHOUT_TOKEN: ReadOptions = Object.freeze({ withoutToken: true })
 
 /** For reads whose caller gets no token. */
@@ -27,7 +38,7 @@ export function withoutToken(call: CallOptions | undefined): ReadOptions {
 }
 
 /** What all commands of a client share: key mapping, codec and error policy. */
-export class ClientCore {
+export class ClientCore<When extends WhenUnavailable = WhenUnavailable> {
   readonly cache: CommandCache
   readonly settings: ClientSettings
   readonly namespace: Namespace | undefined
@@ -62,27 +73,40 @@ export class ClientCore {
     otherwise: (error: Error) => Otherwise,
     ask: () => Promise<T>,
   ): Promise<T | Otherwise> {
-    if (commandChannel.hasSubscribers || this.settings.whenUnavailable !== 'reject')
-      return this.#runWatched(command, keys, otherwise, async () => this.#start(command, table, options, ask))
+    const start = () => {
+      this.#check(command, table, options)
+      return ask()
+    }
+    if (this.#isWatched) return this.#runWatched(command, keys, otherwise, async () => start())
     try {
-      return this.#start(command, table, options, ask)
+      return start()
     } catch (error) {
       const reason = error as Error
       return Promise.reject(reason)
     }
   }
 
-  /** Runs a command with the key as it is on the wire. A bad key is refused before a namespace asks for its stamp. */
-  withKey<T>(
+  /**
+   * As `run`, for a command about one key. `prepare` checks the arguments; what it returns runs with the key as it is
+   * on the wire. Bad arguments and a bad key are refused before a namespace asks for its stamp.
+   */
+  runForKey<T>(
+    command: string,
+    table: OptionTable,
     key: ClientKey,
     options: ClientCallOptions | undefined,
-    call: CallOptions | undefined,
-    run: (wireKey: string, call: CallOptions | undefined) => Promise<T>,
-  ): Promise<T> {
-    const { namespace, settings } = this
-    if (namespace === undefined) return run(this.#text(key, settings.keyPrefix, options), call)
-    this.#text(key, namespace.samplePrefix, options)
-    return this.#under(namespace, call, (prefix, rest) => run(this.#text(key, prefix, options), rest))
+    prepare: Prepare<T>,
+  ): Promise<T | Unanswered<When>> {
+    if (this.#isWatched)
+      return this.#runWatched(command, 1, unanswered<When>, async () =>
+        this.#askForKey(command, table, key, options, prepare),
+      )
+    try {
+      return this.#askForKey(command, table, key, options, prepare)
+    } catch (error) {
+      const reason = error as Error
+      return Promise.reject(reason)
+    }
   }
 
   /**
@@ -136,10 +160,30 @@ export class ClientCore {
     return isStorageError(error) && isServerFailure(error.code)
   }
 
-  #start<T>(command: string, table: OptionTable, options: unknown, ask: () => Promise<T>): Promise<T> {
+  /** Whether a call needs a promise around it: to publish it, or to forgive its failure. */
+  get #isWatched(): boolean {
+    return commandChannel.hasSubscribers || this.settings.whenUnavailable !== 'reject'
+  }
+
+  #askForKey<T>(
+    command: string,
+    table: OptionTable,
+    key: ClientKey,
+    options: ClientCallOptions | undefined,
+    prepare: Prepare<T>,
+  ): Promise<T> {
+    this.#check(command, table, options)
+    const { namespace, settings } = this
+    const call = callFor(key, options)
+    const run = prepare()
+    if (namespace === undefined) return run(this.#text(key, settings.keyPrefix, options), call)
+    this.#text(key, namespace.samplePrefix, options)
+    return this.#under(namespace, call, (prefix, rest) => run(this.#text(key, prefix, options), rest))
+  }
+
+  #check(command: string, table: OptionTable, options: unknown): void {
     if (options !== undefined) checkOptions(command, table, options)
     if (this.#isClosed) throw new StorageError('E_CLOSED', 'The client was closed')
-    return ask()
   }
 
   /** The question for the stamp is put for others too: a signal gives up this call alone. */
@@ -175,6 +219,19 @@ export class ClientCore {
     const full = keyPrefix === undefined ? prefix : prefix + keyPrefix
     return wireKeyText(key, full, this.settings.invalidKeys)
   }
+}
+
+/** Called only where the client forgives the failure. */
+export function unanswered<When extends WhenUnavailable>(): Unanswered<When> {
+  return undefined as Unanswered<When>
+}
+
+/** What the cache is told about a call; undefined where there is nothing to tell. */
+function callFor(key: ClientKey, options: ClientCallOptions | undefined): CallOptions | undefined {
+  const routeBy = routeOf(key)
+  const { signal, batch } = options ?? NO_OPTIONS
+  const isPlain = routeBy === undefined && signal === undefined && batch === undefined
+  return isPlain ? undefined : { signal, routeBy, batch }
 }
 
 function traceCommand<T>(operation: string, items: number, ask: () => Promise<T>): Promise<T> {

@@ -1,9 +1,9 @@
-import { wrongType, type OptionTable } from '@larder/storage-core/base'
-import { isCasToken, type CallOptions, type CasToken } from '../cache.js'
+import { wrongType } from '@larder/storage-core/base'
+import { isCasToken, type CasToken } from '../cache.js'
 import type { CommandCache } from '../command-cache.js'
 import { exptimeOf } from '../protocol/index.js'
 import { ClientCore, withoutToken } from './client-core.js'
-import { routeOf, type ClientKey } from './client-keys.js'
+import type { ClientKey } from './client-keys.js'
 import {
   CALL_OPTIONS,
   COUNTER_OPTIONS,
@@ -28,14 +28,9 @@ import { together } from './together.js'
 import type { PlainValue } from './plain-serializer.js'
 import { textBytes } from './strict-forms.js'
 
-const NO_OPTIONS: ClientCallOptions = Object.freeze({})
-
-/** Checks the other arguments, and answers with what is asked for the key. */
-type Prepare<T> = () => (wireKey: string, call: CallOptions | undefined) => Promise<T>
-
 /** The commands about one key. Bad arguments are a `RangeError` or `TypeError` before any I/O. */
 export abstract class ItemCommands<When extends WhenUnavailable> {
-  protected readonly core: ClientCore
+  protected readonly core: ClientCore<When>
 
   protected constructor(cache: CommandCache, settings: ClientSettings, namespace: Namespace | undefined) {
     this.core = new ClientCore(cache, settings, namespace)
@@ -44,7 +39,7 @@ export abstract class ItemCommands<When extends WhenUnavailable> {
   /** Resolves to the value as the type that went in, null included; `undefined`: there is none. */
   get<T = PlainValue>(key: ClientKey, options?: ClientCallOptions): Promise<T | undefined> {
     const { core } = this
-    return this.#run(
+    return this.core.runForKey(
       'get',
       CALL_OPTIONS,
       key,
@@ -60,7 +55,7 @@ export abstract class ItemCommands<When extends WhenUnavailable> {
 
   /** As `get`, with the token for `cas`. */
   gets<T = PlainValue>(key: ClientKey, options?: ClientCallOptions): Promise<VersionedValue<T> | undefined> {
-    return this.#run(
+    return this.core.runForKey(
       'gets',
       CALL_OPTIONS,
       key,
@@ -72,7 +67,7 @@ export abstract class ItemCommands<When extends WhenUnavailable> {
   /** Reads without counting as a use, locks too; rejects with `E_UNSUPPORTED` over the binary protocol. */
   peek<T = PlainValue>(key: ClientKey, options?: ClientCallOptions): Promise<PeekedValue<T> | undefined> {
     const { core } = this
-    return this.#run('peek', CALL_OPTIONS, key, options, () => async (wireKey, call) => {
+    return this.core.runForKey('peek', CALL_OPTIONS, key, options, () => async (wireKey, call) => {
       const item = await core.cache.peek(wireKey, call)
       return item && peekedValue(item, core.decode<T>(wireKey, item)?.value)
     })
@@ -85,7 +80,7 @@ export abstract class ItemCommands<When extends WhenUnavailable> {
     options?: ClientCallOptions,
   ): Promise<T | undefined> {
     const { cache } = this.core
-    return this.#run('getAndTouch', CALL_OPTIONS, key, options, () => {
+    return this.core.runForKey('getAndTouch', CALL_OPTIONS, key, options, () => {
       exptimeOf(ttlMs)
       return (wireKey, call) =>
         together(cache, call, async (rest) => {
@@ -145,7 +140,7 @@ export abstract class ItemCommands<When extends WhenUnavailable> {
 
   /** `true`: deleted. `false`: there was nothing, or not the state that `options.cas` stands for. */
   delete(key: ClientKey, options?: DeleteCallOptions): Promise<Outcome<When>> {
-    return this.#run(
+    return this.core.runForKey(
       'delete',
       DELETE_OPTIONS,
       key,
@@ -156,7 +151,7 @@ export abstract class ItemCommands<When extends WhenUnavailable> {
 
   /** Sets a new time to live; `false`: no such item. Two round trips, as `getAndTouch`. */
   touch(key: ClientKey, ttlMs: number | undefined, options?: ClientCallOptions): Promise<Outcome<When>> {
-    return this.#run('touch', CALL_OPTIONS, key, options, () => {
+    return this.core.runForKey('touch', CALL_OPTIONS, key, options, () => {
       exptimeOf(ttlMs)
       return (wireKey, call) =>
         this.core.items.change(wireKey, call, (rest) => this.core.cache.touch(wireKey, ttlMs, rest))
@@ -212,7 +207,7 @@ export abstract class ItemCommands<When extends WhenUnavailable> {
     delta: () => bigint,
     options: CounterOptions | undefined,
   ): Promise<bigint | number | undefined> {
-    return this.#run(command, COUNTER_OPTIONS, key, options, () => {
+    return this.core.runForKey(command, COUNTER_OPTIONS, key, options, () => {
       const step = counterStep(this.core, delta(), options)
       return async (wireKey, call) =>
         sumFor(await this.core.items.count(wireKey, { ...step, ...call }), wireKey, options?.bigint)
@@ -227,7 +222,7 @@ export abstract class ItemCommands<When extends WhenUnavailable> {
     store: (wireKey: string, item: EncodedItem) => Promise<T>,
     check?: () => void,
   ): Promise<T | Unanswered<When>> {
-    return this.#run(command, STORE_OPTIONS, key, options, () => {
+    return this.core.runForKey(command, STORE_OPTIONS, key, options, () => {
       check?.()
       const item = this.core.encode(value, options)
       return (wireKey, call) => store(wireKey, routed(item, call))
@@ -240,7 +235,7 @@ export abstract class ItemCommands<When extends WhenUnavailable> {
     value: string | Uint8Array,
     options: ClientCallOptions | undefined,
   ): Promise<Outcome<When>> {
-    return this.#run(command, CALL_OPTIONS, key, options, () => {
+    return this.core.runForKey(command, CALL_OPTIONS, key, options, () => {
       if (typeof value !== 'string' && !(value instanceof Uint8Array))
         throw wrongType('value', 'text or bytes', value)
       const bytes = typeof value === 'string' ? textBytes(value) : Buffer.from(value)
@@ -253,25 +248,4 @@ export abstract class ItemCommands<When extends WhenUnavailable> {
         )
     })
   }
-
-  #run<T>(
-    command: string,
-    table: OptionTable,
-    key: ClientKey,
-    options: ClientCallOptions | undefined,
-    prepare: Prepare<T>,
-  ): Promise<T | Unanswered<When>> {
-    return this.core.run(command, 1, table, options, unanswered<When>, () => {
-      const routeBy = routeOf(key)
-      const { signal, batch } = options ?? NO_OPTIONS
-      const isPlain = routeBy === undefined && signal === undefined && batch === undefined
-      const call = isPlain ? undefined : { signal, routeBy, batch }
-      return this.core.withKey(key, options, call, prepare())
-    })
-  }
-}
-
-/** Called only where the client forgives the failure. */
-export function unanswered<When extends WhenUnavailable>(): Unanswered<When> {
-  return undefined as Unanswered<When>
 }

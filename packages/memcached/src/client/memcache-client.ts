@@ -11,7 +11,7 @@ import {
   type Unanswered,
   type WhenUnavailable,
 } from './client-options.js'
-import { unanswered } from './item-commands.js'
+import { unanswered } from './client-core.js'
 import { Namespace } from './namespace.js'
 import { summarize, type ServerSummary } from './server-summary.js'
 

@@ -25,21 +25,20 @@ export class Call {
   /** What it is part of; undefined: it is a command of its own. */
   readonly batch: object | undefined
   readonly bytes: number
-  readonly #resolve: (result: unknown) => void
-  readonly #reject: (error: Error) => void
+  /** Settled once, by this class alone. */
+  readonly result: Promise<unknown>
+  #resolve!: (result: unknown) => void
+  #reject!: (error: Error) => void
   #release: (() => void) | undefined
 
-  constructor(
-    command: Command,
-    batch: object | undefined,
-    resolve: (result: unknown) => void,
-    reject: (error: Error) => void,
-  ) {
+  constructor(command: Command, batch: object | undefined) {
     this.command = command
     this.batch = batch
     this.bytes = bytesOf(command)
-    this.#resolve = resolve
-    this.#reject = reject
+    this.result = new Promise((resolve, reject) => {
+      this.#resolve = resolve
+      this.#reject = reject
+    })
   }
 
   get isRead(): boolean {

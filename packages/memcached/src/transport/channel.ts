@@ -52,14 +52,14 @@ export class Channel {
   /** Asks the server. */
   execute<C extends Command>(command: C, options?: ExecuteOptions): Promise<ResultOf<C>>
   execute(command: Command, { signal, batch }: ExecuteOptions = NO_OPTIONS): Promise<unknown> {
-    if (signal === undefined)
-      return new Promise((resolve, reject) => this.#take(new Call(command, batch, resolve, reject)))
-    if (signal.aborted) return Promise.reject(abortedError(signal))
-    return new Promise((resolve, reject) => {
-      const call = new Call(withOwnBytes(command), batch, resolve, reject)
-      call.follow(signal)
-      this.#take(call)
-    })
+    if (signal?.aborted === true) return Promise.reject(abortedError(signal))
+    const call = new Call(signal === undefined ? command : withOwnBytes(command), batch)
+    if (signal !== undefined) call.follow(signal)
+    const now = this.#options.now()
+    if (batch === undefined || (this.#line.size === 0 && this.#hasRoomFor(call))) this.#submit(call, now)
+    else if (this.#isStuck(now)) call.fail(this.#overloaded(call))
+    else this.#line.join(batch, call, now)
+    return call.result
   }
 
   /** Cuts the connection, which the next command opens anew, and takes the server for well. */
@@ -79,14 +79,6 @@ export class Channel {
   doubt(): void {
     if (this.#connection?.queuedCommands === 0) this.#connection.destroy(new Error('Not trusted any more'))
     else this.#connection?.doubt()
-  }
-
-  #take(call: Call): void {
-    const now = this.#options.now()
-    if (call.batch === undefined || (this.#line.size === 0 && this.#hasRoomFor(call))) {
-      this.#submit(call, now)
-    } else if (this.#isStuck(now)) call.fail(this.#overloaded(call))
-    else this.#line.join(call.batch, call, now)
   }
 
   #hasRoomFor(call: Call): boolean {

@@ -54,7 +54,7 @@ export class Connection implements LinkEvents, SessionOwner {
   readonly #batches: Room
   readonly #unsent = new Fifo<Call>()
   readonly #out = new OutBuffer()
-  readonly #onFlush = () => this.#flush()
+  readonly #onFlush: () => void = this.#flush.bind(this)
   readonly #onTimer = () => this.#afterTimer()
   #session: Session | undefined
   #isGone = false

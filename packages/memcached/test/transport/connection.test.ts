@@ -37,12 +37,12 @@ function connect(options: Partial<ChannelOptions> = {}) {
     return link
   }
   const connection = new Connection(dial, owner, all)
-  const submit = (command: Command) =>
-    new Promise((resolve, reject) => {
-      const call = new Call(command, undefined, resolve, reject)
-      call.deadline = all.now() + all.timeoutMs
-      connection.submit(call)
-    })
+  const submit = (command: Command) => {
+    const call = new Call(command, undefined)
+    call.deadline = all.now() + all.timeoutMs
+    connection.submit(call)
+    return call.result
+  }
   return {
     connection,
     events: events as LinkEvents,
