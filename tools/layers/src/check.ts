@@ -54,6 +54,7 @@ class PackageCheck {
       for (const imported of file.imports) this.#checkImport(file, place, imported)
     }
     this.#checkDoors()
+    for (const [folder, layers] of Object.entries(this.#rules.inside ?? {})) this.#checkInside(folder, layers)
     for (const cycle of findCycles(this.#files))
       this.problems.push(`${this.#folder}: cycle: ${cycle.join(' -> ')}`)
     return this.problems
@@ -75,6 +76,31 @@ class PackageCheck {
       this.problems.push(
         `${this.#folder}/src/${folder}: others import ${files.size} of its files, and it has no index.ts`,
       )
+    }
+  }
+
+  /** The files of one folder, each of which imports from lower layers of the folder alone. */
+  #checkInside(folder: string, layers: readonly (readonly string[])[]): void {
+    const all = [...layers, [ENTRY_POINT]]
+    const known = new Map(all.flatMap((names, layer) => names.map((name) => [`${folder}${name}`, layer])))
+    const files = this.#files.filter(({ path }) => path.startsWith(folder))
+    for (const name of known.keys()) {
+      if (name !== `${folder}${ENTRY_POINT}` && !files.some(({ path }) => path === name))
+        this.problems.push(`${this.#folder}/src/${name}: is not there, and has a layer in layers.json`)
+    }
+    for (const { path, imports } of files) {
+      const layer = known.get(path)
+      if (layer === undefined) {
+        this.problems.push(`${this.#folder}/src/${path}: has no layer inside of ${folder} in layers.json`)
+        continue
+      }
+      for (const { file, specifier, line } of imports) {
+        const below = file === undefined ? undefined : known.get(file)
+        if (below === undefined || below < layer) continue
+        this.problems.push(
+          `${this.#folder}/src/${path}:${line}: imports ${specifier}, layer ${below} of ${folder}, from layer ${layer}`,
+        )
+      }
     }
   }
 

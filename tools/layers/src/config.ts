@@ -8,6 +8,11 @@ export interface PackageRules {
    * Without layers only cycles, packages and the entry point are checked.
    */
   readonly layers?: readonly (readonly string[])[]
+  /**
+   * Layers inside of folders of `layers`, lowest first: files below the folder, each by its path from there. Its
+   * `index.ts` is above them all.
+   */
+  readonly inside?: Readonly<Record<string, readonly (readonly string[])[]>>
   /** Folders below `src` that no other source may import, though they have a layer. */
   readonly forTestsOnly?: readonly string[]
 }

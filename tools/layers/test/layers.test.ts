@@ -118,3 +118,21 @@ test('the longest match gives the layer', () => {
   expect(check({ 'client/a.ts': "import './wire/b.js'", 'client/wire/b.ts': '' }, rules)).toEqual([])
   expect(check({ 'client/a.ts': '', 'client/wire/b.ts': "import '../a.js'" }, rules).length).toBe(1)
 })
+
+test('the files of a folder with layers of its own import from lower ones', () => {
+  const inside = { 'protocol/': [['bytes.ts'], ['parse.ts', 'write.ts']] }
+  const problems = check(
+    {
+      'protocol/bytes.ts': "import './parse.js'",
+      'protocol/parse.ts': '',
+      'protocol/more.ts': "import './bytes.js'",
+      'protocol/index.ts': "export * from './parse.js'",
+    },
+    { ...RULES, inside },
+  )
+  expect(problems.toSorted()).toEqual([
+    'house/src/protocol/bytes.ts:1: imports ./parse.js, layer 1 of protocol/, from layer 0',
+    'house/src/protocol/more.ts: has no layer inside of protocol/ in layers.json',
+    'house/src/protocol/write.ts: is not there, and has a layer in layers.json',
+  ])
+})
