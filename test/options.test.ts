@@ -79,12 +79,7 @@ const MISTAKES: readonly (readonly [
   ['writeMany', 'singal', 'signal', (given) => memory.writeMany([], given)],
   ['writeMany', 'contnet', 'content', (given) => memory.writeMany([{ info, content: 'x', ...given }])],
   ['transaction', 'attempt', 'attempts', (given) => memory.transaction(async () => 1, given)],
-  [
-    'unsettled',
-    'keyPrefx',
-    'keyPrefix',
-    (given) => memory.unsettled({ olderThanMs: 0, ...given }, async () => []),
-  ],
+  ['claim', 'keyPrefx', 'keyPrefix', (given) => memory.claim({ olderThanMs: 0, ...given }, async () => [])],
   ['MemcacheStorage', 'ttl', 'ttlMs', (given) => new MemcacheStorage({ cache, storage: memory, ...given })],
   [
     'MemcacheStorage',

@@ -126,7 +126,7 @@ describe('the site of the documentation', () => {
       await page.click('#tsd-search-trigger')
       for (const [typed, found] of [
         ['MemcacheStorage', 'MemcacheStorage'],
-        ['unsettled', 'unsettled'],
+        ['claim', 'claim'],
         ['Operating', 'Operating it'],
       ] as const) {
         await page.evaluate(`document.querySelector('#tsd-search-input').value = ''`)

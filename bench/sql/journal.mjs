@@ -30,7 +30,7 @@ function counted(database, hasJournal) {
     settle: {
       value: async (ids) => {
         const started = performance.now()
-        await database.settle(ids)
+        await database.acknowledge(ids)
         tally.settlingMs += performance.now() - started
         tally.settled += ids.length
         tally.onSettled()

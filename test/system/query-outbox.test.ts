@@ -88,7 +88,7 @@ describe.each(Object.keys(PLACES))('cached queries and transactions on %s', (nam
       })
       await expect(failing).rejects.toBe(boom)
       expect(await filmOf(dataSource, queries)).toBe('new')
-      expect(await outbox.unsettled({ olderThanMs: 0 }, async () => [])).toBe(0)
+      expect(await outbox.claim({ olderThanMs: 0 }, async () => [])).toBe(0)
       await expect(queries.invalidateWith(dataSource.manager, 'x')).rejects.toThrow(TypeError)
       await cache.close()
     }
@@ -132,12 +132,12 @@ describe.each(Object.keys(PLACES))('cached queries and transactions on %s', (nam
       expect(await once(child, 'exit')).toEqual([null, 'SIGKILL'])
       // The row alone knows that this is out of date.
       expect(await filmOf(dataSource, reader)).toBe('old')
-      expect(await outbox.unsettled({ olderThanMs: 0 }, async () => [])).toBe(1)
+      expect(await outbox.claim({ olderThanMs: 0 }, async () => [])).toBe(1)
       await using other = new QueryCache({ cache, keyPrefix, outbox, relayAfterMs: 0, relayIntervalMs: 20 })
       while ((await filmOf(dataSource, other)) === 'old')
         await new Promise((resolve) => setTimeout(resolve, 5))
       expect(await filmOf(dataSource, reader)).toBe('new')
-      while ((await outbox.unsettled({ olderThanMs: 0 }, async () => [])) > 0)
+      while ((await outbox.claim({ olderThanMs: 0 }, async () => [])) > 0)
         await new Promise((resolve) => setTimeout(resolve, 5))
       await cache.close()
     }
@@ -177,7 +177,7 @@ describe.each(Object.keys(PLACES))('cached queries and transactions on %s', (nam
       expect(await filmOf(dataSource, queries)).toBe('newest')
       expect((await storage.getContent(poster)).bytes.toString()).toBe('newest')
       await storage.shutdown()
-      expect(await durable.unsettled({ olderThanMs: 0 }, async () => [])).toBe(0)
+      expect(await durable.claim({ olderThanMs: 0 }, async () => [])).toBe(0)
       await cache.close()
     }
     await dataSource.destroy()

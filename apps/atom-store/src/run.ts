@@ -12,7 +12,7 @@ import { AtomStore, type Hooks } from './store/index.js'
 
 const OWN_CONFIG = fileURLToPath(new URL('../atom-store.json', import.meta.url))
 
-export interface Surroundings {
+export interface ProcessIO {
   readonly env: NodeJS.ProcessEnv
   /** Ends it; what has been opened is closed. */
   readonly signal: AbortSignal
@@ -22,8 +22,8 @@ export interface Surroundings {
 }
 
 /** Serves until it is told to stop. */
-export async function run(command: Command, surroundings: Surroundings): Promise<void> {
-  const { env, signal, say } = surroundings
+export async function run(command: Command, io: ProcessIO): Promise<void> {
+  const { env, signal, say } = io
   const config = await readConfig(command.configFile ?? OWN_CONFIG)
   const hooks = await loadHooks(config)
   const choice = { ...command, fileName: 'atom-store.sqlite', orderByModified: true }
@@ -32,8 +32,7 @@ export async function run(command: Command, surroundings: Surroundings): Promise
   say(`database: ${database.description}`)
   say(`cache: ${cache.description}`)
   for (const complaint of cache.complaints) say(`  ${complaint}; the database is asked in its place`)
-  const serve = (): Promise<void> =>
-    serveUntilStopped(command, { config, hooks, database, cache }, surroundings)
+  const serve = (): Promise<void> => serveUntilStopped(command, { config, hooks, database, cache }, io)
   // A temporary file is nobody else's, and servers that were named can be named to all.
   const isOwn = command.dataFolder === undefined && !env['DATABASE_URL']
   await (isOwn || env['MEMCACHE_SERVERS'] ? serve() : alone(database, serve, { signal, say }))
@@ -49,7 +48,7 @@ interface Parts {
 async function serveUntilStopped(
   command: Command,
   { config, hooks, database, cache }: Parts,
-  { signal, say, complain }: Surroundings,
+  { signal, say, complain }: ProcessIO,
 ): Promise<void> {
   // To ask the servers how they are; a cache within this process is asked itself.
   const probe = 'cache' in cache.access ? cache.access.cache : new RemoteCache(cache.access.servers)

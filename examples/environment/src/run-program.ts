@@ -7,7 +7,7 @@ const OUTPUT_CLOSED = 141
 const HANG_MS = 200
 
 /** What a program of this repository gets to work with. */
-export interface Surroundings {
+export interface ProcessIO {
   readonly args: readonly string[]
   readonly env: NodeJS.ProcessEnv
   /** Aborted by the first signal, and when the output is closed. What has been opened is closed all the same. */
@@ -20,7 +20,7 @@ export interface Surroundings {
  * Runs a program to its end and sets the exit code of the process: 0 done, 1 failed, 2 wrong arguments (`UsageError`),
  * 129, 130 or 143 after a signal, 141 where the output was closed. A second signal ends the process at once.
  */
-export async function runProgram(main: (surroundings: Surroundings) => Promise<void>): Promise<void> {
+export async function runProgram(main: (io: ProcessIO) => Promise<void>): Promise<void> {
   const { argv, env, stdout, stderr } = process
   const stop = new AbortController()
   let stoppedWith = 0

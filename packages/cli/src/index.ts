@@ -7,4 +7,4 @@
 export { ExitCode } from './exit-code.js'
 export type { Terminal } from './output.js'
 export { run } from './run.js'
-export type { Surroundings } from './surroundings.js'
+export type { ProcessIO } from './process-io.js'

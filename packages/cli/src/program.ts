@@ -22,7 +22,7 @@ import type { ExitCode } from './exit-code.js'
 import { Output } from './output.js'
 import type { Act, Add } from './act.js'
 import { type Flags, settingsOf } from './settings.js'
-import type { Surroundings } from './surroundings.js'
+import type { ProcessIO } from './process-io.js'
 
 const { version } = createRequire(import.meta.url)('../package.json') as { version: string }
 
@@ -53,12 +53,8 @@ Exit codes: 0 done, 1 failed, 2 wrong arguments, 3 not found, 4 a condition did 
 const DASH_HINT = '(A name that begins with a dash goes behind --)\n'
 
 /** `onEnd` gets how the command ended, unless it throws. With `isJson` the program says nothing of its errors. */
-export function makeProgram(
-  surroundings: Surroundings,
-  isJson: boolean,
-  onEnd: (code: ExitCode) => void,
-): Command {
-  const { env, stdin, stdout, stderr, signal } = surroundings
+export function makeProgram(io: ProcessIO, isJson: boolean, onEnd: (code: ExitCode) => void): Command {
+  const { env, stdin, stdout, stderr, signal } = io
   const program = new Command('larder')
     .description('Looks at, fills and looks after a Larder storage.')
     .version(version)

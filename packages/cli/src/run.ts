@@ -2,15 +2,15 @@ import { isStorageError } from '@larder/storage-core'
 import { CommanderError } from 'commander'
 import { ExitCode, UsageError } from './exit-code.js'
 import { makeProgram } from './program.js'
-import type { Surroundings } from './surroundings.js'
+import type { ProcessIO } from './process-io.js'
 
 /** Runs the command with these arguments, as they follow its name. Never rejects. */
-export async function run(args: readonly string[], surroundings: Surroundings): Promise<ExitCode> {
+export async function run(args: readonly string[], io: ProcessIO): Promise<ExitCode> {
   let code: ExitCode = ExitCode.done
   // Looked for here, since what is wrong may stand before it.
   const end = args.indexOf('--')
   const isJson = args.slice(0, end === -1 ? args.length : end).includes('--json')
-  const program = makeProgram(surroundings, isJson, (ended) => {
+  const program = makeProgram(io, isJson, (ended) => {
     code = ended
   })
   try {
@@ -21,8 +21,8 @@ export async function run(args: readonly string[], surroundings: Surroundings): 
     // For people the program has told it itself.
     if (error instanceof CommanderError && !isJson) return ExitCode.usage
     // The user who stopped it knows why it ended.
-    if (surroundings.signal.aborted) return ExitCode.interrupted
-    surroundings.stderr.write(`${isJson ? JSON.stringify({ error: described(error) }) : messageOf(error)}\n`)
+    if (io.signal.aborted) return ExitCode.interrupted
+    io.stderr.write(`${isJson ? JSON.stringify({ error: described(error) }) : messageOf(error)}\n`)
     return codeOf(error)
   }
 }

@@ -47,7 +47,7 @@ test('the relay runs until it is stopped, and tells what it has set right', asyn
   const relay = place.start(['relay', '--interval', '20', '--after', '1'])
   await relay.said('The relay runs.')
   await using storage = await SqlStorage.open({ url: String(place.env['DATABASE_URL']) })
-  const look = () => storage.unsettled({ olderThanMs: 0 }, async () => [])
+  const look = () => storage.claim({ olderThanMs: 0 }, async () => [])
   while ((await look()) > 0) await new Promise((resolve) => setTimeout(resolve, 50))
   relay.kill('SIGTERM')
   const { code, out } = await relay.ended
@@ -65,7 +65,7 @@ test('purge removes the rows of removed resources, and says how much it removed'
   await place.run(['rm', 'pages', 'a'])
   expect((await place.run(['purge'])).out).toMatch(/^0 tombstones, 0 replaced contents, 0 records removed/)
   const [purged] = await place.values('purge', '--tombstones', '0.0000001')
-  expect(purged).toEqual({ tombstones: 1, bodies: 0, changes: 0 })
+  expect(purged).toEqual({ tombstones: 1, contents: 0, changes: 0 })
   expect((await place.run(['purge', '--tombstones', 'x'])).code).toBe(2)
 })
 

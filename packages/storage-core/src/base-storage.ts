@@ -1,6 +1,6 @@
 import { Address } from './address.js'
-import { checkArray, unsettledCall } from './call-arguments.js'
-import { type CallGate, toldOf, toldOfMany } from './call-gate.js'
+import { checkArray, claimCall } from './call-arguments.js'
+import { type CallGate, describeCall, describeCalls } from './call-gate.js'
 import { CALL_OPTIONS, checkCallOptions, EXISTS_OPTIONS, READ_MANY_OPTIONS } from './call-options.js'
 import type { StorageDriver } from './storage-driver.js'
 import { NotFoundError, StorageError } from './errors.js'
@@ -24,7 +24,7 @@ import type {
   StorageFeatures,
   StorageTransaction,
   TransactionOptions,
-  UnsettledOptions,
+  ClaimOptions,
   WriteOptions,
   WriteResult,
 } from './storage.js'
@@ -59,8 +59,8 @@ export abstract class BaseStorage implements Storage {
   async createContainer(collection: string, options?: CallOptions): Promise<void> {
     checkCollectionName(collection)
     checkCallOptions('createContainer', CALL_OPTIONS, options)
-    const told = toldOf('createContainer', collection)
-    await this.#gate.run(options, (call) => this.#driver.createContainer(collection, call), told)
+    const described = describeCall('createContainer', collection)
+    await this.#gate.run(options, (call) => this.#driver.createContainer(collection, call), described)
   }
 
   getContent(info: ResourceInfo, options?: CallOptions): Promise<StoredPart> {
@@ -80,15 +80,15 @@ export abstract class BaseStorage implements Storage {
     return this.#gate.run(
       options,
       (call) => (own.length === 0 ? Promise.resolve([]) : this.#driver.read(own, part, call)),
-      callChannel.hasSubscribers ? toldOfMany('getMany', own) : undefined,
+      callChannel.hasSubscribers ? describeCalls('getMany', own) : undefined,
     )
   }
 
   async openContent(info: ResourceInfo, options?: CallOptions): Promise<PartStream> {
     const own = this.#ownResource(info)
     checkCallOptions('openContent', CALL_OPTIONS, options)
-    const told = toldOf('openContent', own.collection, own.resource)
-    const opened = await this.#gate.run(options, (call) => this.#driver.openContent(own, call), told)
+    const described = describeCall('openContent', own.collection, own.resource)
+    const opened = await this.#gate.run(options, (call) => this.#driver.openContent(own, call), described)
     return opened ?? notFound(own, 'content')
   }
 
@@ -132,8 +132,8 @@ export abstract class BaseStorage implements Storage {
     const own = checkArray(infos, 'infos').map((info) => this.#own(info))
     checkCallOptions('persist', CALL_OPTIONS, options)
     if (message !== undefined && typeof message !== 'string') throw wrongType('message', 'text', message)
-    const told = toldOf('persist', undefined, undefined, own.length)
-    await this.#gate.run(options, async (call) => this.#driver.persist?.(own, message, call), told)
+    const described = describeCall('persist', undefined, undefined, own.length)
+    await this.#gate.run(options, async (call) => this.#driver.persist?.(own, message, call), described)
   }
 
   async exists(info: ResourceInfo, options: ExistsOptions = {}): Promise<boolean> {
@@ -146,14 +146,14 @@ export abstract class BaseStorage implements Storage {
         own.resource === undefined
           ? this.#driver.containerExists(own.collection, call)
           : this.#driver.exists(own, part, call),
-      toldOf('exists', own.collection, own.resource),
+      describeCall('exists', own.collection, own.resource),
     )
   }
 
   async ls(collection: string, ext?: string | ListOptions): Promise<Map<string, ResourceInfo>> {
     const call = listingCall(collection, ext)
-    const told = toldOf('ls', collection)
-    return callChannel.hasSubscribers ? this.#gate.watched(told, () => this.#ls(call)) : this.#ls(call)
+    const described = describeCall('ls', collection)
+    return callChannel.hasSubscribers ? this.#gate.watched(described, () => this.#ls(call)) : this.#ls(call)
   }
 
   ils(collection: string, ext?: string | ListOptions): AsyncIterable<[name: string, info: ResourceInfo]> {
@@ -170,34 +170,34 @@ export abstract class BaseStorage implements Storage {
     const found = await this.#gate.run(
       options,
       (call) => this.#driver.list({ ...listing, limit, after }, call),
-      toldOf('page', collection),
+      describeCall('page', collection),
     )
     return pageOf(this.#driver, listing, found)
   }
 
-  async settle(journalIds: readonly string[]): Promise<void> {
+  async acknowledge(journalIds: readonly string[]): Promise<void> {
     const ids = checkArray(journalIds, 'journalIds')
-    await this.#gate.run(undefined, async () => this.#driver.settle?.(ids))
+    await this.#gate.run(undefined, async () => this.#driver.acknowledge?.(ids))
   }
 
-  async unsettled(
-    options: UnsettledOptions,
+  async claim(
+    options: ClaimOptions,
     work: (rows: readonly JournalRow[]) => Promise<readonly string[]>,
   ): Promise<number> {
-    const request = unsettledCall(options, work)
-    if (options.outside === true) {
+    const request = claimCall(options, work)
+    if (options.external === true) {
       return this.#gate.run(
         options,
-        async (call) => (await this.#driver.unsettledOutside?.(request.limit, work, call)) ?? 0,
+        async (call) => (await this.#driver.claimExternal?.(request.limit, work, call)) ?? 0,
       )
     }
-    return this.#gate.run(options, async (call) => (await this.#driver.unsettled?.(request, work, call)) ?? 0)
+    return this.#gate.run(options, async (call) => (await this.#driver.claim?.(request, work, call)) ?? 0)
   }
 
-  onOutsideChange(wake: () => void): () => void {
+  onExternalChange(wake: () => void): () => void {
     if (typeof wake !== 'function') throw new TypeError('A function to call is needed')
     this.#gate.checkOpen()
-    return this.#driver.onOutsideChange?.(wake) ?? (() => undefined)
+    return this.#driver.onExternalChange?.(wake) ?? (() => undefined)
   }
 
   shutdown(): Promise<void> {
@@ -231,8 +231,12 @@ export abstract class BaseStorage implements Storage {
     options: CallOptions | undefined,
   ): Promise<StoredPart> {
     const own = this.#ownResource(info)
-    const told = toldOf(part === 'content' ? 'getContent' : 'getMetaData', own.collection, own.resource)
-    return this.#gate.watched(told, () => this.#readPart(own, part, options))
+    const described = describeCall(
+      part === 'content' ? 'getContent' : 'getMetaData',
+      own.collection,
+      own.resource,
+    )
+    return this.#gate.watched(described, () => this.#readPart(own, part, options))
   }
 
   async #readPart(info: ResourceInfo, part: PartName, options: CallOptions | undefined): Promise<StoredPart> {
@@ -266,8 +270,8 @@ export abstract class BaseStorage implements Storage {
   }
 
   async *#pairs(call: ListingCall): AsyncGenerator<[name: string, info: ResourceInfo], void, undefined> {
-    const told = toldOf('ils', call.collection)
-    for await (const names of nameBatches(this.#driver, this.#gate, call, told)) {
+    const described = describeCall('ils', call.collection)
+    for await (const names of nameBatches(this.#driver, this.#gate, call, described)) {
       for (const name of names) yield [name, new Address(this.#driver, call.collection, name)]
     }
   }

@@ -1,5 +1,5 @@
-import { UNSETTLED_OPTIONS, type UnsettledOptions } from './call-options.js'
-import type { UnsettledRequest } from './storage-driver.js'
+import { CLAIM_OPTIONS, type ClaimOptions } from './call-options.js'
+import type { ClaimRequest } from './storage-driver.js'
 import { resolveOptions, wrongType } from './options/index.js'
 import { PART_NAMES, type PartName } from './resource.js'
 
@@ -13,9 +13,9 @@ export function checkPart(part: PartName): PartName {
   return part
 }
 
-/** What `unsettled` is given, with its defaults. Throws `TypeError` and `RangeError`. */
-export function unsettledCall(options: UnsettledOptions, work: unknown): UnsettledRequest {
-  const { olderThanMs, keyPrefix, limit } = resolveOptions('unsettled', UNSETTLED_OPTIONS, options)
+/** What `claim` is given, with its defaults. Throws `TypeError` and `RangeError`. */
+export function claimCall(options: ClaimOptions, work: unknown): ClaimRequest {
+  const { olderThanMs, keyPrefix, limit } = resolveOptions('claim', CLAIM_OPTIONS, options)
   if (typeof work !== 'function') throw wrongType('work', 'a function', work)
   return { olderThanMs, keyPrefix, limit }
 }

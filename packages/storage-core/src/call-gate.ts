@@ -9,7 +9,7 @@ import { callChannel, type CallEvent, traceWork } from './tracing.js'
 const NO_SIGNAL: DriverCall = Object.freeze({ signal: undefined })
 
 /** Fields that are published for a call. */
-export type Told = Pick<CallEvent, 'operation' | 'collection' | 'resource' | 'items'>
+export type CallInfo = Pick<CallEvent, 'operation' | 'collection' | 'resource' | 'items'>
 
 /** Where all calls of a storage go in and out: none after it was closed, and it closes once nothing is in flight. */
 export class CallGate {
@@ -47,15 +47,19 @@ export class CallGate {
   }
 
   /** Omit `told` to publish nothing. */
-  run<T>(options: CallOptions | undefined, work: (call: DriverCall) => Promise<T>, told?: Told): Promise<T> {
-    return told !== undefined && callChannel.hasSubscribers
-      ? this.watched(told, () => this.#run(options, work))
+  run<T>(
+    options: CallOptions | undefined,
+    work: (call: DriverCall) => Promise<T>,
+    info?: CallInfo,
+  ): Promise<T> {
+    return info !== undefined && callChannel.hasSubscribers
+      ? this.watched(info, () => this.#run(options, work))
       : this.#run(options, work)
   }
 
   /** Publishes the events of the work. */
-  watched<T>(told: Told, work: () => Promise<T>): Promise<T> {
-    return traceWork(callChannel, { system: this.#system, ...told }, work)
+  watched<T>(info: CallInfo, work: () => Promise<T>): Promise<T> {
+    return traceWork(callChannel, { system: this.#system, ...info }, work)
   }
 
   async #run<T>(options: CallOptions | undefined, work: (call: DriverCall) => Promise<T>): Promise<T> {
@@ -74,8 +78,8 @@ export class CallGate {
   enter(options: CallOptions | undefined): DriverCall {
     this.checkOpen()
     if (this.#isInHook) {
-      const told = 'A transaction hook must not call its own storage: both would wait for each other'
-      throw new StorageError('E_UNSUPPORTED', told)
+      const info = 'A transaction hook must not call its own storage: both would wait for each other'
+      throw new StorageError('E_UNSUPPORTED', info)
     }
     const signal = options?.signal
     throwIfAborted(signal)
@@ -137,18 +141,18 @@ export class CallGate {
   }
 }
 
-export function toldOf(
+export function describeCall(
   operation: string,
   collection: string | undefined,
   resource?: string,
   items = 1,
-): Told {
+): CallInfo {
   return { operation, collection, resource, items }
 }
 
 /** Of several resources: their collection where it is one. */
-export function toldOfMany(operation: string, infos: readonly ResourceInfo[]): Told {
+export function describeCalls(operation: string, infos: readonly ResourceInfo[]): CallInfo {
   const collections = new Set(infos.map(({ collection }) => collection))
   const [collection] = collections.size === 1 ? collections : []
-  return toldOf(operation, collection, undefined, infos.length)
+  return describeCall(operation, collection, undefined, infos.length)
 }

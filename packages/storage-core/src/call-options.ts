@@ -120,8 +120,8 @@ export const PAGE_OPTIONS = optionTable({
 /** What `page` can be told. */
 export type PageOptions = OptionsOf<typeof PAGE_OPTIONS>
 
-/** Which rows of the journal `unsettled` hands out. */
-export const UNSETTLED_OPTIONS = optionTable({
+/** Which rows of the journal `claim` hands out. */
+export const CLAIM_OPTIONS = optionTable({
   ...CALL_OPTIONS,
   /** Only rows that have waited at least this long, in milliseconds by the storage's clock. */
   olderThanMs: required(numberOption({ min: 0, isUnlimited: true })),
@@ -133,10 +133,10 @@ export const UNSETTLED_OPTIONS = optionTable({
    * Instead of rows of writes, those of changes past the library, where the storage learns of any. They are due at
    * once, whatever `olderThanMs` says, and concern every `keyPrefix`. Default: false.
    */
-  outside: booleanOption(false),
+  external: booleanOption(false),
 })
-/** Which rows of the journal `unsettled` hands out. */
-export type UnsettledOptions = OptionsOf<typeof UNSETTLED_OPTIONS>
+/** Which rows of the journal `claim` hands out. */
+export type ClaimOptions = OptionsOf<typeof CLAIM_OPTIONS>
 
 /** What `Storage.transaction` takes. */
 export const TRANSACTION_OPTIONS = optionTable({

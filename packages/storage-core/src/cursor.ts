@@ -16,8 +16,8 @@ export function decodeCursor(listing: Listing, cursor: unknown): string {
   if (!Array.isArray(parsed) || typeof parsed[1] !== 'string')
     throw new StorageError('E_BAD_REQUEST', '`after` is no cursor of a page')
   if (parsed[0] !== fingerprint(listing)) {
-    const told = '`after` is a cursor of another listing: collection, order and ext must stay the same'
-    throw new StorageError('E_BAD_REQUEST', told)
+    const message = '`after` is a cursor of another listing: collection, order and ext must stay the same'
+    throw new StorageError('E_BAD_REQUEST', message)
   }
   return parsed[1]
 }

@@ -10,8 +10,8 @@ export { Address, type AddressMaker } from './address.js'
 export { Backoff, type BackoffOptions } from './backoff.js'
 export { BaseStorage } from './base-storage.js'
 export { type CheckedSource, checkSource, closeUnread, collect } from './bytes.js'
-export { unsettledCall } from './call-arguments.js'
-export type { EntityTags, Match, NoneMatch, TagsByPart, UnsettledOptions } from './call-options.js'
+export { claimCall } from './call-arguments.js'
+export type { EntityTags, Match, NoneMatch, TagsByPart, ClaimOptions } from './call-options.js'
 export { COMPRESSED_CODEC_OPTIONS, type CompressionOptions } from './codecs/index.js'
 export { tooLate, withDeadline } from './deadline.js'
 export { DrivenStorage } from './driven-storage.js'
@@ -57,14 +57,14 @@ export type {
   PartCondition,
   StorageDriver,
   TransactionRequest,
-  UnsettledRequest,
+  ClaimRequest,
   WriteRequest,
 } from './storage-driver.js'
 export type {
   JournalRow,
   OnePart,
   Outbox,
-  OutsideChange,
+  ExternalChange,
   PutArguments,
   TransactionalInvalidator,
 } from './storage.js'

@@ -1,5 +1,5 @@
 import { Address } from './address.js'
-import type { CallGate, Told } from './call-gate.js'
+import type { CallGate, CallInfo } from './call-gate.js'
 import {
   type CallOptions,
   LIST_OPTIONS,
@@ -65,12 +65,12 @@ export function pageOf(
   }
 }
 
-/** All names, as the driver lists them. `told` publishes each batch to subscribers. */
+/** All names, as the driver lists them. `described` publishes each batch to subscribers. */
 export async function* nameBatches(
   driver: StorageDriver,
   gate: CallGate,
   { collection, ext, options }: ListingCall,
-  told?: Told,
+  described?: CallInfo,
 ): AsyncGenerator<readonly string[], void, undefined> {
   const listing = { collection, ext }
   const batches = await gate.run(options, async (call) =>
@@ -79,7 +79,7 @@ export async function* nameBatches(
   try {
     for (;;) {
       // Each batch is a call of its own: a loop body that pauses does not hold up a shutdown.
-      const batch = await gate.run(options, () => batches.next(), told)
+      const batch = await gate.run(options, () => batches.next(), described)
       if (batch.done === true) return
       yield batch.value
     }

@@ -1,4 +1,4 @@
-import type { UnsettledRequest } from './storage-driver.js'
+import type { ClaimRequest } from './storage-driver.js'
 import type { JournalRow } from './storage.js'
 
 interface Row extends JournalRow {
@@ -26,12 +26,12 @@ export class MemoryJournal {
     return id
   }
 
-  settle(ids: readonly string[]): void {
+  acknowledge(ids: readonly string[]): void {
     for (const id of ids) this.#rows.delete(id)
   }
 
-  async unsettled(
-    { olderThanMs, keyPrefix, limit }: UnsettledRequest,
+  async claim(
+    { olderThanMs, keyPrefix, limit }: ClaimRequest,
     work: (rows: readonly JournalRow[]) => Promise<readonly string[]>,
   ): Promise<number> {
     const createdBy = this.#now() - olderThanMs
@@ -46,7 +46,7 @@ export class MemoryJournal {
     for (const { id } of rows) this.#atHand.add(id)
     try {
       const handed = new Set(rows.map(({ id }) => id))
-      this.settle((await work(rows)).filter((id) => handed.has(id)))
+      this.acknowledge((await work(rows)).filter((id) => handed.has(id)))
       return rows.length
     } finally {
       for (const { id } of rows) {

@@ -176,12 +176,12 @@ class MemoryDriver extends MemoryReads implements StorageDriver {
     })
   }
 
-  async settle(journalIds: readonly string[]): Promise<void> {
-    this.#journal.settle(journalIds)
+  async acknowledge(journalIds: readonly string[]): Promise<void> {
+    this.#journal.acknowledge(journalIds)
   }
 
-  unsettled(...args: Parameters<MemoryJournal['unsettled']>): Promise<number> {
-    return this.#journal.unsettled(...args)
+  claim(...args: Parameters<MemoryJournal['claim']>): Promise<number> {
+    return this.#journal.claim(...args)
   }
 
   async close(): Promise<void> {

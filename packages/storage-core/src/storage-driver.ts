@@ -50,7 +50,7 @@ export interface ListRequest {
 }
 
 /** What of the journal a driver is asked for. */
-export interface UnsettledRequest {
+export interface ClaimRequest {
   readonly olderThanMs: number
   /** Empty for all. */
   readonly keyPrefix: string
@@ -139,20 +139,20 @@ export interface StorageDriver extends AddressMaker {
     call: DriverCall,
   ): AsyncIterable<readonly string[]>
   persist?(infos: readonly ResourceInfo[], message: string | undefined, call: DriverCall): Promise<void>
-  settle?(journalIds: readonly string[]): Promise<void>
-  unsettled?(
-    request: UnsettledRequest,
+  acknowledge?(journalIds: readonly string[]): Promise<void>
+  claim?(
+    request: ClaimRequest,
     work: (rows: readonly JournalRow[]) => Promise<readonly string[]>,
     call: DriverCall,
   ): Promise<number>
-  /** As `unsettled`, for changes past the library; such a row has `outside` and no keys. */
-  unsettledOutside?(
+  /** As `claim`, for changes past the library; such a row has `external` and no keys. */
+  claimExternal?(
     limit: number,
     work: (rows: readonly JournalRow[]) => Promise<readonly string[]>,
     call: DriverCall,
   ): Promise<number>
-  /** As `Storage.onOutsideChange`, for a driver that gets notifications. */
-  onOutsideChange?(wake: () => void): () => void
+  /** As `Storage.onExternalChange`, for a driver that gets notifications. */
+  onExternalChange?(wake: () => void): () => void
   /** Called once, when nothing is in flight any more. */
   close(): Promise<void>
 }

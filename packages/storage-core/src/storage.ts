@@ -7,7 +7,7 @@ import type {
   ReadManyOptions,
   TagsByPart,
   TransactionOptions,
-  UnsettledOptions,
+  ClaimOptions,
   WriteOptions,
 } from './call-options.js'
 import type { ListEntry, PartStream, ResourceInfo, StoredPart } from './resource.js'
@@ -31,7 +31,7 @@ export type {
   ReadManyOptions,
   TagsByPart,
   TransactionOptions,
-  UnsettledOptions,
+  ClaimOptions,
   WriteOptions,
 } from './call-options.js'
 
@@ -157,11 +157,11 @@ export interface JournalRow {
   /** How long it has waited, in milliseconds by the storage's clock, where the storage can tell. */
   readonly waitedMs?: number | undefined
   /** What was changed past the library; then `keys` is empty. */
-  readonly outside?: OutsideChange | undefined
+  readonly external?: ExternalChange | undefined
 }
 
 /** A committed change that a program made which does not use the library. */
-export interface OutsideChange {
+export interface ExternalChange {
   readonly collection: string
   readonly resource: string
   /** The resource came into the collection or went. */
@@ -180,17 +180,17 @@ export interface Outbox {
   within(manager: object): OutboxTransaction
 
   /** Drops journal rows of writes whose caches are known to be right. Ids that are gone are passed over. */
-  settle(journalIds: readonly string[]): Promise<void>
+  acknowledge(journalIds: readonly string[]): Promise<void>
 
   /**
-   * Hands the oldest unsettled rows to `work`, which resolves to the ids of those that are settled now; these are
+   * Claims the oldest rows and hands them to `work`, which resolves to the ids that are to be acknowledged; these are
    * dropped, and the others stay, behind those that have not been handed out yet. Rows that one caller has claimed are passed over by others, where the storage can
    * tell. Of rows that have waited for more than a minute and name the same resource and keys, a storage may keep the
    * newest alone. Resolves to the number of rows handed over, 0 where no journal is kept. Should `work` reject, nothing is
    * dropped and the call rejects with the same error.
    */
-  unsettled(
-    options: UnsettledOptions,
+  claim(
+    options: ClaimOptions,
     work: (rows: readonly JournalRow[]) => Promise<readonly string[]>,
   ): Promise<number>
 }
@@ -282,10 +282,10 @@ export interface Storage extends Outbox, AsyncDisposable {
   page(collection: string, options?: PageOptions): Promise<ListPage>
 
   /**
-   * Calls `wake` when changes past the library may have been committed, as `unsettled` hands them over with `outside`.
+   * Calls `wake` when changes past the library may have been committed, as `claim` hands them over with `external`.
    * Returns what ends it. A storage may never call it, or not for all: a subscriber polls now and then as well.
    */
-  onOutsideChange(wake: () => void): () => void
+  onExternalChange(wake: () => void): () => void
 
   /** Waits for what is in flight, then releases everything. Idempotent; later calls reject with `E_CLOSED`. */
   shutdown(): Promise<void>
@@ -303,7 +303,7 @@ export interface TransactionalInvalidator<Target> {
  * `E_CLOSED`. It cannot be shut down.
  *
  * `transaction` on it nests: what the inner `work` writes is undone where that rejects, and the outer transaction goes
- * on. `attempts` and `timeoutMs` have no meaning there. `settle`, `unsettled` and `onOutsideChange` do nothing.
+ * on. `attempts` and `timeoutMs` have no meaning there. `acknowledge`, `claim` and `onExternalChange` do nothing.
  */
 export interface StorageTransaction extends Storage, OutboxTransaction {
   /**

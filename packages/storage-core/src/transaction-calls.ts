@@ -1,5 +1,5 @@
 import { BaseStorage } from './base-storage.js'
-import { CallGate, toldOf } from './call-gate.js'
+import { CallGate, describeCall } from './call-gate.js'
 import { TRANSACTION_OPTIONS, type TransactionOptions } from './call-options.js'
 import { tooLate, withDeadline } from './deadline.js'
 import type { DriverCall, DriverTransaction, StorageDriver } from './storage-driver.js'
@@ -32,7 +32,7 @@ export async function runTransaction<T>(
       { attempts, timeoutMs },
       call,
     )
-  return gate.run(options, run, toldOf('transaction', undefined))
+  return gate.run(options, run, describeCall('transaction', undefined))
 }
 
 /** Binds to a transaction that the program opened. */

@@ -68,10 +68,10 @@ export class TransactionSteps {
   async afterCommit(): Promise<boolean> {
     if (this.#isEnded) return false
     this.#isEnded = true
-    const told = await Promise.allSettled(
+    const answers = await Promise.allSettled(
       this.#participants.map(async (each) => (await each.afterCommit?.()) ?? true),
     )
-    const cacheTold = told.every((each) => each.status === 'fulfilled' && each.value)
+    const cacheTold = answers.every((each) => each.status === 'fulfilled' && each.value)
     this.#resolve({ status: 'committed', cacheTold })
     return cacheTold
   }

@@ -29,7 +29,7 @@ export interface CommitTerms {
 export interface TransactionHook {
   /**
    * Keys for the journal row that is inserted in the same transaction, where the storage has
-   * `supports.journal`. The row stays until `settle()` is called with the write's `journalId`.
+   * `supports.journal`. The row stays until `acknowledge()` is called with the write's `journalId`.
    */
   readonly journal?: readonly string[] | undefined
   /**
@@ -72,7 +72,7 @@ export interface BoundCalls {
 /** A transaction that messages can be put into. */
 export interface OutboxTransaction {
   /**
-   * Inserts a row into the journal, as part of the transaction, and resolves to its id. It stays until `settle()` is
+   * Inserts a row into the journal, as part of the transaction, and resolves to its id. It stays until `acknowledge()` is
    * called with the id. Needs `supports.journal`.
    */
   journal(keys: readonly string[]): Promise<string>

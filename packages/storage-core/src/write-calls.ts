@@ -1,6 +1,6 @@
 import { type CheckedSource, checkSource, collect } from './bytes.js'
 import { checkArray } from './call-arguments.js'
-import { type CallGate, toldOf, toldOfMany } from './call-gate.js'
+import { type CallGate, describeCall, describeCalls } from './call-gate.js'
 import {
   CALL_OPTIONS,
   checkCallOptions,
@@ -71,7 +71,7 @@ export class WriteCalls {
       this.#gate.run(
         options,
         async (call) => this.#driver.write(await this.#settled(checked, call), call),
-        toldOf(operation, own.collection, own.resource),
+        describeCall(operation, own.collection, own.resource),
       ),
     )
   }
@@ -90,7 +90,7 @@ export class WriteCalls {
     checkDistinct(owns)
     this.#require('atomicMany', 'cannot write several resources in one step')
     return this.#readWithin(checked, () =>
-      this.#gate.run(options, (call) => this.#writeMany(checked, call), toldOfMany('writeMany', owns)),
+      this.#gate.run(options, (call) => this.#writeMany(checked, call), describeCalls('writeMany', owns)),
     )
   }
 

@@ -204,8 +204,8 @@ describe('an info', () => {
 describe('arguments of no meaning are refused before the driver is asked', () => {
   const bad: readonly [string, (storage: DrivenStorage) => Promise<unknown>, RegExp][] = [
     ['parts of null', (storage) => storage.put(storage.info('c', 'r'), null as never), /parts/],
-    ['journal ids that are no list', (storage) => storage.settle('1' as never), /journalIds/],
-    ['no work', (storage) => storage.unsettled({ olderThanMs: 0 }, undefined as never), /function/],
+    ['journal ids that are no list', (storage) => storage.acknowledge('1' as never), /journalIds/],
+    ['no work', (storage) => storage.claim({ olderThanMs: 0 }, undefined as never), /function/],
     ['an ext that is no text', (storage) => storage.ls('c', 5 as never), /ext/],
     ['infos that are no list', (storage) => storage.persist(storage.info('c') as never), /infos/],
   ]

@@ -269,7 +269,7 @@ describe('a unit of work on a storage that writes several at once', () => {
     ])
     expect(await storage.exists(info, { part: 'metadata' })).toBe(false)
     const keys: (readonly string[])[] = []
-    await storage.unsettled({ olderThanMs: 0 }, async (rows) => {
+    await storage.claim({ olderThanMs: 0 }, async (rows) => {
       keys.push(...rows.map((row) => row.keys))
       return []
     })

@@ -1,5 +1,5 @@
 import { type KeyGenerator, PART_NAMES, type PartName, type ResourceInfo } from '@larder/storage-core'
-import { type OutsideChange, type WriteRequest } from '@larder/storage-core/driver'
+import { type ExternalChange, type WriteRequest } from '@larder/storage-core/driver'
 
 const LISTING_SUFFIX = ':l'
 const PART_SUFFIX: Readonly<Record<PartName, string>> = Object.freeze({ content: ':c', metadata: ':m' })
@@ -26,7 +26,10 @@ export function headKey(keyOf: KeyGenerator, collection: string): string {
 }
 
 /** What may be wrong after a change past the library. */
-export function outsideKeys(keyOf: KeyGenerator, { collection, resource, listed }: OutsideChange): string[] {
+export function externalKeys(
+  keyOf: KeyGenerator,
+  { collection, resource, listed }: ExternalChange,
+): string[] {
   const key = keyOf(collection, resource)
   const parts = PART_NAMES.map((part) => key + PART_SUFFIX[part])
   return listed ? [...parts, headKey(keyOf, collection)] : parts

@@ -1,4 +1,4 @@
-import type { JournalRow, PendingWrite, UnsettledRequest } from '@larder/storage-core/driver'
+import type { JournalRow, PendingWrite, ClaimRequest } from '@larder/storage-core/driver'
 import type { Connection, ConnectionSource } from './connections/index.js'
 import {
   asciiJson,
@@ -87,8 +87,8 @@ export class Journal {
    * Hands over rows that are due, and drops those of which `work` resolves to the id. A row is claimed meanwhile, for
    * so long that a relay which died does not keep it for ever; no transaction is open while `work` runs.
    */
-  async unsettled(
-    request: UnsettledRequest,
+  async claim(
+    request: ClaimRequest,
     work: (rows: readonly JournalRow[]) => Promise<readonly string[]>,
     signal: AbortSignal | undefined,
   ): Promise<number> {
@@ -97,7 +97,7 @@ export class Journal {
     const left = new Set(rows.map(({ id }) => id))
     try {
       const settled = (await work(rows)).filter((id) => left.has(id))
-      await this.settle(settled)
+      await this.acknowledge(settled)
       for (const id of settled) left.delete(id)
       if (settled.length === 0 && rows.length === request.limit) await this.#compact()
       return rows.length
@@ -139,7 +139,7 @@ export class Journal {
   }
 
   /** What cannot be read as keys stays claimed, so that what comes after it is found. */
-  async #claimUsable(request: UnsettledRequest, signal: AbortSignal | undefined): Promise<Claim> {
+  async #claimUsable(request: ClaimRequest, signal: AbortSignal | undefined): Promise<Claim> {
     for (;;) {
       const claim = await this.#source.writeTwice((connection) => this.#claim(connection, request), signal)
       const rows = claim.rows.filter(({ keys }) => keys.some((key) => key.startsWith(request.keyPrefix)))
@@ -147,7 +147,7 @@ export class Journal {
     }
   }
 
-  async #claim(connection: Connection, { olderThanMs, keyPrefix, limit }: UnsettledRequest): Promise<Claim> {
+  async #claim(connection: Connection, { olderThanMs, keyPrefix, limit }: ClaimRequest): Promise<Claim> {
     const { dialect } = connection
     const { nowMs, forUpdate } = dialect
     const position = dialect.position('cache_keys')
@@ -184,7 +184,7 @@ export class Journal {
   }
 
   /** Drops the rows; ids that are gone or are no ids are passed over. */
-  async settle(ids: readonly string[]): Promise<void> {
+  async acknowledge(ids: readonly string[]): Promise<void> {
     const numbers = ids.filter((id) => /^[1-9][0-9]{0,15}$/.test(id)).map(numberOf)
     await this.#forEach(`DELETE FROM ${this.#table} WHERE id IN`, numbers)
   }

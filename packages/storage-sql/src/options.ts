@@ -63,7 +63,7 @@ const LIMIT_OPTIONS = optionTable({
   /** The largest metadata, in bytes. Default: 4,194,304. */
   metadataMaxBytes: numberOption({ min: 1, max: MAX_BYTES, isInteger: true }, 4_194_304),
   /** How long a replaced content in chunks can still be read by those who had begun, in milliseconds. Default: 300,000. */
-  bodyGraceMs: timeOption(300_000),
+  chunkGraceMs: timeOption(300_000),
   /** The longest pause of a stream that is being stored, in milliseconds. Default: 600,000. */
   streamPauseMs: timeOption(600_000),
   /** How often a transaction that collided is tried, the first time included. Default: 8. */

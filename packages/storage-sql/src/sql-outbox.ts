@@ -2,8 +2,8 @@ import {
   type JournalRow,
   type Outbox,
   type OutboxTransaction,
-  type UnsettledOptions,
-  unsettledCall,
+  type ClaimOptions,
+  claimCall,
 } from '@larder/storage-core/driver'
 import {
   optionTable,
@@ -76,7 +76,7 @@ export class SqlOutbox implements Outbox, AsyncDisposable {
       const tables = pathsFor(dataSource, prefix)
       const transactions = new Transactions(dataSource, source, settings, tables.journal)
       const outbox = new SqlOutbox(source, transactions, new Journal(source, tables))
-      await outbox.unsettled({ olderThanMs: 0, limit: 1 }, async () => [])
+      await outbox.claim({ olderThanMs: 0, limit: 1 }, async () => [])
       transactions.open(outbox, inner instanceof SqliteSource ? inner.turns : undefined)
       return outbox
     } catch (error) {
@@ -95,15 +95,15 @@ export class SqlOutbox implements Outbox, AsyncDisposable {
     return joined
   }
 
-  settle(journalIds: readonly string[]): Promise<void> {
-    return this.#journal.settle(journalIds)
+  acknowledge(journalIds: readonly string[]): Promise<void> {
+    return this.#journal.acknowledge(journalIds)
   }
 
-  async unsettled(
-    options: UnsettledOptions,
+  async claim(
+    options: ClaimOptions,
     work: (rows: readonly JournalRow[]) => Promise<readonly string[]>,
   ): Promise<number> {
-    return this.#journal.unsettled(unsettledCall(options, work), work, options.signal)
+    return this.#journal.claim(claimCall(options, work), work, options.signal)
   }
 
   /** The data source stays open. */

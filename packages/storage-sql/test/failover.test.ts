@@ -273,7 +273,7 @@ describe('a PostgreSQL URL with several hosts', () => {
     await Promise.all(Array.from({ length: 20 }, (_, i) => write(i)))
     expect((await storage.ls('failover')).size).toBe(20)
     const woken = gate()
-    const stop = storage.onOutsideChange(() => woken.open())
+    const stop = storage.onExternalChange(() => woken.open())
     await woken.opened
     stop()
   })

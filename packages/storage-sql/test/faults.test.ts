@@ -103,8 +103,8 @@ describe.each(SERVER_NAMES)('faults of %s', (name) => {
     const calls: readonly (() => Promise<unknown>)[] = [
       () => storage.putContent(info, Buffer.alloc(2_000_000, 'a')),
       () => storage.createContainer('new'),
-      () => storage.settle(['1']),
-      () => storage.unsettled({ olderThanMs: 0 }, async () => []),
+      () => storage.acknowledge(['1']),
+      () => storage.claim({ olderThanMs: 0 }, async () => []),
     ]
     for (const call of calls) {
       await warm()

@@ -22,10 +22,10 @@ describe.each(DATABASE_NAMES)('the journal on %s', (name) => {
       return rows.flatMap(({ id }) => (id === alive ? [id] : []))
     }
     const request = { olderThanMs: 0, keyPrefix: 'k:', limit: 3 }
-    for (let i = 0; i < 2; i++) await opened.storage.unsettled(request, work)
+    for (let i = 0; i < 2; i++) await opened.storage.claim(request, work)
     expect(seen.includes(alive), seen.join()).toBeTruthy()
     // And those are tried again.
-    for (let i = 0; i < 2; i++) await opened.storage.unsettled(request, work)
+    for (let i = 0; i < 2; i++) await opened.storage.claim(request, work)
     expect(new Set(seen).size).toBe(6)
     expect(seen.length).toBeGreaterThan(6)
   })
@@ -39,7 +39,7 @@ describe.each(DATABASE_NAMES)('the journal on %s', (name) => {
     const slowHas = gate()
     const next = gate()
     const nextHas = gate()
-    const first = storage.unsettled(request, async () => {
+    const first = storage.claim(request, async () => {
       slowHas.open()
       await slow.opened
       return []
@@ -47,7 +47,7 @@ describe.each(DATABASE_NAMES)('the journal on %s', (name) => {
     await slowHas.opened
     // As if the time of the claim had passed.
     await opened.query('UPDATE larder_journal SET claimed_until_ms = 1')
-    const second = storage.unsettled(request, async () => {
+    const second = storage.claim(request, async () => {
       nextHas.open()
       await next.opened
       return []
@@ -55,16 +55,16 @@ describe.each(DATABASE_NAMES)('the journal on %s', (name) => {
     await nextHas.opened
     slow.open()
     await first
-    expect(await storage.unsettled(request, none)).toBe(0)
+    expect(await storage.claim(request, none)).toBe(0)
     next.open()
     await second
-    expect(await storage.unsettled(request, none)).toBe(1)
+    expect(await storage.claim(request, none)).toBe(1)
   })
 
   test('rows and claims of a clock that was set back do not wait for it', async () => {
     await using opened = await openFresh(name)
     await journaled(opened, 'k')
-    const due = () => opened.storage.unsettled({ olderThanMs: 600_000 }, none)
+    const due = () => opened.storage.claim({ olderThanMs: 600_000 }, none)
     expect(await due()).toBe(0)
     await opened.query('UPDATE larder_journal SET created_ms = created_ms + 3600000')
     expect(await due()).toBe(1)
@@ -84,7 +84,7 @@ describe.each(DATABASE_NAMES)('the journal on %s', (name) => {
     await opened.storage.putContent(opened.storage.info('c', 'a'), 'x', { transaction: other })
     await opened.query('UPDATE larder_journal SET created_ms = created_ms - 120000')
     await write('a')
-    expect(await opened.storage.unsettled({ olderThanMs: 0, limit: 10 }, none)).toBe(10)
+    expect(await opened.storage.claim({ olderThanMs: 0, limit: 10 }, none)).toBe(10)
     const rows = await opened.query('SELECT version FROM larder_journal ORDER BY version')
     expect(rows.map(({ version }) => Number(version))).toEqual([10, 10, 10, 11, 12])
   })
@@ -97,7 +97,7 @@ describe.each(DATABASE_NAMES)('the journal on %s', (name) => {
     const mine = [await journaled(opened, 'other', 'k:2'), await journaled(opened, 'k:3', 'other')]
     const seen: string[] = []
     for (let i = 0; i < 2; i++) {
-      await opened.storage.unsettled({ olderThanMs: 0, keyPrefix: 'k:', limit: 1 }, async (rows) => {
+      await opened.storage.claim({ olderThanMs: 0, keyPrefix: 'k:', limit: 1 }, async (rows) => {
         seen.push(...rows.map(({ id }) => id))
         return []
       })
@@ -113,7 +113,7 @@ describe.each(DATABASE_NAMES)('the journal on %s', (name) => {
       await opened.query(`UPDATE larder_journal SET cache_keys = '${keys}'`)
       const mine = await journaled(opened, 'k:2')
       const seen: string[] = []
-      const count = await opened.storage.unsettled(
+      const count = await opened.storage.claim(
         { olderThanMs: 0, keyPrefix: 'k:', limit: 1 },
         async (rows) => {
           seen.push(...rows.map(({ id }) => id))

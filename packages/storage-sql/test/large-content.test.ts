@@ -121,7 +121,7 @@ describe.each(DATABASE_NAMES)('large contents on %s', (name) => {
   )
 
   test('a stream under way ends with the old content, or with E_CONFLICT once its time is over', async () => {
-    await using opened = await openFresh(name, { ...SMALL, bodyGraceMs: 400 })
+    await using opened = await openFresh(name, { ...SMALL, chunkGraceMs: 400 })
     const { storage } = opened
     const info = storage.info('c', 'r')
     await storage.putContent(info, 'a'.repeat(5_000))
@@ -139,7 +139,7 @@ describe.each(DATABASE_NAMES)('large contents on %s', (name) => {
   })
 
   test('getContent never mixes two bodies, and never fails for those who replace them', async () => {
-    await using opened = await openFresh(name, { ...SMALL, bodyGraceMs: 1 })
+    await using opened = await openFresh(name, { ...SMALL, chunkGraceMs: 1 })
     const { storage } = opened
     const info = storage.info('c', 'r')
     await storage.putContent(info, 'a'.repeat(8_000))
@@ -163,7 +163,7 @@ describe.each(DATABASE_NAMES)('large contents on %s', (name) => {
   })
 
   test('removal and replacement by a small content leave no chunks', async () => {
-    await using opened = await openFresh(name, { ...SMALL, bodyGraceMs: 1 })
+    await using opened = await openFresh(name, { ...SMALL, chunkGraceMs: 1 })
     const { storage } = opened
     await storage.putContent(storage.info('c', 'removed'), 'a'.repeat(5_000))
     await storage.putContent(storage.info('c', 'small'), 'a'.repeat(5_000))
@@ -174,7 +174,7 @@ describe.each(DATABASE_NAMES)('large contents on %s', (name) => {
   })
 
   test('a failed write leaves nothing: its source, its condition, its abort', async () => {
-    await using opened = await openFresh(name, { ...SMALL, bodyGraceMs: 1 })
+    await using opened = await openFresh(name, { ...SMALL, chunkGraceMs: 1 })
     const { storage } = opened
     const info = storage.info('c', 'r')
     const reason = new Error('the source failed')
@@ -198,7 +198,7 @@ describe.each(DATABASE_NAMES)('large contents on %s', (name) => {
   })
 
   test('what a killed process has left is removed', async () => {
-    await using opened = await openFresh(name, { streamPauseMs: 1_000, bodyGraceMs: 1 })
+    await using opened = await openFresh(name, { streamPauseMs: 1_000, chunkGraceMs: 1 })
     const child = fork(UPLOAD, [opened.place.url])
     await once(child, 'message')
     child.kill('SIGKILL')
@@ -209,7 +209,7 @@ describe.each(DATABASE_NAMES)('large contents on %s', (name) => {
   })
 
   test('of several written together none is left where one breaks', async () => {
-    await using opened = await openFresh(name, { ...SMALL, bodyGraceMs: 1 })
+    await using opened = await openFresh(name, { ...SMALL, chunkGraceMs: 1 })
     const { storage } = opened
     const [a, b, c] = ['a', 'b', 'c'].map((each) => storage.info('c', each)) as [
       ResourceInfo,
@@ -241,7 +241,7 @@ describe.each(DATABASE_NAMES)('large contents on %s', (name) => {
   })
 
   test('a stream that pauses for too long is E_TIMEOUT', async () => {
-    await using opened = await openFresh(name, { ...SMALL, streamPauseMs: 150, bodyGraceMs: 1 })
+    await using opened = await openFresh(name, { ...SMALL, streamPauseMs: 150, chunkGraceMs: 1 })
     const { storage } = opened
     const pausing = async function* () {
       yield* noise(10_000)
@@ -304,7 +304,7 @@ describe.each(DATABASE_NAMES)('large contents on %s', (name) => {
 // Slow for all of them at once.
 describe.concurrent.each(DATABASE_NAMES)('large contents on %s, in their own time', (name) => {
   test('a stream that never pauses for long may be slow', async () => {
-    await using opened = await openFresh(name, { ...SMALL, streamPauseMs: 2_000, bodyGraceMs: 1 })
+    await using opened = await openFresh(name, { ...SMALL, streamPauseMs: 2_000, chunkGraceMs: 1 })
     const { storage } = opened
     const slow = async function* () {
       yield* noise(2_500)

@@ -164,7 +164,7 @@ describe.each(SERVER_NAMES)('a middleman in front of %s', (name) => {
       return rows.map(({ id }) => id)
     }
     // The server may take a moment to see that the first connection is gone, which has the row locked.
-    while (keys.length === 0) await storage.unsettled({ olderThanMs: 0 }, work)
+    while (keys.length === 0) await storage.claim({ olderThanMs: 0 }, work)
     expect(keys).toEqual(['k'])
     expect(await direct.count('journal')).toBe(0)
   })

@@ -18,7 +18,7 @@ describe.each(DATABASE_NAMES)('purge on %s', (name) => {
     expect(await opened.count('resource', 'live = 0')).toBe(6)
     expect(await storage.purge({ tombstonesOlderThanMs: 0 })).toEqual({
       tombstones: 6,
-      bodies: 0,
+      contents: 0,
       changes: 0,
     })
     expect(await opened.count('resource', 'live = 0')).toBe(0)
@@ -85,7 +85,7 @@ describe.each(DATABASE_NAMES)('purge on %s', (name) => {
   })
 
   test('removes replaced bodies whose readers had their time, and old records of changes', async () => {
-    await using opened = await openFresh(name, { inlineMaxBytes: 10, chunkBytes: 10, bodyGraceMs: 1 })
+    await using opened = await openFresh(name, { inlineMaxBytes: 10, chunkBytes: 10, chunkGraceMs: 1 })
     const { storage } = opened
     await installTriggers(storage)
     const info = storage.info('c', 'large')
@@ -94,8 +94,8 @@ describe.each(DATABASE_NAMES)('purge on %s', (name) => {
     await opened.query("UPDATE larder_resource SET content = NULL WHERE name = 'large'")
     expect(await opened.count('change')).toBeGreaterThan(0)
     await new Promise((resolve) => setTimeout(resolve, 20))
-    const { bodies, changes } = await storage.purge({ changesOlderThanMs: 10 })
-    expect.assert(bodies <= 1 && changes >= 1)
+    const { contents, changes } = await storage.purge({ changesOlderThanMs: 10 })
+    expect.assert(contents <= 1 && changes >= 1)
     expect(await opened.count('body', 'expires_ms IS NOT NULL')).toBe(0)
     expect(await opened.count('change')).toBe(0)
   })

@@ -52,7 +52,7 @@ describe.each(['postgres', 'mariadb'] as const)('a role without DDL on %s', (nam
     expect((await storage.getContent(info)).bytes.toString()).toBe('x')
     expect((await storage.ls('c')).size).toBe(1)
     expect((await storage.page('c', { limit: 5 })).entries.length).toBe(1)
-    await storage.unsettled({ olderThanMs: 0 }, async (rows) => rows.map(({ id }) => id))
+    await storage.claim({ olderThanMs: 0 }, async (rows) => rows.map(({ id }) => id))
     await storage.remove(info)
     expect(await storage.exists(info)).toBe(false)
   })

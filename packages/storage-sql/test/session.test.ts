@@ -120,7 +120,7 @@ test('a role and a search_path from onSession hold for all that a storage does o
     await raw.query(`ALTER TABLE mine.film OWNER TO ${role}`)
     await watchTables(storage, ['film'])
     const woken = gate()
-    const stop = storage.onOutsideChange(() => woken.open())
+    const stop = storage.onExternalChange(() => woken.open())
     await woken.opened
     const names = (await raw.query(ALL_SESSIONS)).map((row) => String(row['name']))
     expect([...new Set(names)]).toEqual(['hooked'])

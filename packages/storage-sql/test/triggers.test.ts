@@ -1,5 +1,5 @@
 import type { ResourceInfo } from '@larder/storage-core'
-import type { JournalRow, OutsideChange } from '@larder/storage-core/driver'
+import type { JournalRow, ExternalChange } from '@larder/storage-core/driver'
 import { installTriggers, removeTriggers, SqlStorage, type SqlOptions } from '@larder/storage-sql'
 import { describe, expect, test } from 'vitest'
 import { DataSource } from 'typeorm'
@@ -34,11 +34,11 @@ class World implements AsyncDisposable {
 
   /** What the triggers saw since the last time, as `collection/resource`, with a `*` where the listing changed. */
   async seen(): Promise<string[]> {
-    const changes: OutsideChange[] = []
-    await this.storage.unsettled({ olderThanMs: 0, outside: true, limit: 1_000 }, async (rows) => {
-      for (const { outside, keys } of rows) {
+    const changes: ExternalChange[] = []
+    await this.storage.claim({ olderThanMs: 0, external: true, limit: 1_000 }, async (rows) => {
+      for (const { external, keys } of rows) {
         expect(keys).toEqual([])
-        if (outside !== undefined) changes.push(outside)
+        if (external !== undefined) changes.push(external)
       }
       return rows.map(({ id }) => id)
     })
@@ -367,19 +367,19 @@ describe.each(DATABASE_NAMES)('triggers on %s', (name) => {
     await using world = await setUp(name)
     const { storage } = world
     await storage.putContent(world.info('r'), 'x')
-    const asked = { olderThanMs: 0, outside: true }
+    const asked = { olderThanMs: 0, external: true }
     const failing = () => Promise.reject(new Error('no'))
-    await expect(storage.unsettled(asked, failing)).rejects.toMatchObject({ message: 'no' })
+    await expect(storage.claim(asked, failing)).rejects.toMatchObject({ message: 'no' })
     let rows: readonly JournalRow[] = []
     const none = async (found: readonly JournalRow[]) => {
       rows = found
       return []
     }
-    expect(await storage.unsettled(asked, none)).toBe(1)
+    expect(await storage.claim(asked, none)).toBe(1)
     expect(rows.length).toBe(1)
-    expect(await storage.unsettled(asked, none)).toBe(1)
+    expect(await storage.claim(asked, none)).toBe(1)
     expect(await world.seen()).toEqual(['c/r*'])
-    expect(await storage.unsettled({ olderThanMs: 0 }, none)).toBe(0)
+    expect(await storage.claim({ olderThanMs: 0 }, none)).toBe(0)
   })
 })
 

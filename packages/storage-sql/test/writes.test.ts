@@ -126,7 +126,7 @@ describe.each(DATABASE_NAMES)('writes on %s', (name) => {
   })
 
   test('a hook that rejects takes row, journal and body with it', async () => {
-    await using opened = await openFresh(name, { inlineMaxBytes: 10, chunkBytes: 100, bodyGraceMs: 1 })
+    await using opened = await openFresh(name, { inlineMaxBytes: 10, chunkBytes: 100, chunkGraceMs: 1 })
     const { storage } = opened
     const reason = new Error('no')
     const transaction = {
@@ -204,7 +204,7 @@ describe.each(DATABASE_NAMES)('writes on %s', (name) => {
     expect(String(row?.['collection'])).toBe(info.collection)
     expect(String(row?.['resource'])).toBe(info.resource)
     expect(Math.abs(Number(row?.['created_ms']) - Date.now())).toBeLessThan(60_000)
-    await storage.settle([result.journalId ?? '', '999999999', 'no id', "1' OR '1'='1"])
+    await storage.acknowledge([result.journalId ?? '', '999999999', 'no id', "1' OR '1'='1"])
     expect(await opened.count('journal')).toBe(0)
   })
 
@@ -214,7 +214,7 @@ describe.each(DATABASE_NAMES)('writes on %s', (name) => {
     const { journalId = '' } = await opened.storage.putContent(opened.storage.info('c', 'r'), 'x', {
       transaction: { ...nothing, journal: [] },
     })
-    await opened.storage.settle([...ids, journalId])
+    await opened.storage.acknowledge([...ids, journalId])
     expect(await opened.count('journal')).toBe(0)
   })
 

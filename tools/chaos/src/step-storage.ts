@@ -11,7 +11,7 @@ import type {
   WriteOptions,
   WriteResult,
 } from '@larder/storage-core'
-import type { JournalRow, PutArguments, UnsettledOptions } from '@larder/storage-core/driver'
+import type { JournalRow, PutArguments, ClaimOptions } from '@larder/storage-core/driver'
 import { ForwardingStorage } from '@larder/storage-core/testing'
 import type { AtStep } from './steps.js'
 
@@ -87,17 +87,17 @@ export class StepStorage extends ForwardingStorage {
     return tx
   }
 
-  override async settle(journalIds: readonly string[]): Promise<void> {
+  override async acknowledge(journalIds: readonly string[]): Promise<void> {
     this.#at('before the settling')
-    await super.settle(journalIds)
+    await super.acknowledge(journalIds)
     this.#at('after the settling')
   }
 
-  override unsettled(
-    options: UnsettledOptions,
+  override claim(
+    options: ClaimOptions,
     work: (rows: readonly JournalRow[]) => Promise<readonly string[]>,
   ): Promise<number> {
-    return super.unsettled(options, async (rows) => {
+    return super.claim(options, async (rows) => {
       this.#at('relay has rows')
       const settled = await work(rows)
       this.#at('relay is done')

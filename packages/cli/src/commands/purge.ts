@@ -34,7 +34,7 @@ async function purge(context: Context, { tombstones, changes }: PurgeFlags): Pro
   })
   const counted = [
     countText(purged.tombstones, 'tombstone'),
-    countText(purged.bodies, 'replaced content'),
+    countText(purged.contents, 'replaced content'),
     countText(purged.changes, 'record'),
   ]
   await output.result(purged, `${counted.join(', ')} removed`)

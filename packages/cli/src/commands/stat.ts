@@ -32,7 +32,7 @@ async function partsOf(storage: Storage, info: ResourceInfo, signal: AbortSignal
   for (;;) {
     const parts = {
       content: await ifThere(() => contentOf(storage, info, signal)),
-      metadata: await ifThere(async () => told(await storage.getMetaData(info, { signal }))),
+      metadata: await ifThere(async () => shown(await storage.getMetaData(info, { signal }))),
     }
     const isFound = parts.content !== undefined || parts.metadata !== undefined
     // The two reads are of two moments, between which one part may come and the other go.
@@ -44,10 +44,10 @@ async function partsOf(storage: Storage, info: ResourceInfo, signal: AbortSignal
 async function contentOf(storage: Storage, info: ResourceInfo, signal: AbortSignal): Promise<PartInfo> {
   const part = await storage.openContent(info, { signal })
   await part.stream[Symbol.asyncIterator]().return?.()
-  return told(part)
+  return shown(part)
 }
 
-function told({ version, etag, size, modifiedAt }: PartInfo): PartInfo {
+function shown({ version, etag, size, modifiedAt }: PartInfo): PartInfo {
   return { version, etag, size, modifiedAt }
 }
 

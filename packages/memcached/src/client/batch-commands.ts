@@ -60,7 +60,7 @@ export abstract class BatchCommands<When extends WhenUnavailable> extends ItemCo
     entries: Iterable<readonly [Key, unknown]>,
     options?: StoreCallOptions,
   ): Promise<BatchAnswers<Key, true>> {
-    return this.#batches.together(
+    return this.#batches.inOneCommand(
       this.#stores('setMulti', () => entriesOf(entries, 2), options),
       async (wireKeys, call, group) => {
         const items = group.map(([, item], i) => {
@@ -163,7 +163,7 @@ export abstract class BatchCommands<When extends WhenUnavailable> extends ItemCo
     decode: (wireKey: string, item: CacheItem | undefined) => Value | undefined,
   ): Promise<BatchAnswers<Key, Value>> {
     const prepare = () => keysOf(keys)
-    return this.#batches.together(
+    return this.#batches.inOneCommand(
       { command, table: CALL_OPTIONS, options, prepare, keyOf: own },
       async (wireKeys, call) => {
         const batch = await this.core.cache.getMulti(wireKeys, callFor(call))

@@ -56,7 +56,7 @@ export class BatchRunner {
   }
 
   /** The cache is asked for many keys at once. */
-  together<Key extends ClientKey, Member, Value>(
+  inOneCommand<Key extends ClientKey, Member, Value>(
     batch: Batch<Key, Member>,
     ask: AskTogether<Member, Value>,
   ): Promise<BatchAnswers<Key, Value>> {

@@ -23,7 +23,7 @@ import type {
 import { commandChannel } from './command-events.js'
 import { LockableItems, type EncodedItem } from './lockable-items.js'
 import type { Namespace } from './namespace.js'
-import { together } from './together.js'
+import { withSharedDeadline } from './with-shared-deadline.js'
 import { TREAT_AS_MISS, ValueCoder } from './values.js'
 
 /** Checks the other arguments of a command, and returns what runs it. */
@@ -195,9 +195,9 @@ export class ClientCore<When extends WhenUnavailable = WhenUnavailable> {
     const ask = (rest: CallOptions | undefined) =>
       namespace.under(
         (prefix) => run(prefix, rest),
-        ({ prefix, askedAt }) => together(this.cache, rest, (last) => run(prefix, last), askedAt),
+        ({ prefix, askedAt }) => withSharedDeadline(this.cache, rest, (last) => run(prefix, last), askedAt),
       )
-    return call?.signal === undefined ? ask(call) : together(this.cache, call, ask)
+    return call?.signal === undefined ? ask(call) : withSharedDeadline(this.cache, call, ask)
   }
 
   async #runWatched<T, Otherwise>(

@@ -24,7 +24,7 @@ import { counterStep, distanceOf, sumFor } from './counter-steps.js'
 import { routed, type EncodedItem } from './lockable-items.js'
 import type { Namespace } from './namespace.js'
 import { peekedValue } from './peeked-value.js'
-import { together } from './together.js'
+import { withSharedDeadline } from './with-shared-deadline.js'
 import type { PlainValue } from './plain-serializer.js'
 import { textBytes } from './strict-forms.js'
 
@@ -83,7 +83,7 @@ export abstract class ItemCommands<When extends WhenUnavailable> {
     return this.core.runForKey('getAndTouch', CALL_OPTIONS, key, options, () => {
       exptimeOf(ttlMs)
       return (wireKey, call) =>
-        together(cache, call, async (rest) => {
+        withSharedDeadline(cache, call, async (rest) => {
           const found = this.core.decode<T>(wireKey, await cache.get(wireKey, rest))
           if (found === undefined) return undefined
           return (await cache.touch(wireKey, ttlMs, rest)) ? found.value : undefined

@@ -38,12 +38,12 @@ export class ItemLimit {
 
   async #lower(server: Channel, bytes: number): Promise<void> {
     if (bytes > this.#maxBytes) return
-    const told = await server.execute({ kind: 'stats', topic: 'settings' }).then(
+    const limit = await server.execute({ kind: 'stats', topic: 'settings' }).then(
       (settings) => maxItemBytesFor(Number(settings.get('item_size_max'))),
       () => NaN,
     )
     // A server that does not tell its settings is approached from above.
-    const isTold = told >= SMALLEST_LIMIT_BYTES / 2 && told < bytes
-    this.#maxBytes = Math.min(this.#maxBytes, isTold ? told : Math.floor(bytes / 2))
+    const isTold = limit >= SMALLEST_LIMIT_BYTES / 2 && limit < bytes
+    this.#maxBytes = Math.min(this.#maxBytes, isTold ? limit : Math.floor(bytes / 2))
   }
 }

@@ -3,7 +3,7 @@ import type { CacheItem, CallOptions, CasToken, ItemOptions } from '../cache.js'
 import type { CommandCache } from '../command-cache.js'
 import { addToCounter } from '../protocol/index.js'
 import type { DeleteCallOptions } from './client-options.js'
-import { together } from './together.js'
+import { withSharedDeadline } from './with-shared-deadline.js'
 import { DELETION_LOCK_FLAGS, isLock } from './value-flags.js'
 
 const NO_VALUE = Buffer.alloc(0)
@@ -47,7 +47,7 @@ export class LockableItems {
     change: (call: CallOptions | undefined) => Promise<boolean>,
     check?: (item: CacheItem) => void,
   ): Promise<boolean> {
-    return together(this.#cache, call, async (rest) => {
+    return withSharedDeadline(this.#cache, call, async (rest) => {
       const found = await this.#cache.get(key, rest)
       if (found === undefined || isLock(found)) return false
       check?.(found)
@@ -64,7 +64,7 @@ export class LockableItems {
   }
 
   replace(key: string, { bytes, options }: EncodedItem): Promise<boolean> {
-    return together(this.#cache, options, async (call) => {
+    return withSharedDeadline(this.#cache, options, async (call) => {
       for (;;) {
         const found = await this.#cache.get(key, callOf(call))
         if (found === undefined || isLock(found)) return false
@@ -92,7 +92,7 @@ export class LockableItems {
     call: CallOptions | undefined,
   ): Promise<boolean> {
     const lock = { flags: DELETION_LOCK_FLAGS, ttlMs: lockMs, ...call }
-    return together(this.#cache, lock, async (rest) => {
+    return withSharedDeadline(this.#cache, lock, async (rest) => {
       if (cas !== undefined) return (await this.#cache.cas(key, NO_VALUE, cas, rest)).status === 'stored'
       const item = await this.#cache.get(key, callOf(rest))
       await this.#cache.set(key, NO_VALUE, rest)
@@ -104,7 +104,7 @@ export class LockableItems {
   count(key: string, step: CounterStep): Promise<bigint | undefined> {
     return step.initial === undefined
       ? this.#countExisting(key, step)
-      : together(this.#cache, step, (call) => this.#countFrom(key, call))
+      : withSharedDeadline(this.#cache, step, (call) => this.#countFrom(key, call))
   }
 
   async #countExisting(key: string, step: CounterStep): Promise<bigint | undefined> {
@@ -113,7 +113,7 @@ export class LockableItems {
       return await this.#cache.arithmetic(key, step.delta, callOf(step))
     } catch (error) {
       if (!isStorageError(error, 'E_SERVER')) throw error
-      await together(this.#cache, callOf(step), (call) => this.#lockOf(key, call, error), start)
+      await withSharedDeadline(this.#cache, callOf(step), (call) => this.#lockOf(key, call, error), start)
       return undefined
     }
   }

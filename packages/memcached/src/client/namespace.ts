@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { CallOptions } from '../cache.js'
 import type { CommandCache } from '../command-cache.js'
-import { together } from './together.js'
+import { withSharedDeadline } from './with-shared-deadline.js'
 
 const STAMP_BYTES = 9
 /** As long as a stamp in base64url. */
@@ -77,7 +77,7 @@ export class Namespace {
 
   async #ask(start: number): Promise<string> {
     const found = await this.#find()
-    return found ?? together(this.#cache, { batch: this }, (call) => this.#create(call), start)
+    return found ?? withSharedDeadline(this.#cache, { batch: this }, (call) => this.#create(call), start)
   }
 
   async #create(call: CallOptions): Promise<string> {

@@ -25,7 +25,7 @@ export interface Get<T = unknown> {
 }
 
 /** `state`: an item without its bytes. `peek`: an item and its times, without a trace. */
-export interface Look<K extends 'state' | 'peek'> {
+export interface Lookup<K extends 'state' | 'peek'> {
   readonly kind: K
   readonly key: WireKey
 }
@@ -94,8 +94,8 @@ export interface Version {
 /** Each command about one key, by its kind. */
 interface KeyCommands {
   readonly get: Get
-  readonly state: Look<'state'>
-  readonly peek: Look<'peek'>
+  readonly state: Lookup<'state'>
+  readonly peek: Lookup<'peek'>
   readonly set: Store<'set'>
   readonly put: Store<'put'>
   readonly add: Store<'add'>

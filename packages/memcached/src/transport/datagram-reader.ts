@@ -64,7 +64,7 @@ export class DatagramReader {
     if (!this.#mayAsk(1)) return server.execute(command, options)
     const start = this.#limits.now()
     const item = await untilAborted(this.#ask(key), options.signal, key.text)
-    return item === NO_ANSWER ? this.#within(start, server.execute(command, options)) : item && as(item)
+    return item === NO_ANSWER ? this.#withTimeout(start, server.execute(command, options)) : item && as(item)
   }
 
   /** As a channel's `getMulti`; what a batch lacks after the datagrams is asked for in one command. */
@@ -81,7 +81,10 @@ export class DatagramReader {
     await untilAborted(Promise.all(keys.map(ask)), options.signal)
     if (unanswered.length === 0) return { items, failed: new Map() }
     try {
-      const rest = await this.#within(start, server.execute({ kind: 'getMulti', keys: unanswered }, options))
+      const rest = await this.#withTimeout(
+        start,
+        server.execute({ kind: 'getMulti', keys: unanswered }, options),
+      )
       return { items: new Map([...items, ...rest.items]), failed: rest.failed }
     } catch (error) {
       if (isStorageError(error, 'E_ABORTED')) throw error
@@ -151,11 +154,11 @@ export class DatagramReader {
   }
 
   /** What is left of the time-out for the answer of the connection. */
-  #within<T>(start: number, answer: Promise<T>): Promise<T> {
+  #withTimeout<T>(start: number, answer: Promise<T>): Promise<T> {
     const { timeoutMs, now } = this.#limits
     return new Promise((resolve, reject) => {
       const expire = () => {
-        reject(new StorageError('E_TIMEOUT', `The server did not answer within ${timeoutMs} ms`))
+        reject(new StorageError('E_TIMEOUT', `The server did not answer withTimeout ${timeoutMs} ms`))
       }
       const end = afterAwakeTime(Math.max(1, start + timeoutMs - now()), expire)
       answer.then(resolve, reject).finally(end)

@@ -27,4 +27,4 @@ export {
 export { CHANNEL_OPTIONS, type ChannelOptions } from './options.js'
 export { ServerHealth } from './server-health.js'
 export { checkUdpWait, UDP_OPTIONS, type UdpOptions } from './udp-options.js'
-export { within } from './within.js'
+export { withTimeout } from './with-timeout.js'

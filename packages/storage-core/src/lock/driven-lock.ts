@@ -16,7 +16,7 @@ import {
   type ResolvedTimes,
   timesOf,
 } from './lock-times.js'
-import { Patience } from './patience.js'
+import { LockWait } from './lock-wait.js'
 
 const PAUSES = Object.freeze({ firstMs: 1, longestMs: 50 })
 
@@ -26,7 +26,7 @@ interface Asking {
   readonly owner: string
   readonly leaseMs: number
   readonly waitMs: number
-  readonly patience: Patience
+  readonly wait: LockWait
 }
 
 /** A `Lock` of a driver. */
@@ -35,7 +35,7 @@ export class DrivenLock implements Lock {
   readonly #times: ResolvedTimes
   /** Those of one object queue here, so that one of them asks the server and all are served in their order. */
   readonly #queue = new KeyedMutex()
-  readonly #waiting = new Set<Patience>()
+  readonly #waiting = new Set<LockWait>()
   /** By owner. */
   readonly #held = new Map<string, LeasedLock>()
   readonly #inFlight = new Set<Promise<unknown>>()
@@ -54,14 +54,14 @@ export class DrivenLock implements Lock {
     const { leaseMs, waitMs } = timesOf(options, this.#times)
     if (this.#closing !== undefined) throw closedError(name)
     if (signal?.aborted === true) throw abortedError(signal, name)
-    const patience = new Patience(name, waitMs, signal)
+    const wait = new LockWait(name, waitMs, signal)
     const owner = randomBytes(12).toString('base64url')
-    this.#waiting.add(patience)
+    this.#waiting.add(wait)
     try {
-      return await this.#track(this.#acquire({ name, owner, leaseMs, waitMs, patience }))
+      return await this.#track(this.#acquire({ name, owner, leaseMs, waitMs, wait }))
     } finally {
-      this.#waiting.delete(patience)
-      patience.end()
+      this.#waiting.delete(wait)
+      wait.end()
     }
   }
 
@@ -96,7 +96,7 @@ export class DrivenLock implements Lock {
   }
 
   async #close(): Promise<void> {
-    for (const patience of this.#waiting) patience.leave(closedError())
+    for (const wait of this.#waiting) wait.leave(closedError())
     for (const held of this.#held.values()) held.lose(closedError(held.name))
     // Giving back may begin when an acquiring ends.
     while (this.#inFlight.size > 0) await Promise.allSettled(this.#inFlight)
@@ -104,12 +104,12 @@ export class DrivenLock implements Lock {
   }
 
   async #acquire(asking: Asking): Promise<LeasedLock> {
-    const { name, patience } = asking
+    const { name, wait } = asking
     let leave: () => void
     try {
-      leave = await this.#queue.acquire(name, patience.over)
+      leave = await this.#queue.acquire(name, wait.over)
     } catch {
-      throw patience.error ?? timeoutError(asking)
+      throw wait.error ?? timeoutError(asking)
     }
     try {
       return await this.#poll(asking, leave)
@@ -121,10 +121,10 @@ export class DrivenLock implements Lock {
 
   /** Asks until the lock is granted; once more when the time has passed. */
   async #poll(asking: Asking, leave: () => void): Promise<LeasedLock> {
-    const { patience } = asking
+    const { wait } = asking
     const backoff = new Backoff(PAUSES)
     for (;;) {
-      const wasOver = patience.over.aborted
+      const wasOver = wait.over.aborted
       const answer = await this.#attempt(asking, leave)
       if (answer instanceof LeasedLock) return answer
       if (wasOver || asking.waitMs === 0) {
@@ -132,17 +132,17 @@ export class DrivenLock implements Lock {
         this.#giveBack(asking)
         throw answer
       }
-      await patience.pause(backoff.next())
-      if (patience.error !== undefined) {
+      await wait.pause(backoff.next())
+      if (wait.error !== undefined) {
         if (answer !== undefined) this.#giveBack(asking)
-        throw patience.error
+        throw wait.error
       }
     }
   }
 
   /** Undefined: another has it. An error that may pass is an answer, too. */
   async #attempt(asking: Asking, leave: () => void): Promise<LeasedLock | StorageError | undefined> {
-    const { name, owner, leaseMs, patience } = asking
+    const { name, owner, leaseMs, wait } = asking
     const askedAt = performance.now()
     let isLost = false
     const onLost = (): void => {
@@ -152,20 +152,20 @@ export class DrivenLock implements Lock {
     const attempt = this.#driver.attempt({ name, owner, leaseMs, onLost })
     let grant: LockGrant | undefined
     try {
-      grant = await untilAborted(attempt, patience.left, name)
+      grant = await untilAborted(attempt, wait.left, name)
     } catch (error) {
-      if (patience.error !== undefined) {
+      if (wait.error !== undefined) {
         this.#giveBack(asking, attempt)
-        throw patience.error
+        throw wait.error
       }
       if (isStorageError(error) && mayPass(error)) return error
       this.#giveBack(asking)
       throw error
     }
     if (grant === undefined || isLost) return undefined
-    if (patience.error !== undefined) {
+    if (wait.error !== undefined) {
       this.#giveBack(asking)
-      throw patience.error
+      throw wait.error
     }
     const held = new LeasedLock({ name, owner, leaseMs, askedAt }, grant, this.#driver, (ending) => {
       this.#held.delete(owner)
@@ -199,8 +199,8 @@ function closedError(name?: string): StorageError {
 }
 
 function timeoutError({ name, waitMs }: Asking): LockTimeoutError {
-  const told = `Another held the lock ${JSON.stringify(name)} for ${waitMs} ms`
-  return new LockTimeoutError(told, { key: name })
+  const message = `Another held the lock ${JSON.stringify(name)} for ${waitMs} ms`
+  return new LockTimeoutError(message, { key: name })
 }
 
 function lostError(name: string): LockLostError {

@@ -41,8 +41,8 @@ export class VersionFence {
       return (await this.#storage.putContent(this.counterOf(name), '', { signal })).version
     } catch (cause) {
       if (!isStorageError(cause, 'E_ABORTED')) throw cause
-      const told = `The storage gave no fencing number within ${limitMs} ms`
-      throw new StorageError('E_TIMEOUT', told, { key: name, cause })
+      const message = `The storage gave no fencing number within ${limitMs} ms`
+      throw new StorageError('E_TIMEOUT', message, { key: name, cause })
     }
   }
 }

@@ -232,9 +232,9 @@ export class FaultyStorage extends ForwardingStorage {
     )
   }
 
-  override settle(journalIds: readonly string[]): Promise<void> {
-    this.#record('other', 'settle', [])
-    return super.settle(journalIds)
+  override acknowledge(journalIds: readonly string[]): Promise<void> {
+    this.#record('other', 'acknowledge', [])
+    return super.acknowledge(journalIds)
   }
 
   #record(kind: CallKind, method: string, infos: readonly ResourceInfo[]): CallFaults {

@@ -115,16 +115,16 @@ export class ForwardingStorage implements Storage {
     return this.inner.page(collection, options)
   }
 
-  unsettled(...args: Parameters<Storage['unsettled']>): Promise<number> {
-    return this.inner.unsettled(...args)
+  claim(...args: Parameters<Storage['claim']>): Promise<number> {
+    return this.inner.claim(...args)
   }
 
-  onOutsideChange(wake: () => void): () => void {
-    return this.inner.onOutsideChange(wake)
+  onExternalChange(wake: () => void): () => void {
+    return this.inner.onExternalChange(wake)
   }
 
-  settle(journalIds: readonly string[]): Promise<void> {
-    return this.inner.settle(journalIds)
+  acknowledge(journalIds: readonly string[]): Promise<void> {
+    return this.inner.acknowledge(journalIds)
   }
 
   shutdown(): Promise<void> {

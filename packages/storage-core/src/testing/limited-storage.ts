@@ -105,8 +105,8 @@ export class LimitedStorage extends ForwardingStorage {
     return super.page(collection, options)
   }
 
-  override async unsettled(...args: Parameters<Storage['unsettled']>): Promise<number> {
-    return this.#without.has('journal') ? 0 : super.unsettled(...args)
+  override async claim(...args: Parameters<Storage['claim']>): Promise<number> {
+    return this.#without.has('journal') ? 0 : super.claim(...args)
   }
 
   #allowed<Options extends WriteOptions>(options: Options | undefined): Options | undefined {

@@ -133,14 +133,14 @@ class PromisesAJournal extends Defective {
 }
 
 class ForgetsTheJournal extends Defective {
-  override async unsettled() {
+  override async claim() {
     return 0
   }
 }
 
 class SettlesWhatIsOnlyLookedAt extends Defective {
-  override unsettled(...[options, work]: Parameters<Storage['unsettled']>) {
-    return super.unsettled(options, async (rows) => {
+  override claim(...[options, work]: Parameters<Storage['claim']>) {
+    return super.claim(options, async (rows) => {
       await work(rows)
       return rows.map(({ id }) => id)
     })
@@ -148,8 +148,8 @@ class SettlesWhatIsOnlyLookedAt extends Defective {
 }
 
 class HandsOutYoungRows extends Defective {
-  override unsettled(...[options, work]: Parameters<Storage['unsettled']>) {
-    return super.unsettled({ ...options, olderThanMs: 0 }, work)
+  override claim(...[options, work]: Parameters<Storage['claim']>) {
+    return super.claim({ ...options, olderThanMs: 0 }, work)
   }
 }
 

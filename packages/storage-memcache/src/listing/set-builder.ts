@@ -109,9 +109,9 @@ export class SetBuilder {
 
   async #tell(head: Head, ttlMs: number): Promise<void> {
     const { cache, headKey } = this.#site
-    const told = await cache.cas(headKey, encodeHead(head), this.#token, { flags: flagsOf('head'), ttlMs })
+    const stored = await cache.cas(headKey, encodeHead(head), this.#token, { flags: flagsOf('head'), ttlMs })
     // Somebody took it away: what is stored for it from here on is of no use.
-    if (told.status === 'stored') this.#token = told.cas
+    if (stored.status === 'stored') this.#token = stored.cas
     else this.#isOver = true
   }
 }

@@ -1,6 +1,6 @@
 import type { Environment } from '@larder/memcached'
 import type { Storage } from '@larder/storage-core'
-import type { JournalRow, OutsideChange } from '@larder/storage-core/driver'
+import type { JournalRow, ExternalChange } from '@larder/storage-core/driver'
 import { inWaves, RelayLoop } from '../coherence/index.js'
 import type { StorageCounters } from '../counters.js'
 import { NEWEST } from '../storage-keys.js'
@@ -15,7 +15,7 @@ const MAX_WAITING = 10_000
 export type Repair = (key: string, version: number) => Promise<void>
 
 /** The keys that may be wrong after a change past the library. */
-export type KeysOf = (change: OutsideChange) => readonly string[]
+export type KeysOf = (change: ExternalChange) => readonly string[]
 
 /**
  * Settles what writers left behind that died, or that could not reach the cache. Any number of processes may run
@@ -56,7 +56,7 @@ export class Relay {
   /** To be called by each operation: the first one begins to relay. */
   start(): void {
     if (!this.#storage.supports.journal || !this.#loop.start()) return
-    this.#unsubscribe = this.#storage.onOutsideChange(this.#loop.wake)
+    this.#unsubscribe = this.#storage.onExternalChange(this.#loop.wake)
   }
 
   /** Waits for the rows that are being settled. */
@@ -72,11 +72,11 @@ export class Relay {
 
   /** What others changed past the library; a proxy in front of this one does it with its own keys, where there is one. */
   async #settleOutside(): Promise<void> {
-    const wanted = { olderThanMs: 0, limit: BATCH, outside: true }
+    const wanted = { olderThanMs: 0, limit: BATCH, external: true }
     let handed = BATCH
     let settled = 1
     while (handed === BATCH && settled > 0 && !this.#isBehind && this.#loop.isRunning) {
-      handed = await this.#storage.unsettled(wanted, async (rows) => {
+      handed = await this.#storage.claim(wanted, async (rows) => {
         const done = await this.repairOutside(rows)
         settled = done.length
         this.#counters.relayed += settled
@@ -99,7 +99,7 @@ export class Relay {
       return known
     }
     const repaired = await inWaves(rows, async (row) => {
-      const all = row.outside === undefined ? [] : this.#keysOf(row.outside)
+      const all = row.external === undefined ? [] : this.#keysOf(row.external)
       return (await Promise.all(all.map(isRight))).every(Boolean) ? row : undefined
     })
     return repaired.filter((row) => row !== undefined)
@@ -126,7 +126,7 @@ export class Relay {
     let isNew = true
     // Rows that could not be settled come again behind the others: then everybody has had a turn.
     while (handed === BATCH && isNew && this.#loop.isRunning) {
-      handed = await this.#storage.unsettled(wanted, async (rows) => {
+      handed = await this.#storage.claim(wanted, async (rows) => {
         isNew = rows.some(({ id }) => !seen.has(id))
         const untried = rows.filter(({ id }) => !seen.has(id) && !this.#waiting.has(id))
         for (const { id } of rows) seen.add(id)

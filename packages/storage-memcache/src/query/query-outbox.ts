@@ -93,7 +93,7 @@ export class QueryOutbox {
       afterCommit: async () => {
         await this.#invalidate(targets)
         // Should the row stay, it is relayed once more, which does no harm.
-        await this.#outbox.settle([id]).catch(() => undefined)
+        await this.#outbox.acknowledge([id]).catch(() => undefined)
         return true
       },
     })
@@ -134,7 +134,7 @@ export class QueryOutbox {
     let settled = BATCH
     while (settled === BATCH && this.#loop.isRunning) {
       settled = 0
-      await this.#outbox.unsettled(wanted, async (rows) => {
+      await this.#outbox.claim(wanted, async (rows) => {
         const done = (await inWaves(rows, (row) => this.#relayRow(row))).filter((id) => id !== undefined)
         settled = done.length
         return done
@@ -161,5 +161,5 @@ export class QueryOutbox {
 }
 
 function isOutbox(value: unknown): value is Outbox {
-  return hasMethods(value, 'within', 'settle', 'unsettled')
+  return hasMethods(value, 'within', 'acknowledge', 'claim')
 }

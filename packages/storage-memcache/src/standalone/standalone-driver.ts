@@ -210,8 +210,8 @@ export class StandaloneDriver implements StorageDriver {
     try {
       await this.#announce(info, stored)
     } catch (cause) {
-      const told = 'The write was stored, but whether listings know of it is unknown'
-      throw new OutcomeUnknownError(told, { key: info.key, cause })
+      const message = 'The write was stored, but whether listings know of it is unknown'
+      throw new OutcomeUnknownError(message, { key: info.key, cause })
     }
   }
 

@@ -21,7 +21,7 @@ import type { PartCache } from './part-cache.js'
 import type { PartReader } from './part-reader.js'
 import { settleAll, settleBoth } from '../coherence/index.js'
 import { changedKeys, headKey, NEWEST, partKey } from '../storage-keys.js'
-import { journalKeys, type Settler } from '../outbox/index.js'
+import { journalKeys, type Acknowledger } from '../outbox/index.js'
 import type { Settings } from '../settings.js'
 import { Recorder, type Room } from './stream-recorder.js'
 import { WriteGuard } from './write-guard.js'
@@ -31,7 +31,7 @@ export interface WriterParts {
   readonly cache: PartCache
   readonly reader: PartReader
   readonly members: MemberSet
-  readonly settler: Settler
+  readonly acknowledger: Acknowledger
   readonly settings: Settings
   readonly env: Environment
   readonly counters: StorageCounters
@@ -160,7 +160,7 @@ export class GuardedWrite {
     if (journalId === undefined) return result
     // A row that stays for the relay is not told to the caller, who might settle it.
     if (this.request.transaction?.journal !== undefined) return confirmed ? result : written
-    if (confirmed) this.#it.settler.add(journalId)
+    if (confirmed) this.#it.acknowledger.add(journalId)
     return written
   }
 
@@ -220,8 +220,8 @@ export class GuardedWrite {
       this.#it.members.generation(this.#head).catch((cause: unknown) => {
         this.#it.counters.cacheErrors++
         if (isNeeded && this.#it.settings.whenCacheFails === 'reject') {
-          const told = 'The listing could not be told of the write; nothing was written'
-          throw new CacheUnavailableError(told, { key: this.#head, cause })
+          const message = 'The listing could not be message of the write; nothing was written'
+          throw new CacheUnavailableError(message, { key: this.#head, cause })
         }
         // A set that is found later is then not trusted.
         return undefined

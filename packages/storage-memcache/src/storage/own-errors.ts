@@ -24,7 +24,7 @@ export class OwnErrors {
    */
   meaningOf(error: unknown, mayBeCommitted: boolean): unknown {
     if (!mayBeCommitted || isStorageError(error) || this.#errors.has(error)) return error
-    const told = 'The storage failed in a way that does not tell whether the write happened'
-    return new OutcomeUnknownError(told, { cause: error })
+    const message = 'The storage failed in a way that does not tell whether the write happened'
+    return new OutcomeUnknownError(message, { cause: error })
   }
 }

@@ -20,10 +20,10 @@ import {
   type JournalRow,
   type ListRequest,
   type ListRows,
-  type OutsideChange,
+  type ExternalChange,
   type StorageDriver,
   type TransactionRequest,
-  type UnsettledRequest,
+  type ClaimRequest,
   untilAborted,
   type WriteRequest,
 } from '@larder/storage-core/driver'
@@ -34,13 +34,13 @@ import { Listing, MemberSet } from '../listing/index.js'
 import { PartCache } from './part-cache.js'
 import { PartReader } from './part-reader.js'
 import { Presence } from './presence.js'
-import { headKey, isHeadKey, NEWEST, outsideKeys, partKey, partKeyOf } from '../storage-keys.js'
+import { headKey, isHeadKey, NEWEST, externalKeys, partKey, partKeyOf } from '../storage-keys.js'
 import type { WriterParts } from './guarded-write.js'
 import { ProxyTransaction } from './proxy-transaction.js'
 import { ProxyWriter } from './proxy-writer.js'
 import { TransactionWrites, type WithheldRows } from './transaction-writes.js'
 import type { Settings } from '../settings.js'
-import { guestPrefix, Relay, Settler } from '../outbox/index.js'
+import { guestPrefix, Relay, Acknowledger } from '../outbox/index.js'
 import { WriterQueue } from './writer-queue.js'
 
 export interface ProxyParts {
@@ -70,7 +70,7 @@ export class ProxyDriver implements StorageDriver {
   readonly #withheld: WithheldRows = new Set()
   readonly #joined = new WeakMap<StorageTransaction, ProxyTransaction>()
   readonly #listing: Listing
-  readonly #settler: Settler
+  readonly #acknowledger: Acknowledger
   readonly #relay: Relay
   readonly #owned: ProxyParts['owned']
   readonly #queue: WriterQueue
@@ -98,12 +98,18 @@ export class ProxyDriver implements StorageDriver {
     this.#listing = new Listing({ storage, cache, settings, env, counters })
     const repair = (key: string, version: number) =>
       isHeadKey(key) ? members.drop(key) : parts.repair(key, version)
-    const keysOf = (change: OutsideChange) => outsideKeys(this.keyOf, change)
+    const keysOf = (change: ExternalChange) => externalKeys(this.keyOf, change)
     this.#relay = new Relay(storage, namespace, repair, keysOf, settings, env, counters)
-    this.#settler = new Settler((ids) => storage.settle(ids), env)
+    this.#acknowledger = new Acknowledger((ids) => storage.acknowledge(ids), env)
     this.#parts = {
       ...{ storage, settings, env, counters, members },
-      ...{ cache: parts, reader: this.#reader, settler: this.#settler, keyOf: this.keyOf, namespace },
+      ...{
+        cache: parts,
+        reader: this.#reader,
+        acknowledger: this.#acknowledger,
+        keyOf: this.keyOf,
+        namespace,
+      },
     }
     this.#writer = new ProxyWriter(this.#parts)
   }
@@ -225,8 +231,8 @@ export class ProxyDriver implements StorageDriver {
     )
   }
 
-  settle(journalIds: readonly string[]): Promise<void> {
-    return this.#storage.settle(journalIds.filter((id) => !this.#withheld.has(id)))
+  acknowledge(journalIds: readonly string[]): Promise<void> {
+    return this.#storage.acknowledge(journalIds.filter((id) => !this.#withheld.has(id)))
   }
 
   transaction<T>(
@@ -252,34 +258,34 @@ export class ProxyDriver implements StorageDriver {
   }
 
   /** What a proxy behind which this one stands asks for; this one's own keys are set right on the way. */
-  unsettled(
-    request: UnsettledRequest,
+  claim(
+    request: ClaimRequest,
     work: (rows: readonly JournalRow[]) => Promise<readonly string[]>,
     call: DriverCall,
   ): Promise<number> {
     const options = { ...request, ...call, keyPrefix: guestPrefix(request.keyPrefix) }
-    return this.#storage.unsettled(options, async (rows) => work(await this.#relay.repair(rows)))
+    return this.#storage.claim(options, async (rows) => work(await this.#relay.repair(rows)))
   }
 
-  unsettledOutside(
+  claimExternal(
     limit: number,
     work: (rows: readonly JournalRow[]) => Promise<readonly string[]>,
     call: DriverCall,
   ): Promise<number> {
     this.#relay.standBehind()
-    const options = { ...call, olderThanMs: 0, limit, outside: true }
-    return this.#storage.unsettled(options, async (rows) => work(await this.#relay.repairOutside(rows)))
+    const options = { ...call, olderThanMs: 0, limit, external: true }
+    return this.#storage.claim(options, async (rows) => work(await this.#relay.repairOutside(rows)))
   }
 
-  onOutsideChange(wake: () => void): () => void {
-    return this.#storage.onOutsideChange(wake)
+  onExternalChange(wake: () => void): () => void {
+    return this.#storage.onExternalChange(wake)
   }
 
   async close(): Promise<void> {
     this.isClosed = true
     await this.#relay.stop()
     await this.#reader.settled()
-    await this.#settler.flush()
+    await this.#acknowledger.flush()
     for (const owned of this.#owned) await owned.close()
   }
 

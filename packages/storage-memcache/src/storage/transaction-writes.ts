@@ -45,13 +45,13 @@ export class TransactionWrite {
     this.hook = { journal, beforeCommit }
   }
 
-  /** Resolves to what the caller is told. */
+  /** Resolves to what the caller gets. */
   done(result: WriteResult | undefined): WriteResult {
     if (result === undefined) throw new TypeError('The storage behind did not answer every write')
     this.result = result
-    const { journalId, ...told } = result
+    const { journalId, ...outcome } = result
     if (journalId === undefined) return result
-    if (this.request.transaction?.journal === undefined) return told
+    if (this.request.transaction?.journal === undefined) return outcome
     this.#withheld.add(journalId)
     return result
   }
@@ -123,7 +123,7 @@ export class TransactionWrites implements Participant {
       const id = own?.journalId
       if (id === undefined || !isConfirmed) continue
       this.#withheld.delete(id)
-      if (request.transaction?.journal === undefined) this.#it.settler.add(id)
+      if (request.transaction?.journal === undefined) this.#it.acknowledger.add(id)
     }
     return isConfirmed
   }

@@ -110,7 +110,7 @@ export class WriteGuard {
     } catch (cause) {
       this.#counters.cacheErrors++
       if (this.#settings.whenCacheFails === 'bypass') return undefined
-      throw new CacheUnavailableError('The cache could not be told of the write; nothing was written', {
+      throw new CacheUnavailableError('The cache could not be message of the write; nothing was written', {
         key,
         cause,
       })
@@ -178,8 +178,9 @@ export class WriteGuard {
           // A server that is known to be dead will not answer a moment later.
           if (attempt >= BYPASS_ATTEMPTS || isStorageError(cause, 'E_CACHE_UNAVAILABLE')) return false
         } else if (this.#env.now() >= giveUpAt) {
-          const told = 'The write is committed, but whether the cache still holds what was before is unknown'
-          throw new OutcomeUnknownError(told, { key, cause })
+          const message =
+            'The write is committed, but whether the cache still holds what was before is unknown'
+          throw new OutcomeUnknownError(message, { key, cause })
         }
         await this.#env.sleep(backoff.next())
       }

@@ -59,7 +59,7 @@ function setUp(options: ProtocolOptions = {}) {
 
 async function rowsOf(durable: Storage): Promise<readonly JournalRow[]> {
   let found: readonly JournalRow[] = []
-  await durable.unsettled({ olderThanMs: 0 }, async (rows) => {
+  await durable.claim({ olderThanMs: 0 }, async (rows) => {
     found = rows
     return []
   })
@@ -167,10 +167,10 @@ describe('the relay', () => {
 
   test('leaves what is right alone', async () => {
     const { durable, writer, reader, info } = setUp()
-    const settle = durable.settle.bind(durable)
-    durable.settle = async () => undefined
+    const acknowledge = durable.acknowledge.bind(durable)
+    durable.acknowledge = async () => undefined
     await writer.storage.putContent(info, 'text')
-    durable.settle = settle
+    durable.acknowledge = acknowledge
     expect(await rowsOf(durable)).toHaveLength(1)
     durable.forgetCalls()
     await reader.relay()
@@ -218,7 +218,7 @@ test('rows of writes that end while others are dropped go together, in their own
   const storage = new MemcacheStorage({ storage: durable, cache: new CacheServer().client(), environment })
   const dropped: number[] = []
   const ends: (() => void)[] = []
-  durable.settle = async (ids) => {
+  durable.acknowledge = async (ids) => {
     dropped.push(ids.length)
     await new Promise<void>((resolve) => ends.push(resolve))
   }
@@ -259,7 +259,7 @@ test('rows that cannot be settled do not keep the others waiting', async () => {
   await reader.relay()
   expect(await textOf(reader.storage, info)).toBe('new')
   let left = 0
-  await durable.unsettled({ olderThanMs: 0, limit: 1_000 }, async (rows) => {
+  await durable.claim({ olderThanMs: 0, limit: 1_000 }, async (rows) => {
     left = rows.length
     return []
   })
@@ -289,7 +289,7 @@ test("keys of the caller are the caller's, whatever they look like", async () =>
   })
   await reader.relay()
   let rows: readonly JournalRow[] = []
-  await writer.storage.unsettled({ olderThanMs: 0, keyPrefix: 'larder: my' }, async (found) => {
+  await writer.storage.claim({ olderThanMs: 0, keyPrefix: 'larder: my' }, async (found) => {
     rows = found
     return found.map(({ id }) => id)
   })

@@ -18,7 +18,7 @@ function play(options: QueryOutboxOptions = {}) {
     queries: open(cache),
     set: (to: string) => (film = to),
     read: (queries: QueryCache) => queries.cached('film:1', { tags: ['film'] }, async () => film),
-    rows: () => storage.unsettled({ olderThanMs: 0, keyPrefix: '? ' }, async () => []),
+    rows: () => storage.claim({ olderThanMs: 0, keyPrefix: '? ' }, async () => []),
   }
 }
 

@@ -28,7 +28,7 @@ export function intruder({ scene, servers, database, history, collection, names,
       ? await history.remove(database, info)
       : await history.put(database, info, `outside.${++changes}`)
     if (!written.changed) return
-    scene.visit('outside change', states.find((state) => !state.startsWith('no ')) ?? 'no part')
+    scene.visit('external change', states.find((state) => !state.startsWith('no ')) ?? 'no part')
     scheduler.note(`OUTSIDE: ${isRemoval ? 'removes' : 'writes'} ${resource} as ${written.version}`)
     // Until the relays have been told, some see it and others do not.
     scene.unconfirmed.add(written.version)

@@ -197,7 +197,7 @@ export class AbsencesJoined extends ForwardingStorage {
 
 /** Nobody looks after the writes of the dead. */
 export class NoRelay extends ForwardingStorage {
-  override async unsettled(): Promise<number> {
+  override async claim(): Promise<number> {
     return 0
   }
 }

@@ -1,4 +1,4 @@
-import type { JournalRow, OutsideChange } from '@larder/storage-core/driver'
+import type { JournalRow, ExternalChange } from '@larder/storage-core/driver'
 import type { Scheduler, SimProcess } from './scheduler.js'
 
 /** How long a change stays with whoever has claimed it. */
@@ -6,7 +6,7 @@ const CLAIM_MS = 30_000
 
 interface Row {
   readonly id: string
-  readonly change: OutsideChange
+  readonly change: ExternalChange
   claimedUntil: number
 }
 
@@ -27,8 +27,8 @@ export class Outsiders {
   }
 
   /** With the commit of the change. */
-  tell(change: OutsideChange): void {
-    this.#rows.push({ id: `outside ${++this.#lastId}`, change, claimedUntil: 0 })
+  tell(change: ExternalChange): void {
+    this.#rows.push({ id: `external ${++this.#lastId}`, change, claimedUntil: 0 })
     // A message may get lost.
     for (const { process, wake } of this.#listeners)
       if (!process.isDead && this.#scheduler.chance(0.5)) wake()
@@ -42,11 +42,11 @@ export class Outsiders {
     const now = this.#scheduler.nowMs
     const free = this.#rows.filter(({ claimedUntil }) => claimedUntil <= now).slice(0, limit)
     for (const row of free) row.claimedUntil = now + CLAIM_MS
-    return free.map(({ id, change }) => ({ id, keys: [], version: 0, outside: change }))
+    return free.map(({ id, change }) => ({ id, keys: [], version: 0, external: change }))
   }
 
   /** Drops what is done, and gives back what is not. */
-  settle(claimed: readonly JournalRow[], done: readonly string[]): void {
+  acknowledge(claimed: readonly JournalRow[], done: readonly string[]): void {
     this.#rows = this.#rows.filter(({ id }) => !done.includes(id))
     const ids = new Set(claimed.map(({ id }) => id))
     for (const row of this.#rows) if (ids.has(row.id)) row.claimedUntil = 0

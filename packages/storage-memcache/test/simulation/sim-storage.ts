@@ -18,7 +18,7 @@ import {
   type Participant,
   type PutArguments,
   type TransactionHook,
-  type UnsettledOptions,
+  type ClaimOptions,
 } from '@larder/storage-core/driver'
 import type { ListPage, PageOptions, Storage } from '@larder/storage-core'
 import { ForwardingStorage } from '@larder/storage-core/testing'
@@ -29,7 +29,7 @@ import type { Scene, SimServer } from './sim-server.js'
 
 /** How long the rows stay with a relay that died. */
 const CLAIM_MS = 30_000
-const OUTSIDE_BATCH = 100
+const EXTERNAL_BATCH = 100
 /** What marks many resources is told of none. */
 const NOTHING = Object.freeze({}) as Pending
 /** Long enough for others to write several times. */
@@ -168,13 +168,13 @@ export class SimStorage extends ForwardingStorage {
     return result
   }
 
-  override async unsettled(
-    options: UnsettledOptions,
+  override async claim(
+    options: ClaimOptions,
     work: (rows: readonly JournalRow[]) => Promise<readonly string[]>,
   ): Promise<number> {
-    if (options.outside === true) return asRole('relay', () => this.#unsettledOutside(work))
+    if (options.external === true) return asRole('relay', () => this.#claimExternal(work))
     return asRole('relay', () =>
-      super.unsettled(options, async (rows) => {
+      super.claim(options, async (rows) => {
         await this.#step(`claimed ${rows.length} rows`)
         const settled = work(rows).then(async (done) => {
           await this.#step(`settles ${done.length} rows`)
@@ -190,20 +190,18 @@ export class SimStorage extends ForwardingStorage {
     )
   }
 
-  override onOutsideChange(wake: () => void): () => void {
+  override onExternalChange(wake: () => void): () => void {
     this.#scene.outsiders.listen(this.#process, wake)
     return () => undefined
   }
 
-  async #unsettledOutside(
-    work: (rows: readonly JournalRow[]) => Promise<readonly string[]>,
-  ): Promise<number> {
-    const rows = this.#scene.outsiders.claim(OUTSIDE_BATCH)
+  async #claimExternal(work: (rows: readonly JournalRow[]) => Promise<readonly string[]>): Promise<number> {
+    const rows = this.#scene.outsiders.claim(EXTERNAL_BATCH)
     if (rows.length === 0) return 0
-    await this.#step(`claimed ${rows.length} outside changes`)
+    await this.#step(`claimed ${rows.length} external changes`)
     const done = await work(rows)
-    await this.#step(`settles ${done.length} outside changes`)
-    this.#scene.outsiders.settle(rows, done)
+    await this.#step(`settles ${done.length} external changes`)
+    this.#scene.outsiders.acknowledge(rows, done)
     return rows.length
   }
 

@@ -177,7 +177,7 @@ describe('several resources written together', () => {
     const results = await write(writer, 'new')
     expect(results.map(({ journalId }) => journalId)).toEqual([undefined, undefined, undefined])
     await writer.shutdown()
-    expect(await durable.unsettled({ olderThanMs: 0 }, async () => [])).toBe(0)
+    expect(await durable.claim({ olderThanMs: 0 }, async () => [])).toBe(0)
   })
 
   test('an unconfirmed one leaves its row to the relay', async () => {
@@ -190,7 +190,7 @@ describe('several resources written together', () => {
     await writing
     expect(writer.counters().unconfirmedWrites).toBe(3)
     const keys: string[] = []
-    await durable.unsettled({ olderThanMs: 0 }, async (rows) => {
+    await durable.claim({ olderThanMs: 0 }, async (rows) => {
       for (const row of rows) keys.push(...row.keys)
       return []
     })

@@ -186,6 +186,6 @@ describe('a transaction of several calls', () => {
     const { durable, writer } = play()
     await write(writer, 'new')
     await writer.shutdown()
-    expect(await durable.unsettled({ olderThanMs: 0 }, async () => [])).toBe(0)
+    expect(await durable.claim({ olderThanMs: 0 }, async () => [])).toBe(0)
   })
 })

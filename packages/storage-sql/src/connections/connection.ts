@@ -5,7 +5,7 @@ import { type Dialect, type Limits, type Outcome, statement, type Statement } fr
 import { closedConnection, commitError, isConnectionLost, isInDoubt, toStorageError } from '../sql-errors.js'
 import { callSessionHook } from '../session-hook.js'
 import { watched } from './watched.js'
-import { within } from './within.js'
+import { withTimeout } from './with-timeout.js'
 
 // The server's own time-outs come first: they leave the connection usable.
 export const SERVER_ANSWERS_WITHIN_MS = 1_000
@@ -62,10 +62,10 @@ export class PooledConnection implements Connection {
   ): Promise<PooledConnection> {
     const connected = runner.connect() as Promise<object>
     try {
-      const connecting = within(connected, limits.connectTimeoutMs, 'No connection to the database')
+      const connecting = withTimeout(connected, limits.connectTimeoutMs, 'No connection to the database')
       const client = await untilAborted(connecting, signal)
       const preparing = dialect.prepareSession(limits, runner).then(() => callSessionHook(runner))
-      await within(preparing, limits.connectTimeoutMs, 'The new connection')
+      await withTimeout(preparing, limits.connectTimeoutMs, 'The new connection')
       return new PooledConnection(dialect, client, runner, limits, signal, isForReads)
     } catch (error) {
       // It may still come, and nobody wants it any more.
@@ -150,7 +150,7 @@ export class PooledConnection implements Connection {
     if (this.#discarded) throw closedConnection()
     try {
       const limitMs = this.#limits.statementTimeoutMs + SERVER_ANSWERS_WITHIN_MS
-      return await untilAborted(within(work(), limitMs, 'The statement'), signal)
+      return await untilAborted(withTimeout(work(), limitMs, 'The statement'), signal)
     } catch (cause) {
       const error = toStorageError(cause)
       // An answer that is still to come would be taken for the next statement's.

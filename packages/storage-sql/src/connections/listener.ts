@@ -3,7 +3,7 @@ import type { DataSource } from 'typeorm'
 import { CHANNEL } from '../triggers/index.js'
 import { isTransactionPooled, type PostgresPool, type PostgresSession } from './pooler.js'
 import { runSessionHook, type SessionHook, sessionHookOf, type SqlSession } from '../session-hook.js'
-import { within } from './within.js'
+import { withTimeout } from './with-timeout.js'
 
 const PAUSES = Object.freeze({ firstMs: 250, longestMs: 30_000 })
 const AGAIN_MS = [50, 500]
@@ -131,7 +131,7 @@ export class PostgresListener implements Listener {
     const client = this.#client
     this.#client = undefined
     if (client === undefined) return
-    this.#ended = within(client.end(), CLOSED_WITHIN_MS, 'Closing').catch(() => undefined)
+    this.#ended = withTimeout(client.end(), CLOSED_WITHIN_MS, 'Closing').catch(() => undefined)
   }
 
   /** Transactions that commit beside the one that notifies leave it to that one, and may end somewhat later. */

@@ -1,4 +1,4 @@
-import { within } from './within.js'
+import { withTimeout } from './with-timeout.js'
 
 /** The little of `pg`'s client that is used. */
 export interface PostgresSession {
@@ -28,7 +28,7 @@ export async function isTransactionPooled(
   const first = await processOf(session)
   if (first === session.processID) return false
   const connecting = pool.connect()
-  const holder = await within(connecting, ANSWERS_WITHIN_MS, 'A connection').catch(() => undefined)
+  const holder = await withTimeout(connecting, ANSWERS_WITHIN_MS, 'A connection').catch(() => undefined)
   if (holder === undefined) {
     // The pool may give it later: it must not be kept then.
     connecting.then(
@@ -54,12 +54,14 @@ export async function isTransactionPooled(
  * the one used last: the session asks first, so that the holder gets its connection, or another one in turn.
  */
 async function isShared(session: PostgresSession, holder: PostgresSession, first: number): Promise<boolean> {
-  if ((await within(processOf(session), ANSWERS_WITHIN_MS, 'The session')) !== first) return true
-  await within(holder.query('BEGIN'), ANSWERS_WITHIN_MS, 'A transaction')
-  const held = await within(processOf(holder), ANSWERS_WITHIN_MS, 'A transaction')
+  if ((await withTimeout(processOf(session), ANSWERS_WITHIN_MS, 'The session')) !== first) return true
+  await withTimeout(holder.query('BEGIN'), ANSWERS_WITHIN_MS, 'A transaction')
+  const held = await withTimeout(processOf(holder), ANSWERS_WITHIN_MS, 'A transaction')
   // Where the pooler has one connection to the server, the session waits.
-  const process = await within(processOf(session), ANSWERS_WITHIN_MS, 'The session').catch(() => undefined)
-  await within(holder.query('ROLLBACK'), ANSWERS_WITHIN_MS, 'A rollback')
+  const process = await withTimeout(processOf(session), ANSWERS_WITHIN_MS, 'The session').catch(
+    () => undefined,
+  )
+  await withTimeout(holder.query('ROLLBACK'), ANSWERS_WITHIN_MS, 'A rollback')
   return held === first || process !== first
 }
 

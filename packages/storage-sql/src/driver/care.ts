@@ -5,7 +5,7 @@ import {
   signalOption,
   type OptionsOf,
 } from '@larder/storage-core/base'
-import type { BodySweeper } from './body-sweeper.js'
+import type { ChunkCollector } from './chunk-collector.js'
 import type { ChangeLog } from '../change-log.js'
 import type { ConnectionSource } from '../connections/index.js'
 import { purgeTombstones } from './purge-tombstones.js'
@@ -32,7 +32,7 @@ export type PurgeOptions = OptionsOf<typeof PURGE_OPTIONS>
 export interface PurgeResult {
   readonly tombstones: number
   /** Content in chunks that was replaced, and whose readers had their time. */
-  readonly bodies: number
+  readonly contents: number
   readonly changes: number
 }
 
@@ -51,13 +51,13 @@ export type RestoredOptions = OptionsOf<typeof RESTORED_OPTIONS>
 export class Care {
   readonly #source: ConnectionSource
   readonly #tables: TablePaths
-  readonly #sweeper: BodySweeper
+  readonly #collector: ChunkCollector
   readonly #changes: ChangeLog
 
-  constructor(source: ConnectionSource, tables: TablePaths, sweeper: BodySweeper, changes: ChangeLog) {
+  constructor(source: ConnectionSource, tables: TablePaths, collector: ChunkCollector, changes: ChangeLog) {
     this.#source = source
     this.#tables = tables
-    this.#sweeper = sweeper
+    this.#collector = collector
     this.#changes = changes
   }
 
@@ -69,7 +69,7 @@ export class Care {
         tombstonesOlderThanMs === undefined
           ? 0
           : await purgeTombstones(this.#source, this.#tables, tombstonesOlderThanMs, signal),
-      bodies: await this.#sweeper.sweep(signal),
+      contents: await this.#collector.collect(signal),
       changes: changesOlderThanMs === undefined ? 0 : await this.#changes.drop(changesOlderThanMs, signal),
     }
   }

@@ -1,6 +1,6 @@
 import { StorageError } from '@larder/storage-core'
 import { type PartChange, type WriteRequest } from '@larder/storage-core/driver'
-import { type Bodies, KEPT_AFTER } from './bodies.js'
+import { type ContentChunks, KEPT_AFTER } from './content-chunks.js'
 import type { Settings } from '../options.js'
 
 /** Content on its way into a row: the bytes themselves, or the body that holds them by now. */
@@ -19,7 +19,7 @@ export interface TakenWrite {
 /** Takes in what several requests bring, one after the other. What was stored is dropped where one of them fails. */
 export async function takeWrites(
   requests: readonly WriteRequest[],
-  bodies: Bodies,
+  chunks: ContentChunks,
   settings: Settings,
   signal: AbortSignal | undefined,
 ): Promise<TakenWrite[]> {
@@ -28,25 +28,25 @@ export async function takeWrites(
   try {
     for (const request of requests) {
       const { content, metadata } = request.changes
-      const stored = content && (await takeContent(content, bodies, settings, signal, bodiesOf(taken), kept))
+      const stored = content && (await takeContent(content, chunks, settings, signal, bodiesOf(taken), kept))
       taken.push({ request, content: stored, metadata: undefined })
       if (metadata === undefined) continue
       const described = await takeMetadata(metadata, settings)
       taken.splice(-1, 1, { request, content: stored, metadata: described })
       if (!needsChunks(stored, described, settings)) continue
-      const chunked = await storeInChunks(stored.bytes, bodies, settings, signal, bodiesOf(taken), kept)
+      const chunked = await storeInChunks(stored.bytes, chunks, settings, signal, bodiesOf(taken), kept)
       taken.splice(-1, 1, { request, content: chunked, metadata: described })
     }
     return taken
   } catch (error) {
-    await discardWrites(taken, bodies)
+    await discardWrites(taken, chunks)
     throw error
   }
 }
 
 /** Of writes that were given up. Never rejects. */
-export async function discardWrites(taken: readonly TakenWrite[], bodies: Bodies): Promise<void> {
-  for (const body of bodiesOf(taken)) await bodies.discard(body)
+export async function discardWrites(taken: readonly TakenWrite[], chunks: ContentChunks): Promise<void> {
+  for (const body of bodiesOf(taken)) await chunks.discard(body)
 }
 
 function bodiesOf(taken: readonly TakenWrite[]): number[] {
@@ -61,7 +61,7 @@ function bodiesOf(taken: readonly TakenWrite[]): number[] {
  */
 async function takeContent(
   change: PartChange,
-  bodies: Bodies,
+  chunks: ContentChunks,
   settings: Settings,
   signal: AbortSignal | undefined,
   earlier: readonly number[],
@@ -72,7 +72,7 @@ async function takeContent(
     // A transaction that is repeated must not write what the caller has changed since.
     return { bytes: Buffer.from(change.bytes), size: change.bytes.length }
   }
-  const upload = new Upload(bodies, earlier, kept, settings, signal)
+  const upload = new Upload(chunks, earlier, kept, settings, signal)
   const pieces = piecesOf(change, settings, () => upload.keep())
   try {
     return await takePieces(pieces, upload, settings)
@@ -98,13 +98,13 @@ function needsChunks(
 
 async function storeInChunks(
   bytes: Uint8Array,
-  bodies: Bodies,
+  chunks: ContentChunks,
   settings: Settings,
   signal: AbortSignal | undefined,
   earlier: readonly number[],
   kept: Kept,
 ): Promise<TakenContent> {
-  const upload = new Upload(bodies, earlier, kept, settings, signal)
+  const upload = new Upload(chunks, earlier, kept, settings, signal)
   try {
     for (let at = 0; at < bytes.length; at += settings.chunkBytes)
       await upload.store(bytes.subarray(at, at + settings.chunkBytes))
@@ -155,7 +155,7 @@ interface Kept {
 
 /** A body that is being stored; there is none before the first piece. */
 class Upload {
-  readonly #bodies: Bodies
+  readonly #chunks: ContentChunks
   readonly #earlier: readonly number[]
   readonly #keepEveryMs: number
   readonly #signal: AbortSignal | undefined
@@ -165,13 +165,13 @@ class Upload {
   readonly #kept: Kept
 
   constructor(
-    bodies: Bodies,
+    chunks: ContentChunks,
     earlier: readonly number[],
     kept: Kept,
     { streamPauseMs }: Settings,
     signal: AbortSignal | undefined,
   ) {
-    this.#bodies = bodies
+    this.#chunks = chunks
     this.#earlier = earlier
     this.#kept = kept
     this.#keepEveryMs = streamPauseMs * KEPT_AFTER
@@ -181,9 +181,9 @@ class Upload {
   async store(piece: Uint8Array): Promise<void> {
     if (this.#body === undefined) {
       if (this.#earlier.length === 0) this.#kept.at = performance.now()
-      this.#body = await this.#bodies.begin(this.#signal)
+      this.#body = await this.#chunks.begin(this.#signal)
     }
-    await this.#bodies.append(this.#body, this.#seq++, piece, this.#signal)
+    await this.#chunks.append(this.#body, this.#seq++, piece, this.#signal)
     this.#size += piece.length
     await this.keep()
   }
@@ -193,7 +193,7 @@ class Upload {
     const kept = this.#body === undefined ? this.#earlier : [...this.#earlier, this.#body]
     const now = performance.now()
     if (kept.length === 0 || now - this.#kept.at < this.#keepEveryMs) return
-    for (const body of kept) await this.#bodies.keep(body, this.#signal)
+    for (const body of kept) await this.#chunks.keep(body, this.#signal)
     this.#kept.at = now
   }
 
@@ -203,7 +203,7 @@ class Upload {
   }
 
   async discard(): Promise<void> {
-    if (this.#body !== undefined) await this.#bodies.discard(this.#body)
+    if (this.#body !== undefined) await this.#chunks.discard(this.#body)
   }
 }
 

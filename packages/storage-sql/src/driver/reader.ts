@@ -5,7 +5,7 @@ import {
   type ResourceInfo,
   type StoredPart,
 } from '@larder/storage-core'
-import type { Bodies } from './bodies.js'
+import type { ContentChunks } from './content-chunks.js'
 import type { ConnectionSource } from '../connections/index.js'
 import { inCollection } from './containers.js'
 import { binaryOf, joinSql, optionalNumber, type Row, statement } from '../dialects/index.js'
@@ -29,12 +29,12 @@ type Signal = AbortSignal | undefined
 export class Reader {
   readonly #source: ConnectionSource
   readonly #tables: TablePaths
-  readonly #bodies: Bodies
+  readonly #chunks: ContentChunks
 
-  constructor(source: ConnectionSource, tables: TablePaths, bodies: Bodies) {
+  constructor(source: ConnectionSource, tables: TablePaths, chunks: ContentChunks) {
     this.#source = source
     this.#tables = tables
-    this.#bodies = bodies
+    this.#chunks = chunks
   }
 
   async read(
@@ -62,7 +62,7 @@ export class Reader {
     if (row === undefined) return undefined
     const info = partInfoOf(row)
     const body = optionalNumber(row['body_id'])
-    const stream = body === undefined ? once(bytesOf(row)) : this.#bodies.read(body, info.size, signal)
+    const stream = body === undefined ? once(bytesOf(row)) : this.#chunks.read(body, info.size, signal)
     return { ...info, stream }
   }
 
@@ -122,7 +122,7 @@ export class Reader {
       if (body === undefined) return { ...info, bytes: bytesOf(row) }
       try {
         const chunks: Buffer[] = []
-        for await (const chunk of this.#bodies.read(body, info.size, signal)) chunks.push(chunk)
+        for await (const chunk of this.#chunks.read(body, info.size, signal)) chunks.push(chunk)
         return { ...info, bytes: Buffer.concat(chunks) }
       } catch (error) {
         // Replaced meanwhile: what replaced it can be read.

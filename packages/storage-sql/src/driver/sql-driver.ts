@@ -22,12 +22,12 @@ import {
   type StorageDriver,
   throwIfAborted,
   type TransactionRequest,
-  type UnsettledRequest,
+  type ClaimRequest,
   type WriteRequest,
 } from '@larder/storage-core/driver'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Bodies } from './bodies.js'
-import { BodySweeper } from './body-sweeper.js'
+import { ContentChunks } from './content-chunks.js'
+import { ChunkCollector } from './chunk-collector.js'
 import { type Clock, microClock } from '../clock.js'
 import { type ConnectionSource, type Listener, SYSTEMS } from '../connections/index.js'
 import { ChangeLog } from '../change-log.js'
@@ -37,7 +37,7 @@ import { discardWrites, type TakenWrite, takeWrites } from './content-intake.js'
 import { Journal } from '../journal.js'
 import { Listing } from './listing.js'
 import type { OpenOptions, Settings } from '../options.js'
-import { unsettledOutside } from './outside-changes.js'
+import { claimExternal } from './external-changes.js'
 import { Reader } from './reader.js'
 import { isCollision, isStale, toStorageError } from '../sql-errors.js'
 import type { TablePaths } from '../tables.js'
@@ -70,8 +70,8 @@ export class SqlDriver implements StorageDriver {
   readonly #containers: Containers
   readonly #journal: Journal
   readonly #changes: ChangeLog
-  readonly #bodies: Bodies
-  readonly #sweeper: BodySweeper
+  readonly #chunks: ContentChunks
+  readonly #collector: ChunkCollector
   readonly #reader: Reader
   readonly #listing: Listing
   readonly #writer: Writer
@@ -98,14 +98,14 @@ export class SqlDriver implements StorageDriver {
     this.#containers = new Containers(source, tables)
     this.#journal = new Journal(source, tables)
     this.#changes = new ChangeLog(source, tables.change)
-    this.#bodies = new Bodies(source, tables, settings)
-    this.#sweeper = new BodySweeper(source, tables, settings)
-    this.#reader = new Reader(source, tables, this.#bodies)
+    this.#chunks = new ContentChunks(source, tables, settings)
+    this.#collector = new ChunkCollector(source, tables, settings)
+    this.#reader = new Reader(source, tables, this.#chunks)
     this.#listing = new Listing(source, tables)
-    this.care = new Care(source, tables, this.#sweeper, this.#changes)
+    this.care = new Care(source, tables, this.#collector, this.#changes)
     this.#tables = tables
     this.#transactions = transactions
-    this.#writer = new Writer(tables, this.#journal, this.#bodies, this.#clock, settings)
+    this.#writer = new Writer(tables, this.#journal, this.#chunks, this.#clock, settings)
   }
 
   async createContainer(collection: string, { signal }: DriverCall): Promise<void> {
@@ -133,13 +133,13 @@ export class SqlDriver implements StorageDriver {
   async writeMany(requests: readonly WriteRequest[], { signal }: DriverCall): Promise<WriteResult[]> {
     for (const request of requests) await this.#judgeEarly(request, signal)
     for (const collection of writtenCollections(requests)) await this.#containers.make(collection, signal)
-    const taken = await takeWrites(requests, this.#bodies, this.#settings, signal)
+    const taken = await takeWrites(requests, this.#chunks, this.#settings, signal)
     try {
       const results = await this.#writeRepeatedly(taken, signal)
-      this.#sweeper.poke()
+      this.#collector.poke()
       return results
     } catch (error) {
-      if (!isStorageError(error, 'E_OUTCOME_UNKNOWN')) await discardWrites(taken, this.#bodies)
+      if (!isStorageError(error, 'E_OUTCOME_UNKNOWN')) await discardWrites(taken, this.#chunks)
       throw error
     }
   }
@@ -153,7 +153,7 @@ export class SqlDriver implements StorageDriver {
     for (let attempt = 1; ; attempt++) {
       try {
         const ended = await this.#transactions.run((open) => work(this.#bound(open)), { timeoutMs, signal })
-        this.#sweeper.poke()
+        this.#collector.poke()
         return ended
       } catch (error) {
         if (!canRepeat(error)) throw error
@@ -207,34 +207,34 @@ export class SqlDriver implements StorageDriver {
     return this.#listing.names(request, signal)
   }
 
-  settle(journalIds: readonly string[]): Promise<void> {
-    return this.#journal.settle(journalIds)
+  acknowledge(journalIds: readonly string[]): Promise<void> {
+    return this.#journal.acknowledge(journalIds)
   }
 
-  unsettled(
-    request: UnsettledRequest,
+  claim(
+    request: ClaimRequest,
     work: (rows: readonly JournalRow[]) => Promise<readonly string[]>,
     { signal }: DriverCall,
   ): Promise<number> {
-    return this.#journal.unsettled(request, work, signal)
+    return this.#journal.claim(request, work, signal)
   }
 
-  unsettledOutside(
+  claimExternal(
     limit: number,
     work: (rows: readonly JournalRow[]) => Promise<readonly string[]>,
     { signal }: DriverCall,
   ): Promise<number> {
-    return unsettledOutside(this.#changes, limit, work, signal)
+    return claimExternal(this.#changes, limit, work, signal)
   }
 
-  onOutsideChange(wake: () => void): () => void {
+  onExternalChange(wake: () => void): () => void {
     return this.#listener?.subscribe(wake) ?? (() => undefined)
   }
 
   async close(): Promise<void> {
     this.#transactions.close()
     await this.#listener?.close()
-    await this.#sweeper.close()
+    await this.#collector.close()
     await this.#source.close()
   }
 

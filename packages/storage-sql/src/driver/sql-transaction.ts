@@ -27,7 +27,7 @@ import { Journal } from '../journal.js'
 import type { Settings } from '../options.js'
 import type { TablePaths } from '../tables.js'
 import { BoundSource, type OpenTransaction } from '../transactions/index.js'
-import { Bodies } from './bodies.js'
+import { ContentChunks } from './content-chunks.js'
 import { Containers } from './containers.js'
 import { discardWrites, type TakenWrite, takeWrites } from './content-intake.js'
 import { Listing } from './listing.js'
@@ -55,7 +55,7 @@ export class SqlTransaction implements DriverTransaction, StorageDriver {
   readonly #settings: Settings
   readonly #containers: Containers
   readonly #journal: Journal
-  readonly #bodies: Bodies
+  readonly #chunks: ContentChunks
   readonly #reader: Reader
   readonly #listing: Listing
   readonly #writer: Writer
@@ -69,10 +69,10 @@ export class SqlTransaction implements DriverTransaction, StorageDriver {
     this.#source = new BoundSource(transaction)
     this.#containers = new Containers(this.#source, tables)
     this.#journal = new Journal(this.#source, tables)
-    this.#bodies = new Bodies(this.#source, tables, settings)
-    this.#reader = new Reader(this.#source, tables, this.#bodies)
+    this.#chunks = new ContentChunks(this.#source, tables, settings)
+    this.#reader = new Reader(this.#source, tables, this.#chunks)
     this.#listing = new Listing(this.#source, tables)
-    this.#writer = new Writer(tables, this.#journal, this.#bodies, clock, settings)
+    this.#writer = new Writer(tables, this.#journal, this.#chunks, clock, settings)
   }
 
   get driver(): StorageDriver {
@@ -134,13 +134,13 @@ export class SqlTransaction implements DriverTransaction, StorageDriver {
 
   async writeMany(requests: readonly WriteRequest[], { signal }: DriverCall): Promise<WriteResult[]> {
     for (const collection of writtenCollections(requests)) await this.#containers.make(collection, signal)
-    const taken = await takeWrites(requests, this.#bodies, this.#settings, signal)
+    const taken = await takeWrites(requests, this.#chunks, this.#settings, signal)
     try {
       const changed = (connection: Connection) => this.#change(connection, taken)
       const { results } = await this.#source.write(changed, signal)
       return results
     } catch (error) {
-      await discardWrites(taken, this.#bodies)
+      await discardWrites(taken, this.#chunks)
       throw error
     }
   }

@@ -16,7 +16,7 @@ import {
   tooLate,
   type WriteRequest,
 } from '@larder/storage-core/driver'
-import type { Bodies } from './bodies.js'
+import type { ContentChunks } from './content-chunks.js'
 import type { Clock } from '../clock.js'
 import type { Connection } from '../connections/index.js'
 import type { TakenWrite } from './content-intake.js'
@@ -53,15 +53,15 @@ export interface ChangedWrites {
 export class Writer {
   readonly #tables: TablePaths
   readonly #journal: Journal
-  readonly #bodies: Bodies
+  readonly #chunks: ContentChunks
   readonly #clock: Clock
   readonly #settings: Settings
   #floor = 0
 
-  constructor(tables: TablePaths, journal: Journal, bodies: Bodies, clock: Clock, settings: Settings) {
+  constructor(tables: TablePaths, journal: Journal, chunks: ContentChunks, clock: Clock, settings: Settings) {
     this.#tables = tables
     this.#journal = journal
-    this.#bodies = bodies
+    this.#chunks = chunks
     this.#clock = clock
     this.#settings = settings
   }
@@ -229,10 +229,10 @@ export class Writer {
 
   async #exchangeBodies(connection: Connection, { job: { content }, before }: Plan): Promise<void> {
     if (typeof content === 'object' && content.body !== undefined) {
-      await this.#bodies.adopt(connection, content.body)
+      await this.#chunks.adopt(connection, content.body)
     }
     if (content !== undefined && before?.contentBody !== undefined) {
-      await this.#bodies.abandon(connection, before.contentBody)
+      await this.#chunks.abandon(connection, before.contentBody)
     }
   }
 

@@ -5,7 +5,7 @@ import {
   type PostgresPool,
   type PostgresSession,
   SERVER_ANSWERS_WITHIN_MS,
-  within,
+  withTimeout,
 } from '../connections/index.js'
 import { callSessionHook, sessionHookOf, setSessionHook } from '../session-hook.js'
 import { type Dialect, type Row, type Statement, statement } from '../dialects/index.js'
@@ -63,13 +63,13 @@ export class LockSession {
       const runner = own.createQueryRunner('master')
       session = new LockSession(database, runner, opened, idleMs, onEnd)
       const connecting = runner.connect() as Promise<Client>
-      const client = await within(connecting, settings.connectTimeoutMs, 'No connection for locks')
+      const client = await withTimeout(connecting, settings.connectTimeoutMs, 'No connection for locks')
       const end = session.#end
       client.once('end', end)
       client.once('error', end)
       await refusePooler(client, dataSource)
-      await within(refuseGalera(runner), settings.connectTimeoutMs, 'The look at the server')
-      await within(callSessionHook(runner), settings.connectTimeoutMs, 'The set-up of the session')
+      await withTimeout(refuseGalera(runner), settings.connectTimeoutMs, 'The check of the server')
+      await withTimeout(callSessionHook(runner), settings.connectTimeoutMs, 'The set-up of the session')
       await session.#run(advisory.endWhenIdle(idleMs))
       return session
     } catch (cause) {
@@ -112,7 +112,7 @@ export class LockSession {
     if (this.#isOver) throw new StorageError('E_STORAGE_UNAVAILABLE', 'The connection for locks has ended')
     try {
       const running = this.#dialect.run(this.#runner, question)
-      return (await within(running, this.#limitMs, 'A question about a lock')).rows
+      return (await withTimeout(running, this.#limitMs, 'A query about a lock')).rows
     } catch (cause) {
       const error = toStorageError(cause)
       // Otherwise the server might hold a lock that nobody here knows of.
@@ -141,7 +141,7 @@ async function refusePooler(client: object, { driver, options }: DataSource): Pr
     throw new StorageError(
       'E_STORAGE_UNAVAILABLE',
       'A pooler is in front of PostgreSQL, and its mode could not be found out, because the pool of the storage had ' +
-        'no free connection or the server did not answer within a second: try again, or open the storage of the ' +
+        'no free connection or the server did not answer withTimeout a second: try again, or open the storage of the ' +
         'SqlLock past the pooler',
     )
   }

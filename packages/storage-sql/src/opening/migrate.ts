@@ -2,12 +2,12 @@ import { StorageError } from '@larder/storage-core'
 import { processWide } from '@larder/storage-core/driver'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type DataSource, MigrationExecutor, type QueryRunner } from 'typeorm'
-import { whileBusy, within } from '../connections/index.js'
+import { whileBusy, withTimeout } from '../connections/index.js'
 import type { Limits } from '../dialects/index.js'
 import { type Family, familyOf } from '../entities/index.js'
 import { isInDoubt } from '../sql-errors.js'
 import { isGalera } from './galera.js'
-import { look, withRunner } from './looks.js'
+import { queryServer, withRunner } from './server-queries.js'
 import { GUARDS, PATIENCE_MS } from './migration-lock.js'
 
 const OWN_MIGRATION_MS = 60_000
@@ -51,7 +51,7 @@ async function migrateAlone(
   const family = familyOf(dataSource.options.type)
   await withRunner(dataSource, async (runner) => {
     if (await nothingLeft(dataSource, runner, limits)) return
-    const attempts = (await look(isGalera(runner), limits)) ? GALERA_ATTEMPTS : 1
+    const attempts = (await queryServer(isGalera(runner), limits)) ? GALERA_ATTEMPTS : 1
     await repeatedly(attempts, async () => {
       // Another node may have made them.
       if (attempts > 1 && (await nothingLeft(dataSource, runner, limits))) return
@@ -61,7 +61,7 @@ async function migrateAlone(
         executor.transaction = family === 'mysql' ? 'each' : 'none'
         if (family === 'postgres') await refuseWithoutTransaction(executor)
         const limitMs = shared ? LONGEST_MIGRATION_MS : OWN_MIGRATION_MS
-        await within(executor.executePendingMigrations(), limitMs, 'The migrations')
+        await withTimeout(executor.executePendingMigrations(), limitMs, 'The migrations')
       })
     })
   })
@@ -103,7 +103,7 @@ async function nothingLeft(dataSource: DataSource, runner: QueryRunner, limits: 
     if (!(await runner.hasTable(table))) return false
     return (await new MigrationExecutor(dataSource, runner).getPendingMigrations()).length === 0
   }
-  return familyOf(type) === 'sqlite' ? whileBusy(find, PATIENCE_MS, undefined) : look(find(), limits)
+  return familyOf(type) === 'sqlite' ? whileBusy(find, PATIENCE_MS, undefined) : queryServer(find(), limits)
 }
 
 /**
@@ -118,7 +118,7 @@ export async function underMigrationLock(
 ): Promise<void> {
   const family = familyOf(dataSource.options.type)
   const patiently = (runner: QueryRunner) =>
-    PATIENT[family](runner, limits, () => within(work(runner), OWN_MIGRATION_MS, 'The migration'))
+    PATIENT[family](runner, limits, () => withTimeout(work(runner), OWN_MIGRATION_MS, 'The migration'))
   await inTurn(dataSource, () =>
     withRunner(dataSource, (runner) =>
       GUARDS[family](runner, lockOf(prefix), limits, () => patiently(runner)),

@@ -6,7 +6,7 @@ import { whileBusy } from '../connections/index.js'
 import type { Limits } from '../dialects/index.js'
 import type { Family } from '../entities/index.js'
 import { isInDoubt } from '../sql-errors.js'
-import { look } from './looks.js'
+import { queryServer } from './server-queries.js'
 
 export const PATIENCE_MS = 60_000
 const PAUSE_MS = 50
@@ -22,9 +22,9 @@ export const GUARDS: Readonly<Record<Family, Guard>> = Object.freeze({
     // session, which a pooler may give to another client before it is unlocked.
     const ask = `SELECT pg_try_advisory_xact_lock(${key}) AS got`
     await until(async () => {
-      await look(runner.startTransaction(), limits)
-      const got = isTrue(await look(runner.query(ask), limits))
-      if (!got) await look(runner.rollbackTransaction(), limits)
+      await queryServer(runner.startTransaction(), limits)
+      const got = isTrue(await queryServer(runner.query(ask), limits))
+      if (!got) await queryServer(runner.rollbackTransaction(), limits)
       return got
     })
     try {
@@ -37,11 +37,13 @@ export const GUARDS: Readonly<Record<Family, Guard>> = Object.freeze({
   },
   mysql: async (runner, lock, limits, work) => {
     // These locks are the server's: each database needs one of its own.
-    const [{ name }] = (await look(runner.query('SELECT DATABASE() AS name'), limits)) as [{ name: string }]
+    const [{ name }] = (await queryServer(runner.query('SELECT DATABASE() AS name'), limits)) as [
+      { name: string },
+    ]
     const key = createHash('sha256').update(`${name} ${lock}`).digest('hex').slice(0, 60)
     const ask = 'SELECT GET_LOCK(?, 0) AS got'
-    await until(async () => isTrue(await look(runner.query(ask, [key]), limits)))
-    await thenUnlock(work, () => look(runner.query('SELECT RELEASE_LOCK(?)', [key]), limits))
+    await until(async () => isTrue(await queryServer(runner.query(ask, [key]), limits)))
+    await thenUnlock(work, () => queryServer(runner.query('SELECT RELEASE_LOCK(?)', [key]), limits))
   },
   sqlite: async (runner, _lock, _limits, work) => {
     await whileBusy(() => runner.query('BEGIN IMMEDIATE') as Promise<unknown>, PATIENCE_MS, undefined)

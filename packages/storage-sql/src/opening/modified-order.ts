@@ -4,7 +4,7 @@ import { familyOf, modifiedIndexName } from '../entities/index.js'
 import { hasModifiedIndex, makeModifiedIndex } from '../migrations/index.js'
 import type { Settings } from '../options.js'
 import type { TablePaths } from '../tables.js'
-import { look, withRunner } from './looks.js'
+import { queryServer, withRunner } from './server-queries.js'
 import { underMigrationLock } from './migrate.js'
 
 interface Place {
@@ -36,7 +36,7 @@ export async function provideModifiedIndex(place: Place, mayMake: boolean): Prom
 function isThere({ dataSource, prefix, tables, settings }: Place): Promise<boolean> {
   const family = familyOf(dataSource.options.type)
   return withRunner(dataSource, (runner) =>
-    look(hasModifiedIndex({ runner, family, prefix, paths: tables }), settings),
+    queryServer(hasModifiedIndex({ runner, family, prefix, paths: tables }), settings),
   )
 }
 

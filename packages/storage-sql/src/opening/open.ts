@@ -4,7 +4,7 @@ import { ClosableSource, SqliteSource, whileBusy } from '../connections/index.js
 import { setSessionHook } from '../session-hook.js'
 import { optionsOfUrl, ownDataSource } from './data-sources.js'
 import { COLUMNS, familyOf, TABLES } from '../entities/index.js'
-import { look, withRunner } from './looks.js'
+import { queryServer, withRunner } from './server-queries.js'
 import { LONGEST_MIGRATION_MS, migrate } from './migrate.js'
 import { provideModifiedIndex } from './modified-order.js'
 import { refuseStatementLog } from './binlog.js'
@@ -40,7 +40,7 @@ export async function openDriver(
     const migrates = resolved.migrate ?? (given === undefined && !isReadonly(dataSource))
     if (migrates) await migrate(dataSource, prefix, settings, given !== undefined)
     else await checkTables(dataSource, tables, settings)
-    await withRunner(dataSource, (runner) => look(checkSchema(runner, tables.schema), settings))
+    await withRunner(dataSource, (runner) => queryServer(checkSchema(runner, tables.schema), settings))
     if (resolved.orderByModified)
       await provideModifiedIndex({ dataSource, prefix, tables, settings }, migrates)
     const inner = await openSource(dataSource, given !== undefined, prefix, settings, opened)
@@ -106,7 +106,7 @@ async function checkTables(dataSource: DataSource, tables: TablePaths, limits: S
     await withRunner(dataSource, async (runner) => {
       for (const table of TABLES) {
         const columns = COLUMNS[table].join(', ')
-        await look(runner.query(`SELECT ${columns} FROM ${tables[table]} WHERE 1 = 0`), limits)
+        await queryServer(runner.query(`SELECT ${columns} FROM ${tables[table]} WHERE 1 = 0`), limits)
       }
     })
   } catch (error) {

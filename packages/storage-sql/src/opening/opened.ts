@@ -1,6 +1,6 @@
 import { processWide } from '@larder/storage-core/driver'
 import type { DataSource } from 'typeorm'
-import { within } from '../connections/index.js'
+import { withTimeout } from '../connections/index.js'
 
 const CLOSED_WITHIN_MS = 1_000
 
@@ -26,7 +26,7 @@ export class Opened {
     }
     entry.users++
     this.#mine.push(dataSource)
-    await within(entry.ready, limitMs, 'Connecting')
+    await withTimeout(entry.ready, limitMs, 'Connecting')
   }
 
   async close(): Promise<void> {
@@ -42,6 +42,6 @@ export class Opened {
 
   /** After a failure: a server that does not answer is not waited for. Never rejects. */
   async abandon(): Promise<void> {
-    await within(this.close(), CLOSED_WITHIN_MS, 'Closing').catch(() => undefined)
+    await withTimeout(this.close(), CLOSED_WITHIN_MS, 'Closing').catch(() => undefined)
   }
 }

@@ -3,15 +3,15 @@ import type { DataSource } from 'typeorm'
 import { familyOf } from '../entities/index.js'
 import type { Settings } from '../options.js'
 import { toStorageError } from '../sql-errors.js'
-import { look, withRunner } from './looks.js'
+import { queryServer, withRunner } from './server-queries.js'
 
 /** Rejects with `E_UNSUPPORTED` behind a pooler that lets nobody have a transaction. */
 export async function refuseStatementPooling(dataSource: DataSource, settings: Settings): Promise<void> {
   if (familyOf(dataSource.options.type) !== 'postgres') return
   try {
     await withRunner(dataSource, async (runner) => {
-      await look(runner.startTransaction(), settings)
-      await look(runner.rollbackTransaction(), settings)
+      await queryServer(runner.startTransaction(), settings)
+      await queryServer(runner.rollbackTransaction(), settings)
     })
   } catch (cause) {
     const error = toStorageError(cause)

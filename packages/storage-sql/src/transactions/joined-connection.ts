@@ -6,7 +6,7 @@ import {
   SERVER_ANSWERS_WITHIN_MS,
   watched,
   whileBusy,
-  within,
+  withTimeout,
 } from '../connections/index.js'
 import type { Dialect, Limits, Outcome, Statement } from '../dialects/index.js'
 import { isInDoubt, toStorageError } from '../sql-errors.js'
@@ -89,7 +89,7 @@ export class JoinedConnection implements Connection {
   async #onServer<T>(work: () => Promise<T>): Promise<T> {
     const { deadline, signal } = this.#transaction
     const limitMs = this.#limits.statementTimeoutMs + SERVER_ANSWERS_WITHIN_MS
-    const answer = within(work(), limitMs, 'The statement')
+    const answer = withTimeout(work(), limitMs, 'The statement')
     try {
       return await withDeadline(answer, deadline, () => tooLate(undefined), signal)
     } catch (error) {

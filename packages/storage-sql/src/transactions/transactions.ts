@@ -5,7 +5,7 @@ import {
   type ConnectionSource,
   SERVER_ANSWERS_WITHIN_MS,
   type Session,
-  within,
+  withTimeout,
 } from '../connections/index.js'
 import { type Limits, statement } from '../dialects/index.js'
 import {
@@ -168,7 +168,7 @@ export class Transactions {
 
   #inTime<T>(work: Promise<T>, limitMs?: number): Promise<T> {
     const longestMs = this.#limits.statementTimeoutMs + SERVER_ANSWERS_WITHIN_MS
-    return within(work, limitMs ?? longestMs, 'The statement')
+    return withTimeout(work, limitMs ?? longestMs, 'The statement')
   }
 }
 

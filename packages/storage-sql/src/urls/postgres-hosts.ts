@@ -62,8 +62,8 @@ export function clientOfHosts(Client: ClientClass, { hosts, attributes }: Hosts)
         return await Promise.any(asked)
       } catch (cause) {
         const { errors } = cause as AggregateError
-        const told = errors.map((error, i) => `${nameOf(hosts[i])}: ${messageOf(error)}`).join('; ')
-        throw new Error(`No host takes writes: ${told}`, { cause })
+        const message = errors.map((error, i) => `${nameOf(hosts[i])}: ${messageOf(error)}`).join('; ')
+        throw new Error(`No host takes writes: ${message}`, { cause })
       }
     }
   }

@@ -74,13 +74,13 @@ export const aborts = group('abort signals', (test) => {
   })
 
   test('a write aborted on its way has happened or has not', async ({ storage, info }) => {
-    for (let patience = 0; patience < 12; patience++) {
-      const at = info(`r${patience}`)
+    for (let attempt = 0; attempt < 12; attempt++) {
+      const at = info(`r${attempt}`)
       await storage.putContent(at, 'old')
       const abort = new AbortController()
       const writing = storage.putContent(at, 'new', { signal: abort.signal })
       const outcome = writing.then(() => 'new', codeOf)
-      await turns(patience)
+      await turns(attempt)
       abort.abort()
       const expected = await soon(outcome, 'an aborted write')
       assert.equal(await contentOf(storage, at), expected === 'E_ABORTED' ? 'old' : expected)
@@ -89,7 +89,7 @@ export const aborts = group('abort signals', (test) => {
 
   test('a read aborted on its way ends, one way or the other', async ({ storage, collection, info }) => {
     await storage.putContent(info(), 'x')
-    for (let patience = 0; patience < 6; patience++) {
+    for (let attempt = 0; attempt < 6; attempt++) {
       const abort = new AbortController()
       const options = { signal: abort.signal }
       const reads = [
@@ -98,7 +98,7 @@ export const aborts = group('abort signals', (test) => {
         storage.page(collection, options),
       ]
       const outcomes = Promise.all(reads.map((read) => read.then(() => 'E_ABORTED', codeOf)))
-      await turns(patience)
+      await turns(attempt)
       abort.abort()
       assert.deepEqual(await soon(outcomes, 'an aborted read'), ['E_ABORTED', 'E_ABORTED', 'E_ABORTED'])
     }

@@ -140,7 +140,7 @@ export const interactiveEnds = group('the end of a transaction', (test) => {
     const prefix = `interactive-${Math.random()}:`
     const keys = async () => {
       const found: string[] = []
-      await storage.unsettled({ olderThanMs: 0, keyPrefix: prefix }, async (rows) => {
+      await storage.claim({ olderThanMs: 0, keyPrefix: prefix }, async (rows) => {
         found.push(...rows.flatMap((row) => row.keys))
         return rows.map(({ id }) => id)
       })
@@ -161,7 +161,7 @@ export const interactiveEnds = group('the end of a transaction', (test) => {
     await assert.rejects(failing, boom)
     assert.deepEqual(await keys(), [])
     const { value } = await storage.transaction(write)
-    await storage.settle([value])
+    await storage.acknowledge([value])
     assert.deepEqual(await keys(), [`${prefix}1`, `${prefix}2`])
   })
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import type { JournalRow, UnsettledOptions, WriteOptions } from '../../storage.js'
+import type { JournalRow, ClaimOptions, WriteOptions } from '../../storage.js'
 import { contentOf } from './assertions.js'
 import { group } from './harness.js'
 
@@ -29,7 +29,7 @@ export const journal = group('journal', (test) => {
   })
 
   test('settle drops rows and passes over ids that are gone', async ({ storage, supports, info }) => {
-    await storage.settle([])
+    await storage.acknowledge([])
     if (!supports.journal) return
     const ids: string[] = []
     for (let i = 0; i < 3; i++) {
@@ -41,9 +41,9 @@ export const journal = group('journal', (test) => {
       assert.ok(journalId !== undefined)
       ids.push(journalId)
     }
-    await storage.settle(ids.slice(0, 2))
-    await storage.settle(ids)
-    await storage.settle(ids)
+    await storage.acknowledge(ids.slice(0, 2))
+    await storage.acknowledge(ids)
+    await storage.acknowledge(ids)
     assert.equal(await contentOf(storage, info('r0')), 'x')
   })
 
@@ -60,14 +60,14 @@ export const journal = group('journal', (test) => {
       written.push([put.journalId, put.version])
     }
     const settled = await storage.putContent(info('u3'), 'x', journaled(`${prefix}3`))
-    await storage.settle([settled.journalId ?? ''])
+    await storage.acknowledge([settled.journalId ?? ''])
     const seen: JournalRow[] = []
     const look = async (rows: readonly JournalRow[]) => {
       seen.push(...rows)
       return rows.slice(0, 1).map(({ id }) => id)
     }
-    const mine: UnsettledOptions = { olderThanMs: 0, keyPrefix: prefix }
-    assert.equal(await storage.unsettled({ ...mine, limit: 2 }, look), 2)
+    const mine: ClaimOptions = { olderThanMs: 0, keyPrefix: prefix }
+    assert.equal(await storage.claim({ ...mine, limit: 2 }, look), 2)
     assert.deepEqual(
       seen.map(({ id, version }) => [id, version]),
       written.slice(0, 2),
@@ -77,9 +77,9 @@ export const journal = group('journal', (test) => {
       seen.map(({ keys }) => keys.slice(-2)),
       [0, 1].map((i) => [`${prefix}${i}"\\%_`, 'caf\u00e9']),
     )
-    assert.equal(await storage.unsettled(mine, look), 2)
-    assert.equal(await storage.unsettled(mine, look), 1)
-    assert.equal(await storage.unsettled(mine, look), 0)
+    assert.equal(await storage.claim(mine, look), 2)
+    assert.equal(await storage.claim(mine, look), 1)
+    assert.equal(await storage.claim(mine, look), 0)
   })
 
   test('rows that are too young, of other keys or not known to be settled stay', async ({
@@ -89,20 +89,20 @@ export const journal = group('journal', (test) => {
   }) => {
     if (!supports.journal) {
       const unasked = () => Promise.reject(new Error('there are no rows'))
-      assert.equal(await storage.unsettled({ olderThanMs: 0 }, unasked), 0)
+      assert.equal(await storage.claim({ olderThanMs: 0 }, unasked), 0)
       return
     }
     const prefix = `unsettled-${Math.random()}:`
     await storage.putContent(info(), 'x', journaled(`${prefix}key`))
-    const mine: UnsettledOptions = { olderThanMs: 0, keyPrefix: prefix }
+    const mine: ClaimOptions = { olderThanMs: 0, keyPrefix: prefix }
     const none = async () => []
-    assert.equal(await storage.unsettled({ ...mine, olderThanMs: 60_000 }, none), 0)
-    assert.equal(await storage.unsettled({ ...mine, keyPrefix: `${prefix}%` }, none), 0)
-    assert.equal(await storage.unsettled(mine, none), 1)
+    assert.equal(await storage.claim({ ...mine, olderThanMs: 60_000 }, none), 0)
+    assert.equal(await storage.claim({ ...mine, keyPrefix: `${prefix}%` }, none), 0)
+    assert.equal(await storage.claim(mine, none), 1)
     const failing = () => Promise.reject(new Error('not now'))
-    await assert.rejects(storage.unsettled(mine, failing), { message: 'not now' })
-    assert.equal(await storage.unsettled(mine, async (rows) => rows.map(({ id }) => id)), 1)
-    assert.equal(await storage.unsettled(mine, none), 0)
+    await assert.rejects(storage.claim(mine, failing), { message: 'not now' })
+    assert.equal(await storage.claim(mine, async (rows) => rows.map(({ id }) => id)), 1)
+    assert.equal(await storage.claim(mine, none), 0)
   })
 
   test('two who ask at once never have the same row at hand', async ({ storage, supports, reopen, info }) => {
@@ -116,9 +116,9 @@ export const journal = group('journal', (test) => {
       done.push(...ids)
       return ids
     }
-    const mine: UnsettledOptions = { olderThanMs: 0, keyPrefix: prefix, limit: 3 }
+    const mine: ClaimOptions = { olderThanMs: 0, keyPrefix: prefix, limit: 3 }
     const drain = async (asked: typeof storage) => {
-      while ((await asked.unsettled(mine, work)) > 0);
+      while ((await asked.claim(mine, work)) > 0);
     }
     await Promise.all([drain(storage), drain(other), drain(storage)])
     assert.equal(new Set(done).size, 20)
@@ -129,7 +129,7 @@ export const journal = group('journal', (test) => {
     if (!supports.journal) return
     const { journalId } = await storage.putContent(info(), 'x', journaled('key'))
     assert.ok(journalId !== undefined)
-    await storage.settle(Array.from({ length: 2_000 }, () => journalId))
+    await storage.acknowledge(Array.from({ length: 2_000 }, () => journalId))
   })
 })
 

@@ -119,7 +119,7 @@ export const manyWritesAtOnce = group('writeMany in a transaction', (test) => {
     const refuse = () => Promise.reject(boom)
     await assert.rejects(storage.writeMany([journaled('c'), journaled('d', refuse)]), boom)
     const rows = new Map<string, string | undefined>()
-    await storage.unsettled({ olderThanMs: 0, keyPrefix: prefix }, async (found) => {
+    await storage.claim({ olderThanMs: 0, keyPrefix: prefix }, async (found) => {
       for (const { id, keys } of found)
         rows.set(
           id,

@@ -22,7 +22,7 @@ export const shutdown = group('shutdown', (test) => {
       () => storage.ls(collection),
       () => firstOf(() => storage.ils(collection)),
       () => storage.page(collection),
-      () => storage.settle([]),
+      () => storage.acknowledge([]),
     ]) {
       await assertCode(Promise.resolve().then<unknown>(call), 'E_CLOSED')
     }

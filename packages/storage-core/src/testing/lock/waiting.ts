@@ -71,7 +71,7 @@ export const waiting = lockGroup('waiting', (test) => {
 
   test('who gives up at any moment leaves nothing behind', async ({ lock, another, name }) => {
     const other = await another()
-    for (let patience = 0; patience < 12; patience++) {
+    for (let attempt = 0; attempt < 12; attempt++) {
       const abort = new AbortController()
       const acquiring = lock.acquire(name, { signal: abort.signal, leaseMs: 60_000 })
       const outcome = meanwhile(
@@ -80,7 +80,7 @@ export const waiting = lockGroup('waiting', (test) => {
           (error: unknown) => assert.ok(isStorageError(error, 'E_ABORTED'), String(error)),
         ),
       )
-      await turns(patience)
+      await turns(attempt)
       abort.abort()
       await soon(outcome, 'an acquire that was aborted')
       const next = await soon(other.acquire(name), 'the lock of one that gave up')
@@ -128,7 +128,7 @@ export const closing = lockGroup('closing', (test) => {
 
   test('a close at any moment leaves nothing behind', async ({ another, name }) => {
     const other = await another()
-    for (let patience = 0; patience < 6; patience++) {
+    for (let attempt = 0; attempt < 6; attempt++) {
       const short = await another()
       const acquiring = short.acquire(name, { leaseMs: 60_000 })
       const outcome = meanwhile(
@@ -137,7 +137,7 @@ export const closing = lockGroup('closing', (test) => {
           (error: unknown) => assert.ok(isStorageError(error, 'E_CLOSED'), String(error)),
         ),
       )
-      await (patience === 5 ? wait(20) : turns(patience))
+      await (attempt === 5 ? wait(20) : turns(attempt))
       await soon(short.close(), 'closing')
       await soon(outcome, 'an acquire that was cut off')
       const next = await soon(other.acquire(name), 'the lock of one that was closed')

@@ -2,7 +2,7 @@ import { abortedError, onAbort } from '../abort.js'
 import type { StorageError } from '../errors.js'
 
 /** How long one caller waits: for some time, and no longer than it wants. */
-export class Patience {
+export class LockWait {
   readonly #left = new AbortController()
   readonly #over = new AbortController()
   readonly #timer: NodeJS.Timeout

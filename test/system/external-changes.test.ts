@@ -183,7 +183,7 @@ describe('PostgreSQL wakes the relay', () => {
     await storage.putContent(info, 'old')
     await storage.getContent(info)
     const told: number[] = []
-    const unsubscribe = world.database.onOutsideChange(() => told.push(performance.now()))
+    const unsubscribe = world.database.onExternalChange(() => told.push(performance.now()))
     // Before the server has executed LISTEN, a change wakes nobody by itself.
     const listening =
       "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN %'"
@@ -208,7 +208,7 @@ test('a proxy in front of a proxy has both set right', async () => {
   await storage.putContent(info, 'old')
   expect((await outer.getContent(info)).bytes.toString()).toBe('old')
   // The outer one has asked by now, so that the inner one leaves the rows to it.
-  await reader.unsettled({ olderThanMs: 0, outside: true }, async () => [])
+  await reader.claim({ olderThanMs: 0, external: true }, async () => [])
   await sql("UPDATE larder_resource SET content = 'new'")
   while ((await outer.getContent(info)).bytes.toString() !== 'new') {
     await new Promise((resolve) => setImmediate(resolve))

@@ -1,5 +1,5 @@
 import type { DataSource, QueryRunner } from 'typeorm'
-import { SERVER_ANSWERS_WITHIN_MS, within } from '../connections/index.js'
+import { SERVER_ANSWERS_WITHIN_MS, withTimeout } from '../connections/index.js'
 import { callSessionHook } from '../session-hook.js'
 import { type Dialect, type Limits, mysqlDialect, postgres, sqlite } from '../dialects/index.js'
 import { type Family, familyOf } from '../entities/index.js'
@@ -11,9 +11,9 @@ const DIALECTS: Readonly<Record<Family, Dialect>> = Object.freeze({
   sqlite,
 })
 
-/** A look at the server: what it does not answer by then it does not answer at all. */
-export function look<T>(work: Promise<T>, { statementTimeoutMs }: Limits): Promise<T> {
-  return within(work, statementTimeoutMs + SERVER_ANSWERS_WITHIN_MS, 'The look at the tables')
+/** Rejects when the server does not answer in time. */
+export function queryServer<T>(work: Promise<T>, { statementTimeoutMs }: Limits): Promise<T> {
+  return withTimeout(work, statementTimeoutMs + SERVER_ANSWERS_WITHIN_MS, 'The queryServer at the tables')
 }
 
 /** Gives `work` a connection, which is closed instead of given back where it does not answer in time. */

@@ -6,7 +6,7 @@ import { afterAwakeTime } from './awake-time.js'
  * before; then the signal that `run` was given is aborted as well. `elapsedMs` of the time are over already. Time in
  * which the event loop stood still does not count.
  */
-export function within<T>(
+export function withTimeout<T>(
   timeoutMs: number,
   signal: AbortSignal | undefined,
   run: (signal: AbortSignal) => Promise<T>,
@@ -20,7 +20,7 @@ export function within<T>(
       inner.abort()
     }
     const stop = afterAwakeTime(timeoutMs - elapsedMs, () =>
-      give(new StorageError('E_TIMEOUT', `There was no answer within ${timeoutMs} ms`)),
+      give(new StorageError('E_TIMEOUT', `There was no answer withTimeout ${timeoutMs} ms`)),
     )
     const release = signal && onAbort(signal, () => give(abortedError(signal)))
     const end = () => {

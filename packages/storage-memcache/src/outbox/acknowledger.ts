@@ -5,16 +5,16 @@ import { inBackground } from '../coherence/index.js'
 const GATHER_MS = 200
 const MAX_BATCH = 500
 
-/** Drops the journal rows of finished writes, many in one statement and behind their backs. */
-export class Settler {
-  readonly #settle: (journalIds: readonly string[]) => Promise<void>
+/** Deletes the journal rows of finished writes, many in one statement, outside any caller's trace. */
+export class Acknowledger {
+  readonly #acknowledge: (journalIds: readonly string[]) => Promise<void>
   readonly #env: Environment
   #waiting: string[] = []
   #gathering = false
   #flushed: Promise<void> = Promise.resolve()
 
-  constructor(settle: (journalIds: readonly string[]) => Promise<void>, env: Environment) {
-    this.#settle = settle
+  constructor(acknowledge: (journalIds: readonly string[]) => Promise<void>, env: Environment) {
+    this.#acknowledge = acknowledge
     this.#env = env
   }
 
@@ -30,7 +30,7 @@ export class Settler {
     inBackground(() => void flushSoon())
   }
 
-  /** Drops what waits, now, and waits for what is being dropped. Never rejects: the relay settles what stays. */
+  /** Deletes all waiting rows now. Never rejects: the relay acknowledges rows that stay. */
   flush(): Promise<void> {
     this.#flushed = this.#flushed.then(() => this.#drain())
     return this.#flushed
@@ -39,7 +39,7 @@ export class Settler {
   /** Not what comes meanwhile: it gathers anew, or every few writes would pay for a transaction of their own. */
   async #drain(): Promise<void> {
     for (let left = this.#waiting.length; left > 0; left -= MAX_BATCH) {
-      await this.#settle(this.#waiting.splice(0, Math.min(left, MAX_BATCH))).catch(() => undefined)
+      await this.#acknowledge(this.#waiting.splice(0, Math.min(left, MAX_BATCH))).catch(() => undefined)
     }
   }
 }

@@ -10,7 +10,7 @@ import type { TablePaths } from '../tables.js'
 export const KEPT_AFTER = 1 / 4
 
 /** Contents in chunks. A body is complete before a resource's row names it, and is never changed afterwards. */
-export class Bodies {
+export class ContentChunks {
   readonly #source: ConnectionSource
   readonly #tables: TablePaths
   readonly #settings: Settings
@@ -71,7 +71,7 @@ export class Bodies {
 
   /** In the transaction that replaces it: streams under way have a time to end. */
   async abandon(connection: Connection, body: number): Promise<void> {
-    await connection.run(this.#expiry(body, this.#settings.bodyGraceMs))
+    await connection.run(this.#expiry(body, this.#settings.chunkGraceMs))
   }
 
   /** Of a write that failed. Never rejects: what is left expires by itself. */

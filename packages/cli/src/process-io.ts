@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream'
 import type { Terminal } from './output.js'
 
 /** What the command is given to work with. */
-export interface Surroundings {
+export interface ProcessIO {
   readonly env: NodeJS.ProcessEnv
   readonly stdin: Readable
   readonly stdout: Terminal

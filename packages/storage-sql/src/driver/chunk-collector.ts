@@ -9,8 +9,8 @@ const CHUNKS_AT_ONCE = 64
 // A process that dies while it removes a body leaves it to the next after this time.
 const REMOVAL_MS = 60_000
 
-/** Removes bodies whose time is over. Writes drive it; there is no timer. */
-export class BodySweeper {
+/** Removes chunks of replaced contents after `chunkGraceMs`. Writes start it; it has no timer. */
+export class ChunkCollector {
   readonly #source: ConnectionSource
   readonly #tables: TablePaths
   readonly #intervalMs: number
@@ -18,19 +18,19 @@ export class BodySweeper {
   #next = 0
   #running: Promise<void> = Promise.resolve()
 
-  constructor(source: ConnectionSource, tables: TablePaths, { bodyGraceMs }: Settings) {
+  constructor(source: ConnectionSource, tables: TablePaths, { chunkGraceMs }: Settings) {
     this.#source = source
     this.#tables = tables
-    this.#intervalMs = Math.min(bodyGraceMs, LONGEST_INTERVAL_MS)
+    this.#intervalMs = Math.min(chunkGraceMs, LONGEST_INTERVAL_MS)
   }
 
-  /** Called after each write. Begins a sweep if the last one was long ago, and does not wait for it. */
+  /** Called after each write. Starts a collection when the last one was long ago, and does not wait for it. */
   poke(): void {
     const now = performance.now()
     if (now < this.#next || this.#stop.signal.aborted) return
     this.#next = Infinity
-    this.#running = this.sweep(this.#stop.signal)
-      // What is left is there for the next sweep, of any process.
+    this.#running = this.collect(this.#stop.signal)
+      // The next collection, of any process, removes the rest.
       .then(
         () => undefined,
         () => undefined,
@@ -43,8 +43,8 @@ export class BodySweeper {
     await this.#running
   }
 
-  /** Resolves to how many bodies were removed. */
-  async sweep(signal: AbortSignal | undefined): Promise<number> {
+  /** Resolves to the number of removed contents. */
+  async collect(signal: AbortSignal | undefined): Promise<number> {
     const { dialect } = this.#source
     const expired = statement(
       `SELECT id FROM ${this.#tables.body} WHERE expires_ms < ${dialect.nowMs} ORDER BY expires_ms LIMIT ${BODIES_AT_ONCE}`,
