@@ -19,7 +19,7 @@ import { isDataSource } from './typeorm-marks.js'
 import { familyOf, TABLE_OPTIONS, type TableOptions, tablePrefixOf } from './entities/index.js'
 import { Journal } from './journal.js'
 import { makeOutbox, pathsFor } from './migrations/index.js'
-import { Opened, openSource, underMigrationLock } from './opening/index.js'
+import { guardPool, Opened, openSource, underMigrationLock } from './opening/index.js'
 import { DEFAULT_SETTINGS } from './options.js'
 import { toStorageError } from './sql-errors.js'
 import { type OpenTransaction, Transactions } from './transactions/index.js'
@@ -71,6 +71,7 @@ export class SqlOutbox implements Outbox, AsyncDisposable {
     const settings = DEFAULT_SETTINGS
     const opened = new Opened()
     try {
+      guardPool(dataSource)
       const inner = await openSource(dataSource, true, prefix, settings, opened)
       const source = new ClosableSource(inner)
       const tables = pathsFor(dataSource, prefix)

@@ -117,6 +117,15 @@ describe.each(DATABASE_NAMES)('opening %s', (name) => {
     })
   })
 
+  test("a user's data source whose migrations are without ours is refused with the way to add them", async () => {
+    await using place = await DATABASES[name]()
+    await usingDataSource(place, { migrations: [] }, async (dataSource) => {
+      const error = await errorOf(SqlStorage.open({ dataSource, migrate: true }))
+      expect(error.code).toBe('E_STORAGE_UNAVAILABLE')
+      expect(error.message).toMatch(/larderMigrations\(\) among its migrations/)
+    })
+  })
+
   test("a user's migration that must not run in a transaction is refused where all run in one", async () => {
     await using place = await DATABASES[name]()
     const migrations = [

@@ -39,7 +39,8 @@ export async function openDriver(
     await refuseStatementPooling(dataSource, settings)
     const migrates = resolved.migrate ?? (given === undefined && !isReadonly(dataSource))
     if (migrates) await migrate(dataSource, prefix, settings, given !== undefined)
-    else await checkTables(dataSource, tables, settings)
+    // The migrations of a data source of the program's may be without ours.
+    if (!migrates || given !== undefined) await checkTables(dataSource, tables, settings)
     await withRunner(dataSource, (runner) => queryServer(checkSchema(runner, tables.schema), settings))
     if (resolved.orderByModified)
       await provideModifiedIndex({ dataSource, prefix, tables, settings }, migrates)
@@ -114,7 +115,7 @@ async function checkTables(dataSource: DataSource, tables: TablePaths, limits: S
     if (code !== 'E_SERVER') throw error
     const message =
       'The tables are missing or of another version: open with migrate: true, ' +
-      'run larderMigrations() on the data source, or the command larder migrate'
+      'give the data source larderMigrations() among its migrations and run them, or run the command larder migrate'
     throw new StorageError('E_STORAGE_UNAVAILABLE', message, { cause })
   }
 }

@@ -1,6 +1,7 @@
 import { processWide } from '@larder/storage-core/driver'
 import type { DataSource } from 'typeorm'
 import { withTimeout } from '../connections/index.js'
+import { guardPool } from './pool-guard.js'
 
 const CLOSED_WITHIN_MS = 1_000
 
@@ -16,8 +17,13 @@ const initialised = processWide('storage-sql/initialised@1', () => new WeakMap<D
 export class Opened {
   readonly #mine: DataSource[] = []
 
-  /** Initialises it unless it is initialised. */
+  /** Initialises it unless it is initialised, and guards the connections of its pool. */
   async use(dataSource: DataSource, limitMs: number): Promise<void> {
+    await this.#initialise(dataSource, limitMs)
+    guardPool(dataSource)
+  }
+
+  async #initialise(dataSource: DataSource, limitMs: number): Promise<void> {
     let entry = initialised.get(dataSource)
     if (entry === undefined) {
       if (dataSource.isInitialized) return

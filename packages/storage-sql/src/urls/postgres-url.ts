@@ -1,3 +1,4 @@
+import { accessSync, constants } from 'node:fs'
 import type { DataSourceOptions } from 'typeorm'
 import type { Host, Hosts } from './postgres-hosts.js'
 
@@ -5,6 +6,9 @@ const DEFAULT_PORT = 5_432
 const PARTS =
   /^postgres(?:ql)?:\/\/(?:(?<user>[^/?#]*)@)?(?<hosts>[^/?#]*)(?<path>\/[^?#]*)?(?:\?(?<query>[^#]*))?/i
 const ATTRIBUTES = 'target_session_attrs'
+/** Of those that `pg` takes. It reads any other value as `verify-full`. */
+const SSL_MODES = ['disable', 'prefer', 'require', 'verify-ca', 'verify-full', 'no-verify']
+const SSL_FILES = ['sslrootcert', 'sslcert', 'sslkey']
 
 const hostsOfUrls = new WeakMap<object, Hosts>()
 
@@ -20,6 +24,7 @@ export function hostsOf(options: object): Hosts | undefined {
 export function postgresOptions(url: string): DataSourceOptions {
   const { user, hosts: authority = '', path = '/', query = '' } = partsOf(url)
   const parameters = new URLSearchParams(query)
+  checkTls(parameters)
   const found = hostsIn(authority, parameters)
   const attributes = attributesIn(parameters, found)
   const [first] = found
@@ -37,6 +42,24 @@ export function postgresOptions(url: string): DataSourceOptions {
 function optionsFor(url: string): DataSourceOptions {
   checkUrl(url)
   return { type: 'postgres', url, applicationName: 'larder' }
+}
+
+/** `pg` reads the files when it connects, where a file that is missing looks like a server that is. */
+function checkTls(parameters: URLSearchParams): void {
+  const mode = parameters.get('sslmode')
+  if (mode !== null && !SSL_MODES.includes(mode))
+    throw new TypeError(
+      `The URL's sslmode must be one of ${SSL_MODES.join(', ')}, got ${JSON.stringify(mode)}`,
+    )
+  for (const name of SSL_FILES) {
+    const path = parameters.get(name)
+    if (path === null || path === '') continue
+    try {
+      accessSync(path, constants.R_OK)
+    } catch (cause) {
+      throw new TypeError(`The URL's ${name} names a file that cannot be read: ${path}`, { cause })
+    }
+  }
 }
 
 /** The errors of what reads it later are of many kinds, and may hold the password. */
