@@ -2,6 +2,7 @@
 // `pnpm --filter @larder/bench updates`, or with `--updates 1000000 --resources 1000000`. Writes results/updates.json and .md.
 // Each setting gets a database of its own with the same resources, which SQL makes; then SqlStorage overwrites contents
 // at random, several at once, and PostgreSQL says how many of the updates were heap-only (HOT) and what they left behind.
+// The settings take turns, a round of updates each, so that a busy moment of the machine does not fall on one of them.
 import { startPostgres } from '@larder/dev-servers'
 import { SqlStorage } from '@larder/storage-sql'
 import { Buffer } from 'node:buffer'
@@ -20,12 +21,17 @@ const { values: flags } = parseArgs({
     bytes: { type: 'string', default: '200' },
     /** Percent of a page that inserts may fill. */
     fillfactors: { type: 'string', default: '100,90' },
+    /** Updates of one setting before the next has its turn. */
+    round: { type: 'string', default: '2000' },
+    /** Also with an index of live resources alone. */
+    partial: { type: 'boolean', default: false },
   },
 })
 const RESOURCES = Number(flags.resources)
 const UPDATES = Number(flags.updates)
 const AT_ONCE = Number(flags['at-once'])
 const BYTES = Number(flags.bytes)
+const ROUND = Number(flags.round)
 const FILLFACTORS = flags.fillfactors.split(',').map(Number)
 
 const PARTIAL =
@@ -34,7 +40,7 @@ const PARTIAL =
 /** `change`: of the tables as SqlStorage makes them. */
 const SETTINGS = [
   { name: 'orderByModified: true', orderByModified: true },
-  { name: 'a partial index instead (live = 1)', change: PARTIAL },
+  ...(flags.partial ? [{ name: 'a partial index instead (live = 1)', change: PARTIAL }] : []),
   ...FILLFACTORS.map((fillfactor) => ({
     name: fillfactor === 100 ? 'orderByModified: false' : `the same with fillfactor ${fillfactor}`,
     change: `ALTER TABLE larder_resource SET (fillfactor = ${fillfactor})`,
@@ -88,79 +94,144 @@ async function tuples(database) {
   return row
 }
 
-/** Milliseconds of each, sorted. */
-async function update(storage) {
-  const times = new Float64Array(UPDATES)
-  const random = numbers(1)
-  let next = 0
-  const writer = async () => {
-    for (let i = next++; i < UPDATES; i = next++) {
-      const name = nameOf(Math.floor(random() * RESOURCES))
-      const content = Buffer.alloc(BYTES, `${i} `)
-      const started = performance.now()
-      await storage.putContent(storage.info('c', name), content)
-      times[i] = performance.now() - started
+const median = (sorted) => sorted[Math.floor((sorted.length - 1) / 2)]
+const round2 = (number) => Number(number.toFixed(2))
+
+/** A database with the resources, and what its updates took so far. */
+class Contender {
+  #random = numbers(1)
+  #done = 0
+  #times = new Float64Array(UPDATES)
+  /** Median of each round, in milliseconds. */
+  rounds = []
+  #seconds = 0
+
+  constructor(name, database, storage) {
+    Object.assign(this, { name, database, storage })
+  }
+
+  static async open(server, admin, { name, orderByModified = false, change }, number) {
+    await admin.query(`CREATE DATABASE updates_${number}`)
+    const url = new URL(server.url)
+    url.pathname = `/updates_${number}`
+    const database = await new DataSource({ type: 'postgres', url: url.href }).initialize()
+    const storage = await SqlStorage.open({
+      url: url.href,
+      listen: false,
+      orderByModified,
+      statementTimeoutMs: 60_000,
+    })
+    await fill(database, storage, change)
+    return new Contender(name, database, storage)
+  }
+
+  async run(count) {
+    const [first, end] = [this.#done, this.#done + count]
+    const started = performance.now()
+    const writer = async () => {
+      while (this.#done < end) {
+        const i = this.#done++
+        const name = nameOf(Math.floor(this.#random() * RESOURCES))
+        const content = Buffer.alloc(BYTES, `${i} `)
+        const began = performance.now()
+        await this.storage.putContent(this.storage.info('c', name), content)
+        this.#times[i] = performance.now() - began
+      }
+    }
+    await Promise.all(Array.from({ length: AT_ONCE }, writer))
+    this.#seconds += (performance.now() - started) / 1_000
+    this.rounds.push(median(this.#times.slice(first, end).sort()))
+  }
+
+  async start() {
+    this.before = await sizes(this.database)
+    this.logged = 0
+  }
+
+  /** A round, with the bytes of log that the server wrote meanwhile, its autovacuum included. */
+  async turn(count) {
+    const logged = await logPosition(this.database)
+    await this.run(count)
+    this.logged += (await logPosition(this.database)) - logged
+  }
+
+  async result(baseline) {
+    const { updates, hot, dead } = await tuples(this.database)
+    const times = this.#times.sort()
+    const at = (share) => round2(times[Math.floor((UPDATES - 1) * share)])
+    const ratios = this.rounds.map((each, i) => baseline.rounds[i] / each).sort((a, b) => a - b)
+    return {
+      ...{ name: this.name, perSecond: Math.round(UPDATES / this.#seconds), p50Ms: at(0.5), p99Ms: at(0.99) },
+      ...{ faster: round2(median(ratios)), slowest: round2(ratios[0]), fastest: round2(ratios.at(-1)) },
+      ...{ hotShare: Number((hot / updates).toFixed(3)), deadTuples: dead },
+      ...{
+        walBytes: Math.round(this.logged / UPDATES),
+        before: this.before,
+        after: await sizes(this.database),
+      },
     }
   }
-  await Promise.all(Array.from({ length: AT_ONCE }, writer))
-  return times.sort()
+
+  async close() {
+    await this.storage.close()
+    await this.database.destroy()
+  }
 }
 
-async function measure(server, { name, orderByModified = false, change }, number) {
+async function measure(server) {
   const admin = await new DataSource({ type: 'postgres', url: server.url }).initialize()
-  await admin.query(`CREATE DATABASE updates_${number}`)
-  const url = new URL(server.url)
-  url.pathname = `/updates_${number}`
-  const database = await new DataSource({ type: 'postgres', url: url.href }).initialize()
-  const storage = await SqlStorage.open({
-    url: url.href,
-    listen: false,
-    orderByModified,
-    statementTimeoutMs: 60_000,
-  })
+  const contenders = []
   try {
-    await fill(database, storage, change)
-    const before = await sizes(database)
-    const logged = await logPosition(database)
-    const started = performance.now()
-    const times = await update(storage)
-    const seconds = (performance.now() - started) / 1_000
+    for (const [number, setting] of SETTINGS.entries())
+      contenders.push(await Contender.open(server, admin, setting, number))
+    for (const each of contenders) await each.start()
+    for (let done = 0, turn = 0; done < UPDATES; done += ROUND, turn++) {
+      // Each begins as often as the others.
+      const order = contenders.map((_, i) => contenders[(i + turn) % contenders.length])
+      for (const each of order) await each.turn(Math.min(ROUND, UPDATES - done))
+      if (turn % 50 === 49) console.log(`${done + ROUND} updates each`)
+    }
     // The statistics of the server's processes come in by and by.
     await sleep(2_000)
-    const { updates, hot, dead } = await tuples(database)
-    const after = await sizes(database)
-    const walBytes = Math.round(((await logPosition(database)) - logged) / UPDATES)
-    const at = (share) => Number(times[Math.floor((UPDATES - 1) * share)].toFixed(2))
-    const result = {
-      ...{ name, perSecond: Math.round(UPDATES / seconds), p50Ms: at(0.5), p99Ms: at(0.99) },
-      ...{ hotShare: Number((hot / updates).toFixed(3)), deadTuples: dead, walBytes, before, after },
-    }
-    console.log(JSON.stringify(result))
-    return result
+    const results = []
+    for (const each of contenders) results.push(await each.result(contenders[0]))
+    for (const each of results) console.log(JSON.stringify(each))
+    return results
   } finally {
-    await storage.shutdown()
-    await database.destroy()
-    await admin.query(`DROP DATABASE updates_${number} WITH (FORCE)`)
+    for (const each of contenders) await each.close()
     await admin.destroy()
   }
 }
 
 function table(results) {
   const rows = results.map(
-    ({ name, perSecond, p50Ms, p99Ms, hotShare, deadTuples, walBytes, before, after }) =>
-      `| ${name} | ${perSecond} | ${p50Ms} ms | ${p99Ms} ms | ${Math.round(hotShare * 100)} % | ${deadTuples} | ${walBytes} | ${before.heapMiB} to ${after.heapMiB} MiB | ${before.indexesMiB} to ${after.indexesMiB} MiB |`,
+    ({
+      name,
+      perSecond,
+      p50Ms,
+      p99Ms,
+      faster,
+      slowest,
+      fastest,
+      hotShare,
+      deadTuples,
+      walBytes,
+      before,
+      after,
+    }) =>
+      `| ${name} | ${perSecond} | ${p50Ms} ms | ${p99Ms} ms | ${faster} (${slowest} to ${fastest}) | ${Math.round(hotShare * 100)} % | ${deadTuples} | ${walBytes} | ${before.heapMiB} to ${after.heapMiB} MiB | ${before.indexesMiB} to ${after.indexesMiB} MiB |`,
   )
   return [
-    '| setting | updates a second | p50 | p99 | HOT | dead tuples | bytes of log an update | heap | indexes |',
-    '| --- | --- | --- | --- | --- | --- | --- | --- | --- |',
+    '| setting | updates a second | p50 | p99 | p50 of the first row over this, by rounds | HOT | dead tuples | bytes of log an update | heap | indexes |',
+    '| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |',
     ...rows,
   ].join('\n')
 }
 
 const server = await startPostgres({ settings: { ...DURABLE.postgres, shared_buffers: '256MB' } })
-const results = []
+let results
 try {
-  for (const [number, setting] of SETTINGS.entries()) results.push(await measure(server, setting, number))
+  results = await measure(server)
 } finally {
   await server.stop()
 }
@@ -180,6 +251,6 @@ ${UPDATES.toLocaleString('en')} contents of ${BYTES} bytes overwritten at random
 
 ${table(results)}
 
-Times and updates a second compare on an idle machine only. Heap-only updates, dead tuples (as autovacuum left them), bytes of log and sizes do on any.
+The settings took turns in one server, ${ROUND.toLocaleString('en')} updates each; the ratios compare rounds that followed each other, as median, least and most. Dead tuples are as autovacuum left them.
 `,
 )
