@@ -8,7 +8,7 @@ import type {
 } from './storage-driver.js'
 import { DrivenStorage } from './driven-storage.js'
 import { StorageError } from './errors.js'
-import { tooLate } from './deadline.js'
+import { tooLate, withDeadline } from './deadline.js'
 import { callHooks } from './hook-calls.js'
 import { defaultKeyGenerator, type KeyGenerator } from './key-generator.js'
 import { KeyedMutex } from './keyed-mutex.js'
@@ -91,13 +91,17 @@ class MemoryDriver extends MemoryReads implements StorageDriver {
 
   writeMany(requests: readonly WriteRequest[], { signal }: DriverCall): Promise<WriteResult[]> {
     const rows = requests.map(({ info }) => rowOf(info)).sort(compareNames)
-    return this.#locked(rows, signal, () => this.#writeLocked(requests, signal))
+    return this.#locked(rows, signal, Infinity, () => this.#writeLocked(requests, signal))
   }
 
-  /** The rows' locks: a hook may wait, and no other write of the resources may pass it. */
+  /**
+   * Runs `work` with the rows locked: a hook may wait, and no other write of the resources may pass it. Rejects with
+   * `E_TIMEOUT` when they are not free before `deadline`.
+   */
   async #locked<T>(
     rows: readonly string[],
     signal: AbortSignal | undefined,
+    deadline: number,
     work: () => Promise<T>,
   ): Promise<T> {
     const turn = this.turn()
@@ -105,10 +109,22 @@ class MemoryDriver extends MemoryReads implements StorageDriver {
     throwIfAborted(signal)
     const releases: (() => void)[] = []
     try {
-      for (const row of rows) releases.push(await this.#rows.acquire(row, signal))
+      for (const row of rows) releases.push(await this.#lock(row, signal, deadline))
       return await work()
     } finally {
       for (const release of releases) release()
+    }
+  }
+
+  async #lock(row: string, signal: AbortSignal | undefined, deadline: number): Promise<() => void> {
+    const locking = this.#rows.acquire(row, signal)
+    if (deadline === Infinity) return locking
+    try {
+      return await withDeadline(locking, deadline, () => tooLate(undefined))
+    } catch (error) {
+      // Given back when its turn comes.
+      locking.then((release) => release()).catch(() => undefined)
+      throw error
     }
   }
 
@@ -122,8 +138,13 @@ class MemoryDriver extends MemoryReads implements StorageDriver {
     const hooked = plans.flatMap((plan) =>
       plan?.transaction === undefined ? [] : { hook: plan.transaction, pending: plan.pending },
     )
-    if (hooked.length > 0) checkInTime(await callHooks(hooked, signal, Infinity), signal)
+    if (hooked.length > 0) checkInTime(await callHooks(hooked, signal, this.#hookDeadline()), signal)
     return plans.map((plan) => (plan === undefined ? unchanged(this.now()) : this.#commit(plan)))
+  }
+
+  /** None where a simulated time decides what happens when. */
+  #hookDeadline(): number {
+    return this.now === Date.now ? performance.now() + TRANSACTION_TIMEOUT_MS : Infinity
   }
 
   #commit(plan: MemoryPlan): WriteResult {
@@ -167,7 +188,7 @@ class MemoryDriver extends MemoryReads implements StorageDriver {
     tx: MemoryTransaction,
     signal: AbortSignal | undefined,
   ): Promise<typeof COLLISION | undefined> {
-    return this.#locked(tx.tables.rows, signal, async () => {
+    return this.#locked(tx.tables.rows, signal, tx.deadline, async () => {
       if (!tx.tables.isCurrent) return COLLISION
       checkInTime(await tx.steps.beforeCommit(signal, tx.deadline), signal)
       tx.tables.apply()

@@ -1,7 +1,8 @@
-import { MemoryStorage } from '@larder/storage-core'
+import { MemoryStorage, type StorageError } from '@larder/storage-core'
+import type { TransactionHook } from '@larder/storage-core/driver'
 import { FaultyStorage, LimitedStorage, storageContract } from '@larder/storage-core/testing'
 import { AsyncResource } from 'node:async_hooks'
-import { describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 
 describe('MemoryStorage', () => {
   storageContract({ describe, test, open: async () => ({ storage: new MemoryStorage() }) })
@@ -94,5 +95,47 @@ describe('a transaction of MemoryStorage', () => {
     expect([runs, reasons.length]).toEqual([3, 3])
     expect((await storage.getContent(info)).bytes.toString()).toBe('other 3')
     await storage.shutdown()
+  })
+})
+
+describe('a hook that never ends', () => {
+  beforeEach(() => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
+  })
+  afterEach(() => {
+    vi.useRealTimers()
+  })
+  const endless: TransactionHook = { beforeCommit: () => new Promise(() => undefined) }
+  const codeOf = async (call: Promise<unknown>) => {
+    try {
+      await call
+      return 'done'
+    } catch (error) {
+      return (error as StorageError).code
+    }
+  }
+
+  test('ends its write with a time-out, and the next write of the resource goes through', async () => {
+    await using storage = new MemoryStorage()
+    const info = storage.info('c', 'r')
+    const hanging = codeOf(storage.putContent(info, 'never', { transaction: endless }))
+    const next = storage.putContent(info, 'next')
+    await vi.advanceTimersByTimeAsync(10_000)
+    expect(await hanging).toBe('E_TIMEOUT')
+    await next
+    expect((await storage.getContent(info)).bytes.toString()).toBe('next')
+  })
+
+  test('does not keep a transaction beyond its own time-out, whose row it holds', async () => {
+    await using storage = new MemoryStorage()
+    const info = storage.info('c', 'r')
+    const hanging = codeOf(storage.putContent(info, 'never', { transaction: endless }))
+    const waiting = codeOf(storage.transaction((tx) => tx.putContent(info, 'late'), { timeoutMs: 100 }))
+    await vi.advanceTimersByTimeAsync(100)
+    expect(await waiting).toBe('E_TIMEOUT')
+    await vi.advanceTimersByTimeAsync(10_000)
+    expect(await hanging).toBe('E_TIMEOUT')
+    await storage.putContent(info, 'next')
+    expect((await storage.getContent(info)).bytes.toString()).toBe('next')
   })
 })
