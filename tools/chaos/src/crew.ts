@@ -21,6 +21,7 @@ class Worker {
   readonly ended: Promise<void>
   readonly #process: ChildProcess
   readonly #waiting = new Map<Line['say'], () => void>()
+  readonly #closed: Promise<void>
   #isExpectedToEnd = false
   #errors = ''
 
@@ -43,12 +44,18 @@ class Worker {
       this.#waiting.get(line.say)?.()
     })
     this.ended = new Promise((resolve) => lines.once('close', resolve))
+    // After its exit, and after all that it wrote was read.
+    this.#closed = new Promise((resolve) => this.#process.once('close', resolve))
   }
 
-  /** What it wrote to its standard error, where it has ended without being told. */
+  /** How it ended, and what it wrote to its standard error, where it has ended without being told. */
   async collapse(): Promise<string | undefined> {
     await this.ended
-    return this.#isExpectedToEnd ? undefined : `${this.id} ended by itself: ${this.#errors}`
+    if (this.#isExpectedToEnd) return undefined
+    await this.#closed
+    const { exitCode, signalCode } = this.#process
+    const how = signalCode ?? `with code ${exitCode}`
+    return `${this.id} ended by itself ${how}: ${this.#errors.trim() || 'nothing on standard error'}`
   }
 
   async kill(): Promise<void> {
