@@ -49,10 +49,7 @@ export const aborts = group('abort signals', (test) => {
     assert.equal(await contentOf(storage, info()), 'written')
   })
 
-  test('any number of calls share a signal: it gets few listeners, and keeps none', async ({
-    storage,
-    info,
-  }) => {
+  test('many calls that share a signal add few listeners to it and leave none', async ({ storage, info }) => {
     const { signal } = new AbortController()
     let most = 0
     const source = async function* () {
@@ -73,7 +70,10 @@ export const aborts = group('abort signals', (test) => {
     assert.equal(getEventListeners(signal, 'abort').length, 0)
   })
 
-  test('a write aborted on its way has happened or has not', async ({ storage, info }) => {
+  test('a write that is aborted under way has happened completely or not at all', async ({
+    storage,
+    info,
+  }) => {
     for (let attempt = 0; attempt < 12; attempt++) {
       const at = info(`r${attempt}`)
       await storage.putContent(at, 'old')
@@ -87,7 +87,11 @@ export const aborts = group('abort signals', (test) => {
     }
   })
 
-  test('a read aborted on its way ends, one way or the other', async ({ storage, collection, info }) => {
+  test('a read that is aborted under way ends with its answer or with E_ABORTED', async ({
+    storage,
+    collection,
+    info,
+  }) => {
     await storage.putContent(info(), 'x')
     for (let attempt = 0; attempt < 6; attempt++) {
       const abort = new AbortController()
@@ -104,7 +108,7 @@ export const aborts = group('abort signals', (test) => {
     }
   })
 
-  test('a source that hangs is left', async ({ storage, info }) => {
+  test('an aborted write stops waiting for a source that hangs', async ({ storage, info }) => {
     const abort = new AbortController()
     let asked: () => void = () => undefined
     const hanging = new Promise<void>((resolve) => (asked = resolve))
@@ -130,7 +134,7 @@ export const aborts = group('abort signals', (test) => {
     assert.equal(await contentOf(storage, info()), 'next')
   })
 
-  test('a write that waits for another gives up its place', async ({ storage, supports, info }) => {
+  test('an aborted write that waits for another leaves the queue', async ({ storage, supports, info }) => {
     if (!supports.transactions) return
     let open: () => void = () => undefined
     const gate = new Promise<void>((resolve) => (open = resolve))

@@ -33,7 +33,7 @@ const LOOKALIKES: readonly (readonly [string, string?])[] = [
 ]
 
 export const addressing = group('addressing', (test) => {
-  test('an info has the names it was made of', async ({ storage, collection }) => {
+  test('an info has the names that it was made of', async ({ storage, collection }) => {
     const info = storage.info(collection, 'resource')
     assert.equal(info.collection, collection)
     assert.equal(info.resource, 'resource')
@@ -42,7 +42,7 @@ export const addressing = group('addressing', (test) => {
     assert.equal(whole.resource, undefined)
   })
 
-  test('the same arguments give the same key', async ({ storage, reopen }) => {
+  test('info() gives the same key for the same arguments', async ({ storage, reopen }) => {
     const second = (await reopen?.()) ?? storage
     for (const names of LOOKALIKES) {
       const { key } = storage.info(...names)
@@ -53,7 +53,7 @@ export const addressing = group('addressing', (test) => {
     }
   })
 
-  test('other arguments give another key', async ({ storage }) => {
+  test('info() gives different keys for different arguments', async ({ storage }) => {
     const keys = new Map<string, string>()
     const all = [
       ...LOOKALIKES,
@@ -76,7 +76,7 @@ export const addressing = group('addressing', (test) => {
     if (second !== undefined) assert.equal(await second.exists(second.info(collection)), false)
   })
 
-  test('an info of another storage is taken by its names', async ({ storage, collection, info }) => {
+  test('a storage accepts an info of another storage by its names', async ({ storage, collection, info }) => {
     const foreign = { collection, resource: 'resource', key: 'of another storage' }
     await storage.putContent(foreign, 'bytes')
     assert.equal(await contentOf(storage, info()), 'bytes')

@@ -3,7 +3,10 @@ import { assertRefused, assertSameBytes, textOf } from './assertions.js'
 import { group } from './harness.js'
 
 export const batches = group('getMany', (test) => {
-  test('answers in the order of the infos, with gaps where nothing is', async ({ storage, info }) => {
+  test('getMany answers in the order of the infos, with undefined for missing parts', async ({
+    storage,
+    info,
+  }) => {
     for (const name of ['a', 'b', 'c']) await storage.putContent(info(name), `content of ${name}`)
     const answer = await storage.getMany(['c', 'missing', 'a', 'b'].map(info))
     assert.deepEqual(
@@ -12,7 +15,7 @@ export const batches = group('getMany', (test) => {
     )
   })
 
-  test('a part is what getContent and getMetaData give', async ({ storage, info }) => {
+  test('getMany returns the same parts as getContent and getMetaData', async ({ storage, info }) => {
     await storage.putContent(info(), 'content')
     await storage.putMetaData(info(), 'metadata')
     const [content] = await storage.getMany([info()])
@@ -28,10 +31,7 @@ export const batches = group('getMany', (test) => {
     }
   })
 
-  test('an info asked twice is answered twice, with bytes of its own each time', async ({
-    storage,
-    info,
-  }) => {
+  test('getMany answers a repeated info each time with bytes of its own', async ({ storage, info }) => {
     await storage.putContent(info(), 'twice')
     const [first, second] = await storage.getMany([info(), info()])
     assert.ok(first !== undefined && second !== undefined)
@@ -39,12 +39,12 @@ export const batches = group('getMany', (test) => {
     assert.equal(textOf(second), 'twice')
   })
 
-  test('nothing asked, nothing answered', async ({ storage }) => {
+  test('getMany of no infos returns no answers', async ({ storage }) => {
     assert.deepEqual(await storage.getMany([]), [])
     assert.deepEqual(await storage.getMany([], { part: 'metadata' }), [])
   })
 
-  test('takes infos of several collections', async ({ storage, otherCollection, info }) => {
+  test('getMany accepts infos of several collections', async ({ storage, otherCollection, info }) => {
     const other = storage.info(otherCollection(), 'resource')
     await storage.putContent(info(), 'here')
     await storage.putContent(other, 'there')
@@ -55,7 +55,7 @@ export const batches = group('getMany', (test) => {
     )
   })
 
-  test('1,000 infos at once, few of them stored', async ({ storage, info }) => {
+  test('getMany reads 1,000 infos at once of which few are stored', async ({ storage, info }) => {
     const stored = new Set([0, 1, 13, 499, 500, 501, 777, 998, 999])
     await Promise.all([...stored].map((i) => storage.putContent(info(`r${i}`), `content ${i}`)))
     await storage.putMetaData(info('r2'), 'not content')

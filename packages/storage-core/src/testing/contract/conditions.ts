@@ -16,7 +16,7 @@ const ROUNDS = 5
 const WRITERS = 8
 
 export const conditions = group('conditional writes', (test) => {
-  test('ifMatch lets the write through on the right tag and on no other', async ({ storage, info }) => {
+  test('ifMatch allows a write with the current tag and with no other', async ({ storage, info }) => {
     await assertCode(storage.putContent(info(), 'x', { ifMatch: '"1"' }), 'E_PRECONDITION_FAILED')
     assert.equal(await storage.exists(info()), false)
     const first = await storage.putContent(info(), 'first')
@@ -31,7 +31,7 @@ export const conditions = group('conditional writes', (test) => {
     assert.equal((await storage.removeContent(info(), { ifMatch: second.etag })).changed, true)
   })
 
-  test('entity tags come in lists and as the text of a header', async ({ storage, info }) => {
+  test('conditions accept lists of entity tags and the text of a header', async ({ storage, info }) => {
     let { etag } = await storage.putContent(info(), 'first')
     const holding = [
       (tag: string) => ({ ifMatch: ['"9"', tag] }),
@@ -62,7 +62,7 @@ export const conditions = group('conditional writes', (test) => {
     assert.equal(await contentOf(storage, info()), 'content')
   })
 
-  test("ifMatch: '*' asks that the part exists", async ({ storage, info }) => {
+  test("ifMatch: '*' requires that the part exists", async ({ storage, info }) => {
     await storage.putContent(info(), 'content')
     await assertCode(storage.putMetaData(info(), 'x', { ifMatch: '*' }), 'E_PRECONDITION_FAILED')
     await assertCode(storage.removeMetaData(info(), { ifMatch: '*' }), 'E_PRECONDITION_FAILED')
@@ -73,7 +73,7 @@ export const conditions = group('conditional writes', (test) => {
     await assertCode(storage.removeContent(info(), { ifMatch: '*' }), 'E_PRECONDITION_FAILED')
   })
 
-  test("ifNoneMatch: '*' asks that the written part is missing", async ({ storage, info }) => {
+  test("ifNoneMatch: '*' requires that the written part is missing", async ({ storage, info }) => {
     await storage.putContent(info(), 'content', { ifNoneMatch: '*' })
     await assertCode(storage.putContent(info(), 'x', { ifNoneMatch: '*' }), 'E_PRECONDITION_FAILED')
     assert.equal(await contentOf(storage, info()), 'content')
@@ -83,7 +83,7 @@ export const conditions = group('conditional writes', (test) => {
     assert.equal(await contentOf(storage, info()), 'again')
   })
 
-  test('conditions name parts, also the one that is not written', async ({ storage, info }) => {
+  test('conditions may name either part, also the one that is not written', async ({ storage, info }) => {
     const content = await storage.putContent(info(), 'content')
     const metadata = await storage.putMetaData(info(), 'metadata')
     const put = (text: string, ifMatch: Preconditions['ifMatch']) =>
@@ -96,7 +96,7 @@ export const conditions = group('conditional writes', (test) => {
     assert.equal(await metadataOf(storage, info()), 'metadata')
   })
 
-  test('a refused write of both parts writes none', async ({ storage, supports, info }) => {
+  test('a refused write of both parts writes neither', async ({ storage, supports, info }) => {
     if (!supports.atomicParts) return
     const first = await storage.put(info(), { content: 'c1', metadata: 'm1' })
     const later = await storage.putMetaData(info(), 'm2')
@@ -114,7 +114,7 @@ export const conditions = group('conditional writes', (test) => {
     assert.equal(await contentOf(storage, info()), undefined)
   })
 
-  test('conditions that make no sense are refused', async ({ storage, supports, info }) => {
+  test('contradictory conditions are refused', async ({ storage, supports, info }) => {
     const { etag } = await storage.putContent(info(), 'content')
     const senseless: unknown[] = [
       { ifNoneMatch: '*', ifMatch: etag },
@@ -145,7 +145,7 @@ export const conditions = group('conditional writes', (test) => {
     assert.equal(await contentOf(storage, info()), 'content')
   })
 
-  test('of concurrent creators exactly one wins', async ({ storage, reopen, info }) => {
+  test('exactly one of several concurrent creators succeeds', async ({ storage, reopen, info }) => {
     const handles = [storage, (await reopen?.()) ?? storage]
     for (let round = 0; round < ROUNDS; round++) {
       const at = info(`created ${round}`)
@@ -156,7 +156,11 @@ export const conditions = group('conditional writes', (test) => {
     }
   })
 
-  test('of concurrent writers with the same tag exactly one wins', async ({ storage, reopen, info }) => {
+  test('exactly one of several concurrent writers with the same tag succeeds', async ({
+    storage,
+    reopen,
+    info,
+  }) => {
     const handles = [storage, (await reopen?.()) ?? storage]
     let { etag } = await storage.putContent(info(), 'start')
     for (let round = 0; round < ROUNDS; round++) {
@@ -169,7 +173,7 @@ export const conditions = group('conditional writes', (test) => {
     }
   })
 
-  test('a counter kept by conditional writes loses no step', async ({ storage, info }) => {
+  test('a counter that conditional writes increment loses no increment', async ({ storage, info }) => {
     await storage.putContent(info(), '0')
     await Promise.all(Array.from({ length: 4 }, () => countUp(5)))
     assert.equal(await contentOf(storage, info()), '20')

@@ -3,7 +3,7 @@ import { contentOf, namesOf, takeTurns } from './assertions.js'
 import { group } from './harness.js'
 
 export const containers = group('containers, exists and persist', (test) => {
-  test('a collection exists once it is made', async ({ storage, collection }) => {
+  test('a collection exists after createContainer', async ({ storage, collection }) => {
     const whole = storage.info(collection)
     assert.equal(await storage.exists(whole), false)
     await storage.createContainer(collection)
@@ -11,7 +11,7 @@ export const containers = group('containers, exists and persist', (test) => {
     assert.deepEqual(await namesOf(storage, collection), [])
   })
 
-  test('a first write makes the collection', async ({ storage, collection, otherCollection, info }) => {
+  test('the first write creates the collection', async ({ storage, collection, otherCollection, info }) => {
     await storage.putContent(info(), 'x')
     assert.equal(await storage.exists(storage.info(collection)), true)
     const other = otherCollection()
@@ -19,7 +19,7 @@ export const containers = group('containers, exists and persist', (test) => {
     assert.equal(await storage.exists(storage.info(other)), true)
   })
 
-  test('making it again changes nothing', async ({ storage, collection, info }) => {
+  test('creating a collection again changes nothing', async ({ storage, collection, info }) => {
     await storage.createContainer(collection)
     await storage.putContent(info(), 'kept')
     await storage.createContainer(collection)
@@ -27,13 +27,13 @@ export const containers = group('containers, exists and persist', (test) => {
     assert.deepEqual(await namesOf(storage, collection), ['resource'])
   })
 
-  test('many may make it at once', async ({ storage, reopen, collection }) => {
+  test('many callers can create a collection at once', async ({ storage, reopen, collection }) => {
     const handles = [storage, (await reopen?.()) ?? storage]
     await Promise.all(Array.from({ length: 10 }, (_, i) => takeTurns(handles, i).createContainer(collection)))
     assert.equal(await storage.exists(storage.info(collection)), true)
   })
 
-  test('first writes and listings of a new collection may meet', async ({
+  test('first writes and listings of a new collection can run at once', async ({
     storage,
     reopen,
     collection,
@@ -50,7 +50,7 @@ export const containers = group('containers, exists and persist', (test) => {
     assert.deepEqual(await namesOf(storage, collection), ['r1', 'r10', 'r11', 'r2', 'r4', 'r5', 'r7', 'r8'])
   })
 
-  test('exists tells of a resource and of each part', async ({ storage, info }) => {
+  test('exists answers for a resource and for each part', async ({ storage, info }) => {
     const seen = async () => [
       await storage.exists(info()),
       await storage.exists(info(), { part: 'content' }),
@@ -67,7 +67,7 @@ export const containers = group('containers, exists and persist', (test) => {
     assert.deepEqual(await seen(), [false, false, false])
   })
 
-  test('persist takes infos of all kinds and changes nothing', async ({ storage, collection, info }) => {
+  test('persist accepts all kinds of infos and changes nothing', async ({ storage, collection, info }) => {
     await storage.putContent(info(), 'kept')
     await storage.persist([])
     await storage.persist([info(), info('missing'), storage.info(collection)])

@@ -63,7 +63,7 @@ export const handles = group('second handle', (test) => {
     assert.equal(await contentOf(second, info()), 'changed')
   })
 
-  test('what is durable is there after all handles are closed', async ({
+  test('a durable storage keeps its resources after all handles are closed', async ({
     storage,
     supports,
     reopen,

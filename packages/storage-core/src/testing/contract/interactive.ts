@@ -18,7 +18,7 @@ export const interactive = group('transaction', (test) => {
       if (fixture.supports.interactiveTransactions) await body(fixture)
     })
 
-  test('is refused where the storage has none', async ({ storage, supports }) => {
+  test('a storage without transactions refuses transaction()', async ({ storage, supports }) => {
     if (supports.interactiveTransactions) return
     let ran = false
     await assertCode(

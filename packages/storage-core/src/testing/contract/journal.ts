@@ -4,7 +4,7 @@ import { contentOf } from './assertions.js'
 import { group } from './harness.js'
 
 export const journal = group('journal', (test) => {
-  test('a write has a journal row where keys are given and the storage keeps one', async ({
+  test('a write with keys has a journal row where the storage keeps a journal', async ({
     storage,
     supports,
     info,
@@ -20,7 +20,7 @@ export const journal = group('journal', (test) => {
     assert.notEqual(put.journalId, removal.journalId)
   })
 
-  test('no keys, no change, no row', async ({ storage, supports, info }) => {
+  test('a write without keys or without a change has no journal row', async ({ storage, supports, info }) => {
     assert.equal((await storage.putContent(info(), 'x')).journalId, undefined)
     if (!supports.transactions) return
     const plain: WriteOptions = { transaction: { beforeCommit: async () => undefined } }
@@ -28,7 +28,7 @@ export const journal = group('journal', (test) => {
     assert.equal((await storage.removeMetaData(info(), journaled('key'))).journalId, undefined)
   })
 
-  test('settle drops rows and passes over ids that are gone', async ({ storage, supports, info }) => {
+  test('acknowledge deletes rows and ignores ids that are gone', async ({ storage, supports, info }) => {
     await storage.acknowledge([])
     if (!supports.journal) return
     const ids: string[] = []
@@ -47,7 +47,7 @@ export const journal = group('journal', (test) => {
     assert.equal(await contentOf(storage, info('r0')), 'x')
   })
 
-  test('what is not settled is handed over, oldest first, until it is', async ({
+  test('claim hands over rows, oldest first, until they are acknowledged', async ({
     storage,
     supports,
     info,
@@ -82,7 +82,7 @@ export const journal = group('journal', (test) => {
     assert.equal(await storage.claim(mine, look), 0)
   })
 
-  test('rows that are too young, of other keys or not known to be settled stay', async ({
+  test('claim leaves rows that are too young, have other keys or were not acknowledged', async ({
     storage,
     supports,
     info,
@@ -105,7 +105,7 @@ export const journal = group('journal', (test) => {
     assert.equal(await storage.claim(mine, none), 0)
   })
 
-  test('two who ask at once never have the same row at hand', async ({ storage, supports, reopen, info }) => {
+  test('two concurrent claims never hold the same row', async ({ storage, supports, reopen, info }) => {
     if (!supports.journal) return
     const other = (await reopen?.()) ?? storage
     const prefix = `unsettled-${Math.random()}:`
@@ -125,7 +125,7 @@ export const journal = group('journal', (test) => {
     assert.equal(done.length, 20)
   })
 
-  test('many rows are settled at once', async ({ storage, supports, info }) => {
+  test('one call acknowledges many rows', async ({ storage, supports, info }) => {
     if (!supports.journal) return
     const { journalId } = await storage.putContent(info(), 'x', journaled('key'))
     assert.ok(journalId !== undefined)

@@ -86,7 +86,7 @@ export const listings = group('listings', (test) => {
     }
   })
 
-  test('ext is no pattern', async ({ storage, collection, info }) => {
+  test('ext is compared literally and not as a pattern', async ({ storage, collection, info }) => {
     for (const name of TRICKY) await storage.putContent(info(name), 'x')
     for (const [ext, expected] of [
       ['a%m', ['1.a%m']],
@@ -105,7 +105,7 @@ export const listings = group('listings', (test) => {
     }
   })
 
-  test('an ext that says nothing is refused', async ({ storage, collection }) => {
+  test('an empty ext is refused', async ({ storage, collection }) => {
     for (const ext of ['', '.', 'a\0', '\ud800', 7, null] as unknown as string[]) {
       const what = `ext ${JSON.stringify(ext)}`
       await assertRefused(() => storage.page(collection, { ext }), what)
@@ -114,7 +114,7 @@ export const listings = group('listings', (test) => {
     }
   })
 
-  test('collections never see each other', async ({ storage, collection }) => {
+  test('a listing never shows resources of another collection', async ({ storage, collection }) => {
     const near = [
       collection,
       `${collection}.`,
@@ -135,7 +135,7 @@ export const listings = group('listings', (test) => {
     assert.deepEqual(await namesOf(storage, collection), [`in ${collection}`])
   })
 
-  test('a loop over ils may write, and may end early', async ({ storage, collection, info }) => {
+  test('a loop over ils can write and can end early', async ({ storage, collection, info }) => {
     for (let i = 0; i < 10; i++) await storage.putContent(info(`r${i}`), 'x')
     for await (const [name] of storage.ils(collection)) {
       await storage.removeContent(info(name))

@@ -18,7 +18,7 @@ export const manyWrites = group('writeMany', (test) => {
       if (fixture.supports.atomicMany) await body(fixture)
     })
 
-  test('is refused where it would not be one step', async ({ storage, supports, info }) => {
+  test('writeMany is refused where it would not be atomic', async ({ storage, supports, info }) => {
     if (supports.atomicMany) return
     let ended = 0
     const content = source(() => ended++)
@@ -175,7 +175,7 @@ export const manyWrites = group('writeMany', (test) => {
     assert.deepEqual(await namesOf(storage, collection), ['r1000'])
   })
 
-  test('bad arguments are refused, and the streams beside them left alone', async (fixture) => {
+  test('bad arguments are refused, and the streams beside them are not read', async (fixture) => {
     const { storage, collection, info } = fixture
     const refused: readonly [what: string, writes: unknown][] = [
       ['no array', undefined],

@@ -9,7 +9,11 @@ import { AWKWARD_NAMES, BAD_NAMES, LONG_NAMES } from './sample-names.js'
 const GOOD_NAMES = [...AWKWARD_NAMES, ...LONG_NAMES]
 
 export const names = group('names', (test) => {
-  test('resources of any Unicode are kept apart', async ({ storage, collection, info }) => {
+  test('resources whose names differ in any code point are different resources', async ({
+    storage,
+    collection,
+    info,
+  }) => {
     for (const name of GOOD_NAMES) await storage.putContent(info(name), `content of ${name}`)
     const read = await storage.getMany(GOOD_NAMES.map((name) => info(name)))
     for (const [i, name] of GOOD_NAMES.entries()) {
@@ -24,7 +28,7 @@ export const names = group('names', (test) => {
     for (const [name, listedInfo] of listed) assert.equal(listedInfo.key, info(name).key)
   })
 
-  test('the look-alikes of a removed resource stay', async ({ storage, collection, info }) => {
+  test('removing a resource leaves resources with similar names', async ({ storage, collection, info }) => {
     for (const name of GOOD_NAMES) await storage.putMetaData(info(name), name)
     const removed = new Set(GOOD_NAMES.filter((_, i) => i % 2 === 0))
     for (const name of removed) await storage.removeMetaData(info(name))
@@ -35,7 +39,10 @@ export const names = group('names', (test) => {
     assert.deepEqual(await namesOf(storage, collection), left)
   })
 
-  test('collections of any Unicode are kept apart', async ({ storage, collection }) => {
+  test('collections whose names differ in any code point are different collections', async ({
+    storage,
+    collection,
+  }) => {
     // In front a mark of this run, since data of earlier runs may be around.
     const mark = collection.slice('contract'.length)
     const all = GOOD_NAMES.map((name) => mark + name).filter(
@@ -48,7 +55,11 @@ export const names = group('names', (test) => {
     }
   })
 
-  test('the longest names are stored, longer ones refused', async ({ storage, info, otherCollection }) => {
+  test('the longest names are stored, and longer ones are refused', async ({
+    storage,
+    info,
+    otherCollection,
+  }) => {
     for (const letter of ['x', '\u00e9', '\u65e5', '\u{1f600}']) {
       const longest = fill(letter, MAX_RESOURCE_BYTES)
       await storage.putContent(info(longest), letter)
@@ -61,7 +72,7 @@ export const names = group('names', (test) => {
     }
   })
 
-  test('what is no name is refused at once by info()', async ({ storage, collection }) => {
+  test('info() throws at once for an invalid name', async ({ storage, collection }) => {
     for (const [name, why] of BAD_NAMES) {
       const error = typeof name === 'string' ? RangeError : TypeError
       assert.throws(() => storage.info(name as string), error, `collection: ${why}`)
@@ -70,7 +81,7 @@ export const names = group('names', (test) => {
     }
   })
 
-  test('what is no name is refused by every method', async ({ storage, collection }) => {
+  test('every method refuses an invalid name', async ({ storage, collection }) => {
     for (const [name, why] of BAD_NAMES) {
       const bad = { collection, resource: name, key: 'key' } as ResourceInfo
       for (const call of [
@@ -93,7 +104,7 @@ export const names = group('names', (test) => {
     assert.equal(await storage.exists(storage.info(collection)), false)
   })
 
-  test('what is no info is refused by every method', async ({ storage }) => {
+  test('every method refuses an invalid info', async ({ storage }) => {
     for (const bad of [undefined, null, 'name', 7, {}] as unknown as ResourceInfo[]) {
       for (const call of [
         () => storage.getContent(bad),

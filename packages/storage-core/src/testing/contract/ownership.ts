@@ -3,7 +3,10 @@ import { assertSameBytes, contentOf, noise } from './assertions.js'
 import { group } from './harness.js'
 
 export const ownership = group('ownership of bytes', (test) => {
-  test('what the writer does to its bytes afterwards changes nothing', async ({ storage, info }) => {
+  test('a writer can change its bytes after the write without changing the resource', async ({
+    storage,
+    info,
+  }) => {
     for (const length of [5, 100, 70_000]) {
       const bytes = noise(length)
       await storage.putContent(info('content'), bytes)
@@ -14,7 +17,10 @@ export const ownership = group('ownership of bytes', (test) => {
     }
   })
 
-  test('what a reader does to its bytes changes nothing for others', async ({ storage, info }) => {
+  test('a reader can change its bytes without changing the resource for others', async ({
+    storage,
+    info,
+  }) => {
     for (const length of [5, 100, 70_000]) {
       await storage.putContent(info(), noise(length))
       await storage.putMetaData(info(), noise(length))
@@ -29,14 +35,14 @@ export const ownership = group('ownership of bytes', (test) => {
     }
   })
 
-  test('readers at the same time have bytes of their own', async ({ storage, info }) => {
+  test('concurrent readers get bytes of their own', async ({ storage, info }) => {
     await storage.putContent(info(), noise(1_000))
     const [first, ...others] = await Promise.all([1, 2, 3, 4].map(() => storage.getContent(info())))
     first?.bytes.fill(0)
     for (const other of others) assertSameBytes(other.bytes, noise(1_000))
   })
 
-  test('a view is stored without the memory around it', async ({ storage, info }) => {
+  test('a view is stored without the buffer around it', async ({ storage, info }) => {
     const memory = Buffer.from('<<<inside>>>')
     await storage.putContent(info('buffer'), memory.subarray(3, 9))
     await storage.putContent(info('array'), new Uint8Array(memory.buffer, memory.byteOffset + 3, 6))
@@ -44,7 +50,7 @@ export const ownership = group('ownership of bytes', (test) => {
     assert.equal(await contentOf(storage, info('array')), 'inside')
   })
 
-  test('the dates of an answer are its own', async ({ storage, info }) => {
+  test('each answer has dates of its own', async ({ storage, info }) => {
     const written = await storage.putContent(info(), 'x')
     const time = written.modifiedAt.getTime()
     written.modifiedAt.setTime(0)

@@ -22,7 +22,7 @@ export const pages = group('pages', (test) => {
     }
   })
 
-  test('the default is by name, and 100 a page', async (fixture) => {
+  test('a page is ordered by name and has 100 entries by default', async (fixture) => {
     const { storage, collection } = fixture
     await putAll(
       fixture,
@@ -36,7 +36,7 @@ export const pages = group('pages', (test) => {
     assert.equal(second.next, undefined)
   })
 
-  test('an entry tells the last write of any part', async ({ storage, collection, info }) => {
+  test('an entry has the time of the last write of either part', async ({ storage, collection, info }) => {
     await storage.putContent(info(), 'x')
     const { version, modifiedAt } = await storage.putMetaData(info(), 'x')
     const [entry] = (await storage.page(collection)).entries
@@ -46,7 +46,7 @@ export const pages = group('pages', (test) => {
     assert.equal(entry.info.key, info().key)
   })
 
-  test('a write of any part moves a resource to the newest', async (fixture) => {
+  test('a write of either part makes a resource the newest', async (fixture) => {
     const { storage, supports, collection, info } = fixture
     if (!supports.orderByModified) return
     await putAll(fixture, ['a', 'b', 'c'])
@@ -58,13 +58,17 @@ export const pages = group('pages', (test) => {
     assert.deepEqual(await newest(), ['b', 'a', 'c'])
   })
 
-  test('without orderByModified other orders are refused', async ({ storage, supports, collection }) => {
+  test('a storage without orderByModified refuses orders by time', async ({
+    storage,
+    supports,
+    collection,
+  }) => {
     if (supports.orderByModified) return
     await assertCode(storage.page(collection, { order: 'newest' }), 'E_UNSUPPORTED')
     await assertCode(storage.page(collection, { order: 'oldest' }), 'E_UNSUPPORTED')
   })
 
-  test('writes between pages shift nothing', async (fixture) => {
+  test('writes between two pages neither repeat nor skip other entries', async (fixture) => {
     const { storage, collection, info, supports } = fixture
     await putAll(fixture, NAMES)
     const first = await storage.page(collection, { limit: 3 })
@@ -85,7 +89,7 @@ export const pages = group('pages', (test) => {
     assert.deepEqual(older.map(nameOf), ['\uffff', '\u{1f600}', 'd', 'b', 'e'])
   })
 
-  test('orders by time can be walked back from any page', async (fixture) => {
+  test('an order by time can be reversed at any page', async (fixture) => {
     const { storage, collection } = fixture
     await putAll(fixture, NAMES)
     assert.equal((await storage.page(collection)).back, undefined)
@@ -106,7 +110,7 @@ export const pages = group('pages', (test) => {
     assert.equal((await storage.page(fixture.otherCollection(), { order: 'newest' })).back, undefined)
   })
 
-  test('ext and pages go together', async (fixture) => {
+  test('page accepts ext', async (fixture) => {
     await putAll(fixture, ['1.x', '2.y', '3.x', '4.y', '5.x', '6.x'])
     for (const order of ordersOf(fixture)) {
       const entries = await walk(fixture.storage, fixture.collection, { order, limit: 2, ext: 'x' })
@@ -115,7 +119,7 @@ export const pages = group('pages', (test) => {
     }
   })
 
-  test('cursors are refused for another listing', async (fixture) => {
+  test('a cursor of another listing is refused', async (fixture) => {
     const { storage, collection, otherCollection } = fixture
     await putAll(fixture, ['1.x', '2.x', '3.x'])
     const { next } = await storage.page(collection, { limit: 1, ext: 'x' })
@@ -129,7 +133,7 @@ export const pages = group('pages', (test) => {
     await assertCode(storage.page(collection, { ext: 'x', order: 'newest', after: next }), 'E_BAD_REQUEST')
   })
 
-  test('what is no cursor is refused', async ({ storage, collection }) => {
+  test('text that is no cursor is refused', async ({ storage, collection }) => {
     const forged = Buffer.from('["x","y"]').toString('base64url')
     // A client may have sent these; other values are mistakes of the program.
     for (const after of ['', 'x', 'a'.repeat(1_000), '\u{1f600}', "'; --", forged])

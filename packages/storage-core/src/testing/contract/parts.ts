@@ -6,7 +6,7 @@ import { assertCode, assertRefused, assertSameBytes, contentOf, metadataOf, text
 import { group } from './harness.js'
 
 export const parts = group('parts', (test) => {
-  test('content comes back as it was put', async ({ storage, info }) => {
+  test('content is returned as it was put', async ({ storage, info }) => {
     const bytes = Uint8Array.from({ length: 512 }, (_, i) => i)
     const written = await storage.putContent(info(), bytes)
     const read = await storage.getContent(info())
@@ -14,7 +14,7 @@ export const parts = group('parts', (test) => {
     assertDescribes(read, written)
   })
 
-  test('metadata comes back as it was put', async ({ storage, info }) => {
+  test('metadata is returned as it was put', async ({ storage, info }) => {
     const written = await storage.putMetaData(info(), 'title: caf\u00e9')
     const read = await storage.getMetaData(info())
     assert.equal(textOf(read), 'title: caf\u00e9')
@@ -27,12 +27,12 @@ export const parts = group('parts', (test) => {
     assertSameBytes((await storage.getContent(info())).bytes, Buffer.from(text))
   })
 
-  test('a string that has no UTF-8 is refused', async ({ storage, info }) => {
+  test('a string with a lone surrogate is refused', async ({ storage, info }) => {
     await assertRefused(() => storage.putContent(info(), 'half a pair: \ud83d'), 'a lone surrogate')
     assert.equal(await storage.exists(info()), false)
   })
 
-  test('an empty part is not a missing one', async ({ storage, info }) => {
+  test('an empty part exists', async ({ storage, info }) => {
     await storage.putContent(info(), '')
     const read = await storage.getContent(info())
     assert.equal(read.size, 0)
@@ -42,7 +42,7 @@ export const parts = group('parts', (test) => {
     assert.equal(await metadataOf(storage, info()), '')
   })
 
-  test('what is missing is E_NOT_FOUND', async ({ storage, info }) => {
+  test('a missing part is E_NOT_FOUND', async ({ storage, info }) => {
     await assertCode(storage.getContent(info()), 'E_NOT_FOUND')
     await assertCode(storage.getMetaData(info()), 'E_NOT_FOUND')
     await storage.putContent(info(), 'content')
@@ -50,7 +50,7 @@ export const parts = group('parts', (test) => {
     await assertCode(storage.getContent(info('other')), 'E_NOT_FOUND')
   })
 
-  test('a part is written without touching the other', async ({ storage, info }) => {
+  test('writing one part leaves the other as it is', async ({ storage, info }) => {
     const content = await storage.putContent(info(), 'content')
     assert.deepEqual([content.changed, content.created, content.emptied], [true, true, false])
     const metadata = await storage.putMetaData(info(), 'metadata')
@@ -64,7 +64,11 @@ export const parts = group('parts', (test) => {
     assert.equal(await metadataOf(storage, info()), 'metadata')
   })
 
-  test('both parts in one write, where supported', async ({ storage, supports, info }) => {
+  test('put() writes both parts at once where the storage supports that', async ({
+    storage,
+    supports,
+    info,
+  }) => {
     const both = { content: 'content', metadata: 'metadata' }
     if (!supports.atomicParts) {
       await assertCode(storage.put(info(), both), 'E_UNSUPPORTED')
@@ -96,7 +100,7 @@ export const parts = group('parts', (test) => {
     await assertRefused(() => storage.put(info(), { content: undefined }), 'a put of nothing')
   })
 
-  test('what is neither bytes nor a string nor a stream is refused', async ({ storage, info }) => {
+  test('a value that is neither bytes nor a string nor a stream is refused', async ({ storage, info }) => {
     for (const value of [undefined, null, 7, {}, [1, 2], new ArrayBuffer(2), new Date()]) {
       await assertRefused(() => storage.putContent(info(), value as string), `content of ${inspect(value)}`)
       await assertRefused(() => storage.putMetaData(info(), value as string), `metadata of ${inspect(value)}`)

@@ -3,7 +3,7 @@ import { assertCode, contentOf, metadataOf, namesOf } from './assertions.js'
 import { group } from './harness.js'
 
 export const removal = group('removal', (test) => {
-  test('removing what is missing is silent and changes nothing', async ({
+  test('removing a missing resource succeeds and changes nothing', async ({
     storage,
     supports,
     collection,
@@ -23,7 +23,7 @@ export const removal = group('removal', (test) => {
     assert.equal((await storage.getContent(info())).version, version)
   })
 
-  test('a part goes, the other stays', async ({ storage, collection, info }) => {
+  test('removing a part leaves the other', async ({ storage, collection, info }) => {
     await storage.putContent(info(), 'content')
     await storage.putMetaData(info(), 'metadata')
     const first = await storage.removeContent(info())
@@ -38,7 +38,7 @@ export const removal = group('removal', (test) => {
     assert.deepEqual(await namesOf(storage, collection), [])
   })
 
-  test('remove() takes both parts at once, where supported', async ({
+  test('remove() removes both parts at once where the storage supports that', async ({
     storage,
     supports,
     collection,
@@ -58,7 +58,7 @@ export const removal = group('removal', (test) => {
     assert.deepEqual(await namesOf(storage, collection), [])
   })
 
-  test('what was removed can be created anew', async ({ storage, info }) => {
+  test('a removed resource can be created again', async ({ storage, info }) => {
     await storage.putContent(info(), 'first')
     await storage.putMetaData(info(), 'gone')
     await storage.removeMetaData(info())
@@ -69,7 +69,7 @@ export const removal = group('removal', (test) => {
     assert.equal(await metadataOf(storage, info()), undefined)
   })
 
-  test('of concurrent removals one changes something', async ({ storage, info }) => {
+  test('exactly one of several concurrent removals changes something', async ({ storage, info }) => {
     await storage.putContent(info(), 'x')
     const all = await Promise.all(Array.from({ length: 6 }, () => storage.removeContent(info())))
     assert.equal(all.filter((one) => one.changed).length, 1)

@@ -3,7 +3,7 @@ import { assertCode, assertHasCode, contentOf, firstOf, soon, turns } from './as
 import { group } from './harness.js'
 
 export const shutdown = group('shutdown', (test) => {
-  test('every later call is E_CLOSED', async ({ storage, collection, info }) => {
+  test('every call after close() is E_CLOSED', async ({ storage, collection, info }) => {
     await storage.putContent(info(), 'x')
     await storage.shutdown()
     for (const call of [
@@ -28,12 +28,12 @@ export const shutdown = group('shutdown', (test) => {
     }
   })
 
-  test('it can be called again, and at the same time', async ({ storage }) => {
+  test('close() can be called again and concurrently', async ({ storage }) => {
     await Promise.all([storage.shutdown(), storage.shutdown()])
     await storage.shutdown()
   })
 
-  test('await using closes', async ({ storage, info }) => {
+  test('await using closes the storage', async ({ storage, info }) => {
     {
       await using closing = storage
       await closing.putContent(info(), 'x')
@@ -41,7 +41,7 @@ export const shutdown = group('shutdown', (test) => {
     await assertCode(storage.getContent(info()), 'E_CLOSED')
   })
 
-  test('it waits for what is in flight', async ({ storage, reopen, info }) => {
+  test('close() waits for calls in flight', async ({ storage, reopen, info }) => {
     const second = await reopen?.()
     let finish: () => void = () => undefined
     const finished = new Promise<void>((resolve) => (finish = resolve))
@@ -66,7 +66,7 @@ export const shutdown = group('shutdown', (test) => {
     if (second !== undefined) assert.equal(await contentOf(second, info()), 'slow source')
   })
 
-  test('many calls in flight are all settled', async ({ storage, reopen, info }) => {
+  test('close() settles many calls in flight', async ({ storage, reopen, info }) => {
     const second = await reopen?.()
     const names = Array.from({ length: 20 }, (_, i) => `r${i}`)
     const writes = names.map((name) => storage.putContent(info(name), name))
@@ -100,7 +100,7 @@ export const shutdown = group('shutdown', (test) => {
     if (outcome !== 'done') assertHasCode(outcome, 'E_CLOSED')
   })
 
-  test('closes after its transactions', async ({ storage, supports, info, reopen }) => {
+  test('close() waits for transactions', async ({ storage, supports, info, reopen }) => {
     if (!supports.interactiveTransactions) return
     let open: () => void = () => undefined
     const opened = new Promise<void>((resolve) => (open = resolve))

@@ -21,7 +21,7 @@ export const streamsIn = group('streams in', (test) => {
     assert.equal(await metadataOf(storage, info()), 'metadata')
   })
 
-  test('web streams, Node streams and plain iterables are taken', async ({ storage, info }) => {
+  test('web streams, Node streams and plain iterables are accepted', async ({ storage, info }) => {
     const blob = new Blob(['from a ', 'blob'])
     await storage.putContent(info('web'), blob.stream() as ReadableStream<Uint8Array>)
     assert.equal(await contentOf(storage, info('web')), 'from a blob')
@@ -36,7 +36,7 @@ export const streamsIn = group('streams in', (test) => {
       assert.equal((await storage.getContent(info(name))).size, 0)
   })
 
-  test('many small chunks and several megabytes', async ({ storage, info }) => {
+  test('a stream of many small chunks and one of several megabytes are stored', async ({ storage, info }) => {
     const large = noise(3 * 1_024 * 1_024 + 17)
     await storage.putContent(info('large'), slices(large, 65_536))
     assertSameBytes((await storage.getContent(info('large'))).bytes, large)
@@ -45,7 +45,7 @@ export const streamsIn = group('streams in', (test) => {
     assertSameBytes((await storage.getContent(info('small'))).bytes, small)
   })
 
-  test('a source may use the memory of a chunk again', async ({ storage, info }) => {
+  test('a source can reuse the memory of a chunk', async ({ storage, info }) => {
     async function* recycled(): AsyncGenerator<Uint8Array> {
       const buffer = Buffer.alloc(4)
       for (const word of ['one,', 'two,', 'six.']) {
@@ -58,7 +58,7 @@ export const streamsIn = group('streams in', (test) => {
     assert.equal(await contentOf(storage, info()), 'one,two,six.')
   })
 
-  test('a source that throws midway leaves nothing', async ({ storage, info }) => {
+  test('a source that throws midway writes nothing', async ({ storage, info }) => {
     const boom = new Error('the source broke')
     await assert.rejects(storage.putContent(info(), broken(boom)), boom)
     assert.equal(await storage.exists(info()), false)
@@ -69,7 +69,7 @@ export const streamsIn = group('streams in', (test) => {
     assert.equal(await contentOf(storage, info()), 'and it goes on')
   })
 
-  test('a source that throws midway leaves the other part alone too', async ({ storage, supports, info }) => {
+  test('a source that throws midway leaves the other part as it is', async ({ storage, supports, info }) => {
     if (!supports.atomicParts) return
     await storage.put(info(), { content: 'c', metadata: 'm' })
     const boom = new Error('the source broke')
@@ -79,7 +79,10 @@ export const streamsIn = group('streams in', (test) => {
     assert.equal(await metadataOf(storage, info()), 'm')
   })
 
-  test('a source that yields no bytes is refused and leaves nothing', async ({ storage, info }) => {
+  test('a source that yields something other than bytes is refused and writes nothing', async ({
+    storage,
+    info,
+  }) => {
     async function* numbers(): AsyncGenerator {
       yield Buffer.from('first ')
       yield 7
@@ -91,7 +94,11 @@ export const streamsIn = group('streams in', (test) => {
     assert.equal(await storage.exists(info()), false)
   })
 
-  test('a refused write leaves a stream under way as it was', async ({ storage, supports, info }) => {
+  test('a refused write does not read from a stream that others have begun to read', async ({
+    storage,
+    supports,
+    info,
+  }) => {
     const { etag } = await storage.putContent(info(), 'first')
     await storage.putContent(info(), 'second')
     const refusals: readonly ((content: ByteSource) => Promise<unknown>)[] = [
@@ -131,7 +138,7 @@ export const streamsIn = group('streams in', (test) => {
     assert.equal(other.destroyed, false)
   })
 
-  test('a write that stops midway leaves the rest of a stream', async ({ storage, info }) => {
+  test('a write that stops midway leaves the rest of the stream readable', async ({ storage, info }) => {
     const node = upload('read')
     await stopMidway(storage, info(), node.stream, node.isWaiting)
     assert.equal(node.stream.destroyed, false)
@@ -162,7 +169,7 @@ export const streamsIn = group('streams in', (test) => {
     assert.equal(isEnded, true)
   })
 
-  test('a source that was read is not taken for an empty one', async ({ storage, info }) => {
+  test('a source that was read before is refused and not stored as empty', async ({ storage, info }) => {
     const node = Readable.from([Buffer.from('x')])
     await node.toArray()
     await assertRefused(() => storage.putContent(info(), node), 'a Node stream at its end')
@@ -175,7 +182,7 @@ export const streamsIn = group('streams in', (test) => {
     assert.equal(await storage.exists(info()), false)
   })
 
-  test('what a function opens is stored', async ({ storage, info }) => {
+  test('a function that opens a source is accepted', async ({ storage, info }) => {
     const opens: readonly (readonly [text: string, open: () => ByteSource | Promise<ByteSource>])[] = [
       ['text', () => 'text'],
       ['bytes', async () => Buffer.from('bytes')],
@@ -195,7 +202,7 @@ export const streamsIn = group('streams in', (test) => {
     await assertRefused(() => storage.putContent(info(), () => 7 as never), 'a number')
   })
 
-  test('what a function opens is closed by a write that stops midway', async ({ storage, info }) => {
+  test('a write that stops midway closes the source that a function opened', async ({ storage, info }) => {
     const node = upload('read')
     await stopMidway(storage, info(), () => node.stream, node.isWaiting)
     assert.equal(node.stream.destroyed, true)
@@ -213,7 +220,7 @@ export const streamsIn = group('streams in', (test) => {
     assert.equal(isOpened, false, 'a refused write has opened its source')
   })
 
-  test('conditions hold for streams as well', async ({ storage, info }) => {
+  test('conditions apply to streams', async ({ storage, info }) => {
     const first = await storage.putContent(info(), chunks('first'), { ifNoneMatch: '*' })
     await assertCode(storage.putContent(info(), chunks('x'), { ifNoneMatch: '*' }), 'E_PRECONDITION_FAILED')
     await storage.putContent(info(), chunks('second'), { ifMatch: first.etag })

@@ -5,7 +5,7 @@ import { assertCode, assertSameBytes, contentOf, noise, soon } from './assertion
 import { group } from './harness.js'
 
 export const streamsOut = group('streams out', (test) => {
-  test('the stream is the content, with what is known of it', async ({ storage, info }) => {
+  test('openContent returns the content as a stream, with its properties', async ({ storage, info }) => {
     const bytes = noise(300_000)
     const written = await storage.putContent(info(), bytes)
     const opened = await storage.openContent(info())
@@ -17,27 +17,27 @@ export const streamsOut = group('streams out', (test) => {
     assertSameBytes(await drain(opened), bytes)
   })
 
-  test('empty content is a stream without bytes', async ({ storage, info }) => {
+  test('empty content opens as a stream without bytes', async ({ storage, info }) => {
     await storage.putContent(info(), '')
     const opened = await storage.openContent(info())
     assert.equal(opened.size, 0)
     assert.equal((await drain(opened)).length, 0)
   })
 
-  test('what is missing is E_NOT_FOUND', async ({ storage, info }) => {
+  test('a missing part is E_NOT_FOUND', async ({ storage, info }) => {
     await assertCode(storage.openContent(info()), 'E_NOT_FOUND')
     await storage.putMetaData(info(), 'metadata')
     await assertCode(storage.openContent(info()), 'E_NOT_FOUND')
   })
 
-  test('several megabytes, and several streams at once', async ({ storage, info }) => {
+  test('several streams of several megabytes can be read at once', async ({ storage, info }) => {
     const bytes = noise(3 * 1_024 * 1_024 + 5)
     await storage.putContent(info(), bytes)
     const streams = await Promise.all([1, 2, 3].map(() => storage.openContent(info())))
     for (const read of await Promise.all(streams.map(drain))) assertSameBytes(read, bytes)
   })
 
-  test('a loop that ends early holds nothing up', async ({ storage, info }) => {
+  test('a loop over a stream that ends early blocks no other call', async ({ storage, info }) => {
     await storage.putContent(info(), noise(500_000))
     for (let i = 0; i < 20; i++) {
       for await (const chunk of (await storage.openContent(info())).stream) {
@@ -51,7 +51,7 @@ export const streamsOut = group('streams out', (test) => {
     await soon(storage.shutdown(), 'a shutdown after streams that ended early')
   })
 
-  test('the old and the new are never mixed', async ({ storage, info }) => {
+  test('a stream never mixes old and new content', async ({ storage, info }) => {
     const old = new Uint8Array(400_000).fill(1)
     await storage.putContent(info(), old)
     const replaced = await storage.openContent(info())
@@ -62,13 +62,13 @@ export const streamsOut = group('streams out', (test) => {
     await assertOldOrConflict(removed, old)
   })
 
-  test('the caller owns the chunks', async ({ storage, info }) => {
+  test('the caller can change the chunks of a stream', async ({ storage, info }) => {
     await storage.putContent(info(), noise(1_000))
     for await (const chunk of (await storage.openContent(info())).stream) chunk.fill(0)
     assertSameBytes((await storage.getContent(info())).bytes, noise(1_000))
   })
 
-  test('a stream open at the shutdown ends well or with E_CLOSED', async ({ storage, info }) => {
+  test('a stream that is open during close() ends completely or with E_CLOSED', async ({ storage, info }) => {
     const bytes = noise(500_000)
     await storage.putContent(info(), bytes)
     const opened = await storage.openContent(info())

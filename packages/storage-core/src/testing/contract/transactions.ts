@@ -11,7 +11,11 @@ export const transactions = group('transactions', (test) => {
       if (fixture.supports.transactions) await body(fixture)
     })
 
-  test('without transactions a hook is refused and does not run', async ({ storage, supports, info }) => {
+  test('a storage without transactions refuses a hook and does not run it', async ({
+    storage,
+    supports,
+    info,
+  }) => {
     if (supports.transactions) return
     let ran = 0
     const options = recording(() => ran++)

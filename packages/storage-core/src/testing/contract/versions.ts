@@ -5,13 +5,16 @@ import { takeTurns } from './assertions.js'
 import { group } from './harness.js'
 
 export const versions = group('versions', (test) => {
-  test('a version is a safe integer from 1 on, its tag the printed form', async ({ storage, info }) => {
+  test('a version is a safe integer of at least 1, and the entity tag is its text', async ({
+    storage,
+    info,
+  }) => {
     const { version, etag } = await storage.putContent(info(), 'x')
     assert.ok(Number.isSafeInteger(version) && version >= 1, `${version} is no version`)
     assert.equal(etag, etagOf(version))
   })
 
-  test('every write has a higher one, also with the same bytes', async ({ storage, info }) => {
+  test('every write increases the version, also with the same bytes', async ({ storage, info }) => {
     const seen: number[] = []
     for (let i = 0; i < 5; i++) seen.push((await storage.putContent(info(), 'same')).version)
     for (let i = 0; i < 5; i++) seen.push((await storage.putMetaData(info(), 'same')).version)
@@ -19,7 +22,7 @@ export const versions = group('versions', (test) => {
     assertGrows(seen)
   })
 
-  test('it never starts again, not after a removal either', async ({ storage, supports, info }) => {
+  test('a version never starts again, also after a removal', async ({ storage, supports, info }) => {
     const results: WriteResult[] = []
     for (let i = 0; i < 3; i++) {
       results.push(await storage.putContent(info(), 'x'))
@@ -33,7 +36,7 @@ export const versions = group('versions', (test) => {
     assertGrows(results.map((result) => result.version))
   })
 
-  test('a removed part comes back with a version of its own', async ({ storage, info }) => {
+  test('a part that is created again has a new version', async ({ storage, info }) => {
     const old = await storage.putContent(info(), 'old')
     await storage.putMetaData(info(), 'stays')
     await storage.removeContent(info())
@@ -43,7 +46,7 @@ export const versions = group('versions', (test) => {
     assert.equal((await storage.getContent(info())).version, back.version)
   })
 
-  test('concurrent writes have different ones, and the highest is what is read', async ({
+  test('concurrent writes have different versions, and readers get the highest', async ({
     storage,
     reopen,
     info,
@@ -62,7 +65,7 @@ export const versions = group('versions', (test) => {
     assert.equal(last.version, all.at(-1)?.version)
   })
 
-  test('it goes on growing in a second handle', async ({ storage, reopen, info }) => {
+  test('versions keep growing in a second handle', async ({ storage, reopen, info }) => {
     const second = await reopen?.()
     if (second === undefined) return
     const seen: number[] = []

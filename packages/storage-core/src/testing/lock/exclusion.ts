@@ -4,7 +4,7 @@ import { AWKWARD_NAMES, BAD_NAMES } from '../contract/sample-names.js'
 import { lockGroup } from './harness.js'
 
 export const exclusion = lockGroup('one holder at a time', (test) => {
-  test('what others hold cannot be had, and can when it is released', async ({ lock, another, name }) => {
+  test('a held lock cannot be acquired until it is released', async ({ lock, another, name }) => {
     const other = await another()
     const held = await lock.acquire(name)
     assert.equal(held.name, name)
@@ -16,7 +16,7 @@ export const exclusion = lockGroup('one holder at a time', (test) => {
     assert.equal(await next.release(), true)
   })
 
-  test('many clients change something one after the other', async ({ lock, another, name }) => {
+  test('many clients that hold the lock in turn lose no update', async ({ lock, another, name }) => {
     const locks = [lock, await another(), await another()]
     let inside = 0
     let value = 0
@@ -34,7 +34,7 @@ export const exclusion = lockGroup('one holder at a time', (test) => {
     assert.equal(value, 18)
   })
 
-  test('other names are other locks', async ({ lock, another, name }) => {
+  test('locks with different names are independent', async ({ lock, another, name }) => {
     const other = await another()
     const names = AWKWARD_NAMES.slice(0, 24).map((each) => name + each)
     for (const [i, each] of names.entries()) {
@@ -44,16 +44,13 @@ export const exclusion = lockGroup('one holder at a time', (test) => {
     await assertCode(other.acquire(names[0] ?? '', { waitMs: 0 }), 'E_LOCK_TIMEOUT')
   })
 
-  test('long names differ at their ends', async ({ lock, another, name }) => {
+  test('long names that differ only at the end are different locks', async ({ lock, another, name }) => {
     const long = name.padEnd(511, 'x')
     await lock.acquire(`${long}1`)
     await (await another()).acquire(`${long}2`, { waitMs: 0 })
   })
 
-  test('a name that cannot be one is refused, and so are times that make no sense', async ({
-    lock,
-    name,
-  }) => {
+  test('invalid names and times are refused', async ({ lock, name }) => {
     for (const [bad, why] of BAD_NAMES) await assertRefused(() => lock.acquire(bad as string), why)
     for (const leaseMs of [0, -1, Number.NaN, Infinity, '1' as unknown as number]) {
       await assertRefused(() => lock.acquire(name, { leaseMs }), `a leaseMs of ${leaseMs}`)
@@ -68,7 +65,12 @@ export const exclusion = lockGroup('one holder at a time', (test) => {
 })
 
 export const fencingNumbers = lockGroup('fencing numbers', (test) => {
-  test('grow from holder to holder, or are not there at all', async ({ lock, another, fencing, name }) => {
+  test('fencing numbers grow from holder to holder, or are undefined for all', async ({
+    lock,
+    another,
+    fencing,
+    name,
+  }) => {
     const locks = [lock, await another()]
     let last = 0
     for (let i = 0; i < 6; i++) {
@@ -83,7 +85,7 @@ export const fencingNumbers = lockGroup('fencing numbers', (test) => {
     }
   })
 
-  test('grow although the servers have forgotten who held the lock', async (fixture) => {
+  test('fencing numbers grow also after the servers lost the lock', async (fixture) => {
     const { lock, another, fencing, forget, name } = fixture
     const other = await another()
     const first = await lock.acquire(name)
@@ -95,7 +97,7 @@ export const fencingNumbers = lockGroup('fencing numbers', (test) => {
     if (fencing) assert.ok(Number(third.fencing) > Number(second.fencing), 'the number did not grow')
   })
 
-  test('stay as they are when a lock is extended', async ({ lock, name }) => {
+  test('extending a lock keeps its fencing number', async ({ lock, name }) => {
     const held = await lock.acquire(name)
     const { fencing } = held
     await held.extend()

@@ -5,7 +5,11 @@ import { assertCode, soon } from '../contract/assertions.js'
 import { fired, lockGroup, meanwhile, wait } from './harness.js'
 
 export const leases = lockGroup('leases', (test) => {
-  test('a lock that is not extended is lost, and others can have it', async ({ lock, another, name }) => {
+  test('a lock that is not extended is lost and can be acquired by others', async ({
+    lock,
+    another,
+    name,
+  }) => {
     const other = await another()
     const held = await lock.acquire(name, { leaseMs: 150 })
     assert.ok(held.remainingMs <= 150)
@@ -37,7 +41,7 @@ export const leases = lockGroup('leases', (test) => {
     await soon(other.acquire(name, { waitMs: 60_000 }), 'a lock whose lease has ended')
   })
 
-  test('what was released cannot be extended, and not be released for another', async (fixture) => {
+  test('a released lock cannot be extended, and releasing it again leaves its next holder', async (fixture) => {
     const { lock, another, name } = fixture
     const other = await another()
     const held = await lock.acquire(name)
@@ -52,7 +56,7 @@ export const leases = lockGroup('leases', (test) => {
     await assertCode(lock.acquire(name, { waitMs: 0 }), 'E_LOCK_TIMEOUT')
   })
 
-  test('what the servers forgot is lost, and another holder is left alone', async (fixture) => {
+  test('a lock that the servers lost is lost to its holder, whose release leaves another holder', async (fixture) => {
     const { lock, another, forget, name } = fixture
     const other = await another()
     const held = await lock.acquire(name)
@@ -66,7 +70,12 @@ export const leases = lockGroup('leases', (test) => {
     assert.equal(await next.release(), true)
   })
 
-  test('a release tells of a lock that was lost unnoticed', async ({ lock, another, forget, name }) => {
+  test('release() resolves to false for a lock that was lost unnoticed', async ({
+    lock,
+    another,
+    forget,
+    name,
+  }) => {
     const other = await another()
     const held = await lock.acquire(name)
     await forget()
@@ -75,7 +84,7 @@ export const leases = lockGroup('leases', (test) => {
     assert.equal(await next.release(), true)
   })
 
-  test('the next in line gets what was lost', async ({ lock, forget, name }) => {
+  test('the next waiter acquires a lost lock', async ({ lock, forget, name }) => {
     const held = await lock.acquire(name)
     const waiting = meanwhile(lock.acquire(name, { waitMs: 60_000 }))
     await forget()
@@ -86,7 +95,7 @@ export const leases = lockGroup('leases', (test) => {
 })
 
 export const withLocks = lockGroup('withLock', (test) => {
-  test('gives what the work gives, and gives the lock back', async ({ lock, another, name }) => {
+  test('withLock returns the result of the work and releases the lock', async ({ lock, another, name }) => {
     const other = await another()
     const answer = await lock.withLock(name, async (held) => {
       await assertCode(other.acquire(name, { waitMs: 0 }), 'E_LOCK_TIMEOUT')
@@ -96,7 +105,7 @@ export const withLocks = lockGroup('withLock', (test) => {
     await other.acquire(name, { waitMs: 0 })
   })
 
-  test('gives the lock back when the work fails', async ({ lock, another, name }) => {
+  test('withLock releases the lock when the work fails', async ({ lock, another, name }) => {
     const failure = new Error('the work failed')
     const failed = lock.withLock(name, () => {
       throw failure
@@ -105,7 +114,7 @@ export const withLocks = lockGroup('withLock', (test) => {
     await (await another()).acquire(name, { waitMs: 0 })
   })
 
-  test('extends the lock while the work goes on', async ({ lock, another, name }) => {
+  test('withLock extends the lock while the work runs', async ({ lock, another, name }) => {
     const other = await another()
     const work = async (held: HeldLock) => {
       for (let left = Infinity; held.remainingMs <= left && !held.signal.aborted; await wait(20)) {
@@ -118,7 +127,12 @@ export const withLocks = lockGroup('withLock', (test) => {
     assert.equal(await lock.withLock(name, work, { leaseMs: 3_000 }), 'done')
   })
 
-  test('says when the lock was lost, also to the work', async ({ lock, another, forget, name }) => {
+  test('withLock aborts the work and rejects when the lock is lost', async ({
+    lock,
+    another,
+    forget,
+    name,
+  }) => {
     const other = await another()
     const working = lock.withLock(
       name,
@@ -133,7 +147,12 @@ export const withLocks = lockGroup('withLock', (test) => {
     await assertCode(soon(working, 'work whose lock was lost'), 'E_LOCK_LOST')
   })
 
-  test('says so even when the work did not notice', async ({ lock, another, forget, name }) => {
+  test('withLock rejects when the lock was lost although the work succeeded', async ({
+    lock,
+    another,
+    forget,
+    name,
+  }) => {
     const other = await another()
     const working = lock.withLock(name, async () => {
       await forget()

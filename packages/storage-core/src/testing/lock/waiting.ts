@@ -4,7 +4,7 @@ import { assertCode, soon, turns } from '../contract/assertions.js'
 import { lockGroup, meanwhile, wait } from './harness.js'
 
 export const waiting = lockGroup('waiting', (test) => {
-  test('ends with the lock as soon as it is released', async ({ lock, another, name }) => {
+  test('the signal of a lock fires as soon as the lock is released', async ({ lock, another, name }) => {
     const other = await another()
     const held = await lock.acquire(name)
     const waiting = meanwhile(other.acquire(name, { waitMs: 60_000 }))
@@ -14,7 +14,7 @@ export const waiting = lockGroup('waiting', (test) => {
     await next.release()
   })
 
-  test('ends when its time has passed', async ({ lock, another, name }) => {
+  test('the signal of a lock fires when its lease has passed', async ({ lock, another, name }) => {
     const other = await another()
     await lock.acquire(name)
     for (const each of [lock, other]) {
@@ -30,7 +30,7 @@ export const waiting = lockGroup('waiting', (test) => {
     })
   })
 
-  test('those of one client are served in the order of coming', async ({ lock, name }) => {
+  test('callers of one client acquire a lock in the order of their calls', async ({ lock, name }) => {
     const held = await lock.acquire(name)
     const served: number[] = []
     const waiters = [1, 2, 3, 4, 5].map((number) =>
@@ -42,7 +42,7 @@ export const waiting = lockGroup('waiting', (test) => {
     assert.deepEqual(served, [1, 2, 3, 4, 5])
   })
 
-  test('a signal that has fired stops it before anything is done', async ({ lock, another, name }) => {
+  test('a signal that has fired stops acquire() before any I/O', async ({ lock, another, name }) => {
     const reason = new Error('changed my mind')
     await assert.rejects(lock.acquire(name, { signal: AbortSignal.abort(reason) }), (error: unknown) => {
       assert.ok(isStorageError(error, 'E_ABORTED'), String(error))
@@ -52,7 +52,7 @@ export const waiting = lockGroup('waiting', (test) => {
     await (await another()).acquire(name, { waitMs: 0 })
   })
 
-  test('who gives up gives up the place', async ({ lock, another, name }) => {
+  test('a caller that gives up leaves the queue', async ({ lock, another, name }) => {
     const other = await another()
     const held = await lock.acquire(name)
     for (const each of [lock, other]) {
@@ -69,7 +69,7 @@ export const waiting = lockGroup('waiting', (test) => {
     await (await lock.acquire(name)).release()
   })
 
-  test('who gives up at any moment leaves nothing behind', async ({ lock, another, name }) => {
+  test('a caller that gives up at any moment leaves no lock behind', async ({ lock, another, name }) => {
     const other = await another()
     for (let attempt = 0; attempt < 12; attempt++) {
       const abort = new AbortController()
@@ -99,7 +99,7 @@ export const waiting = lockGroup('waiting', (test) => {
 })
 
 export const closing = lockGroup('closing', (test) => {
-  test('those that wait are told, and what is held is given back', async ({ lock, another, name }) => {
+  test('close() rejects waiters and releases held locks', async ({ lock, another, name }) => {
     const other = await another()
     const held = await lock.acquire(name, { leaseMs: 60_000 })
     const queued = meanwhile(assertCode(lock.acquire(name, { waitMs: 60_000 }), 'E_CLOSED'))
@@ -116,7 +116,7 @@ export const closing = lockGroup('closing', (test) => {
     assert.equal(await busy.release(), true)
   })
 
-  test('later calls are refused, and closing again is nothing', async ({ lock, name }) => {
+  test('calls after close() are refused, and a second close() does nothing', async ({ lock, name }) => {
     await lock.close()
     await lock.close()
     await assertCode(lock.acquire(name), 'E_CLOSED')
@@ -126,7 +126,7 @@ export const closing = lockGroup('closing', (test) => {
     )
   })
 
-  test('a close at any moment leaves nothing behind', async ({ another, name }) => {
+  test('close() at any moment leaves no lock behind', async ({ another, name }) => {
     const other = await another()
     for (let attempt = 0; attempt < 6; attempt++) {
       const short = await another()
