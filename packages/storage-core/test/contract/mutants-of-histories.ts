@@ -21,8 +21,8 @@ class CachesNaively extends Defective {
     const cached = this.#cache.get(info.key)
     if (cached !== undefined) return cached
     const part = await super.getContent(info, options)
-    await aMoment()
-    await aMoment()
+    // Long enough for a write and its deletion to come between, however the other workers are timed.
+    for (let i = 0; i < 6; i++) await aMoment()
     this.#cache.set(info.key, part)
     return part
   }

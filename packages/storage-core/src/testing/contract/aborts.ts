@@ -2,7 +2,7 @@ import { defaultMaxListeners, getEventListeners } from 'node:events'
 import assert from 'node:assert/strict'
 import { isStorageError } from '../../errors.js'
 import type { CallOptions } from '../../storage.js'
-import { assertCode, contentOf, firstOf, soon, turns } from './assertions.js'
+import { assertCode, awaitedLater, contentOf, firstOf, soon, turns } from './assertions.js'
 import { group } from './harness.js'
 
 export const aborts = group('abort signals', (test) => {
@@ -144,7 +144,7 @@ export const aborts = group('abort signals', (test) => {
       locked()
       return gate
     }
-    const first = storage.putContent(info(), 'first', { transaction: { beforeCommit } })
+    const first = awaitedLater(storage.putContent(info(), 'first', { transaction: { beforeCommit } }))
     try {
       await soon(inside, 'a hook')
       const abort = new AbortController()

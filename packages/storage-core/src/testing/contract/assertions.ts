@@ -110,3 +110,9 @@ export function assertSameBytes(actual: Uint8Array, expected: Uint8Array, what =
   assert.equal(actual.length, expected.length, `${what} have another length`)
   assert.ok(Buffer.compare(actual, expected) === 0, `${what} differ`)
 }
+
+/** The same promise, whose rejection is no unhandled one where an assertion fails before the test waits for it. */
+export function awaitedLater<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => undefined)
+  return promise
+}

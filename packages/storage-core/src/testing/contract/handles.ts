@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import type { Storage } from '../../storage.js'
-import { assertCode, contentOf, metadataOf, namesOf, soon, turns } from './assertions.js'
+import { assertCode, awaitedLater, contentOf, metadataOf, namesOf, soon, turns } from './assertions.js'
 import { type ContractTest, type Fixture, group } from './harness.js'
 
 /** Only for storages that can be opened twice. */
@@ -86,19 +86,17 @@ export const handles = group('second handle', (test) => {
     const gate = new Promise<void>((resolve) => (open = resolve))
     let enter: () => void = () => undefined
     const entered = new Promise<void>((resolve) => (enter = resolve))
-    const first = storage.putContent(info(), 'first', {
-      transaction: {
-        async beforeCommit() {
-          enter()
-          await gate
-          steps.push('first')
-        },
+    const hook = {
+      async beforeCommit() {
+        enter()
+        await gate
+        steps.push('first')
       },
-    })
+    }
+    const first = awaitedLater(storage.putContent(info(), 'first', { transaction: hook }))
     await soon(entered, 'a hook')
-    const next = second.putContent(info(), 'second', {
-      transaction: { beforeCommit: async () => void steps.push('second') },
-    })
+    const nextHook = { beforeCommit: async () => void steps.push('second') }
+    const next = awaitedLater(second.putContent(info(), 'second', { transaction: nextHook }))
     await turns()
     assert.deepEqual(steps, [])
     open()

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { isStorageError } from '../../errors.js'
 import type { ResourceWrite } from '../../storage.js'
 import type { PendingWrite, TransactionHook } from '../../transaction.js'
-import { assertCode, assertContents, contentOf, soon, takeTurns } from './assertions.js'
+import { assertCode, assertContents, awaitedLater, contentOf, soon, takeTurns } from './assertions.js'
 import { type ContractTest, group } from './harness.js'
 
 const WORKERS = 4
@@ -147,11 +147,13 @@ export const manyWritesAtOnce = group('writeMany in a transaction', (test) => {
       reach()
       return committed
     }
-    const writing = storage.writeMany([
-      { info: info('a'), content: 'new' },
-      { info: info('b'), content: null },
-      { info: info('c'), content: 'new', transaction: { beforeCommit } },
-    ])
+    const writing = awaitedLater(
+      storage.writeMany([
+        { info: info('a'), content: 'new' },
+        { info: info('b'), content: null },
+        { info: info('c'), content: 'new', transaction: { beforeCommit } },
+      ]),
+    )
     try {
       await Promise.race([reached, writing])
       assert.deepEqual(await soon(contents(), 'reads during a transaction'), ['old', 'old', undefined])

@@ -2,7 +2,16 @@ import assert from 'node:assert/strict'
 import { inspect } from 'node:util'
 import type { WriteOptions } from '../../storage.js'
 import type { PendingWrite } from '../../transaction.js'
-import { assertCode, assertRefused, contentOf, metadataOf, namesOf, soon, turns } from './assertions.js'
+import {
+  assertCode,
+  assertRefused,
+  awaitedLater,
+  contentOf,
+  metadataOf,
+  namesOf,
+  soon,
+  turns,
+} from './assertions.js'
 import { type ContractTest, group } from './harness.js'
 
 export const transactions = group('transactions', (test) => {
@@ -95,7 +104,7 @@ export const transactions = group('transactions', (test) => {
       reach()
       return committed
     }
-    const writing = storage.putContent(info(), 'new', { transaction: { beforeCommit } })
+    const writing = awaitedLater(storage.putContent(info(), 'new', { transaction: { beforeCommit } }))
     try {
       await Promise.race([reached, writing])
       assert.equal(await soon(contentOf(reader, info()), 'a read during a transaction'), 'old')
