@@ -2,6 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import ts from 'typescript'
+import { USERS } from './option-users.mjs'
 import { root } from './workspace.mjs'
 
 const PAGE = join(root, 'docs', 'options.md')
@@ -190,25 +191,36 @@ function readTables() {
   })
 }
 
+/** @param {string} name */
+function userOf(name) {
+  const user = USERS[name]
+  if (user === undefined) throw new Error(`scripts/option-users.mjs does not say who needs ${name}`)
+  return user
+}
+
 /** @param {string} text */
 const cell = (text) => text.replaceAll('|', String.raw`\|`)
 
 function page() {
   const sections = readTables().map(({ package: from, heading, introduction, rows }) => {
     const lines = rows.map(
-      ({ name, meaning, fallback }) => `| \`${name}\` | ${cell(meaning)} | ${cell(fallback)} |`,
+      ({ name, meaning, fallback }) =>
+        `| \`${name}\` | ${cell(meaning)} | ${cell(fallback)} | ${userOf(name)} |`,
     )
     const words = [`Package \`${from}\`.`, introduction].filter((each) => each !== '').join(' ')
-    return `## ${heading}\n\n${words}\n\n| option | meaning | default |\n| --- | --- | --- |\n${lines.join('\n')}\n`
+    return `## ${heading}\n\n${words}\n\n| option | meaning | default | who needs it |\n| --- | --- | --- | --- |\n${lines.join('\n')}\n`
   })
   return `# Options
 
-Generated from the declarations in the sources by \`node scripts/options.mjs\`. Durations are in milliseconds and sizes in bytes unless the name says otherwise. An unknown option is a \`TypeError\` that names the closest known one; a value out of range is a \`RangeError\`; both come before any I/O.
+Generated from the declarations in the sources by \`node scripts/options.mjs\`. Durations are in milliseconds and sizes in bytes unless the name says otherwise. An unknown option is a \`TypeError\` that names the closest known one; a value out of range is a \`RangeError\`; both come before any I/O. The last column names who needs an option; every other program leaves it out.
 
 ${sections.join('\n')}`
 }
 
 const text = page()
+const unknown = Object.keys(USERS).filter((name) => !text.includes(`| \`${name}\` |`))
+if (unknown.length > 0)
+  throw new Error(`scripts/option-users.mjs names options that do not exist: ${unknown}`)
 if (process.argv.includes('--check')) {
   if (readFileSync(PAGE, 'utf8') !== text) {
     console.error('docs/options.md is not what the declarations say: run node scripts/options.mjs')
