@@ -2,13 +2,17 @@ import express, { type Express, type Request, type Response } from 'express'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { answerFor, Handlers, type ApiAnswer, type Handler } from './handlers.js'
+import { Health } from './health.js'
 import type { Shop } from './shop.js'
 
 /** The API with Express 5. */
 export function expressApi(shop: Shop): Express {
   const handlers = new Handlers(shop)
+  const health = new Health(shop.dataSource, shop.memcached)
   const app = express().disable('x-powered-by').disable('etag')
   const json = express.json()
+  app.get('/health/live', run(health.live))
+  app.get('/health/ready', run(health.ready))
   app.get('/products', run(handlers.list))
   app.post('/products', json, run(handlers.create))
   app.get('/products/:id', run(handlers.read))

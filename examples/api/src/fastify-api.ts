@@ -1,13 +1,17 @@
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { answerFor, Handlers, type Handler } from './handlers.js'
+import { Health } from './health.js'
 import type { Shop } from './shop.js'
 
 /** The API with Fastify 5. */
 export function fastifyApi(shop: Shop): FastifyInstance {
   const handlers = new Handlers(shop)
-  const app = fastify({ forceCloseConnections: 'idle' })
+  const health = new Health(shop.dataSource, shop.memcached)
+  const app = fastify()
   // Uploads are not read before their handler asks for them.
   app.addContentTypeParser('*', (_request, _payload, done) => done(null))
+  app.get('/health/live', run(health.live))
+  app.get('/health/ready', run(health.ready))
   app.get('/products', run(handlers.list))
   app.post('/products', run(handlers.create))
   app.get('/products/:id', run(handlers.read))

@@ -35,9 +35,9 @@ export class Handlers {
   readonly #products: Products
   readonly #images: Shop['images']
 
-  constructor({ dataSource, queries, images }: Shop) {
-    this.#products = new Products(dataSource, queries)
-    this.#images = images
+  constructor(shop: Shop) {
+    this.#products = new Products(shop)
+    this.#images = shop.images
   }
 
   readonly list: Handler = async ({ headers }) => {

@@ -1,3 +1,4 @@
 /** For tests. */
-export { FRAMEWORKS, serve, type Framework, type Served } from './serve.js'
-export { openShop, type Shop } from './shop.js'
+export { FRAMEWORKS, serve, type Framework, type ServeOptions, type Served } from './serve.js'
+export { stopperOf } from './stop.js'
+export { INVALIDATIONS, type Invalidation, openShop, type Shop } from './shop.js'

@@ -1,15 +1,17 @@
 import { runProgram, UsageError } from '@larder/example-environment'
 import { once } from 'node:events'
 import { parseArgs } from 'node:util'
-import { FRAMEWORKS, serve, type Framework } from './serve.js'
-import { openShop } from './shop.js'
+import { FRAMEWORKS, serve } from './serve.js'
+import { INVALIDATIONS, openShop } from './shop.js'
 
 const HELP = `Serves an API of products and their images.
 
-  npx pnpm@12 --filter api start [--framework NAME] [--port N]
+  npx pnpm@12 --filter api start [--framework NAME] [--host NAME] [--port N] [--invalidation WAY]
 
-  --framework NAME  express or fastify; default: express
-  --port N          where it listens; default: 3000, 0 for one that is free
+  --framework NAME    express or fastify; default: express
+  --host NAME         where it listens; default: 127.0.0.1
+  --port N            default: 3000, 0 for one that is free
+  --invalidation WAY  what tells the cache of changes: outbox or triggers; default: outbox
 
 Environment:
   DATABASE_URL      postgres://, mysql://, mariadb:// or sqlite:PATH;
@@ -19,26 +21,39 @@ Environment:
                     else a cache inside of this process`
 
 await runProgram(async ({ args, env, signal, print }) => {
-  const { framework, port, help } = parseCommand(args)
+  const { framework, invalidation, host, port, help } = parseCommand(args)
   if (help) return print(HELP)
-  await using shop = await openShop(env)
-  await using served = await serve(framework, shop, port)
+  await using shop = await openShop(env, invalidation)
+  await using served = await serve(framework, shop, { host, port })
   for (const line of shop.description) print(line)
   print(`${framework} at ${served.url}/products; Ctrl-C ends it`)
   if (!signal.aborted) await once(signal, 'abort')
 })
 
-function parseCommand(args: readonly string[]): { framework: Framework; port: number; help: boolean } {
+function parseCommand(args: readonly string[]) {
   const options = {
     framework: { type: 'string', default: 'express' },
+    host: { type: 'string', default: '127.0.0.1' },
     port: { type: 'string', default: '3000' },
+    invalidation: { type: 'string', default: 'outbox' },
     help: { type: 'boolean', short: 'h', default: false },
   } as const
-  const { framework: name, port, help } = parsed(() => parseArgs({ args: [...args], options }).values)
-  const framework = FRAMEWORKS.find((known) => known === name)
-  if (framework === undefined) throw new UsageError(`--framework is ${FRAMEWORKS.join(' or ')}, not ${name}`)
+  const { port, framework, invalidation, ...values } = parsed(
+    () => parseArgs({ args: [...args], options }).values,
+  )
   if (!/^\d{1,5}$/.test(port) || Number(port) > 65_535) throw new UsageError(`--port is no port: ${port}`)
-  return { framework, port: Number(port), help }
+  return {
+    ...values,
+    framework: choice('--framework', FRAMEWORKS, framework),
+    invalidation: choice('--invalidation', INVALIDATIONS, invalidation),
+    port: Number(port),
+  }
+}
+
+function choice<T extends string>(option: string, choices: readonly T[], text: string): T {
+  const found = choices.find((known) => known === text)
+  if (found === undefined) throw new UsageError(`${option} is ${choices.join(' or ')}, not ${text}`)
+  return found
 }
 
 function parsed<T>(parse: () => T): T {

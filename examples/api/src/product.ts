@@ -8,9 +8,11 @@ export interface Product {
   version: number
 }
 
+export const PRODUCT_TABLE = 'api_product'
+
 export const ProductSchema = new EntitySchema<Product>(
   Object.assign(new EntitySchemaOptions<Product>(), {
-    name: 'api_product',
+    name: PRODUCT_TABLE,
     columns: {
       id: { type: Number, primary: true, generated: true },
       name: { type: 'varchar', length: 200 },
@@ -31,7 +33,7 @@ export async function createProducts(source: DataSource): Promise<void> {
   ]
   const runner = source.createQueryRunner()
   try {
-    await runner.createTable(new Table({ name: 'api_product', columns }), true)
+    await runner.createTable(new Table({ name: PRODUCT_TABLE, columns }), true)
   } finally {
     await runner.release()
   }

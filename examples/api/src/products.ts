@@ -1,23 +1,25 @@
 import type { HeaderPreconditions } from '@larder/storage-core'
-import type { QueryCache } from '@larder/storage-memcache'
-import type { DataSource, EntityManager } from 'typeorm'
-import { type Product, type ProductFields, ProductSchema } from './product.js'
+import type { EntityManager } from 'typeorm'
+import { PRODUCT_TABLE, type Product, type ProductFields, ProductSchema } from './product.js'
+import type { Shop } from './shop.js'
 
 const TTL_MS = 600_000
-/** Of all lists of products. */
-const LISTS = { tag: 'products' } as const
+/** Of all lists of products; triggers tell of changes by the name of the table. */
+const LISTS = { tag: PRODUCT_TABLE } as const
 
 /** A condition of the request did not hold, or the product is gone. */
 export type Refusal = 'precondition-failed' | 'not-found'
 
-/** Products in the database, read through the cache. A write invalidates in its own transaction. */
+/** Products in the database, read through the cache. A write invalidates in its own transaction, or triggers do. */
 export class Products {
-  readonly #source: DataSource
-  readonly #queries: QueryCache
+  readonly #source: Shop['dataSource']
+  readonly #queries: Shop['queries']
+  readonly #hasTriggers: boolean
 
-  constructor(source: DataSource, queries: QueryCache) {
-    this.#source = source
+  constructor({ dataSource, queries, invalidation }: Shop) {
+    this.#source = dataSource
     this.#queries = queries
+    this.#hasTriggers = invalidation === 'triggers'
   }
 
   list(): Promise<readonly Product[]> {
@@ -28,15 +30,17 @@ export class Products {
 
   /** A product that is not there is remembered too, as null. */
   find(id: number): Promise<Product | null> {
-    return this.#queries.cached(keyOf(id), { ttlMs: TTL_MS }, () =>
-      this.#source.getRepository(ProductSchema).findOneBy({ id }),
+    return this.#queries.cached(
+      keyOf(id),
+      { ttlMs: TTL_MS, tags: this.#hasTriggers ? [LISTS.tag] : [] },
+      () => this.#source.getRepository(ProductSchema).findOneBy({ id }),
     )
   }
 
   create(fields: ProductFields): Promise<Product> {
     return this.#source.transaction(async (manager) => {
       const product = await manager.getRepository(ProductSchema).save({ ...fields })
-      await this.#queries.invalidateWith(manager, keyOf(product.id), LISTS)
+      await this.#invalidate(manager, product.id)
       return product
     })
   }
@@ -67,9 +71,13 @@ export class Products {
       if (!isMet(conditions, product)) return 'precondition-failed'
       if (product === null) return 'not-found'
       const written = await write(manager, product)
-      await this.#queries.invalidateWith(manager, keyOf(id), LISTS)
+      await this.#invalidate(manager, id)
       return written
     })
+  }
+
+  async #invalidate(manager: EntityManager, id: number): Promise<void> {
+    if (!this.#hasTriggers) await this.#queries.invalidateWith(manager, keyOf(id), LISTS)
   }
 }
 

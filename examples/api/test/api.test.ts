@@ -1,61 +1,10 @@
-import { startMemcached, type MemcachedServer } from '@larder/dev-servers'
-import { servers } from '@larder/dev-servers/vitest'
-import { FRAMEWORKS, openShop, serve, type Framework } from 'api'
+import { FRAMEWORKS } from 'api'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { request } from 'node:http'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-
-let memcached: MemcachedServer
-beforeAll(async () => {
-  memcached = await startMemcached()
-})
-afterAll(() => memcached.stop())
-
-const closers: (() => PromiseLike<unknown>)[] = []
-afterEach(async () => {
-  for (let close = closers.pop(); close !== undefined; close = closers.pop()) await close()
-})
-
-async function databaseUrl(kind: string): Promise<string> {
-  if (kind === 'PostgreSQL') {
-    const database = await servers.postgres.createDatabase()
-    closers.push(() => database.drop())
-    return database.url
-  }
-  const folder = await mkdtemp(join(tmpdir(), 'larder-api-test-'))
-  closers.push(() => rm(folder, { recursive: true }))
-  return `sqlite:${join(folder, 'shop.sqlite')}`
-}
-
-async function open(framework: Framework, url: string) {
-  const shop = await openShop({ DATABASE_URL: url, MEMCACHE_SERVERS: memcached.address })
-  closers.push(() => shop[Symbol.asyncDispose]())
-  const served = await serve(framework, shop, 0)
-  let isClosed = false
-  const close = async (): Promise<void> => {
-    if (!isClosed) await served[Symbol.asyncDispose]()
-    isClosed = true
-  }
-  closers.push(close)
-  return { url: served.url, close }
-}
-
-function send(method: string, body: object, headers: Record<string, string> = {}): RequestInit {
-  return { method, body: JSON.stringify(body), headers: { 'content-type': 'application/json', ...headers } }
-}
-
-function upload(body: string | Uint8Array, headers: Record<string, string> = {}): RequestInit {
-  return { method: 'PUT', body, headers: { 'content-type': 'image/png', ...headers } }
-}
-
-const CASES = FRAMEWORKS.map(
-  (framework) => [framework, framework === 'fastify' ? 'PostgreSQL' : 'SQLite'] as const,
-)
+import { describe, expect, test } from 'vitest'
+import { CASES, closers, databaseUrl, memcached, open, send, upload } from './support.js'
 
 describe.each(CASES)('%s with %s', (framework, kind) => {
   test('products are made, read, changed and removed', async () => {
