@@ -192,7 +192,7 @@ test.each(MISTAKES)('%s has no option %s', async (subject, wrong, meant, call) =
   expect(existsSync(file())).toBe(false)
 })
 
-test('options that are no object are told as well', async () => {
+test('options that are no object are refused', async () => {
   // As python-memcached and pylibmc take a time.
   await expect(client.set('k', 'v', 60 as unknown as object)).rejects.toThrow(
     typeError(/^set takes an object of options, got a number$/),
@@ -207,7 +207,7 @@ test('options that are no object are told as well', async () => {
   )
 })
 
-test('a required option that is missing is named, with what it takes', () => {
+test('a missing required option is named with its allowed values', () => {
   expect(() => new SqlLock({} as never)).toThrow(
     typeError(/^SqlLock needs the option `storage`: an open SqlStorage$/),
   )

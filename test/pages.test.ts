@@ -219,7 +219,7 @@ describe('the page on guarantees', () => {
     expect(missing).toEqual([])
   })
 
-  test('says where its folders are', () => {
+  test('names the folders of its tests', () => {
     for (const [name, folder] of Object.entries(folders))
       expect(page).toContain(`\`${name}/\` is \`${folder}/\``)
   })

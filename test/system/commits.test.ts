@@ -177,7 +177,7 @@ describe.each(['PostgreSQL', 'MariaDB'])('a commit to %s of which nobody knows',
     expect(await world.names()).toEqual([OLD_FILM, NEW_FILM])
   })
 
-  test('was lost on its way: the old value is read past the cache, and the next write goes through', async () => {
+  test('that was lost under way leaves the old value readable, and the next write succeeds', async () => {
     await using world = await setUpProxied(name)
     const { reader, network } = world
     assertUnknown(await world.write(OLD_FILM, () => network.blackhole()))
@@ -190,7 +190,7 @@ describe.each(['PostgreSQL', 'MariaDB'])('a commit to %s of which nobody knows',
     expect(await world.read()).toBe('newer')
   })
 
-  test('arrives after its writer has given up: nobody finds the value of before in the cache', async () => {
+  test('that arrives after its writer gave up leaves no old value in the cache', async () => {
     await using world = await setUpProxied(name)
     const { network } = world
     let attempts = 0

@@ -45,7 +45,7 @@ afterAll(async () => {
 const FILM = ['films', 'metropolis'] as const
 const NO_RELAY = { relayIntervalMs: 1_000_000_000 }
 
-test('the second copy has classes of its own', () => {
+test('the second copy has separate classes', () => {
   expect(other.core.StorageError).not.toBe(StorageError)
   expect(other.memcache.MemcacheStorage).not.toBe(MemcacheStorage)
   expect(other.sql.SqlStorage).not.toBe(SqlStorage)
@@ -138,7 +138,7 @@ describe('a SqlStorage of another copy', () => {
     await expect(watchTables(storage, ['nothing'])).rejects.toThrow(/nothing/)
   })
 
-  test('and what is neither a storage nor a data source is still refused', async () => {
+  test('is accepted, and other objects are refused', async () => {
     const nothing: unknown = {}
     expect(() => new SqlLock({ storage: nothing as SqlStorage })).toThrow('must be an open SqlStorage')
     await expect(watchTables(nothing as DataSource, ['t'])).rejects.toThrow(

@@ -44,7 +44,7 @@ describe.each(Object.keys(STORAGES))('%s', (name) => {
     })
   })
 
-  test('lets a timer run while many puts are under way at once', async () => {
+  test('lets a timer run during many concurrent puts', async () => {
     await within(name, async (storage) => {
       let going = true
       const work = Array.from({ length: 20 }, async (_, writer) => {

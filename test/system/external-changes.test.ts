@@ -81,7 +81,7 @@ describe.each(Object.keys(DATABASES))('a program that only knows SQL, on %s', (n
     expect(await text()).toBe('newer')
   })
 
-  test('makes and removes what is listed', async () => {
+  test('updates listings when it creates and removes resources', async () => {
     await using world = await setUp(name)
     const { storage, reader, sql, relay } = world
     await storage.putContent(storage.info('films', 'one'), 'x')
@@ -107,7 +107,7 @@ describe.each(Object.keys(DATABASES))('a program that only knows SQL, on %s', (n
     expect(await reader.exists(two)).toBe(false)
   })
 
-  test('voids nothing with what it rolls back', async () => {
+  test('invalidates nothing when it rolls back', async () => {
     await using world = await setUp(name)
     const { storage, reader, sql, relay } = world
     const info = storage.info('films', 'academy')
@@ -176,7 +176,7 @@ describe('PostgreSQL wakes the relay', () => {
       await new Promise((resolve) => setImmediate(resolve))
   })
 
-  test('of those only whose tables have changed', async () => {
+  test('only of storages whose tables have changed', async () => {
     await using world = await setUp('PostgreSQL', true)
     const { storage, sql } = world
     const info = storage.info('films', 'academy')

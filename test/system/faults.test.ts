@@ -122,7 +122,7 @@ describe('a cache that', () => {
     })
   }
 
-  test('restarts empty: everything is read anew, and written as before', async () => {
+  test('restarts empty is filled again', async () => {
     await using world = await setUp(PATIENT)
     const { durable, memcached, storage } = world
     const info = storage.info('films', 'academy dinosaur')
@@ -140,7 +140,7 @@ describe('a cache that', () => {
     expect([...(await storage.ls('films')).keys()]).toEqual(['academy dinosaur'])
   })
 
-  test('stands still and goes on: nothing old comes out of it', async () => {
+  test('is suspended and resumed serves nothing old', async () => {
     await using world = await setUp({ whenCacheFails: 'reject' })
     const { memcached, storage } = world
     const info = storage.info('films', 'academy dinosaur')
@@ -155,7 +155,7 @@ describe('a cache that', () => {
 })
 
 describe('a database that is down', () => {
-  test('is told by a clear error, and what is cached can still be read', async () => {
+  test('rejects writes with a clear error, and cached values can still be read', async () => {
     const place = await DATABASES['PostgreSQL']?.()
     expect.assert(place)
     const url = new URL(place.url)

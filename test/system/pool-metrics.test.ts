@@ -84,7 +84,7 @@ function heldWrites(storage: SqlStorage, count: number) {
 }
 
 describe.each(['postgres', 'mariadb'] as const)('the pool of a storage on %s', (family) => {
-  test('has its connections in use, its idle ones, its limit, and who waits how long, as metrics', async () => {
+  test('publishes used and idle connections, its limit, waiters and wait times as metrics', async () => {
     const { name, url } = await database(family)
     const storage = await opened(url, { poolSize: 2 })
     await storage.createContainer('c')
@@ -145,7 +145,7 @@ describe.each(['postgres', 'mariadb'] as const)('the pool of a storage on %s', (
   })
 })
 
-test('two pools of the same database have names of their own', async () => {
+test('two pools of the same database have different names', async () => {
   const { name, url } = await database('postgres')
   await opened(url, { poolSize: 1 })
   await opened(url, { poolSize: 2 })

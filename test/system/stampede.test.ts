@@ -185,7 +185,7 @@ describe.each(KINDS)('%s:', (kind) => {
       expect((await all.first.answered()).answers).toEqual({ 'film 7': 1 })
     })
 
-    test('are not told of the failure of the one that fills', async () => {
+    test('do not get the error of the reader that fills', async () => {
       const all = await heldUp(kind, { fillWaitMs: NEVER_MS })
       await Promise.all(all.others.map((reader) => reader.hears('looked')))
       all.first.tell({ fail: 'the database is tired' })
@@ -195,7 +195,7 @@ describe.each(KINDS)('%s:', (kind) => {
       expect(sum(answers, 'reads')).toBe(1)
     })
 
-    test('outlive the one that fills, and those who come later do not wait', async () => {
+    test('survive the death of the filling reader, and later readers do not wait', async () => {
       const all = await heldUp(kind, { fillWaitMs: 500 })
       await Promise.all(all.others.map((reader) => reader.hears('looked')))
       await all.first.kill()

@@ -115,7 +115,7 @@ for (const [name, openSource] of Object.entries(databases)) {
       expect(queries()).toBe(3)
     })
 
-    test('parameters make queries of their own, and raw, scalar and missing results are kept', async () => {
+    test('queries with other parameters are separate, and raw, scalar and missing results are cached', async () => {
       const { source, queries } = await openSource()
       const films = source.getRepository(Films)
       for (let i = 0; i < 2; i++) {
@@ -176,7 +176,7 @@ for (const [name, openSource] of Object.entries(databases)) {
       expect(titles(await read())).toEqual(['film 1', 'film 5'])
     })
 
-    test('what a transaction reads stays with it', async () => {
+    test('reads in a transaction are not cached', async () => {
       const { source, queries } = await openSource()
       await source
         .transaction(async (manager) => {
@@ -262,7 +262,7 @@ describe('the provider', () => {
     expect(saved !== undefined && cache.isExpired(saved)).toBe(true)
   })
 
-  test('one query at a time for all processes; who waits too long asks for himself', async () => {
+  test('runs one query at a time for all processes, and a reader that waits too long runs its own', async () => {
     const embedded = new EmbeddedCache()
     const one = new MemcacheQueryResultCache({ cache: embedded, fillWaitMs: 60_000 })
     const two = new MemcacheQueryResultCache({ cache: embedded, fillWaitMs: 0 })

@@ -197,7 +197,7 @@ for (const [version, orm] of Object.entries(VERSIONS)) {
         expect(cache.counters()).toMatchObject({ hits: 2, misses: 1, fills: 1, unrestorable: 0 })
       })
 
-      test('never answers another query, of the many that are under way at once', async () => {
+      test('never answers another of many concurrent queries', async () => {
         const { source, cache, things } = await open(60_000)
         const repository = source.getRepository(things)
         const count = 20
@@ -216,7 +216,7 @@ for (const [version, orm] of Object.entries(VERSIONS)) {
         expect(cache.counters().hits).toBeGreaterThan(count)
       })
 
-      test('is gone after remove and invalidateTables, and not used in a transaction', async () => {
+      test('is removed by remove and invalidateTables and not used in a transaction', async () => {
         const { source, cache, things } = await open()
         const find = () => source.getRepository(things).find({ cache: { id: 'all', milliseconds: 60_000 } })
         await find()

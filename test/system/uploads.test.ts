@@ -75,7 +75,7 @@ describe.each(Object.entries(STORAGES))('an upload to %s', (_, open) => {
     }
   }
 
-  test('is answered 412 while it is under way, and its connection serves the next one', async () => {
+  test('is answered 412 before its body was sent, and its connection serves the next request', async () => {
     await withServer(async (origin, storage) => {
       const agent = new Agent({ keepAlive: true, maxSockets: 1 })
       const refused = beginUpload(`${origin}/taken`, agent)

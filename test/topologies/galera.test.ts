@@ -98,7 +98,7 @@ describe('a Galera cluster of three nodes', () => {
     }
   })
 
-  test('so does a read through the cache, whose fills come from another node', async () => {
+  test('shows an acknowledged write in a read through the cache that fills from another node', async () => {
     await using world = await World.make()
     const writer = await world.cached(0)
     const reader = await world.cached(1)
@@ -155,7 +155,7 @@ describe('a Galera cluster of three nodes', () => {
   })
 
   // Of a packet with several statements a node runs the rest, without a transaction, after it has aborted one of them.
-  test('each statement travels in a packet of its own', async () => {
+  test('receives each statement in a separate packet', async () => {
     await using world = await World.make()
     const writer = await world.cached(0)
     const writes = ['a', 'b'].map((name) => ({ info: writer.info('c', name), content: 'x' }))
@@ -178,7 +178,7 @@ describe('a Galera cluster of three nodes', () => {
     await expect(lock.acquire('job')).rejects.toMatchObject({ code: 'E_UNSUPPORTED' })
   })
 
-  test('a node that takes no queries is left for another, and no write is lost', async () => {
+  test('loses no write when a node stops accepting queries', async () => {
     await using world = await World.make()
     await using proxy = await startProxy({ port: node(0).port })
     await (await world.open(0)).createContainer('c')

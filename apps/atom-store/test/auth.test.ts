@@ -19,7 +19,7 @@ const ANN = basic('ann', 's\u{e9}same')
 const ROBOT = { Authorization: 'Bearer t0ken' }
 
 describe('with users', () => {
-  test('everybody reads, who signs in writes, and is the author', async () => {
+  test('everybody can read, and users who sign in can write and become the author', async () => {
     const instance = await newInstance({ config: { auth: AUTH } })
     expect((await instance.get('/blog')).status).toBe(200)
     const refused = await instance.post('/blog', ENTRY, entryXml('x'))
@@ -54,7 +54,7 @@ describe('with users', () => {
     expect((await instance.get('/blog', headers)).status).toBe(401)
   })
 
-  test('drafts are for those who sign in', async () => {
+  test('only signed-in users see drafts', async () => {
     const instance = await newInstance({ config: { auth: AUTH } })
     await instance.post('/blog', ENTRY, entryXml('d', DRAFT), ANN)
     expect(titlesOf((await instance.get('/blog', ANN)).text)).toEqual(['d'])
@@ -90,7 +90,7 @@ describe('wrong passwords', () => {
     expect((await instance.get('/blog')).status).toBe(200)
   })
 
-  test('do not hold up whoever was let in before', async () => {
+  test('do not delay users who are signed in', async () => {
     const instance = await newInstance({ config: { auth: { ...AUTH, maxGuesses: 2 } } })
     // Many at once with the right one, as a browser begins, are no guesses.
     const posts = await Promise.all([1, 2, 3, 4].map(() => post(instance, ANN)))

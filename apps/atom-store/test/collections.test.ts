@@ -71,7 +71,7 @@ describe('feeds', () => {
     }
   })
 
-  test('in the order of app:edited, whatever the client says is its date', async () => {
+  test('are ordered by app:edited, whatever date the client sends', async () => {
     const instance = await newInstance()
     await instance.post('/blog', ENTRY, entryXml('new', '<updated>2001-01-01T00:00:00Z</updated>'))
     await instance.post('/blog', ENTRY, entryXml('old', '<updated>1999-01-01T00:00:00Z</updated>'))
@@ -114,7 +114,7 @@ describe('feeds', () => {
     }
   })
 
-  test('drafts are kept, and shown to those who ask', async () => {
+  test('keep drafts and show them on request', async () => {
     const instance = await newInstance()
     const created = await instance.post('/blog', ENTRY, entryXml('d', DRAFT))
     await instance.post('/blog', ENTRY, entryXml('p'))

@@ -72,7 +72,7 @@ test.each([
   expect(() => checkConfig(config)).toThrow(message)
 })
 
-test.concurrent('--help says how it is used', async () => {
+test.concurrent('--help prints the usage', async () => {
   const { code, stdout, stderr } = await runProgram(['--help'])
   expect([code, stderr]).toEqual([0, ''])
   expect(stdout).toContain('MEMCACHE_SERVERS')
@@ -116,7 +116,7 @@ test.concurrent(
 )
 
 test.concurrent(
-  'it starts with entries to look at, and keeps what is written in its folder',
+  'the program starts with sample entries and keeps new ones in its folder',
   async (context) => {
     const folder = await newFolder(context)
     const onFinished = context.onTestFinished

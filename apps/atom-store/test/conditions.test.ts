@@ -99,7 +99,7 @@ describe('conditional requests', () => {
     expect((await instance.get('/blog/x')).headers.has('last-modified')).toBe(false)
   })
 
-  test('media and its entry have versions of their own', async () => {
+  test('media and its entry have separate versions', async () => {
     const instance = await newInstance()
     const created = await instance.post('/pictures', 'image/png', 'one', { Slug: 'x' })
     const first = created.headers.get('etag') ?? ''
@@ -145,7 +145,7 @@ describe('conditional requests', () => {
     expect((await instance.get('/blog', known)).status).toBe(200)
   })
 
-  test('the same version in gzip has a tag of its own, which is as good', async () => {
+  test('the gzip form of a version has another tag, which is accepted too', async () => {
     const instance = await newInstance()
     const body = entryXml('x'.repeat(2_000))
     const { headers } = await instance.post('/blog', ENTRY, body, {

@@ -68,7 +68,7 @@ test('the tag of media that was replaced is that of the write, and not read behi
   expect((await instance.put('/pictures/p/media', 'image/png', 'again', mistaken)).status).toBe(412)
 })
 
-test('who is edited between the listing and the batch comes first on the page', async () => {
+test('an entry that is edited between listing and batch comes first on the page', async () => {
   let now = 1_700_000_000_000
   const storage = new FaultyStorage(new MemoryStorage({ now: () => (now += 1_000) }))
   const instance = await newInstance({ storage })
@@ -91,7 +91,7 @@ test('entries of the same millisecond keep their order from both ends', async ()
   }
 })
 
-test('media that was read before somebody replaced it is not taken for what was replaced', async () => {
+test('media that was read before a replacement is not taken for the replaced media', async () => {
   const durable = new MemoryStorage()
   let outdated: PartStream | undefined
   let opened = 0
@@ -120,7 +120,7 @@ test('media that was read before somebody replaced it is not taken for what was 
   }
 })
 
-test('media that is replaced while its type is read comes with its own type', async () => {
+test('media that is replaced while its type is read has its new type', async () => {
   const storage = new FaultyStorage(new MemoryStorage())
   const instance = await newInstance({ storage })
   await instance.post('/pictures', 'image/png', 'png', { Slug: 'p' })
@@ -133,7 +133,7 @@ test('media that is replaced while its type is read comes with its own type', as
   expect([headers.get('content-type'), text]).toEqual(['image/jpeg', 'jpeg'])
 })
 
-test('of two who replace the same media at once, one is told that the other was faster', async () => {
+test('one of two concurrent replacements of media is refused with a conflict', async () => {
   const storage = new FaultyStorage(new MemoryStorage())
   const instance = await newInstance({ storage })
   await instance.post('/pictures', 'image/png', 'x', { Slug: 'p' })

@@ -86,7 +86,7 @@ describe('what is an entry is taken', () => {
     expect(wordOf(rootOf(answer.text), 'rights')).toBe('a < b ')
   })
 
-  test('with what it lacks filled in, and an id of the store', async () => {
+  test('is completed and gets an id of the store', async () => {
     const instance = await newInstance()
     const answer = await instance.post('/blog', ENTRY, entryXml('x', '<id>urn:of-the-client</id>'))
     const entry = rootOf(answer.text)
@@ -100,7 +100,7 @@ describe('what is an entry is taken', () => {
     expect(answer.text).not.toContain('rel="alternate"')
   })
 
-  test('however its elements are prefixed, and what is not understood is kept', async () => {
+  test('is accepted with any namespace prefixes, and unknown elements are kept', async () => {
     const instance = await newInstance()
     const body =
       '<a:entry xmlns:a="http://www.w3.org/2005/Atom" xmlns="urn:default" xmlns:f="urn:foreign" xml:lang="de" f:on="entry">' +
@@ -127,7 +127,7 @@ describe('what is an entry is taken', () => {
 })
 
 describe('PUT', () => {
-  test('to an entry that is not there, or is gone', async () => {
+  test('of an entry that does not exist or was deleted is refused', async () => {
     const instance = await newInstance()
     expect((await instance.put('/blog/nobody', ENTRY, entryXml('x'))).status).toBe(404)
     await instance.post('/blog', ENTRY, entryXml('x'), { Slug: 'x' })
@@ -145,7 +145,7 @@ describe('PUT', () => {
     expect((await instance.put('/blog/x', ENTRY, entryXml('y'))).status).toBe(200)
   })
 
-  test('of what is no entry', async () => {
+  test('of something other than an entry is refused', async () => {
     const instance = await newInstance()
     await instance.post('/blog', ENTRY, entryXml('x'), { Slug: 'x' })
     expect((await instance.put('/blog/x', 'image/png', 'x')).status).toBe(415)

@@ -56,7 +56,7 @@ describe('hooks', () => {
     expect(elsewhere).toEqual([])
   })
 
-  test('may change what is stored', async () => {
+  test('can change the stored entry', async () => {
     const beforeCreate = ({ entry }: HookEvent) => entry.xml.replace('</title>', '!</title>')
     const instance = await newInstance({ hooks: [{ beforeCreate }, { beforeCreate }] })
     const { text } = await instance.post('/blog', ENTRY, entryXml('x'))

@@ -53,7 +53,7 @@ describe('slugs', () => {
 })
 
 describe('media', () => {
-  test('is served as what it is, and as nothing that could act', async () => {
+  test('is served with its own type, and never as active content', async () => {
     const instance = await newInstance()
     const svg = '<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
     await instance.post('/pictures', 'image/svg+xml', svg, { Slug: 'x' })
@@ -72,7 +72,7 @@ describe('media', () => {
     ])
   })
 
-  test('keeps what its type says of it', async () => {
+  test('keeps the parameters of its type', async () => {
     const instance = await newInstance()
     const type = 'TEXT/Plain; charset=iso-8859-1'
     const { text } = await instance.post('/pictures', type, Buffer.from('\u{e9}', 'latin1'), { Slug: 'x' })
@@ -81,7 +81,7 @@ describe('media', () => {
     expect(headers.get('content-type')).toBe('text/plain;charset=iso-8859-1')
   })
 
-  test('comes as it is, and whole', async () => {
+  test('is returned unchanged and complete', async () => {
     const instance = await newInstance()
     const zipped = await instance.post('/pictures', 'text/plain', 'x', { 'Content-Encoding': 'gzip' })
     expect([zipped.status, zipped.headers.get('accept-encoding')]).toEqual([415, 'identity'])
@@ -99,7 +99,7 @@ describe('media', () => {
     expect([status, text]).toEqual([200, ''])
   })
 
-  test('is streamed where it is large, and where its length is not told', async () => {
+  test('is streamed when it is large and when its length is unknown', async () => {
     const instance = await newInstance()
     const large = Buffer.alloc(3_000_000, 'larder ')
     const created = await instance.post('/pictures', 'image/png', large, { Slug: 'large' })
@@ -144,7 +144,7 @@ describe('media', () => {
   })
 
   test.each(['Content-Length: 2000000', 'Content-Length: 10', 'Transfer-Encoding: chunked'])(
-    'whose sender goes away leaves nothing: %s',
+    'whose sender disconnects is not stored: %s',
     async (length) => {
       const instance = await newInstance()
       const socket = connect(Number(new URL(instance.url).port), '127.0.0.1')

@@ -20,7 +20,7 @@ function tagIn(page: string): string {
   return (/name="etag" value="([^"]*)"/.exec(page)?.[1] ?? '').replaceAll('&quot;', '"')
 }
 
-test('what a form does not show stays in an entry: foreign markup, other categories, control', async () => {
+test('saving a form keeps the parts of an entry that the form does not show', async () => {
   const [url = ''] = await servePages()
   const xml = `<entry xmlns="http://www.w3.org/2005/Atom" xmlns:x="urn:x"><title type="html">&lt;b>Old&lt;/b></title>
     <category term="note" scheme="urn:example:kind"/><category term="mine" scheme="urn:elsewhere"/>
@@ -67,7 +67,7 @@ test('a text keeps the line break that it begins with', async () => {
   expect(await pageAt(edit)).toContain('<textarea name="text">\n\nSecond line</textarea>')
 })
 
-test('an edit of what somebody else has changed keeps what was written, and asks', async () => {
+test('an edit of an entry that somebody else changed keeps the text and asks', async () => {
   const [url = ''] = await servePages()
   const edit = `${url}/pages/journal/things-to-mend/edit`
   const etag = tagIn(await pageAt(edit))
@@ -103,7 +103,7 @@ test('nothing that a client has written runs in a page', async () => {
   }
 })
 
-test('a search goes through all entries, a page at a time', async () => {
+test('a search covers all entries, page by page', async () => {
   const [url = ''] = await servePages({ pageSize: 10 })
   for (let i = 1; i <= 300; i++) {
     const title = i % 20 === 0 ? `A find ${i}` : `Nothing ${i}`
@@ -120,7 +120,7 @@ test('a search goes through all entries, a page at a time', async () => {
   expect(found).toEqual(Array.from({ length: 15 }, (_, i) => `A find ${300 - 20 * i}`))
 })
 
-test('mistakes are told in a page, with the status that a program would get', async () => {
+test('an error page has the status that a program would get', async () => {
   const [url = ''] = await servePages({ maxMediaBytes: 1_000 })
   const statusOf = async (path: string, init: RequestInit = {}): Promise<[number, string]> => {
     const response = await fetch(`${url}${path}`, { headers: HTML, ...init })

@@ -66,7 +66,7 @@ describe('ranges of media', () => {
     ])
   })
 
-  test('of what is large, and not in gzip', async () => {
+  test('are served of large media, and not with gzip', async () => {
     const large = Buffer.alloc(3_000_000)
     for (let i = 0; i < large.length; i += 4) large.writeUInt32BE(i, i)
     const { media } = await withMedia(large)

@@ -23,7 +23,7 @@ async function ask(url: string, text: string): Promise<{ readonly answer: Promis
   return { answer }
 }
 
-test('requests in one go are answered in their order', async () => {
+test('pipelined requests are answered in their order', async () => {
   const store = new AtomStore(new MemoryStorage(), CONFIG)
   await using server = await startServer({ store, config: CONFIG }, '127.0.0.1', 0)
   const post = (slug: string, type: string, body: string): string =>
@@ -41,7 +41,7 @@ test('requests in one go are answered in their order', async () => {
   expect((await answer).match(/<entry/g)).toHaveLength(4)
 })
 
-test('a server that is closed answers what it was asked, and waits for nobody else', async () => {
+test('a server that closes answers the requests that it has and waits for no others', async () => {
   const storage = new FaultyStorage(new MemoryStorage())
   const store = new AtomStore(storage, CONFIG)
   const server = await startServer({ store, config: CONFIG }, '127.0.0.1', 0)

@@ -36,7 +36,7 @@ describe('XML that is not well-formed, or not so with namespaces, is refused and
 })
 
 describe('what is well-formed comes back as it was meant', () => {
-  test('a carriage return that a reference stands for', async () => {
+  test('a carriage return that is written as a reference is kept', async () => {
     const instance = await newInstance()
     await instance.post(
       '/blog',

@@ -54,7 +54,7 @@ describe.each(CASES)('%s with %s', (framework, kind) => {
     ).toBe(400)
   })
 
-  test('what is no product is 400, and what is not there is 404', async () => {
+  test('an invalid product is 400, and a missing one is 404', async () => {
     const { url } = await open(framework, await databaseUrl(kind))
     const statusOf = async (path: string, init?: RequestInit) => (await fetch(url + path, init)).status
     expect(await statusOf('/products', send('POST', { name: '', priceCents: 1 }))).toBe(400)
@@ -85,7 +85,7 @@ describe.each(CASES)('%s with %s', (framework, kind) => {
     expect(await (await fetch(image)).text()).toBe('new')
   })
 
-  test('a server that stops answers the upload that is under way', async () => {
+  test('a server that stops answers the upload that it has begun', async () => {
     const { url, close } = await open(framework, await databaseUrl(kind))
     const made = await fetch(`${url}/products`, send('POST', { name: 'lamp', priceCents: 1 }))
     const sending = request(`${url}${made.headers.get('location')}/image`, { method: 'PUT' })

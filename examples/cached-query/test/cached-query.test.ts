@@ -72,7 +72,7 @@ function expectTheWholeStory({ code, stdout, stderr }: Outcome): void {
 }
 
 describe.concurrent('the films', { timeout: 60_000 }, () => {
-  test('on SQLite with a memcached of its own, of which nothing stays', async (context) => {
+  test('run on SQLite with a private memcached that leaves nothing behind', async (context) => {
     const temporary = await folder(context)
     const outcome = await run([], { TMPDIR: temporary })
     expectTheWholeStory(outcome)
@@ -111,7 +111,7 @@ describe.concurrent('the films', { timeout: 60_000 }, () => {
     expectTheWholeStory(await run([], { DATABASE_URL: database.url }))
   })
 
-  test('mistakes are told in a line', async () => {
+  test('errors are printed in one line', async () => {
     const [unknown, url, down] = await Promise.all([
       run(['--nonsense']),
       run([], { DATABASE_URL: 'mongodb://secret@host/db' }),

@@ -77,7 +77,7 @@ async function expectNoTemporaryFolder(lines: readonly string[]): Promise<void> 
   expect(await readdir(tmpdir())).not.toContain(place)
 }
 
-test('an import that is killed has stored what it said that it had, each file as a whole', async () => {
+test('a killed import has stored every file that it reported, each completely', async () => {
   const [folder, data] = [await newManyFiles(COUNT), await newFolder()]
   const example = startExample([folder, '--data', data, '--verbose'], WITHOUT_MEMCACHED)
   const lines = await linesUntilStored(example, 500)
@@ -129,7 +129,7 @@ test('a closed pipe stops it as quietly, and as clean', async () => {
   await expectNoTemporaryFolder(lines)
 })
 
-test.runIf(existsSync('/dev/full'))('a full disk under the output is told of', async () => {
+test.runIf(existsSync('/dev/full'))('a full disk under the output is reported', async () => {
   const full = openSync('/dev/full', 'w')
   onTestFinished(() => closeSync(full))
   const [folder, TMPDIR] = [await newManyFiles(COUNT), await newFolder()]

@@ -58,7 +58,7 @@ describe('arguments that make no sense end with exit code 2', () => {
   })
 })
 
-test('--help says how it is used', async () => {
+test('--help prints the usage', async () => {
   const outcome = await runExample(['--help'])
   expect(outcome).toMatchObject({ code: 0, stderr: '' })
   expect(outcome.stdout).toContain('MEMCACHE_SERVERS')
@@ -77,7 +77,7 @@ test.each([
   expect(outcome.stderr.match(/ECONNREFUSED/g), outcome.stderr).toHaveLength(1)
 })
 
-test('a memcached that cannot be reached is told of, and done without', async () => {
+test('an unreachable memcached is reported, and the run continues without it', async () => {
   const folder = await newFiles({ 'a.txt': 'a', 'b.txt': 'b' })
   const outcome = await runExample([folder], { MEMCACHE_SERVERS: NOBODY })
   expect(outcome).toMatchObject({ code: 0, stderr: '' })

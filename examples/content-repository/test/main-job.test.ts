@@ -59,7 +59,7 @@ describe('the main job', () => {
       expect(Buffer.from(content).equals(await readFile(join(folder, name))), name).toBe(true)
   })
 
-  test('runs on a memcached that it starts, and that is gone afterwards', async () => {
+  test('starts a memcached and stops it at the end', async () => {
     const outcome = await runExample([await newFiles(FILES)])
     expectWholeJob(outcome)
     expect(outcome.stdout).toMatch(/memcached at 127\.0\.0\.1:\d+, started for this run/)
@@ -144,7 +144,7 @@ describe('servers that outlive a run', () => {
     expectWholeJob(await runExample([folder, '--data', await newFolder()], env))
   })
 
-  test('are told of what a later run changes in the same database', async () => {
+  test('learn what a later run changes in the same database', async () => {
     const env = { MEMCACHE_SERVERS: servers.memcached.servers }
     const [folder, data] = [await newFiles(FILES), await newFolder()]
     expectWholeJob(await runExample([folder, '--data', data], env))
@@ -153,7 +153,7 @@ describe('servers that outlive a run', () => {
     expectWholeJob(await runExample([folder, '--data', data], env), 0)
   })
 
-  test('are told of what is changed through a link to the same database', async () => {
+  test('learn what is changed through a link to the same database', async () => {
     const env = { MEMCACHE_SERVERS: servers.memcached.servers }
     const [folder, data] = [await newFiles(FILES), await newFolder()]
     const [file, link] = [join(data, 'kept.sqlite'), join(data, 'link.sqlite')]

@@ -12,7 +12,7 @@ async function writePast(place: Workplace, name: string, content: string): Promi
   await storage.putContent(storage.info('pages', name), content, { transaction })
 }
 
-test('fills the cache, tells of the servers, and finds what does not tell the truth', async () => {
+test('cache fills, describes and audits the cache', async () => {
   await using place = await Workplace.open()
   await place.run(['migrate'])
   for (const name of ['a', 'b']) await place.run(['put', 'pages', name], 'old')
@@ -40,7 +40,7 @@ test('fills the cache, tells of the servers, and finds what does not tell the tr
   expect(cold.err).toMatch(/calls? to the cache failed/)
 })
 
-test('the relay runs until it is stopped, and tells what it has set right', async () => {
+test('relay runs until it is stopped and reports the repaired rows', async () => {
   await using place = await Workplace.open()
   await place.run(['migrate'])
   await writePast(place, 'a', 'new')
@@ -58,7 +58,7 @@ test('the relay runs until it is stopped, and tells what it has set right', asyn
   )
 })
 
-test('purge removes the rows of removed resources, and says how much it removed', async () => {
+test('purge deletes the rows of removed resources and reports their number', async () => {
   await using place = await Workplace.open()
   await place.run(['migrate'])
   await place.run(['put', 'pages', 'a'], 'x')

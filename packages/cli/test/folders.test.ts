@@ -2,7 +2,7 @@ import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { expect, test } from 'vitest'
 import { Workplace } from './larder.js'
 
-test('what was imported is exported as it was', async () => {
+test('an export restores the imported files', async () => {
   await using place = await Workplace.open()
   await place.run(['migrate'])
   await mkdir(place.path('site/news'), { recursive: true })
@@ -35,7 +35,7 @@ test('what was imported is exported as it was', async () => {
   }
 })
 
-test('leaves alone what is there with --new, and writes nothing with --dry-run', async () => {
+test('--new keeps existing resources, and --dry-run writes nothing', async () => {
   await using place = await Workplace.open()
   await place.run(['migrate'])
   await mkdir(place.path('site'))
@@ -60,7 +60,7 @@ test('draws a bar on a terminal, and none where results are for programs', async
   expect((await place.run(['import', place.path('site'), 'pages', '--json'], '', true)).err).toBe('')
 })
 
-test('what cannot be stored or written is named, and the rest goes on', async () => {
+test('a file that cannot be stored or written is named, and the others are processed', async () => {
   await using place = await Workplace.open()
   await place.run(['migrate'])
   await mkdir(place.path('site'))

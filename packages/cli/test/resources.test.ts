@@ -3,7 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { expect, test } from 'vitest'
 import { Workplace } from './larder.js'
 
-test('stores, tells of, gives back and removes a resource', async () => {
+test('put, stat, get and remove work on a resource', async () => {
   await using place = await Workplace.open()
   expect((await place.run(['migrate', '--order-by-modified'])).code).toBe(0)
   await writeFile(place.path('about.json'), '{"title":"Home"}')
@@ -42,7 +42,7 @@ test('a listing in the order of the last write names the index that it needs', a
   expect((await place.run(['ls', 'pages', '--order', 'newest'])).out).toBe('home.html\n')
 })
 
-test('what is not there is told by the exit code', async () => {
+test('a missing resource has an exit code of its own', async () => {
   await using place = await Workplace.open()
   await place.run(['migrate'])
   const codes = []
@@ -85,7 +85,7 @@ function pick(from: Readonly<Record<string, unknown>>, names: readonly string[])
   return Object.fromEntries(names.map((name) => [name, from[name]]))
 }
 
-test('as a process of its own it works in its folder, and ends by itself', async () => {
+test('the command works in its folder as a process and ends by itself', async () => {
   await using place = await Workplace.open()
   await place.run(['migrate'])
   await writeFile(place.path('home.html'), '<p>Hello')
@@ -116,30 +116,33 @@ test.each(['postgres', 'mariadb'] as const)(
   },
 )
 
-test.each(['postgres', 'mariadb'] as const)('names and bytes of any kind go to %s and back', async (kind) => {
-  await using database = await servers[kind].createDatabase()
-  await using place = await Workplace.open()
-  place.env['DATABASE_URL'] = database.url
-  await place.run(['migrate'])
-  const bytes = Buffer.from(Array.from({ length: 256 }, (_, i) => i))
-  const names = ['-x', 'sp ace', 'line\nbreak', 'ünï😀', '--', 'a'.repeat(512)]
-  for (const name of names) {
-    await writeFile(place.path('bytes'), bytes)
-    expect((await place.run(['put', 'pages', '--', name, place.path('bytes')])).code).toBe(0)
-    expect((await place.run(['get', 'pages', '-o', place.path('back'), '--', name])).code).toBe(0)
-    expect((await readFile(place.path('back'))).equals(bytes), name).toBeTruthy()
-    // Once more without the cache.
-    const { out } = await place.run(['get', 'pages', '--no-cache', '--json', '--', name])
-    const got = JSON.parse(out) as { base64: string }
-    expect(got.base64).toBe(bytes.toString('base64'))
-  }
-  const listed = (await place.values('ls', 'pages')) as { name: string }[]
-  expect(listed.map(({ name }) => name).sort()).toEqual([...names].sort())
-  expect((await place.run(['rm', 'pages', '--', ...names])).code).toBe(0)
-  expect((await place.run(['ls', 'pages'])).out).toBe('')
-})
+test.each(['postgres', 'mariadb'] as const)(
+  'any names and bytes are stored in %s and read back',
+  async (kind) => {
+    await using database = await servers[kind].createDatabase()
+    await using place = await Workplace.open()
+    place.env['DATABASE_URL'] = database.url
+    await place.run(['migrate'])
+    const bytes = Buffer.from(Array.from({ length: 256 }, (_, i) => i))
+    const names = ['-x', 'sp ace', 'line\nbreak', 'ünï😀', '--', 'a'.repeat(512)]
+    for (const name of names) {
+      await writeFile(place.path('bytes'), bytes)
+      expect((await place.run(['put', 'pages', '--', name, place.path('bytes')])).code).toBe(0)
+      expect((await place.run(['get', 'pages', '-o', place.path('back'), '--', name])).code).toBe(0)
+      expect((await readFile(place.path('back'))).equals(bytes), name).toBeTruthy()
+      // Once more without the cache.
+      const { out } = await place.run(['get', 'pages', '--no-cache', '--json', '--', name])
+      const got = JSON.parse(out) as { base64: string }
+      expect(got.base64).toBe(bytes.toString('base64'))
+    }
+    const listed = (await place.values('ls', 'pages')) as { name: string }[]
+    expect(listed.map(({ name }) => name).sort()).toEqual([...names].sort())
+    expect((await place.run(['rm', 'pages', '--', ...names])).code).toBe(0)
+    expect((await place.run(['ls', 'pages'])).out).toBe('')
+  },
+)
 
-test('a write that the cache has not heard of is told', async () => {
+test('a write that did not reach the cache is reported', async () => {
   await using place = await Workplace.open()
   await place.run(['migrate'])
   place.env['MEMCACHE_SERVERS'] = '127.0.0.1:1'

@@ -76,7 +76,7 @@ async function checkFuture(
   expect((await storage.getContent(info)).bytes.toString()).toBe('new')
 }
 
-test('a restored pg_dump issues no version twice, and nobody reads what was lost', async () => {
+test('after a restored pg_dump no version is issued twice, and nobody reads lost values', async () => {
   await using memcached = await startMemcached()
   const folder = await mkdtemp(join(tmpdir(), 'larder-dump-'))
   const database = await servers.postgres.createDatabase()
@@ -96,7 +96,7 @@ test('a restored pg_dump issues no version twice, and nobody reads what was lost
   }
 })
 
-test('a promoted asynchronous standby issues no version twice, and nobody reads what was lost', async () => {
+test('a promoted asynchronous standby issues no version twice, and nobody reads lost values', async () => {
   await using memcached = await startMemcached()
   await using primary = await startPostgres({ settings: REPLICATED })
   await using standby = await startPostgresStandby(primary)

@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises'
 import { expect, test } from 'vitest'
 import { Workplace } from './larder.js'
 
-test('flags go before the environment, and that before the file', async () => {
+test('flags override the environment, which overrides the file', async () => {
   await using place = await Workplace.open()
   const url = (name: string) => `sqlite:${place.path(name)}`
   for (const name of ['flag', 'variable', 'file']) {
@@ -26,7 +26,7 @@ test('flags go before the environment, and that before the file', async () => {
   expect((await place.spawn(['ls', 'pages', '--no-cache'])).out).toBe('file\n')
 })
 
-test('settings and arguments that make no sense are told, and nothing is done', async () => {
+test('invalid settings and arguments are reported before any I/O', async () => {
   await using place = await Workplace.open()
   await writeFile(place.path('wrong.json'), '{"databse":"x"}')
   await writeFile(place.path('broken.json'), '{')

@@ -55,7 +55,7 @@ test('an import that is stopped leaves whole resources, and tells how many', asy
   }
 })
 
-test('what was done until Ctrl-C stands below the bar, which does not erase it', async () => {
+test('after Ctrl-C the report stands below the progress bar', async () => {
   await using place = await Workplace.open()
   await fill(place)
   const { code, err } = await stoppedAfter(5, 'put', 'bar-stopped', (stop) =>
@@ -84,7 +84,7 @@ test('an export that is stopped leaves whole files', async () => {
     expect(await readFile(place.path(`copy/${name}`), 'utf8')).toBe(name.repeat(50_000))
 })
 
-test('what comes from the input is stored whole or not at all', async () => {
+test('standard input is stored completely or not at all', async () => {
   await using place = await Workplace.open()
   await place.run(['migrate'])
   const stop = new AbortController()
@@ -137,7 +137,7 @@ test('Ctrl-C ends the process with 130, whatever it is writing', async () => {
   expect(await err).toBe('')
 })
 
-test('an output that cannot be written is told', async () => {
+test('an output that cannot be written is reported', async () => {
   await using place = await Workplace.open()
   await place.run(['migrate'])
   await place.run(['put', 'pages', 'a'], 'x')

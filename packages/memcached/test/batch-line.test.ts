@@ -81,7 +81,7 @@ describe('commands of a batch that find no room', () => {
     expect(await Promise.all(calls)).toEqual(Array(3).fill('E_CLOSED'))
   })
 
-  test('are settled when the server does not answer, and when it is gone', async () => {
+  test('are settled when the server does not answer and when it is lost', async () => {
     const { server } = await start()
     const cache = open(server, { maxQueuedCommands: 2, timeoutMs: 50, deadTimeoutMs: 60_000 })
     const silent = await Promise.all(touchAll(cache, ['a1', 'a2', 'a3']))
@@ -122,7 +122,7 @@ describe('commands of a batch that find no room', () => {
   })
 })
 
-test('setMulti and getMulti have two commands of limited size on their way to a server', async () => {
+test('setMulti and getMulti keep at most two commands of limited size in flight to a server', async () => {
   const { server, answerNext, keys } = await start()
   const cache = open(server, {})
   const entries = ['s1', 's2', 's3', 's4'].map((key) => ({ key, value: Buffer.alloc(600_000) }))
@@ -142,7 +142,7 @@ test('setMulti and getMulti have two commands of limited size on their way to a 
   expect(await found).toMatchObject({ items: new Map(), failed: new Map() })
 })
 
-test('setMulti keeps what was stored where a later command of it fails', async () => {
+test('setMulti reports the stored items when a later command fails', async () => {
   const { server, answerNext, keys } = await start()
   const cache = open(server, {})
   const entries = ['s1', 's2', 's3', 's4'].map((key) => ({ key, value: Buffer.alloc(600_000) }))

@@ -75,7 +75,7 @@ test('a cache follows its cluster to newer configurations, and to no older one',
   await expect.poll(() => clone.servers).toEqual([second])
 })
 
-test('while the endpoint errs, hangs or is gone the servers stay what they are', async () => {
+test('the servers stay the same while the endpoint fails, hangs or is lost', async () => {
   const list = [`127.0.0.1:${await freePort()}`]
   const answers = [config(1, list), 'ERROR\r\n', config(2, list).replace('|', '/'), '', undefined]
   let next = 0
@@ -159,7 +159,7 @@ describe('a configuration', () => {
     (body) => expect(() => read(body)).toThrow(expect.objectContaining({ code: 'E_SERVER' }) as Error),
   )
 
-  test('is as long as it says', () => {
+  test('has the length that it announces', () => {
     expect(() => readConfig('CONFIG cluster 0 3\r\n12\na|b|1\n\r\nEND\r\n')).toThrow(/no cluster/)
   })
 })

@@ -33,7 +33,7 @@ test('append keeps the time to live', async () => {
   expect(await cache.get('k')).toBeUndefined()
 })
 
-test('the least recently used items go first, and the limit holds', async () => {
+test('the least recently used items are evicted first, and the limit holds', async () => {
   const cache = new EmbeddedCache({ maxBytes: 100_000 })
   for (let i = 0; i < 20; i++) {
     await cache.set(`k${i}`, Buffer.alloc(10_000))

@@ -59,7 +59,7 @@ describe.each(['meta', 'binary'] as const)('%s', (transport) => {
     expect(server.connections).toBe(2)
   })
 
-  test('a clean close with commands in flight: reads are made again, stores are told apart', async () => {
+  test('after a clean close with commands in flight, reads are repeated and stores have known outcomes', async () => {
     const server = await start((asked) => {
       if (asked.connection > 1 || asked.key === 'warm') return answer(asked)
       if (asked.key === 'last') asked.socket.end()
@@ -72,7 +72,7 @@ describe.each(['meta', 'binary'] as const)('%s', (transport) => {
     expect(server.asked.filter((key) => key === 'c').length).toBe(1)
   })
 
-  test('data that comes after the time-out belongs to nobody', async () => {
+  test('data that arrives after the time-out is ignored', async () => {
     let late: Asked | undefined
     const server = await start((asked) => {
       if (asked.key !== 'slow') {

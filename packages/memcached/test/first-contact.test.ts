@@ -71,7 +71,7 @@ describe('the first contact', () => {
   })
 
   test.each(['auto', 'meta', 'text'] as const)(
-    'with a server that asks for a password says so, %s',
+    'with a server that requires a password rejects with that reason, %s',
     async (transport) => {
       const folder = await sharedFolder()
       cleanups.push(() => rm(folder, { recursive: true, force: true }))
@@ -82,7 +82,7 @@ describe('the first contact', () => {
     },
   )
 
-  test('is made anew with each connection: another server may have taken the place of the first', async () => {
+  test('is repeated on each connection, since another server may have replaced the first', async () => {
     const [first, second, third] = await Promise.all([
       memcached({ args: ['-B', 'binary'] }),
       memcached({ args: ['-B', 'ascii'] }),

@@ -33,7 +33,7 @@ cacheContract('over a memjs client', {
   create: async () => new RemoteCache(clientOf(servers), PATIENT),
 })
 
-test('both find what the other stored, where the client looks for it', async () => {
+test("both clients find the other's items on the same servers", async () => {
   const client = clientOf(servers)
   const cache = cacheOver(client)
   for (let i = 0; i < 50; i++) {
@@ -44,7 +44,7 @@ test('both find what the other stored, where the client looks for it', async () 
   }
 })
 
-test('a way of the user to choose servers is kept', async () => {
+test('a routing function of the user is kept', async () => {
   const client = clientOf(servers)
   Object.assign(client, { getServer: () => 2 })
   const cache = cacheOver(client)
@@ -73,7 +73,7 @@ test('a server of the user lends its credentials, and gets no state of our conne
   expect(own.responseBuffer.length).toBe(0)
 })
 
-test('what a memjs client says itself is refused', async () => {
+test('options that the memjs client has itself are refused', async () => {
   const client = clientOf(servers)
   for (const options of [
     { transport: 'meta' },

@@ -167,14 +167,14 @@ describe('6: what is not idempotent is sent once', () => {
     return { server, stored }
   }
 
-  test('memjs counts twice, and is told that its own lock is that of another', async () => {
+  test('memjs counts twice, and loses an add to itself', async () => {
     const counting = await start()
     expect((await servers.stock(counting.server).increment('n', 1, {})).value).toBe(2)
     const locking = await start()
     expect(await servers.stock(locking.server).add('lock', 'mine', {})).toBe(false)
   })
 
-  test('ours says that it does not know', async () => {
+  test('ours rejects with an unknown outcome', async () => {
     const counting = await start()
     const unknown = { code: 'E_CACHE_UNAVAILABLE' }
     await expect(servers.ours(counting.server).arithmetic('n', 1n)).rejects.toMatchObject(unknown)

@@ -34,7 +34,7 @@ const keyOf = (line: string) => line.split(' ')[1] ?? ''
 const hit = (line: string, body = `value of ${keyOf(line)}`) =>
   `VA ${body.length} f5 c18446744073709551615 ${opaqueOf(line)}\r\n${body}\r\n`
 
-test('all 64 bits of a CAS go back to the server', async () => {
+test('a CAS is sent back to the server with all 64 bits', async () => {
   const server = await text(
     (line, socket) => void socket.write(line.startsWith('mg') ? hit(line) : `HD c1 ${opaqueOf(line)}\r\n`),
   )
@@ -51,7 +51,7 @@ test('all 64 bits of a CAS go back to the server', async () => {
   expect(add).not.toMatch(/ C\d/)
 })
 
-test('a reply cut at any byte comes back whole', async () => {
+test('a reply that is cut at any byte is read completely', async () => {
   let cut = 0
   const server = await text((line, socket) => {
     const reply = hit(line, 'a\r\nHD O1\r\nb')

@@ -84,7 +84,7 @@ test('reads before and behind another command are cut into lines by themselves',
   expect(lines).toEqual(['gets 9', 'gets 9', 'gets 9', 'gets 13', expect.stringContaining('ms k'), ...behind])
 })
 
-test('a line of reads that comes in pieces, cut at any byte', async () => {
+test('a line of reads that is cut at any byte is read completely', async () => {
   let cut = 0
   const server = await text((line, socket) => {
     const reply = answer(line)
@@ -118,7 +118,7 @@ test('one key many times', async () => {
   ).toEqual(Array.from({ length: 20 }, () => 'value of k1'))
 })
 
-test('a read that is aborted on its way takes no value from the others', async () => {
+test('an aborted read takes no value from other reads', async () => {
   const aborts = [2, 5, 11].map((place) => ({ place, controller: new AbortController() }))
   const server = await text((line, socket) => {
     for (const { controller } of aborts) controller.abort()
@@ -164,7 +164,7 @@ test.each<[string, (keys: readonly string[]) => string, ...number[]]>([
   }
 })
 
-test('a line of values, half of the next and a reset: what is missing is read once more', async () => {
+test('missing values are read again after a reset in the middle of a line', async () => {
   const again: string[] = []
   const server = await text((line, socket, connection) => {
     if (connection > 1) again.push(...keysOf(line))

@@ -50,7 +50,7 @@ async function storeAll(cache: RemoteCache): Promise<void> {
 }
 
 describe.each(['auto', 'meta'] as const)('over the transport %s', (transport) => {
-  test('each store names a CAS number of its own where the server says that it is 1.6.27 or later', async () => {
+  test('each store chooses a CAS number where the server reports 1.6.27 or later', async () => {
     const server = await fake(NEW)
     const cache = open(server.address, { transport })
     const { id } = await cache.set('k', value)
@@ -63,7 +63,7 @@ describe.each(['auto', 'meta'] as const)('over the transport %s', (transport) =>
   })
 
   test.each([OLD, '1.6.26', '1.5.99', 'mcrouter-37.0', '7.2.4'])(
-    'no store names one where the server says that it is %s',
+    'no store chooses one where the server reports %s',
     async (version) => {
       const server = await fake(version)
       await storeAll(open(server.address, { transport }))
@@ -73,7 +73,7 @@ describe.each(['auto', 'meta'] as const)('over the transport %s', (transport) =>
 })
 
 test.each(['1.6.27', '1.6.100', '1.7.0', '1.6.45_beta1'])(
-  'a server that says %s is new enough',
+  'a server that reports %s is new enough',
   async (version) => {
     const server = await fake(version)
     await open(server.address).set('k', value)
@@ -166,7 +166,7 @@ describe('behind a middleman whose servers are older than it says', () => {
     expect(ownNumbers(server)).toHaveLength(1)
   })
 
-  test("'always' rejects the store with what the server said", async () => {
+  test("'always' rejects the store with the server's error", async () => {
     const server = await fake(NEW)
     const cache = open(server.address, { ownCasNumbers: 'always' })
     const message = expect.stringContaining('invalid flag') as string

@@ -61,7 +61,7 @@ describe('a token and its connection', () => {
     expect(await cache.delete('k', { cas: token })).toBe('exists')
   })
 
-  test('all 64 bits of a CAS go back to the server', async () => {
+  test('a CAS is sent back to the server with all 64 bits', async () => {
     const server = await faulty(
       (request, socket) => void socket.write(replyTo(request, { cas: 0xfedc_ba98_7654_3210n })),
     )
@@ -196,7 +196,7 @@ describe('replies that cannot be trusted', () => {
     expect([...(await cache.setMulti([{ key: 'bad', value }])).keys()]).toEqual(['bad'])
   })
 
-  test('a reply cut at any byte comes back whole', async () => {
+  test('a reply that is cut at any byte is read completely', async () => {
     let cut = 0
     const server = await faulty((request, socket) => {
       const reply = Buffer.concat([

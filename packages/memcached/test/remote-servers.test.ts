@@ -109,7 +109,7 @@ describe('servers that come and go', () => {
     expect(await cache.cas(home, bytes('v'), token)).toMatchObject({ status: 'stored' })
   })
 
-  test('a server that leaves answers what it was asked, and is closed then', async () => {
+  test('a server that is removed answers its commands and is closed then', async () => {
     let answerLate: (() => void) | undefined
     const slow = await faulty((request, socket) => {
       answerLate = () => void socket.write(replyTo(request, { value: 'late' }))
@@ -139,7 +139,7 @@ describe('servers that come and go', () => {
 })
 
 describe('a pair of a hash and a key', () => {
-  test('lives where the hash says, in single commands and batches', async () => {
+  test('lives on the server of its hash, in single commands and batches', async () => {
     const servers = (await memcached(3)).map(addressOf)
     const routing = { distribution: 'modula' } as const
     const client = new MemcacheClient({ cache: open(servers, { routing }) })

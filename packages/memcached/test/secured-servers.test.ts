@@ -126,7 +126,7 @@ describe.each(['meta', 'binary', 'auto'] as const)('over TLS, %s', (transport) =
     await expect(cache.get('k')).rejects.toMatchObject({ code, message: expect.stringMatching(message) })
   }
 
-  test('what is sent behind large values is answered', async () => {
+  test('a command behind large values is answered', async () => {
     const { address } = await memcached(...tlsArgs(certificate))
     const cache = open(address, { transport, tls, timeoutMs: 2000 })
     for (const size of [100, 8000, 16_300, 16_400, 20_000, 100_000, 900_000]) {

@@ -34,7 +34,7 @@ async function memcached() {
 }
 
 test.each(['auto', 'binary', 'text'] as const)(
-  'a process that stands still loses no command and no server, whatever step it interrupts, %s',
+  'a blocked event loop loses no command and no server, whatever step it interrupts, %s',
   async (transport) => {
     const server = await memcached()
     const results: Promise<unknown>[] = []
@@ -52,7 +52,7 @@ test.each(['auto', 'binary', 'text'] as const)(
   },
 )
 
-test('a server that was in doubt is not given up because the process stands still while it connects again', async () => {
+test('a doubted server is not given up when the event loop blocks during its reconnect', async () => {
   const server = await memcached()
   const proxy = await startProxy({ port: server.port })
   cleanups.push(() => proxy.stop())

@@ -67,7 +67,7 @@ test.each(Object.entries(stores))(
   },
 )
 
-test('a read that was aborted takes no value from the others where answers come in another order', async () => {
+test('an aborted read takes no value from other reads whose answers arrive in another order', async () => {
   const keys = Array.from({ length: 12 }, (_, i) => `k${i}`)
   const controller = new AbortController()
   const { server, cache } = await start((line, socket) => {
@@ -91,7 +91,7 @@ test('a read that was aborted takes no value from the others where answers come 
   expect(server.lines[0]).toBe(`gets ${keys.join(' ')}`)
 })
 
-test('the limit of a server that does not tell its settings is approached by halves', async () => {
+test('the limit of a server without settings is approached by halving', async () => {
   const limit = 200_000
   const { server, cache } = await start((line, socket, _, body) => {
     if (line.startsWith('stats')) socket.write('CLIENT_ERROR stats settings not allowed\r\n')

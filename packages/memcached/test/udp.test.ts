@@ -70,7 +70,7 @@ describe('memcached with UDP', () => {
     expect(await byUdp.get('missing', BY_DATAGRAM)).toBeUndefined()
   })
 
-  test('is asked over TCP for everything else, and for what is longer', async () => {
+  test('is asked over TCP for all other commands and for longer answers', async () => {
     const { byUdp, byTcp, both } = await memcachedByUdp({ maxDatagrams: 2 })
     await byTcp.set('short', Buffer.from('v'))
     await byTcp.set('long', Buffer.alloc(3000, 'v'))
@@ -167,7 +167,7 @@ describe('datagrams that cannot be relied on', () => {
     expect(connections.connections).toBe(0)
   })
 
-  test('an answer that comes late is nobody’s, whatever is asked next', async () => {
+  test('a late answer is ignored, whatever command follows', async () => {
     let skipped = 0
     const { cache, datagrams } = await faulty(
       (request, send) => {
@@ -254,7 +254,7 @@ describe('datagrams that cannot be relied on', () => {
 })
 
 describe('limits', () => {
-  test('what comes on top of the requests allowed goes over TCP, as does a batch that is larger', async () => {
+  test('requests past the limit and larger batches go over TCP', async () => {
     const { cache, datagrams } = await faulty(({ opaque }, send) => send(hit(opaque, 'udp')), {
       udp: { maxRequests: 4 },
     })
@@ -301,7 +301,7 @@ describe('limits', () => {
     expect([...batch.failed.keys()]).toEqual(['a', 'b'])
   })
 
-  test('an abort is told at once, and close settles what waits and leaves no socket', async () => {
+  test('an abort rejects at once, and close settles waiting reads and leaves no socket', async () => {
     const sockets = () => process.getActiveResourcesInfo().filter((name) => name === 'UDPWrap').length
     const { cache } = await faulty(() => {}, { timeoutMs: 5000, udp: { waitMs: 4000 } })
     // The fake server's; those of earlier tests are still being closed.

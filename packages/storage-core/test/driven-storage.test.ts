@@ -86,7 +86,7 @@ describe('DrivenStorage', () => {
     expect(driver.writes[0]?.conditions).toEqual({ metadata: { match: ['"3"'] } })
   })
 
-  test('what the driver does not support does not reach it', async () => {
+  test('unsupported calls do not reach the driver', async () => {
     const driver = new IdleDriver()
     const storage = new DrivenStorage(driver)
     await expect(storage.page('c', { order: 'newest' })).rejects.toMatchObject({ code: 'E_UNSUPPORTED' })
@@ -129,7 +129,7 @@ describe('DrivenStorage', () => {
     expect(driver.closed).toBe(1)
   })
 
-  test('ls and ils go through all pages of the driver', async () => {
+  test('ls and ils read all pages of the driver', async () => {
     const storage = new MemoryStorage()
     const names = Array.from({ length: 2_500 }, (_, i) => `r${String(i).padStart(4, '0')}`)
     for (const name of names) await storage.putContent(storage.info('c', name), '')
@@ -139,7 +139,7 @@ describe('DrivenStorage', () => {
     expect(seen).toEqual(names)
   })
 
-  test('a listing of all names comes from ls and ils as the driver has ordered it', async () => {
+  test('ls and ils keep the order of the driver', async () => {
     const names = ['a', 'c', '\uffff', '\u{1f600}']
     const driver = Object.assign(new IdleDriver(), {
       async *listAll() {

@@ -85,7 +85,7 @@ describe('what a storage raises', () => {
     })
   })
 
-  test('E_PRECONDITION_FAILED says what was expected and what was found', async () => {
+  test('E_PRECONDITION_FAILED has the expected and the found entity tags', async () => {
     const storage = new MemoryStorage()
     const info = storage.info('c', 'r')
     await expect(storage.putContent(info, 'x', { ifMatch: '"5"' })).rejects.toThrow(

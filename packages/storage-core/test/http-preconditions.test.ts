@@ -144,7 +144,7 @@ describe('parsePreconditions', () => {
     )
   })
 
-  test('gives what a write takes', async () => {
+  test('returns the options of a write', async () => {
     const storage = new MemoryStorage()
     const at = storage.info('films', 'one')
     const put = (headers: Record<string, string>) => storage.putContent(at, 'x', parsePreconditions(headers))

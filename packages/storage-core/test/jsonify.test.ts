@@ -38,7 +38,7 @@ describe('Jsonify', () => {
     expectTypeOf<Jsonify<Money>>().toEqualTypeOf<{ readonly amount: string; readonly at: string }>()
   })
 
-  test('methods, private members and symbols are gone', () => {
+  test('methods, private members and symbols are left out', () => {
     expectTypeOf<Jsonify<Film>>().toEqualTypeOf<{ readonly title: string; readonly released: string }>()
     expectTypeOf<Jsonify<{ [brand]: 1; a: 1; s: symbol; u: undefined }>>().toEqualTypeOf<{ a: 1 }>()
   })

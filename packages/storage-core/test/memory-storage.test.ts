@@ -22,7 +22,7 @@ describe('MemoryStorage without what is optional', () => {
 })
 
 describe('the counter of MemoryStorage', () => {
-  test('begins at the clock, so that a new process goes on above the last', async () => {
+  test('begins at the clock, so that a new process continues above the last', async () => {
     const first = new MemoryStorage({ now: () => 1_000 })
     const { version } = await first.putContent(first.info('c', 'r'), 'x')
     expect(version).toBe(1_000_000)
@@ -30,7 +30,7 @@ describe('the counter of MemoryStorage', () => {
     expect((await second.putContent(second.info('c', 'r'), 'x')).version).toBeGreaterThan(version)
   })
 
-  test('grows when the clock stands still or is set back', async () => {
+  test('grows also when the clock stops or is set back', async () => {
     let now = 5_000
     const storage = new MemoryStorage({ now: () => now })
     const put = async () => (await storage.putContent(storage.info('c', 'r'), 'x')).version

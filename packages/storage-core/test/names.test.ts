@@ -61,7 +61,7 @@ describe('compareNames', () => {
     )
   })
 
-  test('puts what is above U+FFFF last, where UTF-16 does not', () => {
+  test('orders characters above U+FFFF last, unlike UTF-16', () => {
     const sorted = ['\ue000', '\uffff', '\u{10000}', '\u{10ffff}']
     expect([...sorted].reverse().sort(compareNames)).toEqual(sorted)
     expect([...sorted].sort()).not.toEqual(sorted)
@@ -77,7 +77,7 @@ describe('normalizeExt', () => {
     expect(normalizeExt('..')).toBe('..')
   })
 
-  test('refuses what says nothing or is none', () => {
+  test('refuses empty and invalid extensions', () => {
     for (const ext of ['', '.', '\0', '\ud800', 'x'.repeat(600)])
       expect(() => normalizeExt(ext)).toThrow(RangeError)
     for (const ext of [null, 7, {}]) expect(() => normalizeExt(ext)).toThrow(TypeError)

@@ -158,7 +158,7 @@ test.each<[string, unknown, typeof TypeError | typeof RangeError, string]>([
   if (options !== undefined) expect(() => checkOptions('A thing', TABLE, options)).toThrow(message)
 })
 
-test('a getter that throws is a TypeError that says nothing of its error', () => {
+test('a getter that throws is a TypeError without its error', () => {
   const options = {
     get timeoutMs(): number {
       throw new Error('secret')
@@ -167,7 +167,7 @@ test('a getter that throws is a TypeError that says nothing of its error', () =>
   expect(() => resolve(options)).toThrow(new TypeError('`timeoutMs` cannot be read'))
 })
 
-test('the types of what is given and of what is in force come from the table', () => {
+test('the types of given and resolved options come from the table', () => {
   expectTypeOf<Options['timeoutMs']>().toEqualTypeOf<number | undefined>()
   expectTypeOf<Options['unfitKeys']>().toEqualTypeOf<'refuse' | 'hash' | undefined>()
   expectTypeOf<NonNullable<Options['routing']>['hash']>().toEqualTypeOf<'md5' | 'crc' | undefined>()

@@ -21,7 +21,7 @@ describe('conditionsOf', () => {
     expect(conditionsOf({ ifNoneMatch: '*' }, ['metadata'])).toEqual({ metadata: { noneMatch: '*' } })
   })
 
-  test('by part it goes with a tag of the other one', () => {
+  test('accepts a condition by part beside a tag of the other part', () => {
     const options = { ifNoneMatch: { metadata: '*' }, ifMatch: { content: ['"2"'] } } as const
     const conditions = conditionsOf(options, both)
     expect(conditions).toEqual({ metadata: { noneMatch: '*' }, content: { match: ['"2"'] } })
@@ -62,7 +62,7 @@ describe('assertConditions', () => {
     }
   }
 
-  test('compares each part with what is asked of it', () => {
+  test('compares each part with its own condition', () => {
     expect(holds({}, undefined)).toBe(true)
     expect(holds({ content: { noneMatch: '*' } }, undefined)).toBe(true)
     expect(holds({ content: { noneMatch: '*' } }, 7)).toBe(false)

@@ -66,7 +66,7 @@ describe('a unit of work', () => {
     expect(await unit.commit()).toEqual([])
   })
 
-  test('goes metadata first where a storage has no step for both', async () => {
+  test('writes metadata first where a storage cannot write both parts at once', async () => {
     const storage = new FaultyStorage(new LimitedStorage(new MemoryStorage(), ['atomicParts']))
     const info = storage.info('c', 'r')
     const unit = new UnitOfWork()
@@ -152,7 +152,7 @@ describe('a unit of work', () => {
     expect(await textOf(storage, 'r')).toBe('x')
   })
 
-  test('what makes no sense is refused at the call', async () => {
+  test('an invalid call is refused at once', async () => {
     const storage = new FaultyStorage(new MemoryStorage())
     const info = storage.info('c', 'r')
     const unit = new UnitOfWork()
@@ -280,7 +280,7 @@ describe('a unit of work on a storage that writes several at once', () => {
     await expect(unit.commit()).rejects.toMatchObject({ code: 'E_PRECONDITION_FAILED' })
   })
 
-  test('conditions that exclude each other are told from each other before anything is sent', async () => {
+  test('contradictory conditions are refused before any I/O', async () => {
     const storage = new FaultyStorage(new MemoryStorage())
     const info = storage.info('c', 'r')
     const attempt = async (one: string, other: string) => {
@@ -379,7 +379,7 @@ describe('conditions of a unit of work', () => {
     }
   })
 
-  test('go with what was asked of the part when a later call takes its place', async () => {
+  test('are dropped with the queued write that a later call replaces', async () => {
     const storage = new MemoryStorage()
     const info = storage.info('c', 'r')
     await storage.putContent(info, 'x')

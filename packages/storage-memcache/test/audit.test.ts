@@ -81,7 +81,7 @@ async function withOldItem(cache: Cache, key: string, change: () => Promise<unkn
 }
 
 describe('an audit of what is right', () => {
-  test('agrees with every part that is cached, and counts what is not', async () => {
+  test('agrees with every cached part and counts the others', async () => {
     const { server, first, second, info } = setUp()
     await fill(first.storage, 100)
     await first.storage.putContent(info, 'without metadata')
@@ -166,7 +166,7 @@ describe('an audit of what is right', () => {
 describe('an audit finds', () => {
   const where = { collection: FILM[0], resource: FILM[1], part: 'content' } as const
 
-  test('what was written past the library', async () => {
+  test('a part that was written past the library', async () => {
     const { durable, first, info } = setUp()
     await first.storage.putContent(info, 'old')
     await fill(first.storage, 9)
@@ -233,7 +233,7 @@ describe('an audit of listings', () => {
     await storage.ls('films')
   }
 
-  test('agrees with what is right, and says where there is none', async () => {
+  test('agrees with correct listings and reports missing ones', async () => {
     const { first, second } = setUp()
     await listed(first.storage)
     await second.storage.putContent(second.storage.info(...FILM), 'listed by an entry in a log')
@@ -245,7 +245,7 @@ describe('an audit of listings', () => {
     ])
   })
 
-  test('finds what was made and removed past the library, and what is cached of that', async () => {
+  test('finds resources that were created and removed past the library', async () => {
     const { durable, first } = setUp()
     await listed(first.storage)
     await durable.putContent(durable.info(...FILM), 'made by hand')
@@ -260,7 +260,7 @@ describe('an audit of listings', () => {
     ])
   })
 
-  test('takes no write in flight for a difference', async () => {
+  test('reports no write in flight', async () => {
     const { durable, first, second } = setUp()
     await listed(first.storage)
     const made = durable.pauseNextWrite({ at: 'after', where: ({ method }) => method === 'put' })
@@ -276,7 +276,7 @@ describe('an audit of listings', () => {
     expect((await audit(first.storage, ALL)).listings).toMatchObject([{ outcome: 'agrees' }])
   })
 
-  test('takes no write for a difference whose mark was evicted, and that tells the listing meanwhile', async () => {
+  test('reports no write whose mark was evicted and that is updating the listing', async () => {
     const { server, durable, first, second, info } = setUp()
     await listed(first.storage)
     const committed = durable.pauseNextWrite({ at: 'after' })
@@ -293,7 +293,7 @@ describe('an audit of listings', () => {
     expect(await server.cache.get(`${info.key}:c`)).toBeUndefined()
   })
 
-  test('takes no name for a difference that is gone at the second look', async () => {
+  test('reports no difference that is gone at the second check', async () => {
     const { durable, first } = setUp()
     await listed(first.storage)
     await durable.putContent(durable.info(...FILM), 'made by hand')
@@ -305,7 +305,7 @@ describe('an audit of listings', () => {
     expect((await auditing).listings).toMatchObject([{ outcome: 'agrees' }])
   })
 
-  test('takes no eviction for a difference', async () => {
+  test('reports no eviction', async () => {
     const { server, durable, first } = setUp()
     await listed(first.storage)
     const keys = first.cache.calls.map(({ key }) => key).filter((key) => key.includes(':l'))
@@ -336,7 +336,7 @@ describe('an audit of listings', () => {
     ])
   })
 
-  test('tells of servers that do not answer', async () => {
+  test('reports servers that do not answer', async () => {
     const { first } = setUp()
     await listed(first.storage)
     first.cache.isDown = true
@@ -366,7 +366,7 @@ describe('a write in flight is no disagreement', () => {
     await writing
   })
 
-  test('where it comes between the looks at the cache and at the database', async () => {
+  test('where it commits between the reads of cache and database', async () => {
     const { durable, first, second, info } = setUp()
     await first.storage.putContent(info, 'old')
     const read = durable.pauseNextRead({ at: 'before' })
@@ -377,7 +377,7 @@ describe('a write in flight is no disagreement', () => {
     expect(await auditing).toMatchObject({ ...AGREEING, cached: 0, inFlight: 1, missing: 1 })
   })
 
-  test('where it comes between the two looks behind the second reading', async () => {
+  test('where it commits between the two checks after the second reading', async () => {
     const { durable, first, second, info } = setUp()
     await first.storage.putContent(info, 'old')
     await durable.putContent(info, 'past the library')
@@ -392,7 +392,7 @@ describe('a write in flight is no disagreement', () => {
     expect(await auditing).toMatchObject({ ...AGREEING, cached: 0, inFlight: 1, missing: 1 })
   })
 
-  test('where the difference is gone at the second look', async () => {
+  test('where the difference is gone at the second check', async () => {
     const { durable, first, info } = setUp()
     await first.storage.putContent(info, 'same')
     const elsewhere = database()
@@ -423,7 +423,7 @@ describe('a write in flight is no disagreement', () => {
 })
 
 describe('an audit', () => {
-  test('looks at a sample', async () => {
+  test('checks a sample', async () => {
     const { first } = setUp()
     await fill(first.storage, 400)
     const { checked, agreeing } = await audit(first.storage, { ...ALL, sample: 0.25 })
@@ -432,7 +432,7 @@ describe('an audit', () => {
     expect(checked).toBeLessThan(300)
   })
 
-  test('goes through all pages and collections, up to a limit', async () => {
+  test('checks all pages and collections, up to a limit', async () => {
     const { first } = setUp()
     await fill(first.storage, 1_100)
     await first.storage.putContent(first.storage.info('books', 'one'), 'text')
@@ -462,14 +462,14 @@ describe('an audit', () => {
     expect(seconds).toBeLessThan(22)
   })
 
-  test('counts what it could not ask for', async () => {
+  test('counts the parts that it could not read', async () => {
     const { first } = setUp()
     await fill(first.storage, 2)
     first.cache.isDown = true
     expect(await audit(first.storage, ALL)).toMatchObject({ ...AGREEING, checked: 4, unreachable: 4 })
   })
 
-  test('ends when it is told to', async () => {
+  test('ends when its signal fires', async () => {
     const { first } = setUp()
     await fill(first.storage, 40)
     const controller = new AbortController()
@@ -499,7 +499,7 @@ describe('an audit', () => {
     await expect(audit(first.storage, ALL)).rejects.toBe(error)
   })
 
-  test('refuses what makes no sense', async () => {
+  test('refuses invalid options', async () => {
     const { first, server } = setUp()
     const alone = new MemcacheStorage({ cache: server.client() })
     await expect(audit(alone, ALL)).rejects.toThrow(TypeError)

@@ -39,7 +39,7 @@ describe('near copies', () => {
     return (await sent()) - before
   }
 
-  test('a value that was read twice is not sent again while it stands', async () => {
+  test('a value that was read twice is not sent again until it changes', async () => {
     const { reader, info } = setUp()
     const content = Buffer.alloc(BYTES, 'x')
     await reader.putContent(info, content)
@@ -87,7 +87,7 @@ describe('near copies', () => {
     expect(reader.counters().nearHits).toBe(3)
   })
 
-  test('a batch gets its copies confirmed together, and what is new in the same turn', async () => {
+  test('a batch confirms its copies and reads new values in the same round trip', async () => {
     const { reader, writer } = setUp()
     const infos = Array.from({ length: 20 }, (_, i) => reader.info('films', `film ${i}`))
     for (const info of infos) await writer.putContent(info, Buffer.alloc(BYTES, 'x'))
@@ -180,7 +180,7 @@ describe('near copies', () => {
   })
 
   for (const transport of ['binary', 'text', 'embedded'] as const) {
-    test(`a cache that must read a value to tell its state is read plainly: ${transport}`, async () => {
+    test(`a cache that must read a value to know its state is read without copies: ${transport}`, async () => {
       const of =
         transport === 'embedded'
           ? new EmbeddedCache()

@@ -72,7 +72,7 @@ describe.each(SERVER_NAMES)('reads of %s that wait for a locked table', (name) =
     await expect.poll(lock.waiting, { timeout: 2_000 }).toBe(0)
   })
 
-  test('whose caller left end on the server', async () => {
+  test('end on the server after their caller gave up', async () => {
     await using opened = await openFresh(name, QUICK)
     const { storage } = opened
     await storage.putContent(storage.info('c', 'r'), 'x')

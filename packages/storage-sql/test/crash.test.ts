@@ -6,7 +6,7 @@ import { DATABASE_NAMES, openFresh } from './databases.js'
 const IMPORT = new URL('fixtures/import-names.mjs', import.meta.url)
 
 describe.each(DATABASE_NAMES)('a process killed in the middle of an import, on %s', (name) => {
-  test('what was acknowledged is there, whole, and the import can go on', async () => {
+  test('acknowledged files are stored completely, and the import can continue', async () => {
     await using opened = await openFresh(name)
     const { storage } = opened
     const acknowledged: string[] = []

@@ -188,7 +188,7 @@ describe.each(PAIRS)('$name behind an address that moves to another server', ({ 
     await storage.transaction(write)
   })
 
-  test('where there is no primary a write is E_STORAGE_UNAVAILABLE, and reads go on', async () => {
+  test('without a primary a write is E_STORAGE_UNAVAILABLE, and reads continue', async () => {
     await using switched = await openSwitched(pair)
     const { storage } = switched
     const info = storage.info('d', 'r')
@@ -278,7 +278,7 @@ describe('a PostgreSQL URL with several hosts', () => {
     stop()
   })
 
-  test('of which none takes writes is E_STORAGE_UNAVAILABLE, and says why of each', async () => {
+  test('of which none accepts writes is E_STORAGE_UNAVAILABLE, with a reason for each', async () => {
     await pair.promote(0)
     const url = `postgres://larder:secret@127.0.0.1:${pair.ports[1]},127.0.0.1:1/postgres`
     const error = await errorOf(SqlStorage.open({ url }))

@@ -48,7 +48,7 @@ async function openProxied(name: (typeof SERVER_NAMES)[number]): Promise<Proxied
 }
 
 describe.each(SERVER_NAMES)('faults of %s', (name) => {
-  test('a commit whose answer is lost has an unknown outcome, and happened here', async () => {
+  test('a commit whose answer is lost has an unknown outcome and was made', async () => {
     await using opened = await openProxied(name)
     const { storage, proxy, direct } = opened
     const transaction = { journal: ['k'], beforeCommit: async () => proxy.truncate(0) }
@@ -123,7 +123,7 @@ describe.each(SERVER_NAMES)('faults of %s', (name) => {
     expect([...new Set(bytes)]).toEqual([...Buffer.from('0123')])
   })
 
-  test('a server that is gone is E_STORAGE_UNAVAILABLE, and is found again when it is back', async () => {
+  test('a lost server is E_STORAGE_UNAVAILABLE until it is back', async () => {
     await using opened = await openProxied(name)
     const { storage, proxy } = opened
     const info = storage.info('c', 'r')
@@ -237,7 +237,7 @@ describe.each(SERVER_NAMES)('faults of %s', (name) => {
 
 // What these wait for is time, which passes for all of them at once.
 describe.concurrent.each(SERVER_NAMES)('%s, which says nothing', (name) => {
-  test('a commit that is lost on its way has an unknown outcome, and did not happen here', async () => {
+  test('a commit that is lost under way has an unknown outcome and was not made', async () => {
     await using opened = await openProxied(name)
     const { storage, proxy, direct } = opened
     const transaction = { beforeCommit: async () => proxy.blackhole() }
@@ -249,7 +249,7 @@ describe.concurrent.each(SERVER_NAMES)('%s, which says nothing', (name) => {
     expect((await storage.putContent(info, 'y')).changed).toBe(true)
   })
 
-  test('a server that does not answer is told of within the time-outs', async () => {
+  test('a server that does not answer is reported within the time-outs', async () => {
     await using opened = await openProxied(name)
     const { storage, proxy } = opened
     const info = storage.info('c', 'r')

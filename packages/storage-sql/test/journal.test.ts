@@ -89,7 +89,7 @@ describe.each(DATABASE_NAMES)('the journal on %s', (name) => {
     expect(rows.map(({ version }) => Number(version))).toEqual([10, 10, 10, 11, 12])
   })
 
-  test('keys that only look like those asked for take no place of theirs', async () => {
+  test('rows with similar keys do not take the place of the requested ones', async () => {
     await using opened = await openFresh(name)
     for (const other of ['K:1', 'a"k:', 'a","k:', ',k:', '[k:', '"k:', '\\"k:', 'k\\:', 'a,"k:']) {
       await journaled(opened, other)

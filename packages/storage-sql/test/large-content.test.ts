@@ -78,7 +78,7 @@ function otherWrite({ storage }: OpenPlace): () => Promise<unknown> {
 }
 
 describe.each(DATABASE_NAMES)('large contents on %s', (name) => {
-  test('120 MB go in and out in little memory', { timeout: 120_000 }, async () => {
+  test('120 MB are written and read in little memory', { timeout: 120_000 }, async () => {
     await using opened = await openFresh(name)
     const { storage } = opened
     const bytes = 120_000_000
@@ -120,7 +120,7 @@ describe.each(DATABASE_NAMES)('large contents on %s', (name) => {
     },
   )
 
-  test('a stream under way ends with the old content, or with E_CONFLICT once its time is over', async () => {
+  test('an open stream ends with the old content, or with E_CONFLICT after chunkGraceMs', async () => {
     await using opened = await openFresh(name, { ...SMALL, chunkGraceMs: 400 })
     const { storage } = opened
     const info = storage.info('c', 'r')
@@ -138,7 +138,7 @@ describe.each(DATABASE_NAMES)('large contents on %s', (name) => {
     expect((await storage.getContent(info)).bytes.toString()).toBe('b'.repeat(5_000))
   })
 
-  test('getContent never mixes two bodies, and never fails for those who replace them', async () => {
+  test('getContent never mixes two contents and never fails because of a replacement', async () => {
     await using opened = await openFresh(name, { ...SMALL, chunkGraceMs: 1 })
     const { storage } = opened
     const info = storage.info('c', 'r')
@@ -197,7 +197,7 @@ describe.each(DATABASE_NAMES)('large contents on %s', (name) => {
     expect(await storage.exists(info)).toBe(false)
   })
 
-  test('what a killed process has left is removed', async () => {
+  test('chunks that a killed process left behind are removed', async () => {
     await using opened = await openFresh(name, { streamPauseMs: 1_000, chunkGraceMs: 1 })
     const child = fork(UPLOAD, [opened.place.url])
     await once(child, 'message')
@@ -272,7 +272,7 @@ describe.each(DATABASE_NAMES)('large contents on %s', (name) => {
     expect.assert(closed)
   })
 
-  test('a stream is not begun where the condition does not hold anyway', async () => {
+  test('a stream is not read where the condition does not hold', async () => {
     await using opened = await openFresh(name, SMALL)
     const { storage } = opened
     const info = storage.info('c', 'r')

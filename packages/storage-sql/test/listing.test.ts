@@ -15,7 +15,7 @@ async function pages(storage: SqlStorage, order: ListOrder, limit: number, ext?:
 }
 
 describe.each(DATABASE_NAMES)('listings on %s', (name) => {
-  test('a later write comes later, also within a millisecond', async () => {
+  test('a later write is listed later, also within a millisecond', async () => {
     await using opened = await openFresh(name, { orderByModified: true, now: () => 1_000_000 })
     const { storage } = opened
     const written = Array.from({ length: 30 }, (_, i) => `r${(i * 7) % 30}`)

@@ -79,7 +79,7 @@ describe.each(SERVER_NAMES)('a middleman in front of %s', (name) => {
   })
 
   test.each(ROLLED_BACK[name])(
-    'that hands on $code for a commit: the write is tried again',
+    'that answers a commit with $code makes the write try again',
     async (answer) => {
       await using behind = await openBehind(name)
       const { storage, middleman } = behind
@@ -90,7 +90,7 @@ describe.each(SERVER_NAMES)('a middleman in front of %s', (name) => {
     },
   )
 
-  test('that hands on an error which says that nothing was committed', async () => {
+  test('that answers with an error of an uncommitted transaction makes the write try again', async () => {
     await using behind = await openBehind(name)
     const { storage, middleman, direct } = behind
     const info = storage.info('c', 'r')
@@ -131,7 +131,7 @@ describe.each(SERVER_NAMES)('a middleman in front of %s', (name) => {
     expect((await storage.putContent(info, 'y')).version).toBe(2)
   })
 
-  test('that fails what is not in a transaction: it can be done again', async () => {
+  test('that fails a statement outside a transaction makes it try again', async () => {
     await using behind = await openBehind(name)
     const { storage, middleman } = behind
     const [answer] = LOST[name]

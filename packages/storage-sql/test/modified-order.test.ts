@@ -78,7 +78,7 @@ describe.each(DATABASE_NAMES)('orderByModified on %s', (name) => {
     )
   })
 
-  test('a migration of the program makes the index, and takes it away when it is reverted', async () => {
+  test('a migration of the program creates the index and drops it when reverted', async () => {
     await using place = await DATABASES[name]()
     {
       await using program = await programSource(place, true)

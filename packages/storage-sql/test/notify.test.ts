@@ -31,7 +31,7 @@ async function countOf(dataSource: DataSource, from: string): Promise<number> {
 const wakers = (dataSource: DataSource) => countOf(dataSource, "pg_trigger WHERE tgname LIKE 'larder_wake_%'")
 
 describe('commits on PostgreSQL that record changes', () => {
-  test('wake those who listen, also many that commit at once', async () => {
+  test('wake listeners, also for many concurrent commits', async () => {
     await using world = await setUp()
     const { dataSource } = world
     await watchTables(dataSource, ['film'])

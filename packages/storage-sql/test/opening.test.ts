@@ -33,7 +33,7 @@ describe.each(DATABASE_NAMES)('opening %s', (name) => {
     expect((await raw.query('SELECT name FROM larder_migration')).length).toBe(2)
   })
 
-  test('the entities are what the migrations make', async () => {
+  test('the entities match the migrations', async () => {
     await using place = await DATABASES[name]()
     await (await SqlStorage.open({ url: place.url })).shutdown()
     await usingDataSource(place, {}, async (dataSource) => {
@@ -50,7 +50,7 @@ describe.each(DATABASE_NAMES)('opening %s', (name) => {
     })
   })
 
-  test('tables that a data source has migrated are adopted by an opening, and the other way round', async () => {
+  test('tables that a data source or an opening has migrated are adopted by the other', async () => {
     await using place = await DATABASES[name]()
     await usingDataSource(place, {}, async (dataSource) => {
       await dataSource.runMigrations()
@@ -67,7 +67,7 @@ describe.each(DATABASE_NAMES)('opening %s', (name) => {
     })
   })
 
-  test('tables that synchronize has made are adopted, and get what it does not know', async () => {
+  test('tables that synchronize created are adopted and completed', async () => {
     await using place = await DATABASES[name]()
     await usingDataSource(place, { synchronize: true }, async () => undefined)
     await using storage = await SqlStorage.open({ url: place.url })
@@ -117,7 +117,7 @@ describe.each(DATABASE_NAMES)('opening %s', (name) => {
     })
   })
 
-  test("a user's data source whose migrations are without ours is refused with the way to add them", async () => {
+  test("a user's data source without larderMigrations() is refused with the way to add them", async () => {
     await using place = await DATABASES[name]()
     await usingDataSource(place, { migrations: [] }, async (dataSource) => {
       const error = await errorOf(SqlStorage.open({ dataSource, migrate: true }))
@@ -180,7 +180,7 @@ describe.each(DATABASE_NAMES)('opening %s', (name) => {
     expect(dataSource.isInitialized).toBeFalsy()
   })
 
-  test('names that a data source of its own would change are left alone', async () => {
+  test('table names are not changed by a naming strategy of the data source', async () => {
     await using place = await DATABASES[name]()
     const options = { ...place.typeorm, entityPrefix: 'app_', namingStrategy: new Shouting() }
     await using storage = await SqlStorage.open({ typeorm: options })
@@ -190,7 +190,7 @@ describe.each(DATABASE_NAMES)('opening %s', (name) => {
   })
 
   test.each([{ entityPrefix: 'app_' }, { namingStrategy: new Shouting() }])(
-    'a data source that names the tables in its own way is refused: %o',
+    'a data source that renames the tables is refused: %o',
     async (options) => {
       await using place = await DATABASES[name]()
       const dataSource = dataSourceOf(place, options)
@@ -203,7 +203,7 @@ describe.each(DATABASE_NAMES)('opening %s', (name) => {
     },
   )
 
-  test.each(['chunk', 'journal'])('tables of which %s lacks a column are told of', async (table) => {
+  test.each(['chunk', 'journal'])('tables of which %s lacks a column are refused by name', async (table) => {
     await using place = await DATABASES[name]()
     await (await SqlStorage.open({ url: place.url })).shutdown()
     await using raw = await rawDatabase(place)
@@ -304,7 +304,7 @@ describe('bad options', () => {
     ).rejects.toThrow(TypeError)
   })
 
-  test('a driver that is not installed is told by its name', async () => {
+  test('a driver that is not installed is named in the error', async () => {
     for (const [url, name] of [
       ['postgres://localhost/x', 'pg'],
       ['mysql://localhost/x', 'mysql2'],

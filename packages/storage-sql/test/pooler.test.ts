@@ -87,7 +87,7 @@ describe('PgBouncer in transaction mode', () => {
     expect(await advisoryLocks(opened.direct)).toBe(0)
   })
 
-  test('changes by other programs are found without LISTEN, and one warning says so', async () => {
+  test('external changes are found without LISTEN, with one warning', async () => {
     await using opened = await openThrough('transaction')
     const { storage, direct } = opened
     await direct.query('CREATE TABLE film (id int PRIMARY KEY)')
@@ -141,7 +141,7 @@ test('a lock is refused while the mode of its pooler cannot be found out, and is
 })
 
 describe('PgBouncer in statement mode', () => {
-  test('is refused when a storage is opened, and the message says what to set', async () => {
+  test('is refused when a storage is opened, with the setting to change', async () => {
     await using direct = await openFresh('postgres')
     const error = await errorOf(SqlStorage.open({ url: through('statement', direct.place.url) }))
     expect(error.code).toBe('E_UNSUPPORTED')

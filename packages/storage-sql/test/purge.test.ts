@@ -62,7 +62,7 @@ describe.each(DATABASE_NAMES)('purge on %s', (name) => {
     expect((await storage.getContent(info)).version).toBe(3)
   })
 
-  test('versions grow while resources are removed, made anew and purged at once', async () => {
+  test('versions grow while resources are removed, created and purged concurrently', async () => {
     await using opened = await openFresh(name)
     const { storage } = opened
     const other = await opened.another()
@@ -84,7 +84,7 @@ describe.each(DATABASE_NAMES)('purge on %s', (name) => {
     await purging
   })
 
-  test('removes replaced bodies whose readers had their time, and old records of changes', async () => {
+  test('removes replaced contents after chunkGraceMs, and old records of changes', async () => {
     await using opened = await openFresh(name, { inlineMaxBytes: 10, chunkBytes: 10, chunkGraceMs: 1 })
     const { storage } = opened
     await installTriggers(storage)

@@ -16,7 +16,7 @@ async function restoreEmpty(opened: OpenPlace): Promise<void> {
 }
 
 describe.each(DATABASE_NAMES)('a restored %s', (name) => {
-  test('what a storage knew of collections before leads it to no other collection', async () => {
+  test('cached ids of collections lead an open storage to no other collection', async () => {
     await using opened = await openFresh(name)
     const { storage } = opened
     const other = await opened.another()
@@ -34,7 +34,7 @@ describe.each(DATABASE_NAMES)('a restored %s', (name) => {
     expect(await names(other, 'x')).toEqual(['new'])
   })
 
-  test('a collection that is gone is made again', async () => {
+  test('a collection that is missing is created again', async () => {
     await using opened = await openFresh(name)
     const { storage } = opened
     for (const collection of ['written', 'listed', 'paged']) await storage.createContainer(collection)
@@ -49,7 +49,7 @@ describe.each(DATABASE_NAMES)('a restored %s', (name) => {
       expect(await storage.exists(storage.info(collection)), collection).toBe(false)
   })
 
-  test('restored() lets no version be issued a second time, and keeps entity tags of what is stored', async () => {
+  test('restored() issues no version twice and keeps the entity tags of stored parts', async () => {
     await using opened = await openFresh(name)
     const { storage } = opened
     const info = storage.info('c', 'r')

@@ -52,7 +52,7 @@ describe.each(SERVER_NAMES)('onSession on %s', (name) => {
     expect(calls).toBe(before + 1)
   })
 
-  test('that rejects closes the connection, and its message is told', async () => {
+  test('that rejects closes the connection and passes its message on', async () => {
     await using place = await DATABASES[name]()
     const onSession = () => Promise.reject(new Error('no such role'))
     const error = await errorOf(SqlStorage.open({ url: place.url, onSession }))

@@ -63,7 +63,7 @@ describe('SQLite', () => {
     await dataSource.destroy()
   })
 
-  test('what is acknowledged is on the disk: the writing connection syncs each commit', async () => {
+  test('an acknowledged write is on the disk, since the writing connection syncs each commit', async () => {
     await using place = await DATABASES.sqlite()
     const seen = new Set<DataSource>()
     const { createQueryRunner } = DataSource.prototype as {
@@ -92,7 +92,7 @@ describe('SQLite', () => {
     }
   })
 
-  test('while another process holds the file, this one goes on with other things and gives up in time', async () => {
+  test('while another process locks the file, the event loop runs and the call times out', async () => {
     await using opened = await openFresh('sqlite', { lockTimeoutMs: 300 })
     const { storage } = opened
     const info = storage.info('c', 'r')

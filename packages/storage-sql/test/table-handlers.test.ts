@@ -128,7 +128,7 @@ describe.each(DATABASE_NAMES)('changes of tables on %s', (name) => {
   })
 })
 
-test('what is neither a function nor a cache is refused', async () => {
+test('a handler that is neither a function nor a cache is refused', async () => {
   await using world = await setUp('sqlite')
   for (const handler of [undefined, {}, { tables: ['film'] }, { invalidateTables: () => undefined }]) {
     expect(await errorOf(onTableChanges(world.dataSource, handler as never))).toBeInstanceOf(TypeError)

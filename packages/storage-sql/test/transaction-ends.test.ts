@@ -49,7 +49,7 @@ describe.each(DATABASE_NAMES)('the end of a transaction of the program on %s', (
     await assertUsable(program)
   })
 
-  test('no statement of a write that is under way follows the rollback', async () => {
+  test('no statement of a write in flight follows the rollback', async () => {
     await using program = await Program.open(name)
     const { dataSource, storage } = program
     await storage.createContainer('invoices')
@@ -132,7 +132,7 @@ describe.each(SERVER_NAMES)('a transaction on %s', (name) => {
     await assertUsable(program)
   })
 
-  test('whose connection breaks before its commit was not committed', async () => {
+  test('whose connection breaks before its commit is rolled back', async () => {
     await using program = await Program.open(name)
     const failing = program.storage.transaction(async (tx) => {
       const { queryRunner } = managerOf(tx)

@@ -133,7 +133,7 @@ describe.each(DATABASE_NAMES)('a transaction with tables of the program on %s', 
     expect(await program.contents()).toEqual({ 1: 'invoice 1', 3: 'invoice 3' })
   })
 
-  test('what a savepoint takes back is no write any more', async () => {
+  test('a write that a savepoint rolled back is no write any more', async () => {
     await using program = await Program.open(name)
     const hooks: string[] = []
     const hooked = (id: string) => ({ transaction: { beforeCommit: async () => void hooks.push(id) } })

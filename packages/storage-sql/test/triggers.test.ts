@@ -78,7 +78,7 @@ describe.each(DATABASE_NAMES)('a change past the library on %s', (name) => {
     expect(await world.seen()).toEqual([])
   })
 
-  test("is told from the library's own of several resources at once", async () => {
+  test("is distinguished from the library's own writes of several resources", async () => {
     await using world = await setUp(name)
     const transaction = { journal: ['k'], beforeCommit: async () => undefined }
     const write = (resource: string, content: string, collection = 'c') => ({
@@ -178,7 +178,7 @@ describe.each(DATABASE_NAMES)('a change past the library on %s', (name) => {
     expect((await world.content('r')).version).toBeGreaterThan(7)
   })
 
-  test('that takes a part away, or brings one, tells the listing', async () => {
+  test('that removes or adds a part updates the listing', async () => {
     await using world = await setUp(name)
     const { sql, storage } = world
     await world.journaled('r', 'one')
@@ -363,7 +363,7 @@ describe.each(DATABASE_NAMES)('triggers on %s', (name) => {
     }
   })
 
-  test('a change whose work failed is handed out again, to whoever asks', async () => {
+  test('a change whose work failed is handed out again to any process', async () => {
     await using world = await setUp(name)
     const { storage } = world
     await storage.putContent(world.info('r'), 'x')

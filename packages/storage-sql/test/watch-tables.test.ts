@@ -57,7 +57,7 @@ async function listen(
 const rowsOf = async (sql: RawDatabase) => (await sql.query('SELECT * FROM larder_change')).length
 
 describe.each(DATABASE_NAMES)('tables that are watched on %s', (name) => {
-  test('tell of each kind of change once it is committed, and of nothing that is rolled back', async () => {
+  test('report each kind of change after its commit, and nothing after a rollback', async () => {
     await using world = await setUp(name)
     const { dataSource, sql } = world
     await watchTables(dataSource, ['film', 'inventory'])
@@ -96,7 +96,7 @@ describe.each(DATABASE_NAMES)('tables that are watched on %s', (name) => {
     expect(await rowsOf(sql)).toBeLessThanOrEqual(2)
   })
 
-  test('are told of again where the handler failed, by whoever comes next', async () => {
+  test('report a change again after the handler failed, to any process', async () => {
     await using world = await setUp(name)
     const { dataSource, sql } = world
     await watchTables(dataSource, ['film'])
@@ -110,7 +110,7 @@ describe.each(DATABASE_NAMES)('tables that are watched on %s', (name) => {
     expect(await rowsOf(sql)).toBe(0)
   })
 
-  test('are told of again where they change while the handler runs', async () => {
+  test('report again when they change while the handler runs', async () => {
     await using world = await setUp(name)
     const { dataSource, sql } = world
     await watchTables(dataSource, ['film'])
@@ -136,7 +136,7 @@ describe.each(DATABASE_NAMES)('tables that are watched on %s', (name) => {
     expect(await rowsOf(sql)).toBe(0)
   })
 
-  test('two who listen never have the same change at hand, and each leaves what it was not asked for', async () => {
+  test('never hand one change to two listeners, and each listener leaves other tables alone', async () => {
     await using world = await setUp(name)
     const { dataSource, sql } = world
     await watchTables(dataSource, ['film', 'inventory'])
@@ -174,7 +174,7 @@ describe.each(DATABASE_NAMES)('tables that are watched on %s', (name) => {
     expect(await rowsOf(sql)).toBe(2)
   })
 
-  test('a storage may be given as well, whose tables are there', async () => {
+  test('can be watched through a storage', async () => {
     await using world = await setUp(name)
     await using storage = await SqlStorage.open({ url: world.place.url, tablePrefix: 'shop_' })
     await watchTables(storage, ['film'])
@@ -198,14 +198,14 @@ describe.each(DATABASE_NAMES)('tables that are watched on %s', (name) => {
     expect((await wrong(['film', 'gone'])).code).toBe('E_SERVER')
   })
 
-  test('whoever listens before anything is watched is told so', async () => {
+  test('refuse a listener before watchTables() was called', async () => {
     await using world = await setUp(name)
     const error = await errorOf(onTableChanges(world.dataSource, async () => undefined))
     expect(error.code).toBe('E_STORAGE_UNAVAILABLE')
     expect(error.message).toMatch(/watchTables/)
   })
 
-  test('a subscription that is closed handles nothing, and says so', async () => {
+  test('a closed subscription handles nothing and reports itself as closed', async () => {
     await using world = await setUp(name)
     await watchTables(world.dataSource, ['film'])
     const told: string[] = []
@@ -243,7 +243,7 @@ test('SQLite: a handler that took too long does not drop a change that came afte
 
 describe('PostgreSQL', () => {
   test.each(['a data source', 'a storage'])(
-    'wakes who listens by %s, however long the interval',
+    'wakes listeners by %s, however long the interval',
     async (by) => {
       await using world = await setUp('postgres')
       const { dataSource, sql } = world
@@ -262,7 +262,7 @@ describe('PostgreSQL', () => {
     },
   )
 
-  test('tells of TRUNCATE, and of tables in other schemas', async () => {
+  test('reports TRUNCATE, and tables in other schemas', async () => {
     await using world = await setUp('postgres')
     const { dataSource, sql } = world
     await sql.query('CREATE SCHEMA shop')
@@ -275,7 +275,7 @@ describe('PostgreSQL', () => {
     expect(await listener.flush()).toEqual(['shop.film'])
   })
 
-  test('a user who may change a table and nothing else does not notice', async () => {
+  test('a user with rights on the table alone can change it', async () => {
     await using world = await setUp('postgres')
     const { dataSource, sql } = world
     await watchTables(dataSource, ['film'])
@@ -296,7 +296,7 @@ async function another(place: Place): Promise<RawDatabase> {
 }
 
 describe.each(['postgres', 'mariadb'] as const)('transactions that overlap on %s', (name) => {
-  test('what is committed is told while another transaction on the same table is open', async () => {
+  test('report a committed change while another transaction on the same table is open', async () => {
     await using world = await setUp(name)
     const { dataSource, place, sql } = world
     await watchTables(dataSource, ['film'])
@@ -332,7 +332,7 @@ describe.each(['postgres', 'mariadb'] as const)('transactions that overlap on %s
     expect(await listener.flush()).toEqual(['film'])
   })
 
-  test('a statement whose clock stands still does not hide behind the one before', async () => {
+  test('report two changes with the same time', async () => {
     await using world = await setUp(name)
     const { dataSource, sql } = world
     await watchTables(dataSource, ['film'])

@@ -12,7 +12,7 @@ function heard(): RequestEvent[] {
 }
 
 describe.each(DATABASE_NAMES)('requests to %s', (name) => {
-  test('are told with their SQL, and without values', async () => {
+  test('are published with their SQL and without values', async () => {
     await using opened = await openFresh(name)
     const { storage } = opened
     const info = storage.info('films', 'academy dinosaur')
@@ -30,7 +30,7 @@ describe.each(DATABASE_NAMES)('requests to %s', (name) => {
     expect(texts).not.toMatch(/secret|dinosaur/)
   })
 
-  test('are told where a transaction is rolled back', async () => {
+  test('are published where a transaction is rolled back', async () => {
     await using opened = await openFresh(name)
     const { storage } = opened
     const events = heard()

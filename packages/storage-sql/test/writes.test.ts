@@ -34,7 +34,7 @@ describe.each(DATABASE_NAMES)('writes on %s', (name) => {
     expect(refused, 'no two writers ever met').toBeGreaterThan(0)
   })
 
-  test('of many writers who make a resource, one does and all others go on from there', async () => {
+  test('exactly one of many concurrent writers creates a resource, and the others update it', async () => {
     await using opened = await openFresh(name)
     const storages = [opened.storage, await opened.another(), await opened.another()]
     for (let round = 0; round < 5; round++) {
@@ -50,7 +50,7 @@ describe.each(DATABASE_NAMES)('writes on %s', (name) => {
     }
   })
 
-  test('only one of many who write only where nothing is', async () => {
+  test('exactly one of many writers with ifNoneMatch succeeds', async () => {
     await using opened = await openFresh(name)
     const another = await opened.another()
     const outcomes = await Promise.allSettled(
@@ -75,7 +75,7 @@ describe.each(DATABASE_NAMES)('writes on %s', (name) => {
     expect((await opened.storage.ls('c')).size).toBe(40)
   })
 
-  test('times of several written together have their order, whatever the clock of before said', async () => {
+  test('times of resources that are written together keep their order after a clock step', async () => {
     await using opened = await openFresh(name, { now: () => 2_000_000_000_000 })
     await opened.storage.putContent(opened.storage.info('c', 'ahead'), 'x')
     const storage = await opened.another({ orderByModified: true, now: () => 1_000_000_000_000 })
@@ -86,7 +86,7 @@ describe.each(DATABASE_NAMES)('writes on %s', (name) => {
     expect(results[2]?.modifiedAt.getTime() ?? 0).toBeGreaterThanOrEqual(2_000_000_000_000)
   })
 
-  test('a version goes on after removals, of which a small row stays', async () => {
+  test('a version continues after removals, which leave a small row', async () => {
     await using opened = await openFresh(name)
     const { storage } = opened
     const info = storage.info('c', 'r')
@@ -240,7 +240,7 @@ describe.each(DATABASE_NAMES)('writes on %s', (name) => {
     await storage.putContent(info, 'y')
   })
 
-  test('two collections and two resources whose names differ little', async () => {
+  test('collections and resources with similar names are distinct', async () => {
     await using opened = await openFresh(name)
     const { storage } = opened
     const names = [

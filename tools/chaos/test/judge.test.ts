@@ -55,7 +55,7 @@ class Story {
 }
 
 describe('the judge', () => {
-  test('finds nothing wrong with what is right', () => {
+  test('accepts a correct history', () => {
     const story = new Story()
     story.read(0, 1, 0)
     story.write(2, 5, 1)
@@ -88,7 +88,7 @@ describe('the judge', () => {
     expect(story.kinds).toEqual(['stale'])
   })
 
-  test('allows a step back behind a read whose cache did not answer, and no other', () => {
+  test('allows a step back only after a read whose cache did not answer', () => {
     for (const troubled of [true, false]) {
       const story = new Story()
       story.write(0, 1, 1)
@@ -124,7 +124,7 @@ describe('the judge', () => {
   })
 })
 
-test('a plan is the same for the same seed, and comes to every step and kind of fault', () => {
+test('a plan is the same for the same seed and contains every step and kind of fault', () => {
   const size = { workers: 4, servers: 3, steps: STEPS }
   const some = (seed: number) => [
     ...first(200, processFaults(seed, size)),

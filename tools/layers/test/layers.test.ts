@@ -119,7 +119,7 @@ test('the longest match gives the layer', () => {
   expect(check({ 'client/a.ts': '', 'client/wire/b.ts': "import '../a.js'" }, rules).length).toBe(1)
 })
 
-test('the files of a folder with layers of its own import from lower ones', () => {
+test('files of a folder with inner layers import from lower ones', () => {
   const inside = { 'protocol/': [['bytes.ts'], ['parse.ts', 'write.ts']] }
   const problems = check(
     {

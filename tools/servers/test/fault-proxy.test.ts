@@ -113,7 +113,7 @@ test('cut closes a connection that is just being ended', async () => {
   while (sockets() > before) await sleep(5)
 })
 
-test('cut closes a connection whose way on is not there yet', async () => {
+test('cut closes a connection that is not connected to its target yet', async () => {
   const before = sockets()
   // The proxy looks for its target by name, which takes some turns of the event loop.
   for (let accepted = 1; accepted <= 30; accepted++) {
@@ -141,7 +141,7 @@ test('hold delivers late and in order, even from a connection closed meanwhile',
   while (!received.includes('BYE')) await sleep(5)
 })
 
-test('delay makes a round trip take twice as long as a way', async () => {
+test('delay adds its time to each direction', async () => {
   const caller = await talking()
   proxy.delay(60)
   const before = performance.now()
@@ -151,7 +151,7 @@ test('delay makes a round trip take twice as long as a way', async () => {
   expect(caller.text()).toBe('hello slow')
 })
 
-test('pieces splits what is sent', async () => {
+test('pieces splits data into pieces', async () => {
   const caller = await talking()
   proxy.pieces(1)
   caller.socket.write('12345')

@@ -28,7 +28,7 @@ function allGone(started: readonly Started[]): boolean {
   return started.every(({ pid, folder }) => !isRunning(pid) && !existsSync(folder))
 }
 
-test('servers and folders go when their process is killed', async () => {
+test('servers and folders are removed when their process is killed', async () => {
   const { parent, started } = await startInAnotherProcess('wait')
   expect(started.length).toBe(4)
   expect(started.every(({ pid, folder }) => isRunning(pid) && existsSync(folder))).toBeTruthy()
@@ -36,7 +36,7 @@ test('servers and folders go when their process is killed', async () => {
   expect(await eventually(() => allGone(started))).toBeTruthy()
 })
 
-test('servers and folders go when the whole process group is killed', async () => {
+test('servers and folders are removed when the whole process group is killed', async () => {
   const { parent, started } = await startInAnotherProcess('wait')
   expect.assert(parent.pid !== undefined)
   process.kill(-parent.pid, 'SIGKILL')

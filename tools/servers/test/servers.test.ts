@@ -72,7 +72,7 @@ describe.each(kinds)('$name', ({ start, answers }) => {
     expect(await answers(server.url)).toBeTruthy()
   })
 
-  test('is gone after a kill, and can be restarted', async () => {
+  test('ends after a kill and can be restarted', async () => {
     const { pid } = server
     await server.kill()
     expect(isRunning(pid)).toBeFalsy()
@@ -119,7 +119,7 @@ test('memcached takes more arguments', async () => {
   expect(settings).toMatch(/STAT item_size_max 2097152\r\n/)
 })
 
-test('a server that cannot start says why', async () => {
+test('a server that cannot start rejects with the reason', async () => {
   await expect(startMemcached({ args: ['--no-such-option'] })).rejects.toThrow(
     /did not start.*no-such-option/s,
   )

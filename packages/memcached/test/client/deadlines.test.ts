@@ -137,7 +137,7 @@ describe('a batch in a namespace', () => {
     }
   })
 
-  test('keeps what was answered before the server stopped to answer, and sends nothing afterwards', async () => {
+  test('keeps the answers from before the server stopped, and sends nothing afterwards', async () => {
     let answers = 3
     const server = await start((line, socket) => {
       if (!isDelete(line) || answers-- > 0) socket.write(replies(line))
@@ -177,7 +177,7 @@ describe('while it is not known which protocol a server speaks', () => {
     expect((await Promise.all(values)).slice(1)).toEqual(['E_OVERLOADED', 'E_OVERLOADED'])
   })
 
-  test('what was settled makes room', async () => {
+  test('settled commands make room for others', async () => {
     const server = await start(() => {}, '')
     const client = open(server, { transport: 'auto', maxQueuedCommands: 1, timeoutMs: 50, deadTimeoutMs: 1 })
     for (let i = 0; i < 3; i++) {

@@ -75,7 +75,7 @@ describe.each(kinds)('client over %s', (kind, create) => {
     ['null', null],
     ['an object', { a: [1, 'b', null, { c: true }] }],
     ['a list', []],
-  ])('%s comes back as the type that went in', async (_name, value) => {
+  ])('%s is read as the type that was stored', async (_name, value) => {
     const key = fresh()
     expect(await client.set(key, value)).toBe(true)
     expect(await client.get(key)).toStrictEqual(value)
@@ -161,7 +161,7 @@ describe.each(kinds)('client over %s', (kind, create) => {
     expect(await space.get(key)).toBe('w')
   })
 
-  test('a stored null is told from a miss', async () => {
+  test('a stored null differs from a miss', async () => {
     const key = fresh()
     expect(await client.get(key)).toBeUndefined()
     await client.set(key, null)
@@ -184,7 +184,7 @@ describe.each(kinds)('client over %s', (kind, create) => {
     await expect(client.setMulti([[fresh(), value]])).rejects.toBeInstanceOf(TypeError)
   })
 
-  test('what has a form in JSON comes back as that', async () => {
+  test('values with a JSON form are read in that form', async () => {
     class Film {
       readonly title = 'Metropolis'
     }
@@ -266,7 +266,7 @@ describe.each(kinds)('client over %s', (kind, create) => {
     expect(batch.failed.get(key)).toMatchObject({ code: 'E_CORRUPT' })
   })
 
-  test('compression keeps what became smaller, and reads back without being told', async () => {
+  test('compression keeps the smaller form, and any client reads it', async () => {
     const packing = new MemcacheClient({ cache, compression: { minBytes: 100, level: 9 } })
     const [small, large, noise] = [fresh(), fresh(), fresh()]
     const random = randomBytes(1000)
@@ -425,7 +425,7 @@ describe.each(kinds)('client over %s', (kind, create) => {
     expect(await client.get(key)).toBe(3)
   })
 
-  test('a lock of a deletion ends by itself, and a second deletion sets it anew', async () => {
+  test('the lock of a deletion expires, and a second deletion renews it', async () => {
     const [short, long] = [fresh(), fresh()]
     await client.deleteMulti([short, long], { lockMs: 100 })
     expect(await client.delete(long, { lockMs: 60_000 })).toBe(false)
@@ -495,7 +495,7 @@ describe.each(kinds)('client over %s', (kind, create) => {
     expect(await users.get('k')).toBeUndefined()
   })
 
-  test('a command that was sent under a stamp that is gone is run again, and leaves nothing behind', async () => {
+  test('a command under an outdated stamp is repeated and leaves nothing behind', async () => {
     const name = fresh()
     const one = client.namespace(name)
     const two = client.namespace(name)
@@ -547,7 +547,7 @@ describe.each(kinds)('client over %s', (kind, create) => {
 })
 
 describe('a server that does not answer', () => {
-  test('is told from a miss by default, and reads as one where the user wants that', async () => {
+  test("differs from a miss by default, and reads as one with whenUnavailable: 'miss'", async () => {
     const cache = new RemoteCache(`127.0.0.1:${await freePort()}`)
     caches.push(cache)
     const strict = new MemcacheClient({ cache })

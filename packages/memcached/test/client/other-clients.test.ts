@@ -30,7 +30,7 @@ describe.each(Object.entries(golden))('%s', (name, { stores, reads }) => {
     return client.get('k')
   }
 
-  test('what it stores is read here as the type that it was', async () => {
+  test('its values are read here with their types', async () => {
     const integer = (value: bigint) => (name === 'pylibmc' ? value : Number(value))
     expect(await read(stores['text']!)).toBe('hällo')
     expect(await read(stores['empty']!)).toBe('')
@@ -42,7 +42,7 @@ describe.each(Object.entries(golden))('%s', (name, { stores, reads }) => {
     await expect(read(stores['object']!)).rejects.toMatchObject({ code: 'E_CORRUPT' })
   })
 
-  test('what is stored here is what it reads as the type that it was', async () => {
+  test('it reads values that are stored here with their types', async () => {
     const packing = new MemcacheClient({ cache, compression: { minBytes: 100 } })
     const values = {
       text: ['hällo', 'str', 'hällo'],

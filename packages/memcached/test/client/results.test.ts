@@ -55,7 +55,7 @@ describe.each(kinds)('a change of a client over %s', (_kind, create) => {
     ]).toEqual([false, true, false])
   })
 
-  test('is told for each key of a batch under values, as for a single key', async () => {
+  test('is reported for each key of a batch as for a single key', async () => {
     const [a, b] = [fresh(), fresh()]
     expect((await client.setMulti([[a, 1]])).values).toEqual(new Map([[a, true]]))
     const both = (values: readonly [boolean, boolean]) => new Map([a, b].map((key, i) => [key, values[i]]))
@@ -170,7 +170,7 @@ describe.each(kinds)('a change of a client over %s', (_kind, create) => {
 })
 
 describe('a server that does not answer', () => {
-  test("is told from every refusal where the client has whenUnavailable: 'miss'", async () => {
+  test("differs from every refusal with whenUnavailable: 'miss'", async () => {
     const client = keep(new MemcacheClient({ servers: nowhere, whenUnavailable: 'miss' }))
     const changes = {
       set: client.set('k', 1),
@@ -238,7 +238,7 @@ describe('a server that does not answer', () => {
   })
 })
 
-test('the types say what a client may answer', () => {
+test('the types describe all answers of a client', () => {
   const strict = () => new MemcacheClient({ servers: nowhere })
   const lenient = () => new MemcacheClient({ servers: nowhere, whenUnavailable: 'miss' })
   expectTypeOf(strict).returns.toEqualTypeOf<MemcacheClient>()

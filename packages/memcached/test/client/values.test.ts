@@ -98,7 +98,7 @@ describe('counters', () => {
     }
   })
 
-  test('text that looks padded comes back with its spaces', async () => {
+  test('text that looks like a padded counter keeps its spaces', async () => {
     const key = fresh()
     for (const text of ['9 ', '10  ', '9\n', ' 9', '9 9', '']) {
       await client.set(key, text)
@@ -119,16 +119,13 @@ describe('counters', () => {
 describe('append and prepend', () => {
   const packing = new MemcacheClient({ cache, compression: { minBytes: 10 } })
 
-  test.each(['append', 'prepend'] as const)(
-    'refuse an item whose bytes are compressed: %s',
-    async (command) => {
-      const key = fresh()
-      const text = 'x'.repeat(1000)
-      await packing.set(key, text)
-      await expect(client[command](key, 'y')).rejects.toMatchObject({ code: 'E_UNSUPPORTED', key })
-      expect(await client.get(key)).toBe(text)
-    },
-  )
+  test.each(['append', 'prepend'] as const)('refuse a compressed item: %s', async (command) => {
+    const key = fresh()
+    const text = 'x'.repeat(1000)
+    await packing.set(key, text)
+    await expect(client[command](key, 'y')).rejects.toMatchObject({ code: 'E_UNSUPPORTED', key })
+    expect(await client.get(key)).toBe(text)
+  })
 
   test.each([{ a: 1 }, true, 1.5])('refuse an item that would be damaged: %j', async (value) => {
     const key = fresh()
@@ -217,7 +214,7 @@ describe('a serializer of the program', () => {
     expect((await cache.get(key))?.flags).toBe(77)
   })
 
-  test('is named in the error by the type of what it threw, not by its message', async () => {
+  test('that throws is reported by the type of its error, without its message', async () => {
     const key = fresh()
     const fails = (): never => {
       throw new SyntaxError(`Unexpected token in ${SECRET}`)

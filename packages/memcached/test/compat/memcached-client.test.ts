@@ -201,7 +201,7 @@ describe('a server that does not answer', () => {
   })
 })
 
-test('what a callback throws is an uncaught exception of the program', async () => {
+test('an error that a callback throws is an uncaught exception', async () => {
   const program = `import Memcached from '@larder/memcached/compat/memcached'
     process.on('uncaughtException', (error) => { console.log('uncaught', error.message); process.exit() })
     new Memcached(process.argv[1]).get('k', () => { throw new Error('mine') })`

@@ -110,7 +110,7 @@ test('a serializer of the program gets opcodes and extras, and its flags are sto
 })
 
 describe('an expiry time', () => {
-  test('of the client holds for values without one of their own', async () => {
+  test('of the client applies to values without their own', async () => {
     const client = connect(server.address, { expires: 1 })
     await client.set('short', 'x')
     await client.set('long', 'x', { expires: 1000 })
@@ -155,7 +155,7 @@ describe('commands to the servers', () => {
 })
 
 describe('a server that is dead', () => {
-  test('fails its keys after the retries, and the logger is told', async () => {
+  test('fails its keys after the retries, and the logger is called', async () => {
     const lines: string[] = []
     const dead = `127.0.0.1:${await freePort()}`
     const client = connect(dead, { retry_delay: 0, logger: { log: (line) => lines.push(String(line)) } })
@@ -205,7 +205,7 @@ test('a user and password in the address log in', async () => {
   await expect(connect(address).get('k')).rejects.toThrow()
 })
 
-test('quit answers what is in flight, and close rejects it', async () => {
+test('quit answers commands in flight, and close rejects them', async () => {
   const client = connect()
   const reading = client.get('k')
   client.quit()

@@ -30,7 +30,7 @@ describe.each([
     expect(methodsOf(original).filter((name) => !names.has(name) && name !== 'server')).toEqual([])
   })
 
-  test('says of methods that are missing here that they are', () => {
+  test('marks the methods that are missing here', () => {
     const missing = methodsOf(original).filter((name) => !(name in ours))
     const rows = page.split('\n').filter((row) => /^\| .*\| no \|/.test(row))
     expect(missing.filter((name) => !rows.some((row) => row.includes(`\`${name}\``)))).toEqual([])

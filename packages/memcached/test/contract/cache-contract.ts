@@ -30,7 +30,7 @@ export function cacheContract(name: string, fixture: CacheFixture): void {
       expect(await cache.get(fresh())).toBeUndefined()
     })
 
-    test('what was set comes back with its flags', async () => {
+    test('a value is read with its flags', async () => {
       const key = fresh()
       await cache.set(key, bytes('hello'), { flags: 0xffff_ffff })
       const item = await cache.get(key)
@@ -38,7 +38,7 @@ export function cacheContract(name: string, fixture: CacheFixture): void {
       expect(item?.flags).toBe(0xffff_ffff)
     })
 
-    test('every byte and every small length comes back as it was', async () => {
+    test('all bytes and all small lengths are read as they were stored', async () => {
       for (const length of [0, 1, 2, 255, 256, 8191, 8192, 65_536, 200_000]) {
         const key = fresh()
         const value = Buffer.alloc(length)
@@ -65,7 +65,7 @@ export function cacheContract(name: string, fixture: CacheFixture): void {
       expect(text(await cache.get(key))).toBe('aaaa')
     })
 
-    test('keys of 1 and 250 bytes, of any script, are keys of their own', async () => {
+    test('keys of 1 and 250 bytes in any script are distinct', async () => {
       const keys = [
         'x',
         'y'.repeat(250),
@@ -195,7 +195,7 @@ export function cacheContract(name: string, fixture: CacheFixture): void {
       expect(second.status === 'stored' && item?.cas.equals(second.cas)).toBe(true)
     })
 
-    test('cas on what is gone answers not-found and stores nothing', async () => {
+    test('cas on a missing item answers not-found and stores nothing', async () => {
       const key = fresh()
       const token = await cache.set(key, bytes('1'))
       await cache.delete(key)
@@ -217,7 +217,7 @@ export function cacheContract(name: string, fixture: CacheFixture): void {
       }
     })
 
-    test('delete tells what was there, and honours a token', async () => {
+    test('delete reports what it found and honours a token', async () => {
       const key = fresh()
       expect(await cache.delete(key)).toBe('not-found')
       const old = await cache.set(key, bytes('1'))
@@ -252,7 +252,7 @@ export function cacheContract(name: string, fixture: CacheFixture): void {
       expect((await cache.cas(key, bytes('2'), token)).status).toBe('stored')
     })
 
-    test('a batch answers under the keys that were asked, and only what is there', async () => {
+    test('a batch answers under the requested keys, and only for existing items', async () => {
       const keys = Array.from({ length: 250 }, () => fresh('batch'))
       const entries = keys
         .filter((_, i) => i % 3 !== 0)

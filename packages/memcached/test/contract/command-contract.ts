@@ -25,7 +25,7 @@ export function commandContract(name: string, fixture: CommandFixture): void {
       await fixture.stop?.()
     })
 
-    test('an item is read as what the caller makes of it', async () => {
+    test('getAs returns what the caller makes of an item', async () => {
       const [key, other] = [fresh(), fresh()]
       const token = await cache.set(key, Buffer.from('abc'), { flags: 7 })
       const text = (item: CacheItem) => `${item.value.toString()} ${item.flags} ${item.cas.equals(token)}`
@@ -51,7 +51,7 @@ export function commandContract(name: string, fixture: CommandFixture): void {
       await expect(cache.stateOf?.('')).rejects.toBeInstanceOf(RangeError)
     })
 
-    test('what a caller throws rejects its own read and no other', async () => {
+    test('an error that a caller throws rejects its own read and no other', async () => {
       const key = fresh()
       await cache.set(key, Buffer.from('abc'))
       const failure = new Error('on purpose')
@@ -77,7 +77,7 @@ export function commandContract(name: string, fixture: CommandFixture): void {
       expect(results).toEqual(results.map(() => 'abc'))
     })
 
-    test('a store without a token replaces what is there, its flags included', async () => {
+    test('a store without a token replaces the item and its flags', async () => {
       const key = fresh()
       const token = await cache.set(key, Buffer.from('abc'), { flags: 7 })
       expect(await cache.put(key, Buffer.from('later'), { flags: 3, ttlMs: 60_000 })).toBe(true)
@@ -108,7 +108,7 @@ export function commandContract(name: string, fixture: CommandFixture): void {
       expect(item?.value.toString().trimEnd()).toBe('1')
     })
 
-    test('a counter that is not there stays away, unless it has an initial value', async () => {
+    test('a missing counter is created only with an initial value', async () => {
       const key = fresh()
       expect(await cache.arithmetic(key, 1n)).toBeUndefined()
       expect(await cache.get(key)).toBeUndefined()
@@ -127,7 +127,7 @@ export function commandContract(name: string, fixture: CommandFixture): void {
       expect(await cache.cas(key, Buffer.from('9'), token)).toEqual({ status: 'exists' })
     })
 
-    test('what is no number stays as it was', async () => {
+    test('a value that is no number is not changed by a counter command', async () => {
       const key = fresh()
       await cache.set(key, Buffer.from('abc'))
       await expect(cache.arithmetic(key, 1n, { initial: 1n })).rejects.toMatchObject({ code: 'E_SERVER' })
@@ -186,7 +186,7 @@ export function commandContract(name: string, fixture: CommandFixture): void {
       expect(await cache.get(key)).toBeDefined()
     })
 
-    test('what was disconnected connects again with the next command', async () => {
+    test('a disconnected cache reconnects with the next command', async () => {
       const key = fresh()
       const token = await cache.set(key, Buffer.from('v'))
       cache.disconnectAll()
@@ -200,7 +200,7 @@ export function commandContract(name: string, fixture: CommandFixture): void {
       expect(await reading).toBeDefined()
     })
 
-    test('every server says its version and statistics', async () => {
+    test('every server answers with its version and statistics', async () => {
       const versions = await cache.version()
       const stats = await cache.stats()
       if (fixture.isProxied === true) return expectUnsupported(versions, stats)

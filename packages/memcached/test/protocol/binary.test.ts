@@ -103,7 +103,7 @@ test("requests are the same bytes as memjs's, where memjs has the command", () =
   }
 })
 
-test('what is too large to copy keeps its place among what is copied', () => {
+test('a value that is too large to copy keeps its place among copied ones', () => {
   const out = new OutBuffer()
   const large = Buffer.alloc(BY_REFERENCE_BYTES, 'L')
   const small = Buffer.alloc(7000, 's')

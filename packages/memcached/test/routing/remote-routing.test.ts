@@ -20,7 +20,7 @@ test('routing that there is not is refused by the constructor', () => {
   expect(() => new RemoteCache(servers, { routing: { distribution: 'random' as never } })).toThrow(RangeError)
 })
 
-test('what a hash of the user throws rejects the command', async () => {
+test('an error in a hash function of the user rejects the command', async () => {
   await using cache = new RemoteCache(servers, { routing: { hash: () => -1 } })
   await expect(cache.get('some-key')).rejects.toThrow(RangeError)
   await expect(cache.getMulti(['some-key'])).rejects.toThrow(RangeError)

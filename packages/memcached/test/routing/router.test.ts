@@ -47,7 +47,7 @@ test.each([-1, 0.5, 2 ** 32, Number.NaN, '1', 1n, undefined])('a hash of %s is r
   expect(() => router.serverOf('key')).toThrow(RangeError)
 })
 
-test('the largest hash goes round to the first point', () => {
+test('the largest hash wraps around to the first point', () => {
   for (const distribution of ['ketama_weighted', 'ketama'] as const) {
     const options: RoutingOptions = { distribution, hash: () => 0xffff_ffff, pointHash: 'md5' }
     const first: RoutingOptions = { distribution, hash: () => 0, pointHash: 'md5' }

@@ -133,14 +133,14 @@ export function describeSessionStore(serve: Serve): void {
     })
   })
 
-  test('what a request saves twice is all stored', async () => {
+  test('a request that saves twice stores all of its changes', async () => {
     const { browser } = await open()
     await browser.get('/set?start=1')
     await browser.get('/twice')
     expect((await browser.get('/all')).body).toEqual({ start: '1', first: 1, second: 2 })
   })
 
-  test('a regenerated session has another id, and the old one is gone', async () => {
+  test('a regenerated session has another id, and the old one is deleted', async () => {
     const { browser } = await open()
     await browser.get('/set?secret=1')
     const before = browser.cookie
@@ -157,7 +157,7 @@ export function describeSessionStore(serve: Serve): void {
     expect((await browser.get('/all')).body).toEqual({})
   })
 
-  test('a request that changes nothing lets the session live anew', async () => {
+  test("a request that changes nothing renews the session's time to live", async () => {
     const { browser } = await open({}, 1_000_000)
     await browser.get('/set?name=ann')
     await client.touch(idIn(browser), 10_000, KEYS)

@@ -101,7 +101,7 @@ test('opaque numbers wrap around after 2^32 commands, within a batch too', async
   connection.destroy(new Error('done'))
 })
 
-test('a reply of a batch that comes out of order costs the connection', async () => {
+test('a batch reply that arrives out of order closes the connection', async () => {
   const { events, losses, getMulti } = connect()
   events.ready(openBinary)
   void getMulti(3).catch(() => {})
@@ -111,7 +111,7 @@ test('a reply of a batch that comes out of order costs the connection', async ()
   expect(losses.length).toBe(1)
 })
 
-test('nothing that arrives after the loss is looked at', async () => {
+test('data that arrives after the loss is ignored', async () => {
   const { connection, events, link, losses, get } = connect()
   events.ready(openBinary)
   let isSettled = false
@@ -127,7 +127,7 @@ test('nothing that arrives after the loss is looked at', async () => {
   expect(isSettled).toBe(false)
 })
 
-test('commands wait for the connection and are handed back unsent where it never comes', async () => {
+test('commands wait for the connection and are returned unsent where it never opens', async () => {
   const { connection, events, leftovers, losses, written, get } = connect()
   void get().catch(() => {})
   await tick()

@@ -27,7 +27,7 @@ test('bytes come back as they are', () => {
 })
 
 describe('textCodec', () => {
-  test('text comes back as it was', () => {
+  test('text is decoded as it was encoded', () => {
     comesBack(textCodec, fc.string({ unit: 'binary' }))
     comesBack(textCodec, fc.constantFrom('', '\ufeffwith a mark', '\0', '\u{10ffff}'))
   })
@@ -37,14 +37,14 @@ describe('textCodec', () => {
       expect(() => textCodec.encode(text)).toThrow(RangeError)
   })
 
-  test('what is no UTF-8 is E_CORRUPT', () => {
+  test('bytes that are not UTF-8 are E_CORRUPT', () => {
     for (const bytes of DAMAGED)
       expect(() => textCodec.decode(bytes, 0)).toThrow(expect.objectContaining({ code: 'E_CORRUPT' }))
   })
 })
 
 describe('jsonCodec', () => {
-  test('JSON comes back as it was', () => {
+  test('JSON is decoded as it was encoded', () => {
     comesBack(
       jsonCodec(),
       fc.jsonValue().map((value) => JSON.parse(JSON.stringify(value)) as unknown),
@@ -60,7 +60,7 @@ describe('jsonCodec', () => {
     }
   })
 
-  test('what is no JSON is E_CORRUPT', () => {
+  test('bytes that are not JSON are E_CORRUPT', () => {
     for (const text of ['', '{', '{"a":1}x', 'undefined', '\ufeff1']) {
       expect(() => jsonCodec().decode(Buffer.from(text), 0)).toThrow(
         expect.objectContaining({ code: 'E_CORRUPT' }),

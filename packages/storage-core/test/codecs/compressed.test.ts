@@ -36,7 +36,7 @@ describe('compressedCodec', () => {
     expect(codec.encode(noise)).toEqual({ bytes: noise, flags: 0 })
   })
 
-  test('level 0 turns it off, and what was compressed is still read', () => {
+  test('level 0 turns compression off, and compressed values are still read', () => {
     const off = compressedCodec(textCodec, { level: 0 })
     expect(off.encode('x'.repeat(10_000)).flags).toBe(0)
     expect(off.decode(deflateSync('x'.repeat(10_000)), 8)).toBe('x'.repeat(10_000))

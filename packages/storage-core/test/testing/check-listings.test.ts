@@ -22,7 +22,7 @@ function kindsOf(...history: CollectionOperation[]): string[] {
 }
 
 describe('checkListings lets pass', () => {
-  test('what was added and not removed', () => {
+  test('members that were added and not removed', () => {
     const base = [changed('add', 'a', 1, 2, 1), changed('add', 'b', 3, 4, 2), changed('remove', 'a', 5, 6, 3)]
     expect(kindsOf(...base, listed(7, 8, 'b'))).toEqual([])
     expect(kindsOf(listed(1, 2), listed(3, 4))).toEqual([])
@@ -42,7 +42,7 @@ describe('checkListings lets pass', () => {
     expect(kindsOf(...base, listed(5, 6, 'a'))).toEqual([])
   })
 
-  test('a member that goes and comes back while it is listed', () => {
+  test('a member that is removed and added again during a listing', () => {
     const base = [
       changed('add', 'a', 1, 2, 1),
       changed('remove', 'a', 3, 30, 2),

@@ -90,7 +90,7 @@ describe('checkRegisters finds', () => {
     expect(kindsOf(wrote(1, 20, 7, 'a'), read(3, 4, 7, 'a'), wrote(5, 6, 1, 'b'))).toEqual(['order'])
   })
 
-  test('a value that comes back after its removal was seen', () => {
+  test('a value that returns after its removal was seen', () => {
     const base = [wrote(1, 2, 1, 'a'), wrote(3, 30, 2)]
     expect(kindsOf(...base, read(4, 5), read(6, 7, 1, 'a'))).toEqual(['back'])
   })

@@ -27,7 +27,7 @@ const kinds = (history: readonly RegisterOperation[]) =>
 const both = [write('a', 5, 1, { unit: 1 }), write('b', 6, 1, { unit: 1 })]
 
 describe('checkTogether', () => {
-  test('whoever saw one must see the other', () => {
+  test('a reader that saw one write must see the other', () => {
     expect(kinds([...both, read('a', 5, 10), read('b', 6, 20)])).toEqual([])
     expect(kinds([...both, read('a', 5, 10), read('b', 4, 20)])).toEqual([['split', 'b']])
     expect(kinds([...both, read('a', 9, 10), read('b', 4, 20)])).toEqual([['split', 'b']])
@@ -51,7 +51,7 @@ describe('checkTogether', () => {
     expect(kinds([...unsure, read('a', 5, 10), read('b', 4, 20)])).toEqual([])
   })
 
-  test('a recorder writes down what was written together', async () => {
+  test('a recorder records writes that were made together', async () => {
     const recorder = new HistoryRecorder()
     const storage = new MemoryStorage()
     const [a, b] = [storage.info('c', 'a'), storage.info('c', 'b')]

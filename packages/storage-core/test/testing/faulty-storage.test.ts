@@ -25,7 +25,7 @@ describe('FaultyStorage', () => {
     expect(text(await storage.getContent(info))).toBe('new')
   })
 
-  test('a read paused before sees what was written meanwhile', async () => {
+  test('a read that is paused before it starts sees later writes', async () => {
     const gate = storage.pauseNextRead({ at: 'before' })
     const slow = storage.getContent(info)
     await gate.reached
@@ -74,7 +74,7 @@ describe('FaultyStorage', () => {
     expect(text(await storage.getContent(info))).toBe('old')
   })
 
-  test('calls fail as often as told, before or after the deed', async () => {
+  test('calls fail as often as configured, before or after they take effect', async () => {
     storage.failNextReads(2, boom)
     await expect(storage.getContent(info)).rejects.toBe(boom)
     await expect(storage.exists(info)).rejects.toBe(boom)

@@ -12,7 +12,7 @@ beforeEach(() => {
 })
 
 describe('HistoryRecorder', () => {
-  test('writes down what was answered, and when', async () => {
+  test('records answers with their times', async () => {
     const put = await recorder.put(storage, info, 'text')
     await recorder.get(storage, info)
     await recorder.list(storage, 'c')

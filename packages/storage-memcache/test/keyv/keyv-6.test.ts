@@ -100,7 +100,7 @@ describe('Keyv 6', () => {
     }
   })
 
-  test('a value whose time is over removes the key', async () => {
+  test('an expired value removes the key', async () => {
     const store = open()
     await store.set('k', 'v')
     expect(await store.set('k', 'w', Date.now() - 1)).toBe(true)
@@ -108,7 +108,7 @@ describe('Keyv 6', () => {
     await expect(store.set('k', 'v', NaN)).rejects.toThrow(RangeError)
   })
 
-  test('long keys, large values, and many at once go through memcached', async () => {
+  test('long keys, large values and large batches are stored in memcached', async () => {
     const keyv = new Keyv({ store: open(), namespace: 'films and others' })
     const key = `${'key '.repeat(300)}é`
     const value = 'x'.repeat(3_000_000)
@@ -149,7 +149,7 @@ describe('Keyv 5', () => {
   })
 })
 
-test('what a process with Keyv 5 deletes or replaces is never read again by one with Keyv 6', async () => {
+test('a process with Keyv 6 never reads what a process with Keyv 5 deleted or replaced', async () => {
   const cache = new EmbeddedCache()
   const five = new Keyv5({ store: new KeyvMemcache({ cache }), namespace: 'n' })
   const six = new Keyv({ store: new KeyvMemcache({ cache }), namespace: 'n' })

@@ -84,7 +84,7 @@ describe('a store', () => {
     expect(await keyv.has(key)).toBe(false)
   })
 
-  test('iteration lists what is there, once each, and forgets what is gone', async () => {
+  test('iteration lists each existing key once and forgets deleted ones', async () => {
     const cache = new EmbeddedCache()
     const store = open({}, { cache })
     const keyv = new Keyv({ store, namespace: 'n' })
@@ -133,7 +133,7 @@ describe('a store', () => {
     }
   })
 
-  test('a key whose set is on its way stays listed, and who rewrites the list late gives way', async () => {
+  test('a key whose set is in flight stays listed, and a late rewrite of the list yields', async () => {
     const server = new CacheServer()
     const cache = server.client()
     const store = open({}, { cache })
@@ -165,7 +165,7 @@ describe('a store', () => {
     })
   })
 
-  test('mistakes are told before anything is asked', async () => {
+  test('invalid arguments are refused before any I/O', async () => {
     expect(() => new KeyvMemcache({} as never)).toThrow(TypeError)
     expect(open()).toBeInstanceOf(EventEmitter)
     await expect(open().set('k', 5)).rejects.toThrow(TypeError)

@@ -67,7 +67,7 @@ async function keysOf(server: { get: CacheServer['cache']['get'] }, storage: Sto
 }
 
 describe('a listing of many members', () => {
-  test('is read once, then comes out of the cache in order, with all that is changed meanwhile', async () => {
+  test('is read once, then served from the cache in order with later changes', async () => {
     const inner = new MemoryStorage()
     for (const name of EVEN) await inner.putContent(inner.info('c', name), '')
     const { durable, storage } = play(inner)
@@ -91,7 +91,7 @@ describe('a listing of many members', () => {
     expect(durable.count('listing')).toBe(0)
   })
 
-  test('is built anew when any one of its items is evicted', async () => {
+  test('is rebuilt when any one of its items is evicted', async () => {
     const { server, durable, storage } = play()
     expect(await namesByLs(storage)).toEqual(EVEN)
     const { length } = await keysOf(server.cache, storage)
@@ -134,7 +134,7 @@ describe('a listing of many members', () => {
     expect(names).toEqual(EVEN)
   })
 
-  test('is read once for all who ask at the same time, in all processes', async () => {
+  test('is read once for all concurrent readers of all processes', async () => {
     const inner = new MemoryStorage()
     for (const name of NAMES) await inner.putContent(inner.info('c', name), '')
     const server = new CacheServer()
@@ -147,7 +147,7 @@ describe('a listing of many members', () => {
     expect(durable.count('page')).toBe(MEMBERS / 10_000)
   })
 
-  test('is waited for as long as its building gets on', async () => {
+  test('is waited for while its build makes progress', async () => {
     const inner = new MemoryStorage()
     const names = Array.from({ length: 45_000 }, (_, i) => nameOf(i))
     await Promise.all(names.map((name) => inner.putContent(inner.info('c', name), '')))
@@ -169,7 +169,7 @@ describe('a listing of many members', () => {
     expect(nowMs).toBeGreaterThan(3 * 240)
   })
 
-  test('is not waited for when its building does not get on', async () => {
+  test('is not waited for when its build makes no progress', async () => {
     const { server, durable, storage } = play()
     const gate = durable.pauseNextListing({ at: 'before' })
     const listing = namesByLs(storage)
@@ -214,7 +214,7 @@ describe('a listing of many members', () => {
     expect(seen).toEqual(NAMES)
   })
 
-  test('a time-out of the storage behind is told, and is no trouble of the cache', async () => {
+  test('a time-out of the storage behind rejects and is not counted as a cache failure', async () => {
     const { durable, storage } = play()
     const slow = new StorageError('E_TIMEOUT', 'The database took too long')
     durable.failNextListings(1, slow)
@@ -255,7 +255,7 @@ describe('what a process has listed before', () => {
     return counts
   }
 
-  test('is not fetched again, but for what was created and removed since', async () => {
+  test('is fetched again only for names that were created and removed since', async () => {
     const { server, durable, storage } = play()
     const writer = new MemcacheStorage({ storage: durable, cache: server.client() })
     for (let round = 0; round < 2; round++) await namesByLs(storage)

@@ -68,7 +68,7 @@ describe('a cached listing', () => {
     expect(reader.counters().listHits).toBe(2)
   })
 
-  test('follows what is created and removed elsewhere, without a query', async () => {
+  test('follows creations and removals of other processes without a query', async () => {
     const { durable, reader, writer } = await cachedListing('a', 'b')
     await writer.putContent(film(writer, 'c'), 'x')
     await writer.putMetaData(film(writer, 'd'), 'x')
@@ -91,7 +91,7 @@ describe('a cached listing', () => {
 
   for (const which of ['head', 'log', 'chunk'] as const) {
     for (const meanwhile of ['a write', 'nothing'] as const) {
-      test(`is read anew when its ${which} is evicted and ${meanwhile} happens`, async () => {
+      test(`is read again when its ${which} is evicted and ${meanwhile} happens`, async () => {
         const { server, durable, reader, writer } = await cachedListing('a', 'b')
         const piece = which === 'log' ? 'l0' : '0'
         await server.evict(which === 'head' ? headKey(reader) : await pieceKey(server, reader, piece))
@@ -168,7 +168,7 @@ describe('a cached listing', () => {
     })
   }
 
-  test('a storage behind that fails is told, and the listing can be had afterwards', async () => {
+  test('a failure of the storage behind rejects, and the next listing succeeds', async () => {
     const { durable, reader } = play()
     await durable.putContent(film(durable, 'a'), 'x')
     durable.failNextListings(1, new Error('The database is down'))
@@ -229,7 +229,7 @@ describe('late changes', () => {
     })
   }
 
-  test('a create that was under way is added to a set that was built meanwhile, which stays', async () => {
+  test('a create in flight is added to a set that was built meanwhile, and the set stays', async () => {
     const { durable, reader, writer, writerCache } = play()
     await durable.putContent(film(durable, 'a'), 'x')
     const commit = writerCache.pauseNext('set')
@@ -265,7 +265,7 @@ describe('late changes', () => {
     expect(durable.count('listing')).toBe(0)
   })
 
-  test('a storage behind that does not tell whether a create still stands costs the set', async () => {
+  test('the set is dropped when the storage behind cannot say whether a create still holds', async () => {
     const { durable, reader, writer } = play()
     const answer = durable.pauseNextWrite({ at: 'after' })
     const slow = writer.putContent(film(writer, 'b'), 'x')
@@ -279,7 +279,7 @@ describe('late changes', () => {
     expect(durable.count('listing')).toBe(1)
   })
 
-  test('a writer that rolls back leaves the mark that tells of a creator', async () => {
+  test('a writer that rolls back leaves the mark of a creator', async () => {
     const { server, durable, reader, writer, writerCache } = await cachedListing('a')
     const rollingBack = new MemcacheStorage({ storage: new RollsBack(durable), cache: server.client() })
     const third = new MemcacheStorage({ storage: durable, cache: server.client() })
@@ -295,7 +295,7 @@ describe('late changes', () => {
     expect(await namesOf(reader)).toEqual(['a', 'b'])
   })
 
-  test('a writer that cannot see whether there is a creator tells the listing itself', async () => {
+  test('a writer that cannot see whether there is a creator updates the listing itself', async () => {
     const { server, durable, reader, writer, writerCache } = await cachedListing('a')
     const thirdCache = server.client()
     const third = new MemcacheStorage({ storage: durable, cache: thirdCache })
@@ -309,7 +309,7 @@ describe('late changes', () => {
     await create
   })
 
-  test('an entry without an answer takes the listing away', async () => {
+  test('a log entry without an answer drops the listing', async () => {
     for (const at of ['before', 'after'] as const) {
       const { reader, writer, writerCache } = await cachedListing('a')
       writerCache.failNext('append', 1, { at })

@@ -27,7 +27,7 @@ function twoClients(options: Partial<MemcacheLockSettings> = {}) {
 
 describe('a cache that fails', () => {
   for (const at of ['before', 'after'] as const) {
-    test(`a lock is had although the answer was lost ${at} it was set`, async () => {
+    test(`a lock is acquired although the answer was lost ${at} it was set`, async () => {
       const { cache, lock, other } = twoClients()
       cache.failNext('add', 1, { at })
       const held = await lock.acquire('job', { waitMs: at === 'after' ? 0 : 5_000 })
@@ -46,7 +46,7 @@ describe('a cache that fails', () => {
       expect(await held.release()).toBe(true)
     })
 
-    test(`a release whose answer was lost ${at} it was executed gives it back`, async () => {
+    test(`a release whose answer was lost ${at} it was executed releases the lock`, async () => {
       const { cache, lock, other } = twoClients()
       const held = await lock.acquire('job')
       cache.failNext('delete', 1, { at })
@@ -126,7 +126,7 @@ describe('fencing numbers', () => {
     await other.acquire('job', { waitMs: 0 })
   })
 
-  test('lie in a collection of their own, which can be another', async () => {
+  test('are kept in a collection that can be chosen', async () => {
     const { storage, lock } = twoClients({ fencingCollection: 'numbers' })
     const held = await lock.acquire('job')
     const [info] = (await storage.ls('numbers')).values()
@@ -135,7 +135,7 @@ describe('fencing numbers', () => {
   })
 })
 
-test('a memcached that restarts forgets the lock: the next extension says so', async () => {
+test('after a restart of memcached the next extension reports the lost lock', async () => {
   await using server = await startMemcached()
   await using storage = new MemoryStorage()
   await using lock = new MemcacheLock({ servers: server.address, storage, waitMs: 20_000 })

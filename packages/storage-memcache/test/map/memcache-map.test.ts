@@ -25,7 +25,7 @@ describe('a map', () => {
     }
   })
 
-  test('others see what is set after the commit, and the last write of a key wins', async () => {
+  test('others see values after the commit, and the last write of a key wins', async () => {
     const prefix = fresh()
     const [one, two, three] = [0, 1, 2].map(() => maps.getMemcacheMap<string>(prefix))
     one!.set('k', 'a').set('k', 'b')
@@ -122,7 +122,7 @@ describe('a map', () => {
     for (const [i, key] of keys.entries()) expect(await map.get(key)).toEqual(values[i])
   })
 
-  test('cannot be iterated, and says so', () => {
+  test('refuses iteration', () => {
     const map = maps.getMemcacheMap(fresh())
     expect(() => [...(map as unknown as Iterable<unknown>)]).toThrow(/cannot be iterated/)
     for (const way of [
@@ -136,7 +136,7 @@ describe('a map', () => {
     }
   })
 
-  test('mistakes are told at the call', async () => {
+  test('invalid arguments are refused at the call', async () => {
     const map = maps.getMemcacheMap(fresh())
     await expect(map.get(5 as never)).rejects.toThrow(TypeError)
     expect(() => map.set(5 as never, 1)).toThrow(TypeError)

@@ -129,7 +129,7 @@ describe('spans', () => {
     expect(spanOf('getMulti').attributes).toMatchObject({ 'db.operation.batch.size': 3 })
   })
 
-  test('tell of errors, and of nothing where something does not exist', async () => {
+  test('have a status for errors, and none where something does not exist', async () => {
     const { server, storage, info } = await onServer()
     const cache = new RemoteCache(server.address, { timeoutMs: 20_000 })
     onTestFinished(() => cache.close())
@@ -144,7 +144,7 @@ describe('spans', () => {
     expect(span.status).toMatchObject({ code: SpanStatusCode.ERROR, message: expect.any(String) as string })
   })
 
-  test('are not made of what goes on in the background', async () => {
+  test('are not made for background work', async () => {
     const server = await startMemcached()
     onTestFinished(() => server.stop())
     const durable = new FaultyStorage(new MemoryStorage())
@@ -182,7 +182,7 @@ describe('spans', () => {
     expect(exporter.getFinishedSpans().map(({ name }) => name)).toEqual(['ls films'])
   })
 
-  test('go to the provider that is registered', async () => {
+  test('use the registered provider', async () => {
     const exporter = new InMemorySpanExporter()
     trace.setGlobalTracerProvider(
       new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] }),
@@ -251,7 +251,7 @@ describe('metrics', () => {
     ])
   })
 
-  test('count what the caches count, each under its key prefix', async () => {
+  test('report the counters of each cache under its key prefix', async () => {
     const { points } = await measured()
     const cache = new EmbeddedCache()
     const storage = new MemcacheStorage({ cache, storage: new MemoryStorage(), keyPrefix: 'one:' })

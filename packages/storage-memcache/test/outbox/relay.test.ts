@@ -67,7 +67,7 @@ async function rowsOf(durable: Storage): Promise<readonly JournalRow[]> {
 }
 
 describe('the relay', () => {
-  test('takes away an old value that a dead writer left behind', async () => {
+  test('removes an old value that a dead writer left behind', async () => {
     const { server, durable, writer, reader, info, key } = setUp()
     await durable.putContent(info, 'old')
     const commit = durable.pauseNextWrite({ at: 'commit' })
@@ -120,7 +120,7 @@ describe('the relay', () => {
   test.each([
     ['a day', 24, {}],
     ['as long as anything may stay in a cache, where that is longer', 51, { ttlMs: 50 * 3_600_000 }],
-  ])('forgets the row of a server that stays away after %s', async (_time, lastHour, options) => {
+  ])('drops the row of a server that stays unreachable after %s', async (_time, lastHour, options) => {
     const server = new CacheServer()
     const hourMs = 3_600_000
     let hours = 0
@@ -136,7 +136,7 @@ describe('the relay', () => {
     expect(await rowsOf(durable)).toEqual([])
   })
 
-  test('takes over the mark of a writer that may install what is older', async () => {
+  test('replaces the mark of a writer that may install an older value', async () => {
     const { durable, writer, reader, server, info, key } = setUp()
     await durable.putContent(info, 'oldest')
     // One writer has committed and is about to install; a second one commits later, without reaching the cache.
@@ -154,7 +154,7 @@ describe('the relay', () => {
     expect(await textOf(third.storage, info)).toBe('new')
   })
 
-  test('takes away a listing that has not heard of a create', async () => {
+  test('removes a listing that lacks a create', async () => {
     const { durable, writer, reader } = setUp()
     await reader.storage.ls('films')
     const answer = durable.pauseNextWrite({ at: 'after' })
@@ -165,7 +165,7 @@ describe('the relay', () => {
     expect([...(await reader.storage.ls('films')).keys()]).toEqual([FILM[1]])
   })
 
-  test('leaves what is right alone', async () => {
+  test('leaves correct slots alone', async () => {
     const { durable, writer, reader, info } = setUp()
     const acknowledge = durable.acknowledge.bind(durable)
     durable.acknowledge = async () => undefined
@@ -200,7 +200,7 @@ describe('the relay', () => {
   })
 })
 
-test('a write whose cache is right drops its own row', async () => {
+test('a write that has confirmed its slots deletes its own row', async () => {
   const { durable, writer, info } = setUp()
   for (let i = 0; i < 10; i++) await writer.storage.putContent(info, `text ${i}`)
   await writer.storage.remove(info)
@@ -208,7 +208,7 @@ test('a write whose cache is right drops its own row', async () => {
   expect(await rowsOf(durable)).toEqual([])
 })
 
-test('rows of writes that end while others are dropped go together, in their own time', async () => {
+test('rows of writes that end during a deletion are deleted together later', async () => {
   const durable = new MemoryStorage()
   const waits: (() => void)[] = []
   const environment: Environment = {
@@ -242,7 +242,7 @@ test('rows of writes that end while others are dropped go together, in their own
   ends.shift()?.()
 })
 
-test('rows that cannot be settled do not keep the others waiting', async () => {
+test('rows that cannot be repaired do not delay the others', async () => {
   const { durable, writer, reader, info } = setUp()
   const dead = (key: string) => key.includes('larder:dead')
   for (let i = 0; i < 250; i++) {
@@ -266,7 +266,7 @@ test('rows that cannot be settled do not keep the others waiting', async () => {
   expect(left).toBe(250)
 })
 
-test('a row that waits for the caller is set right once, not in every pass', async () => {
+test('a row that waits for the caller is repaired once and not in every pass', async () => {
   const { durable, writer, reader, info } = setUp()
   await writer.storage.putContent(info, 'x', {
     transaction: { journal: ['mine'], beforeCommit: async () => undefined },
@@ -281,7 +281,7 @@ test('a row that waits for the caller is set right once, not in every pass', asy
   expect(await rowsOf(durable)).toHaveLength(1)
 })
 
-test("keys of the caller are the caller's, whatever they look like", async () => {
+test('rows with keys of the caller are left to the caller, whatever they look like', async () => {
   const { durable, writer, reader, info } = setUp()
   const journal = ['larder: my own key', '> guest', `${info.key}:c`]
   await writer.storage.putContent(info, 'x', {

@@ -50,7 +50,7 @@ describe('begin', () => {
     })
   }
 
-  test('a slow fill neither replaces nor removes what a later reader has filled after an invalidation', async () => {
+  test('a slow fill neither replaces nor removes the fill of a later reader after an invalidation', async () => {
     const server = new CacheServer()
     const slow = process(server).queries
     const other = process(server).queries
@@ -186,7 +186,7 @@ describe('begin', () => {
     expect(await miss.fill('new')).toBe(true)
   })
 
-  test('without an answer of the server the lookup is a miss whose fill keeps nothing', async () => {
+  test('a lookup without an answer is a miss whose fill stores nothing', async () => {
     const { queries, cache } = process(new CacheServer())
     cache.isDown = true
     const miss = missOf(await queries.begin('film:1', FILM))

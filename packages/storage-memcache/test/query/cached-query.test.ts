@@ -24,7 +24,7 @@ function films(options: { many?: boolean } = {}) {
   return { queries, query, asked }
 }
 
-test('each set of arguments has a result of its own', async () => {
+test('each set of arguments has a separate result', async () => {
   const { query, asked } = films()
   for (let i = 0; i < 2; i++) {
     expect(await query.get(2006)).toEqual([{ year: 2006, rating: null }])
@@ -56,7 +56,7 @@ test('invalidated one by one, all by name, or by tag', async () => {
   expect(await both()).toBe(0)
 })
 
-test('many at once: in order, one call for what is missing, repeated arguments loaded once', async () => {
+test('getMany answers in order with one load for all misses and for repeated arguments', async () => {
   const { query, asked } = films({ many: true })
   await query.get(2007)
   const results = await query.getMany([[2008], [2007], [2006], [2008]])
@@ -70,7 +70,7 @@ test('many at once: in order, one call for what is missing, repeated arguments l
   expect(each).toHaveLength(2)
 })
 
-test('mistakes are told', async () => {
+test('invalid arguments are refused', async () => {
   const queries = new QueryCache({ cache: new EmbeddedCache() })
   expect(() => new CachedQuery(queries, { name: '', load: () => 1 })).toThrow(RangeError)
   expect(() => new CachedQuery(queries, { name: 'x', load: 1 as never })).toThrow(TypeError)

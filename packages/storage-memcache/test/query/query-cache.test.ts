@@ -85,7 +85,7 @@ describe('what is kept', () => {
     expect(await one.cached('q', {}, table.one)).toEqual(first)
   })
 
-  test('callers who share a load share no object', async () => {
+  test('callers that share a load get separate objects', async () => {
     const { one, table } = world()
     table.rows.set('q', { list: [1] })
     const [a, b] = await Promise.all([one.cached('q', {}, table.one), one.cached('q', {}, table.one)])
@@ -110,7 +110,7 @@ describe('what is kept', () => {
     })
   })
 
-  test('what the codec cannot read is loaded, and replaced', async () => {
+  test('a result that the codec cannot read is loaded and replaced', async () => {
     const { one, server, table } = world()
     const other = new QueryCache({ cache: server.client(), codec: textCodec })
     for (const key of ['a', 'b', 'c']) table.rows.set(key, key)
@@ -125,7 +125,7 @@ describe('what is kept', () => {
     expect(table.reads).toEqual([])
   })
 
-  test('a codec that cannot read what it writes is told of', async () => {
+  test('a codec that cannot read its own output rejects', async () => {
     const { server } = world()
     const broken = () => {
       throw new Error('no way back')
@@ -365,7 +365,7 @@ describe('one load', () => {
     expect(table.reads).toHaveLength(1)
   })
 
-  test('that fails fails all who share it, and the next call tries again', async () => {
+  test('that fails rejects all callers that share it, and the next call tries again', async () => {
     const { one, table } = world({ fillWaitMs: 60_000 })
     let calls = 0
     const failing = async () => {
@@ -380,7 +380,7 @@ describe('one load', () => {
     expect(one.counters()).toMatchObject({ fills: 1, bypasses: 0, loaderErrors: 1 })
   })
 
-  test('that is slow holds others up no longer than fillWaitMs, and they share one load of their own', async () => {
+  test('that is slow delays others by no more than fillWaitMs, and they share one load', async () => {
     const clock = new Clock()
     const { one, two, table } = world({ fillWaitMs: 1_000, environment: clock.environment })
     table.rows.set('q', 1)
@@ -402,7 +402,7 @@ describe('one load', () => {
     expect(two.counters()).toMatchObject({ fills: 1, bypasses: 50 })
   })
 
-  test('that is slow is not made good by what was read before an invalidation', async () => {
+  test('that is slow is not replaced by a result from before an invalidation', async () => {
     const clock = new Clock()
     for (const target of ['q', { tag: 't' }] as const) {
       const { one, two, table } = world({ fillWaitMs: 1_000, environment: clock.environment })
@@ -426,7 +426,7 @@ describe('one load', () => {
     }
   })
 
-  test('whose process died is made up for when its lease ends', async () => {
+  test('whose process died is repeated when its lease ends', async () => {
     const { one, two, server, table } = world({ fillWaitMs: 60_000 })
     void one.cached('q', {}, () => new Promise<never>(() => undefined))
     await vi.waitFor(async () => expect(await server.cache.get('cached:q')).toBeDefined())
@@ -448,7 +448,7 @@ describe('a cache in trouble', () => {
     expect(one.counters()).toMatchObject({ bypasses: 3, fills: 0 })
   })
 
-  test('takes no more loads than one at a time for each key', async () => {
+  test('runs at most one load at a time for each key', async () => {
     const { one, clients, table } = world({ fillWaitMs: 60_000 })
     clients[0]!.isDown = true
     const gate = table.pauseNextRead()
@@ -460,7 +460,7 @@ describe('a cache in trouble', () => {
     expect(table.reads).toHaveLength(2)
   })
 
-  test('a caller that has waited long enough does not share the load of a caller whose server is down', async () => {
+  test('a caller that waited fillWaitMs does not share the load of a caller whose server is down', async () => {
     const { one, two, clients, table } = world({ fillWaitMs: 0 })
     table.rows.set('q', 1)
     const held = table.pauseNextRead()
@@ -592,7 +592,7 @@ describe('grace', () => {
     expect(await two.cached('q', {}, table.one)).toBe('new')
   })
 
-  test('softTimeoutMs: the one who refreshes waits that long for the new result', async () => {
+  test('softTimeoutMs is how long the refreshing caller waits for the new result', async () => {
     const { one, table, age } = aging({ softTimeoutMs: 60_000 })
     table.rows.set('q', 'old')
     await one.cached('q', {}, table.one)
@@ -679,7 +679,7 @@ describe('arguments', () => {
     expect(await two.cached('q', {}, table.one)).toBeUndefined()
   })
 
-  test('a signal settles the call, and the load goes on for the others', async () => {
+  test('a signal settles the call, and the load continues for others', async () => {
     const { one, table } = world({ fillWaitMs: 60_000 })
     table.rows.set('q', 1)
     const gate = table.pauseNextRead()

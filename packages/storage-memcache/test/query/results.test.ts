@@ -133,7 +133,7 @@ for (const [name, schema] of Object.entries(SCHEMAS) as [
       expect(await queries.cached('film', { schema }, load)).toEqual({ id: 1, released: RELEASED })
     })
 
-    test('loads anew what is cached and does not fit, and keeps that', async () => {
+    test('replaces a cached result that does not fit', async () => {
       const queries = open()
       await queries.cached('film', {}, () => ({ id: 1, title: 'an older form' }))
       expect(await queries.cached('film', { schema }, load)).toEqual({ id: 1, released: RELEASED })

@@ -69,14 +69,14 @@ test('a process that dies inside an open transaction leaves no row locked', asyn
   expect(findings).toEqual([])
 })
 
-test('a run can be told in words', async () => {
+test('a run can be printed as a story', async () => {
   const { text, isBroken } = await explain('processes die', 7)
   expect(isBroken).toBe(false)
   expect(text).toMatch(/READS [ab]/)
   expect(text).toContain("simulate --world 'processes die' --seed 7 --runs 1")
 })
 
-test('a run that breaks a promise is told from the fault to the command that plays it again', async () => {
+test('a run that breaks a guarantee is printed with the command that replays it', async () => {
   const variant = 'plain set'
   let seed = FIRST_SEED
   while ((await simulate(seed, variants[variant]!.world)).findings.length === 0) seed++

@@ -72,7 +72,7 @@ test('keys fit into memcached with every suffix', async () => {
   expect(info.key).toHaveLength(210)
 })
 
-test('names that come and go do not fill the listing', async () => {
+test('names that are created and removed do not fill the listing', async () => {
   const small = new CacheServer({ maxItemBytes: 4096 })
   const storage = new MemcacheStorage({ cache: small.client() })
   await storage.putContent(storage.info('films', 'stays'), 'x')
@@ -110,7 +110,7 @@ test('the listing forgets absences when nothing older can arrive any more', asyn
   expect(await bytes()).toBeLessThan(before / 2)
 })
 
-test('a listing that is full of names says so, and takes removals all the same', async () => {
+test('a full listing rejects creations and accepts removals', async () => {
   const storage = new MemcacheStorage({ cache: new CacheServer({ maxItemBytes: 1024 }).client() })
   const fill = async () => {
     for (let i = 0; i < 2_000; i++) await storage.putContent(storage.info('films', `film ${i}`), 'x')
@@ -133,7 +133,7 @@ function one() {
 const isBucket = (key: string) => /:l\/\d+$/.test(key)
 const isRecord = (key: string) => key.endsWith(':r')
 
-test('a write whose answer is lost says that it may have happened', async () => {
+test('a write whose answer is lost has an unknown outcome', async () => {
   const { cache, storage, info } = one()
   cache.failNext('add', 1, { key: isRecord, at: 'after' })
   await expect(storage.putContent(info, 'x')).rejects.toMatchObject({ code: 'E_OUTCOME_UNKNOWN' })
@@ -178,7 +178,7 @@ test('a create does not fail because it could not be noted that it is listed', a
   expect(await names(storage)).toEqual(['a'])
 })
 
-test('an update lists the resource whose creator has not come to it yet', async () => {
+test('an update lists a resource whose creator has not listed it yet', async () => {
   const { behind, cache, storage, info } = one()
   const other = new MemcacheStorage({ cache: behind.client() })
   const gate = cache.pauseNext('append')
@@ -193,7 +193,7 @@ test('an update lists the resource whose creator has not come to it yet', async 
   expect(await names(other)).toEqual([])
 })
 
-test('a create that comes late to the listing does not bring back what it has forgotten', async () => {
+test('a late create does not bring back a forgotten name', async () => {
   const { behind, cache, storage, info } = one()
   const other = new MemcacheStorage({ cache: behind.client() })
   const gate = cache.pauseNext('append')
@@ -207,7 +207,7 @@ test('a create that comes late to the listing does not bring back what it has fo
   expect(await names(storage)).toEqual([])
 })
 
-test('a clock that steps back does not make what is written lose against what was there', async () => {
+test('a clock that steps back does not make a write lose against an older one', async () => {
   const { behind, storage, info } = one()
   const first = await storage.putContent(info, 'x')
   await storage.remove(info)
@@ -238,7 +238,7 @@ async function split() {
   return { behind, cache, storage, info, chunks, standing }
 }
 
-test('the pieces of a replaced content go with it', async () => {
+test('the pieces of a replaced content are deleted with it', async () => {
   const { storage, info, standing } = await split()
   for (let i = 0; i < 3; i++) await storage.putContent(info, Buffer.alloc(BIG, i))
   expect(await standing()).toBe(3)
@@ -248,7 +248,7 @@ test('the pieces of a replaced content go with it', async () => {
   expect(await standing()).toBe(0)
 })
 
-test('the pieces of a write that came too late go with it', async () => {
+test('the pieces of a write that came too late are deleted with it', async () => {
   const { behind, cache, storage, info, standing } = await split()
   const other = new MemcacheStorage({ cache: behind.client() })
   const gate = cache.pauseNext('cas')
@@ -261,7 +261,7 @@ test('the pieces of a write that came too late go with it', async () => {
   expect(await standing()).toBe(3)
 })
 
-test('a reader whose pieces are taken away by a writer gets what the writer wrote', async () => {
+test('a reader whose pieces a writer deletes gets the new value', async () => {
   const { behind, storage, info, chunks } = await split()
   const reader = behind.client()
   const gate = reader.pauseNext('getMulti', { key: (keys) => keys.startsWith(chunks()[0]?.[0] ?? '-') })
@@ -272,7 +272,7 @@ test('a reader whose pieces are taken away by a writer gets what the writer wrot
   expect((await reading).bytes).toEqual(Buffer.alloc(BIG, 'y'))
 })
 
-test('a content that has lost a piece does not exist, for readers, writers and those who ask', async () => {
+test('a content that has lost a piece does not exist for any call', async () => {
   const { behind, storage, info, chunks } = await split()
   expect(await storage.exists(info)).toBe(true)
   await behind.evict(chunks()[0]?.[1] ?? '-')

@@ -104,7 +104,7 @@ describe('a mark that could not be set', () => {
     expect(await textOf(third.storage, info)).toBe('new')
   })
 
-  test('and arrives after the write was given up, goes', async () => {
+  test('and arrives after the write was given up is removed', async () => {
     const inner = new MemoryStorage()
     const { durable, first, second, info, key, server } = setUp({}, inner)
     await first.storage.putContent(info, 'old')
@@ -147,7 +147,7 @@ describe('a mark that could not be set', () => {
     expect(await durable.exists(info)).toBe(false)
   })
 
-  test('as a lock, as far as the writer was told, is found again', async () => {
+  test('as a lock, without an answer, is found again', async () => {
     const inner = new LimitedStorage(new MemoryStorage(), ['transactions'])
     const { first, second, info } = setUp({ whenCacheFails: 'reject', lockTimeoutMs: 100 }, inner)
     first.cache.failNext('add', 1, { at: 'after' })
@@ -158,7 +158,7 @@ describe('a mark that could not be set', () => {
 })
 
 describe('listings', () => {
-  test('do not show what a removal of nothing has found gone', async () => {
+  test('do not show a name that a removal found gone', async () => {
     const { durable, first, second, info } = setUp()
     await first.storage.putContent(info, 'x')
     await namesOf(second.storage)
@@ -171,7 +171,7 @@ describe('listings', () => {
     await removal
   })
 
-  test('are built in spite of writers that are always under way', async () => {
+  test('are built although writers are always in flight', async () => {
     const { durable, first, second } = setUp()
     let stop = false
     let written = 0
@@ -193,7 +193,7 @@ describe('listings', () => {
     expect(await namesOf(second.storage)).toHaveLength(written)
   })
 
-  test('that are cold are read once for all who ask at once', async () => {
+  test('that are cold are read once for all concurrent readers', async () => {
     const { durable, first } = setUp({ fillWaitMs: 5_000 })
     await durable.putContent(durable.info(...FILM), 'x')
     const gate = durable.pauseNextListing({ at: 'before' })
@@ -204,7 +204,7 @@ describe('listings', () => {
     expect(durable.count('page')).toBe(1)
   })
 
-  test('without a journal, are read anew after a write of unknown outcome', async () => {
+  test('without a journal, are read again after a write of unknown outcome', async () => {
     const inner = new LimitedStorage(new MemoryStorage(), ['journal'])
     const { server, durable, first, second, info, key } = setUp({}, inner)
     await namesOf(second.storage)
@@ -274,7 +274,7 @@ describe('readers that share a query', () => {
     expect(await slow).toBe('old')
   })
 
-  test('of their own, when that of another process takes too long', async () => {
+  test('start their own query when that of another process takes too long', async () => {
     const clock = new Clock()
     const { durable, first, second, info } = setUp({ fillWaitMs: 1_000 }, undefined, clock.environment)
     await durable.putContent(info, 'x')
@@ -323,7 +323,7 @@ describe('readers that share a query', () => {
     await newer
   })
 
-  test('are not told of an error that another part is to blame for', async () => {
+  test('do not get an error that concerns another part', async () => {
     const { durable, first, info } = setUp()
     const broken = first.storage.info('films', 'broken')
     await durable.putContent(info, 'x')
@@ -340,7 +340,7 @@ describe('readers that share a query', () => {
     expect(good).toMatchObject({ status: 'fulfilled' })
   })
 
-  test('are all told that the storage behind cannot be reached, which is asked once', async () => {
+  test('all reject when the storage behind is unreachable, after one query', async () => {
     const { durable, first } = setUp()
     const infos = Array.from({ length: 100 }, (_, i) => first.storage.info('films', `film ${i}`))
     durable.failNextReads(100, new StorageError('E_STORAGE_UNAVAILABLE', 'It is down'))
@@ -390,7 +390,7 @@ describe('a stream of the storage behind that nobody is going to read', () => {
   })
 })
 
-test('looking for marks does not load values that lie in pieces', async () => {
+test('a lookup for marks does not load values in pieces', async () => {
   const server = new CacheServer({ maxItemBytes: 1_000 })
   const cache = server.client()
   const storage = new MemcacheStorage({ storage: new MemoryStorage(), cache, ...NO_RELAY })
@@ -409,7 +409,7 @@ test('options that would have no effect are refused', () => {
 })
 
 describe('a slow write', () => {
-  test('whose source takes its time holds up no other writer', async () => {
+  test('whose source is slow delays no other writer', async () => {
     const { first, second, info } = setUp({}, new StreamingStorage())
     let finish: () => void = () => undefined
     const finished = new Promise<void>((resolve) => (finish = resolve))

@@ -75,7 +75,7 @@ async function setUp(
 const turn = () => new Promise((resolve) => setImmediate(resolve))
 
 describe('a value past its ttlMs', () => {
-  test('is the answer at once while one reader reads it anew', async () => {
+  test('is served at once while one reader refreshes it', async () => {
     const { durable, first, second, info, refreshed } = await setUp()
     const gate = durable.pauseNextRead()
     expect(await textOf(first.storage, info)).toBe('old')
@@ -136,7 +136,7 @@ describe('a value past its ttlMs', () => {
     expect(await textOf(first.storage, info)).toBe('new')
   })
 
-  test('is left alone by a reader who finds it fresh', async () => {
+  test('is left alone by a reader that finds it fresh', async () => {
     const { durable, first, info } = await setUp({}, { lateMs: -1 })
     expect(await textOf(first.storage, info)).toBe('old')
     expect(durable.count('read')).toBe(0)
@@ -173,7 +173,7 @@ describe('a value past its ttlMs', () => {
     expect(await textOf(first.storage, info)).toBe('new')
   })
 
-  test('of what was removed past the library goes', async () => {
+  test('of a resource that was removed past the library is removed', async () => {
     const { durable, first, info, refreshed } = await setUp()
     await durable.remove(info)
     expect(await textOf(first.storage, info)).toBe('old')
@@ -182,7 +182,7 @@ describe('a value past its ttlMs', () => {
     expect(durable.count('read')).toBe(1)
   })
 
-  test('is read anew also where the cache does not tell whether somebody does', async () => {
+  test('is refreshed also where the cache does not say whether another reader refreshes it', async () => {
     const { first, info, refreshed } = await setUp()
     first.cache.failNext('add')
     expect(await textOf(first.storage, info)).toBe('old')
@@ -234,7 +234,7 @@ describe('writers are seen at once, grace or not', () => {
 })
 
 describe('softTimeoutMs', () => {
-  test('lets the reader that reads anew wait for what is quick', async () => {
+  test('lets the refreshing reader wait for a quick storage', async () => {
     const { durable, first, second, info } = await setUp({ softTimeoutMs: 100 })
     const gate = durable.pauseNextRead()
     const reading = textOf(first.storage, info)
@@ -246,7 +246,7 @@ describe('softTimeoutMs', () => {
     expect(first.storage.counters()).toMatchObject({ misses: 1, hits: 1, staleHits: 1 })
   })
 
-  test('answers with the old value where the storage behind is slow, and goes on reading', async () => {
+  test('answers with the old value when the storage behind is slow, and continues the refresh', async () => {
     const { clock, durable, first, info, refreshed } = await setUp({ softTimeoutMs: 100 })
     const gate = durable.pauseNextRead()
     const reading = textOf(first.storage, info)
@@ -261,7 +261,7 @@ describe('softTimeoutMs', () => {
 })
 
 describe('a storage behind that fails', () => {
-  test('is told of, and takes the old value away, by default', async () => {
+  test('rejects the refreshing reader and removes the old value by default', async () => {
     const { durable, first, second, info, server, key } = await setUp({ softTimeoutMs: 100 })
     durable.failNextReads(2, DOWN)
     await expect(first.storage.getContent(info)).rejects.toBe(DOWN)
@@ -270,7 +270,7 @@ describe('a storage behind that fails', () => {
     expect(await textOf(second.storage, info)).toBe('new')
   })
 
-  test('is told of by the next read where the first was not to wait', async () => {
+  test('rejects the next read where the first did not wait', async () => {
     const { durable, first, info, server, key } = await setUp()
     durable.failNextReads(2, DOWN)
     expect(await textOf(first.storage, info)).toBe('old')

@@ -46,7 +46,7 @@ for (const transport of ['meta', 'binary'] as const) {
       },
     )
 
-    test('keeps the other part of a resource whose content it refused, without a storage behind', async () => {
+    test('keeps the other part of a resource whose content was refused, without a storage behind', async () => {
       await using server = await startMemcached({ args: ['-I', '512k'] })
       await using cache = new RemoteCache(server.address, { transport })
       await using storage = new MemcacheStorage({ cache })
@@ -100,7 +100,7 @@ test.each(['meta', 'binary', 'text'] as const)(
   },
 )
 
-test('a query whose result a server does not take is answered all the same, and kept in pieces', async () => {
+test('a query whose result is too large for the server is answered and kept in pieces', async () => {
   await using server = await startMemcached({ args: ['-I', '512k'] })
   await using cache = new RemoteCache(server.address)
   await using queries = new QueryCache({ cache })

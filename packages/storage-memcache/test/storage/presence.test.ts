@@ -48,7 +48,7 @@ describe('exists() without a part does not join absences of two moments', () => 
       expect(await exists).toBe(true)
     })
 
-    test(`a ${first} that comes back as an absence of its own does not pass for the absence of before`, async () => {
+    test(`a ${first} that becomes absent again does not pass for the earlier absence`, async () => {
       const { reader, writer, info, keys } = setUp()
       await put(writer.storage, second)
       await writer.storage.getMany([info], { part: 'content' })
@@ -69,7 +69,7 @@ describe('exists() without a part does not join absences of two moments', () => 
     })
   }
 
-  test('two absences that stand together are an answer without the storage behind', async () => {
+  test('two absences that hold at the same time answer without the storage behind', async () => {
     const { durable, reader, writer, info } = setUp()
     await writer.storage.getMany([info], { part: 'content' })
     await writer.storage.getMany([info], { part: 'metadata' })

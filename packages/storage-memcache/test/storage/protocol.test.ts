@@ -93,14 +93,14 @@ describe('reads', () => {
     expect(durable.count('read')).toBe(1)
   })
 
-  test('what is too large for the cache is not counted as a fill', async () => {
+  test('a value that is too large for the cache is not counted as a fill', async () => {
     const { durable, reader } = play({ maxCachedBytes: 3 })
     await durable.putContent(durable.info(...FILM), 'text')
     expect(await textOf(reader, reader.info(...FILM))).toBe('text')
     expect(reader.counters()).toMatchObject({ misses: 1, fills: 0, fillsRefused: 0 })
   })
 
-  test('readers who share one query get bytes of their own', async () => {
+  test('readers that share one query get separate bytes', async () => {
     const { durable, reader } = play()
     await durable.putContent(durable.info(...FILM), 'text')
     for (let round = 0; round < 2; round++) {
@@ -150,7 +150,7 @@ describe('reads', () => {
     expect(await textOf(reader, info)).toBe('text')
   })
 
-  test('an aborted reader leaves the query to those who share it', async () => {
+  test('an aborted reader leaves the query to other readers', async () => {
     const { durable, reader } = play()
     const info = reader.info(...FILM)
     await durable.putContent(info, 'text')
@@ -210,7 +210,7 @@ describe('lost marks', () => {
     expect(await textOf(reader, info)).toBe('new')
   })
 
-  test('who reads past the cache takes away what is older, so that nobody steps back', async () => {
+  test('a reader that bypasses the cache evicts older values, so that no reader steps back', async () => {
     const { server, durable, reader, writer } = play()
     const info = reader.info(...FILM)
     const key = contentKey(reader)
@@ -237,7 +237,7 @@ describe('lost marks', () => {
     expect(third.counters().helps).toBe(1)
   })
 
-  test('an absence that was remembered between a lost mark and the commit is gone, too', async () => {
+  test('an absence that was cached between a lost mark and the commit is gone, too', async () => {
     const { server, durable, reader, writer } = play()
     const info = reader.info(...FILM)
     const commit = durable.pauseNextWrite({ at: 'commit' })
@@ -250,7 +250,7 @@ describe('lost marks', () => {
     expect(await textOf(reader, info)).toBe('new')
   })
 
-  test('what changes while a writer takes an older value away is looked at again', async () => {
+  test('a slot that changes while a writer evicts an older value is checked again', async () => {
     const { server, durable, reader, writer, writerCache } = play()
     const info = reader.info(...FILM)
     await durable.putContent(info, 'old')
@@ -270,7 +270,7 @@ describe('lost marks', () => {
     expect(await textOf(reader, info)).toBe('new')
   })
 
-  test('after a restart of the server no CAS of before is used', async () => {
+  test('no CAS from before a restart of the server is used', async () => {
     const { server, durable, reader, writer } = play()
     const info = reader.info(...FILM)
     await durable.putContent(info, 'old')
@@ -288,7 +288,7 @@ describe('lost marks', () => {
 })
 
 describe('writes that do not happen', () => {
-  test('a rolled back write takes its marks away', async () => {
+  test('a rolled back write removes its marks', async () => {
     const { server, durable, reader, writer } = play()
     const info = reader.info(...FILM)
     await durable.putContent(info, 'old')
@@ -298,7 +298,7 @@ describe('writes that do not happen', () => {
     expect(await textOf(reader, info)).toBe('old')
   })
 
-  test('a failed precondition marks nothing, and takes away what it has just refused', async () => {
+  test('a failed precondition sets no mark and evicts the value that caused it', async () => {
     const { durable, reader, writer, writerCache } = play()
     const info = reader.info(...FILM)
     await durable.putContent(info, 'old')
@@ -327,7 +327,7 @@ describe('writes that do not happen', () => {
 
   for (const without of [[], ['journal'], ['transactions', 'journal']] as const) {
     const missing = without.length === 0 ? '' : `, without ${without.join(' and ')}`
-    test(`an error that says nothing of the commit counts as an unknown outcome${missing}`, async () => {
+    test(`an error that does not tell about the commit is an unknown outcome${missing}`, async () => {
       const durable = new FaultyStorage(new MemoryStorage())
       const cache = new EmbeddedCache()
       const open = () => new MemcacheStorage({ storage: new LimitedStorage(durable, [...without]), cache })
@@ -434,7 +434,7 @@ describe('a cache that fails', () => {
     expect(await textOf(durable, info)).toBe('new')
   })
 
-  test('an install whose answer is lost is looked at again, not taken for granted', async () => {
+  test('an install whose answer is lost is checked again', async () => {
     for (const at of ['before', 'after'] as const) {
       const { durable, reader, writer, writerCache } = play({ whenCacheFails: 'reject' })
       const info = writer.info(...FILM)
@@ -445,7 +445,7 @@ describe('a cache that fails', () => {
     }
   })
 
-  test('a reader whose fill has no answer returns what it read', async () => {
+  test('a reader whose fill gets no answer returns its value', async () => {
     const { durable, reader, readerCache } = play()
     const info = reader.info(...FILM)
     await durable.putContent(info, 'text')

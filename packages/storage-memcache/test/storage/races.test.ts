@@ -50,7 +50,7 @@ test('the plays can be won: a storage without any cache wins all of them', async
   for (const play of Object.values(races)) await play((storage) => storage)
 })
 
-test('a read past the cache is shared with those who came before what it reads, and not before itself', async () => {
+test('a bypass read is shared with readers that came before its query began', async () => {
   const { durable, reader, readerCache, writer } = stage(proxy)
   const info = reader.info(...FILM)
   await durable.putContent(durable.info(...FILM), 'old')
@@ -81,7 +81,7 @@ test('a read past the cache is shared with those who came before what it reads, 
   await next
 })
 
-test('a read whose lease was not granted in time is not shared with those who come behind it', async () => {
+test('a read whose lease was not granted in time is not shared with later readers', async () => {
   const { server, durable, reader, readerCache, writer } = stage(proxy)
   const info = reader.info(...FILM)
   await durable.putContent(durable.info(...FILM), 'old')

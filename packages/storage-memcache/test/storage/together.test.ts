@@ -58,7 +58,7 @@ describe('several resources written together', () => {
     expect(writer.counters()).toMatchObject({ writes: 3, unconfirmedWrites: 0 })
   })
 
-  test('are seen together, by readers and in listings, though the answer to the commit is on its way', async () => {
+  test('are seen together, by readers and in listings, before the answer to the commit arrives', async () => {
     const { durable, reader, writer } = play()
     await writer.putContent(writer.info('c', 'a'), 'old')
     await textsOf(reader)
@@ -92,7 +92,7 @@ describe('several resources written together', () => {
     expect(reader.counters().bypasses).toBe(3)
   })
 
-  test('one that was refused is read anew', async () => {
+  test('are read again where one was refused', async () => {
     const { durable, reader, writer } = play()
     await write(durable, 'old')
     const [a, b] = infosOf(reader) as [ResourceInfo, ResourceInfo]
@@ -116,7 +116,7 @@ describe('several resources written together', () => {
     expect(await textsOf(durable)).toEqual(['old', 'old', 'old'])
   })
 
-  test('are not marked behind the back of an abort', async () => {
+  test('are not marked after an abort', async () => {
     const { server, durable, reader } = play()
     const writer = new MemcacheStorage({ storage: new Impatient(durable), cache: server.cache })
     await write(durable, 'old')
@@ -172,7 +172,7 @@ describe('several resources written together', () => {
     expect(performance.now() - begun).toBeLessThan(60_000)
   })
 
-  test('each has a row in the journal, which goes when the cache is right', async () => {
+  test('each have a journal row until the cache is confirmed', async () => {
     const { durable, writer } = play()
     const results = await write(writer, 'new')
     expect(results.map(({ journalId }) => journalId)).toEqual([undefined, undefined, undefined])

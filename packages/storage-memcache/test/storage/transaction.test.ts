@@ -47,7 +47,7 @@ describe('a transaction of several calls', () => {
     expect(await textsOf(reader)).toEqual(['new', 'old'])
   })
 
-  test('is seen as a whole, though the answer to the commit is on its way', async () => {
+  test('is seen as a whole before the answer to the commit arrives', async () => {
     const { durable, reader, writer } = play()
     await write(writer, 'old')
     await textsOf(reader)
@@ -60,7 +60,7 @@ describe('a transaction of several calls', () => {
     expect(await textsOf(reader)).toEqual(['new', 'new'])
   })
 
-  test('refuses the fill of a reader who had read before it committed', async () => {
+  test('refuses the fill of a reader that read before the commit', async () => {
     const { durable, reader, writer } = play()
     await write(durable, 'old')
     const gate = durable.pauseNextRead()
@@ -103,7 +103,7 @@ describe('a transaction of several calls', () => {
     expect(durable.count('read')).toBe(0)
   })
 
-  test('takes marks away where a value is too large to be kept until the commit', async () => {
+  test('removes marks where a value is too large to be kept until the commit', async () => {
     const { durable, reader, writer } = play({ maxCachedBytes: 10 })
     await write(writer, 'old')
     await writer.transaction(async (tx) => {
@@ -133,7 +133,7 @@ describe('a transaction of several calls', () => {
     expect(await textsOf(reader)).toEqual(['new', 'new'])
   })
 
-  test('sets no mark for what a nested one has undone', async () => {
+  test('sets no mark for writes that a nested one rolled back', async () => {
     const { durable, reader, writer } = play()
     await write(writer, 'old')
     const boom = new Error('only this')
@@ -159,7 +159,7 @@ describe('a transaction of several calls', () => {
   })
 
   test.each(['bypass', 'reject'] as const)(
-    'with %s, a cache that goes after the marks is no error, and is told of later',
+    'with %s, a cache that is lost after the marks is no error and is invalidated later',
     async (whenCacheFails) => {
       const options = { whenCacheFails, relayAfterMs: 0, relayIntervalMs: 20, confirmTimeoutMs: 50 }
       const { durable, reader, writer, writerCache } = play(options)

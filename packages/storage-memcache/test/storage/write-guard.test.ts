@@ -14,7 +14,7 @@ function setUp(options: ProtocolOptions = {}, inner: Storage = new MemoryStorage
   return { server, durable, cache, storage, info, key: `${info.key}:c` }
 }
 
-test('a write that is rolled back has taken its mark away when it rejects', async () => {
+test('a rolled back write has removed its mark when it rejects', async () => {
   const { server, cache, storage, info, key } = setUp()
   const release = cache.pauseNext('delete')
   let isOver = false
@@ -31,7 +31,7 @@ test('a write that is rolled back has taken its mark away when it rejects', asyn
   expect(await server.cache.get(key)).toBeUndefined()
 })
 
-test('without transactions, what was written is in the cache', async () => {
+test('without transactions, a written value is in the cache', async () => {
   const { durable, storage, info } = setUp({}, new LimitedStorage(new MemoryStorage(), ['transactions']))
   await storage.putContent(info, 'x')
   durable.forgetCalls()
