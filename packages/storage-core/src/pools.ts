@@ -29,7 +29,7 @@ export interface PoolEvent extends WorkEvent {
 }
 
 /** The tracing channel `larder:pool`: waits for connections, and their use. */
-export const poolChannel: WorkChannel<PoolEvent> = tracingChannel<unknown, PoolEvent>('larder:pool')
+export const poolChannel: WorkChannel<PoolEvent> = tracingChannel<PoolEvent, PoolEvent>('larder:pool')
 
 const pools = processWide('storage-core/pools@1', () => new Map<string, WatchedPool>())
 

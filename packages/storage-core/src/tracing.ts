@@ -40,13 +40,16 @@ export interface CountEvent {
   readonly by: number
 }
 
-/** A `TracingChannel` of `node:diagnostics_channel`, whose messages are `E`. */
-export type WorkChannel<E extends WorkEvent> = TracingChannel<unknown, E>
+/**
+ * A `TracingChannel` of `node:diagnostics_channel`, whose messages are `E`. Both type arguments are, as their order
+ * is not the same in all versions of Node's types: a store of another type needs a cast.
+ */
+export type WorkChannel<E extends WorkEvent> = TracingChannel<E, E>
 
 /** The tracing channel `larder:call`: calls of storages. */
-export const callChannel: WorkChannel<CallEvent> = tracingChannel<unknown, CallEvent>('larder:call')
+export const callChannel: WorkChannel<CallEvent> = tracingChannel<CallEvent, CallEvent>('larder:call')
 /** The tracing channel `larder:request`: requests to servers. */
-export const requestChannel: WorkChannel<RequestEvent> = tracingChannel<unknown, RequestEvent>(
+export const requestChannel: WorkChannel<RequestEvent> = tracingChannel<RequestEvent, RequestEvent>(
   'larder:request',
 )
 /** The channel `larder:count`, on which a `CountEvent` is published for each step of a counter. */

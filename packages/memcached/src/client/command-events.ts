@@ -5,6 +5,6 @@ import { tracingChannel } from 'node:diagnostics_channel'
 export type CommandEvent = WorkEvent
 
 /** The tracing channel `larder:memcache:command`: calls of `MemcacheClient`s. */
-export const commandChannel: WorkChannel<CommandEvent> = tracingChannel<unknown, CommandEvent>(
+export const commandChannel: WorkChannel<CommandEvent> = tracingChannel<CommandEvent, CommandEvent>(
   'larder:memcache:command',
 )

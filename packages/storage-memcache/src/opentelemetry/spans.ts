@@ -70,6 +70,12 @@ export function traceWithSpans(tracer: Tracer, withStatements: boolean): readonl
   ]
 }
 
+/** The types of Node's channels have no place for a store of another type that is the same in all their versions. */
+interface ContextBinding<E> {
+  bindStore(store: ContextStore, contextOf: (event: E) => Context): void
+  unbindStore(store: ContextStore): unknown
+}
+
 /** The work runs in the context of its span, so that the spans of others are its children. */
 function trackSpans<E extends WorkEvent>(
   tracer: Tracer,
@@ -78,7 +84,8 @@ function trackSpans<E extends WorkEvent>(
 ): readonly End[] {
   const spans = new WeakMap<WorkEvent, Span>()
   const store = new ContextStore()
-  channel.start.bindStore(store, (event) => {
+  const start = channel.start as unknown as ContextBinding<E>
+  start.bindStore(store, (event) => {
     const parent = context.active()
     const beginning = beginningOf(event)
     if (beginning === undefined) return parent
@@ -104,5 +111,5 @@ function trackSpans<E extends WorkEvent>(
     }
     span.end()
   }
-  return [() => channel.start.unbindStore(store), listen(channel.asyncEnd, end)]
+  return [() => start.unbindStore(store), listen(channel.asyncEnd, end)]
 }
