@@ -7,6 +7,7 @@ const LONG = [
   'simulation/simulation.test.ts',
   'storage-sql/test/large-content.test.ts',
   'system/chaos.test.ts',
+  'system/fresh-projects.test.ts',
   'storage-sql/test/faults.test.ts',
   'storage-sql/test/opening.test.ts',
   'test/contract/contract.test.ts',

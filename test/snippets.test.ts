@@ -1,13 +1,14 @@
 import { execFile } from 'node:child_process'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { type MemcachedServer, startMemcached } from '@larder/dev-servers'
 import { servers } from '@larder/dev-servers/vitest'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
-import { compile, type Compiled } from './support/compile.js'
+import { compile, type Compiled, ROOT } from './support/compile.js'
 import { comments, pages } from './support/pages.js'
+import { serverPage, visit } from './support/server-programs.js'
 import { type Snippet, snippetsOf } from './support/snippets.js'
 
 const run = promisify(execFile)
@@ -16,11 +17,20 @@ const run = promisify(execFile)
 const forUsers = [...pages(), ...comments()].filter(([page]) => page !== 'CONTRIBUTING.md')
 const snippets = forUsers.flatMap(([page, markdown]) => snippetsOf(page, markdown))
 
+const programs = snippets.filter(({ file }) => file === undefined)
+const serving = snippets.filter(({ file }) => file === 'server.ts')
+
 let compiled: Compiled
 beforeAll(async () => {
   compiled = await compile(snippets)
 })
 afterAll(() => compiled[Symbol.asyncDispose]())
+
+async function newFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'larder-snippet-'))
+  onTestFinished(() => rm(folder, { recursive: true, force: true }))
+  return folder
+}
 
 /** Programs of different pages use the same names, so each has servers of its own. */
 async function serversFor({ code }: Snippet): Promise<Record<string, string>> {
@@ -47,11 +57,10 @@ describe('every program in a page runs, and prints what the page says', () => {
     expect(snippets.filter(({ page }) => page.startsWith('packages/')).length).toBeGreaterThan(1)
   })
 
-  test.each(snippets.map((snippet) => [`${snippet.page}:${snippet.line}`, snippet] as const))(
+  test.each(programs.map((snippet) => [`${snippet.page}:${snippet.line}`, snippet] as const))(
     '%s',
     async (_, snippet) => {
-      const cwd = await mkdtemp(join(tmpdir(), 'larder-snippet-'))
-      onTestFinished(() => rm(cwd, { recursive: true, force: true }))
+      const cwd = await newFolder()
       const env = await serversFor(snippet)
       const { stdout, stderr } = await run(process.execPath, [compiled.programOf(snippet)], {
         cwd,
@@ -62,4 +71,21 @@ describe('every program in a page runs, and prints what the page says', () => {
       if (snippet.output !== undefined) expect(stdout.trimEnd()).toBe(snippet.output.trimEnd())
     },
   )
+})
+
+describe('every server in a page answers as the page says, and ends on SIGTERM', () => {
+  test.each(serving.map((snippet) => [snippet.page, snippet] as const))('%s', async (page, snippet) => {
+    const env = { ...process.env, ...(await serversFor(snippet)) }
+    const commands = serverPage(pages().get(page) ?? '')
+    await visit(compiled.programOf(snippet), await newFolder(), env, commands)
+  })
+
+  test('those of Express, Fastify and NestJS are among them', () => {
+    expect(serving.map(({ page }) => page)).toEqual(['docs/express.md', 'docs/fastify.md', 'docs/nestjs.md'])
+  })
+
+  test('the stop.ts of the page is the one of the example, which has tests', async () => {
+    const example = await readFile(join(ROOT, 'examples', 'api', 'src', 'stop.ts'), 'utf8')
+    expect(snippets.find(({ file }) => file === 'stop.ts')?.code).toBe(example.trimEnd())
+  })
 })

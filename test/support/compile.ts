@@ -59,6 +59,8 @@ async function runCompiler(folder: string): Promise<void> {
   }
 }
 
-function nameOf({ page, line }: Snippet): string {
+function nameOf({ page, line, file }: Snippet): string {
+  // Imported by this name.
+  if (file !== undefined && file !== 'server.ts') return file.replace(/\.ts$/, '')
   return `${page.replaceAll(/\W/g, '-')}-line-${line}`
 }

@@ -6,11 +6,15 @@ export interface Snippet {
   readonly code: string
   /** The block of `text` right behind the program. */
   readonly output: string | undefined
+  /** Under which the page says to save it: `server.ts` runs until a signal ends it, others are imported. */
+  readonly file: string | undefined
 }
 
 /** A fenced block of a page. */
 export interface Block {
   readonly language: string
+  /** What stands behind the language. */
+  readonly file: string | undefined
   readonly line: number
   readonly text: string
   /** Nothing but empty lines stands between this block and the one before. */
@@ -19,17 +23,18 @@ export interface Block {
 
 export function blocksOf(markdown: string): Block[] {
   const blocks: Block[] = []
-  let open: { language: string; line: number; lines: string[]; follows: boolean } | undefined
+  let open: (Omit<Block, 'text'> & { lines: string[] }) | undefined
   let nothingSince = false
   for (const [index, line] of markdown.split('\n').entries()) {
-    const fence = /^```(?<language>\w*)/.exec(line)
+    const fence = /^```(?<language>\w*) ?(?<file>\S+)?/.exec(line)
     if (open !== undefined && line === '```') {
       blocks.push({ ...open, text: open.lines.join('\n') })
       open = undefined
       nothingSince = true
     } else if (open !== undefined) open.lines.push(line)
     else if (fence !== null) {
-      open = { language: fence.groups?.['language'] ?? '', line: index + 2, lines: [], follows: nothingSince }
+      const { language = '', file } = fence.groups ?? {}
+      open = { language, file, line: index + 2, lines: [], follows: nothingSince }
     } else if (line.trim() !== '') nothingSince = false
   }
   return blocks
@@ -38,10 +43,10 @@ export function blocksOf(markdown: string): Block[] {
 /** Every block of `ts` is a whole program; a block of `text` right behind it is its output. */
 export function snippetsOf(page: string, markdown: string): Snippet[] {
   const blocks = blocksOf(markdown)
-  return blocks.flatMap(({ language, line, text }, i) => {
+  return blocks.flatMap(({ language, file, line, text }, i) => {
     if (language !== 'ts') return []
     const next = blocks[i + 1]
     const output = next?.language === 'text' && next.follows ? next.text : undefined
-    return [{ page, line, code: text, output }]
+    return [{ page, line, code: text, output, file }]
   })
 }
