@@ -160,12 +160,12 @@ describe.each(Object.keys(PLACES))('cached queries and transactions on %s', (nam
       const poster = storage.info('posters', '1')
       await storage.putContent(poster, 'old')
       expect(await filmOf(dataSource, queries)).toBe('old')
-      const { cacheTold } = await storage.transaction(async (tx) => {
+      const { cacheInvalidated } = await storage.transaction(async (tx) => {
         await managerOf(tx).query("UPDATE film SET title = 'new'")
         await tx.putContent(poster, 'new')
         await tx.invalidate(queries, { tag: 'film' })
       })
-      expect(cacheTold).toBe(true)
+      expect(cacheInvalidated).toBe(true)
       expect(await filmOf(dataSource, queries)).toBe('new')
       expect((await storage.getContent(poster)).bytes.toString()).toBe('new')
       await dataSource.transaction(async (manager) => {

@@ -180,7 +180,7 @@ class MemoryDriver extends MemoryReads implements StorageDriver {
         continue
       }
       release()
-      return { value, cacheTold: await tx.steps.afterCommit() }
+      return { value, cacheInvalidated: await tx.steps.afterCommit() }
     }
   }
 

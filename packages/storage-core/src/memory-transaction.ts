@@ -124,7 +124,7 @@ export class MemoryTransaction extends MemoryReads implements DriverTransaction,
       nested.tables.apply()
       this.rows.push(...nested.rows)
       this.steps.keep(this.#depth)
-      return { value, cacheTold: true }
+      return { value, cacheInvalidated: true }
     } catch (error) {
       this.steps.undo(this.#depth)
       throw error

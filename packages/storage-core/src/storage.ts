@@ -248,8 +248,8 @@ export interface Storage extends Outbox, AsyncDisposable {
    * and nothing of it when that rejects; then this call rejects with the same error. Needs
    * `supports.interactiveTransactions`.
    *
-   * Resolves to what `work` resolved to and to whether all caches were told. A commit that is followed by a cache that
-   * does not answer is no error: `cacheTold` is false. Calls on `tx` that were not awaited belong to the transaction as
+   * Resolves to what `work` resolved to and to whether all caches were invalidated. A commit that is followed by a cache that
+   * does not answer is no error: `cacheInvalidated` is false. Calls on `tx` that were not awaited belong to the transaction as
    * well: it waits for them, and rolls back where one of them fails.
    *
    * A transaction that collided with another one is rolled back, and `work` runs again, up to `attempts` times; then it

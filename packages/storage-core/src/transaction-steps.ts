@@ -64,16 +64,16 @@ export class TransactionSteps {
     return earliestTerms(marking, signal, byHooks, calls[0]?.pending.info.key)
   }
 
-  /** Resolves to whether all caches were told. Never rejects. */
+  /** Resolves to whether all caches were invalidated. Never rejects. */
   async afterCommit(): Promise<boolean> {
     if (this.#isEnded) return false
     this.#isEnded = true
     const answers = await Promise.allSettled(
       this.#participants.map(async (each) => (await each.afterCommit?.()) ?? true),
     )
-    const cacheTold = answers.every((each) => each.status === 'fulfilled' && each.value)
-    this.#resolve({ status: 'committed', cacheTold })
-    return cacheTold
+    const cacheInvalidated = answers.every((each) => each.status === 'fulfilled' && each.value)
+    this.#resolve({ status: 'committed', cacheInvalidated })
+    return cacheInvalidated
   }
 
   /** With why nothing was written, or with an `E_OUTCOME_UNKNOWN`. Never rejects. */
@@ -84,7 +84,9 @@ export class TransactionSteps {
     await Promise.allSettled(this.#participants.map(async (each) => each.afterRollback?.(reason)))
     const isUnknown = isStorageError(reason, 'E_OUTCOME_UNKNOWN')
     this.#resolve(
-      isUnknown ? { status: 'unknown', cacheTold: false } : { status: 'rolled back', cacheTold: true },
+      isUnknown
+        ? { status: 'unknown', cacheInvalidated: false }
+        : { status: 'rolled back', cacheInvalidated: true },
     )
   }
 }

@@ -84,7 +84,7 @@ export interface OutboxTransaction {
 export interface TransactionOutcome {
   readonly status: 'committed' | 'rolled back' | 'unknown'
   /** Whether all caches know of it; true if there is nothing to tell them. */
-  readonly cacheTold: boolean
+  readonly cacheInvalidated: boolean
 }
 
 /** What `Storage.transaction` resolves to, after the commit. */
@@ -92,8 +92,8 @@ export interface TransactionResult<T> {
   /** What `work` resolved to. */
   readonly value: T
   /**
-   * Whether all caches and queries were told. If not, readers may get what was before until an outbox row is relayed;
+   * Whether all caches and queries were invalidated. If not, readers may get old values until an outbox row is relayed;
    * the guarantees tell for how long.
    */
-  readonly cacheTold: boolean
+  readonly cacheInvalidated: boolean
 }

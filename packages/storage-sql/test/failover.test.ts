@@ -181,7 +181,7 @@ describe.each(PAIRS)('$name behind an address that moves to another server', ({ 
       )
       expect((await errorOf(failing)).message).toMatch(/read[- ]only/)
       expect(reasons.length).toBe(attempts)
-      const rolledBack = { status: 'rolled back', cacheTold: true }
+      const rolledBack = { status: 'rolled back', cacheInvalidated: true }
       expect(await Promise.all(outcomes)).toEqual(Array.from({ length: attempts }, () => rolledBack))
     }
     await pair.promote(0)

@@ -93,7 +93,7 @@ describe.each(DATABASE_NAMES)('the end of a transaction of the program on %s', (
     })
     await expect(failing).rejects.toBe(boom)
     for (const outcome of outcomes)
-      expect(await soon(outcome)).toEqual({ status: 'rolled back', cacheTold: true })
+      expect(await soon(outcome)).toEqual({ status: 'rolled back', cacheInvalidated: true })
     expect(reasons.map((reason) => isStorageError(reason))).toEqual([true, true])
     await storage.remove(invoice(storage, 3))
     await assertUsable(program)

@@ -111,8 +111,8 @@ describe.each(DATABASE_NAMES)('a transaction with tables of the program on %s', 
     expect(await program.contents()).toEqual({ 1: 'invoice 1' })
     expect(told).toEqual(['before', 'after', 'rolled back'])
     expect(outcomes).toEqual([
-      { status: 'committed', cacheTold: true },
-      { status: 'rolled back', cacheTold: true },
+      { status: 'committed', cacheInvalidated: true },
+      { status: 'rolled back', cacheInvalidated: true },
     ])
   })
 

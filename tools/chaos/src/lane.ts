@@ -145,8 +145,8 @@ export class Lane {
 
   async #written(write: () => Promise<Written>): Promise<Done[]> {
     const before = this.#world.unconfirmedWrites()
-    const { results, cacheTold } = await write()
-    const unconfirmed = this.#world.unconfirmedWrites() > before || !cacheTold
+    const { results, cacheInvalidated } = await write()
+    const unconfirmed = this.#world.unconfirmedWrites() > before || !cacheInvalidated
     return results.map(({ version, changed, created }) => ({
       written: { version, changed, created, unconfirmed },
     }))
@@ -198,7 +198,7 @@ export class Lane {
 }
 
 function confirmed(result: WriteResult): Written {
-  return { results: [result], cacheTold: true }
+  return { results: [result], cacheInvalidated: true }
 }
 
 function seen(name: string, part: { readonly bytes: Buffer; readonly version: number } | undefined): Seen {

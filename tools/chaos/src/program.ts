@@ -29,7 +29,7 @@ export function countRaised(databaseUrl: string): Promise<number> {
 export interface Written {
   readonly results: readonly WriteResult[]
   /** Whether readers see it at once. */
-  readonly cacheTold: boolean
+  readonly cacheInvalidated: boolean
 }
 
 /** A program with a data source and a table of its own, which begins its transactions itself. */
@@ -63,7 +63,7 @@ export class Program {
         if (note !== undefined) await manager.query(`INSERT INTO ${TABLE} (id) VALUES ('${note}')`)
         return write(tx)
       })
-      return { results, cacheTold: (await outcome)?.cacheTold ?? false }
+      return { results, cacheInvalidated: (await outcome)?.cacheInvalidated ?? false }
     } catch (error) {
       const late = { status: 'unknown' as const }
       const ended = outcome && (await Promise.race([outcome, sleep(OUTCOME_MS, late, { ref: false })]))

@@ -20,13 +20,13 @@ export async function writeTogether(
   if (way === 'within' && program !== undefined)
     return program.write(storage, note, (tx) => putAll(tx, writes))
   if (way !== 'at once') {
-    const { value, cacheTold } = await storage.transaction((tx) => putAll(tx, writes))
-    return { results: value, cacheTold }
+    const { value, cacheInvalidated } = await storage.transaction((tx) => putAll(tx, writes))
+    return { results: value, cacheInvalidated }
   }
   const [only, ...others] = writes
   const results =
     only === undefined || others.length > 0 ? await storage.writeMany(writes) : await putAll(storage, [only])
-  return { results, cacheTold: true }
+  return { results, cacheInvalidated: true }
 }
 
 async function putAll(storage: Storage, writes: readonly ResourceWrite[]): Promise<WriteResult[]> {

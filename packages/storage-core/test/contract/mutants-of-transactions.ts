@@ -52,7 +52,7 @@ class RunsItUnprotected extends Defective {
     const unprotected = new (class extends BoundDefect {
       override transaction = this.inner.transaction.bind(this.inner) as never
     })(this.inner as StorageTransaction)
-    return { value: await work(unprotected), cacheTold: true }
+    return { value: await work(unprotected), cacheInvalidated: true }
   }
 }
 
@@ -74,7 +74,7 @@ class CommitsWhatFailed extends Defective {
 
 class SaysThatAllWereTold extends Defective {
   override async transaction<T>(work: Work<T>, options?: TransactionOptions) {
-    return { ...(await super.transaction(work, options)), cacheTold: true }
+    return { ...(await super.transaction(work, options)), cacheInvalidated: true }
   }
 }
 
@@ -115,7 +115,7 @@ class ReadsWhatIsCommitted extends BoundDefect {
 
 class FlattensNested extends BoundDefect {
   override async transaction<T>(work: Work<T>): Promise<TransactionResult<T>> {
-    return { value: await work(this), cacheTold: true }
+    return { value: await work(this), cacheInvalidated: true }
   }
 }
 

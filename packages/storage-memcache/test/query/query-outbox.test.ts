@@ -26,12 +26,12 @@ describe('invalidations that are part of a transaction', () => {
   test('happen once it has committed, and leave no row', async () => {
     const { storage, queries, set, read, rows } = play()
     expect(await read(queries)).toBe('old')
-    const { cacheTold } = await storage.transaction(async (tx) => {
+    const { cacheInvalidated } = await storage.transaction(async (tx) => {
       await tx.invalidate(queries, { tag: 'film' }, 'other', { prefix: 'film:' })
       set('new')
       expect(await read(queries)).toBe('old')
     })
-    expect([cacheTold, await read(queries), await rows()]).toEqual([true, 'new', 0])
+    expect([cacheInvalidated, await read(queries), await rows()]).toEqual([true, 'new', 0])
   })
 
   test('do not happen where it is rolled back', async () => {
@@ -54,11 +54,11 @@ describe('invalidations that are part of a transaction', () => {
     await using other = open(server.client())
     expect(await read(queries)).toBe('old')
     cache.isDown = true
-    const { cacheTold } = await storage.transaction(async (tx) => {
+    const { cacheInvalidated } = await storage.transaction(async (tx) => {
       await tx.invalidate(queries, { tag: 'film' })
       set('new')
     })
-    expect(cacheTold).toBe(false)
+    expect(cacheInvalidated).toBe(false)
     await queries.close()
     while ((await read(other)) === 'old') await setImmediate()
     while ((await rows()) > 0) await setImmediate()

@@ -171,7 +171,7 @@ describe('a transaction of several calls', () => {
       while (writerCache.count('set') < 4) await new Promise((resolve) => setImmediate(resolve))
       writerCache.isDown = true
       commit.open()
-      expect(await writing).toEqual({ value: undefined, cacheTold: false })
+      expect(await writing).toEqual({ value: undefined, cacheInvalidated: false })
       expect(writer.counters().unconfirmedWrites).toBe(2)
       writerCache.isDown = false
       while (writer.counters().relayed + reader.counters().relayed < 2)

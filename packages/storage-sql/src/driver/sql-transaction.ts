@@ -187,7 +187,7 @@ export class SqlTransaction implements DriverTransaction, StorageDriver {
       await transaction.alone(() => runner.rollbackTransaction())
       throw error
     }
-    return { value, cacheTold: true }
+    return { value, cacheInvalidated: true }
   }
 
   async close(): Promise<void> {}

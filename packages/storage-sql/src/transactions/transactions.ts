@@ -109,7 +109,7 @@ export class Transactions {
       await begun?.end(error)
       throw error
     }
-    return { value: ended.value, cacheTold: await ended.transaction.steps.afterCommit() }
+    return { value: ended.value, cacheInvalidated: await ended.transaction.steps.afterCommit() }
   }
 
   async #runOn<T>(
@@ -174,7 +174,7 @@ export class Transactions {
 
 export interface Ended<T> {
   readonly value: T
-  readonly cacheTold: boolean
+  readonly cacheInvalidated: boolean
 }
 
 /** A connection that broke before the commit was sent: TypeORM fires no event of it. */

@@ -67,11 +67,11 @@ export const interactiveEnds = group('the end of a transaction', (test) => {
       afterCommit: async () => calls.push('after') > 0,
       afterRollback: call('rolled back'),
     }
-    const { cacheTold } = await storage.transaction(async (tx) => {
+    const { cacheInvalidated } = await storage.transaction(async (tx) => {
       tx.enlist(participant)
       await tx.putContent(info(), 'x', { transaction: { beforeCommit: call('hook') } })
     })
-    assert.deepEqual([calls, cacheTold], [['closing', 'hook', 'before', 'after'], true])
+    assert.deepEqual([calls, cacheInvalidated], [['closing', 'hook', 'before', 'after'], true])
     calls.length = 0
     const boom = new Error('no')
     let reason: unknown
@@ -95,8 +95,8 @@ export const interactiveEnds = group('the end of a transaction', (test) => {
         await tx.putContent(info(), 'x')
         return { outcome: tx.outcome }
       })
-      assert.equal(result.cacheTold, false)
-      assert.deepEqual(await result.value.outcome, { status: 'committed', cacheTold: false })
+      assert.equal(result.cacheInvalidated, false)
+      assert.deepEqual(await result.value.outcome, { status: 'committed', cacheInvalidated: false })
     }
     assert.equal(await contentOf(storage, info()), 'x')
   })

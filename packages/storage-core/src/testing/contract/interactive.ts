@@ -33,7 +33,7 @@ export const interactive = group('transaction', (test) => {
     const other = storage.info(otherCollection(), 'elsewhere')
     await storage.putContent(info('old'), 'old')
     await storage.putContent(info('gone'), 'gone')
-    const { value, cacheTold } = await storage.transaction(async (tx) => {
+    const { value, cacheInvalidated } = await storage.transaction(async (tx) => {
       await tx.putContent(info('new'), 'new')
       await tx.put(info('old'), { content: 'changed', metadata: 'told' })
       await tx.removeContent(info('gone'))
@@ -44,7 +44,7 @@ export const interactive = group('transaction', (test) => {
       await assertContents(await outside(fixture), collection, { gone: 'gone', old: 'old' })
       return 'done'
     })
-    assert.deepEqual([value, cacheTold], ['done', true])
+    assert.deepEqual([value, cacheInvalidated], ['done', true])
     await assertContents(storage, collection, { new: 'new', old: 'changed', third: 'third' })
     assert.equal(await metadataOf(storage, info('old')), 'told')
     assert.equal(await contentOf(storage, other), 'there')
@@ -163,7 +163,7 @@ export const interactive = group('transaction', (test) => {
       await keep(tx)
       return { outcome: tx.outcome }
     })
-    assert.deepEqual(await outcome.outcome, { status: 'committed', cacheTold: true })
+    assert.deepEqual(await outcome.outcome, { status: 'committed', cacheInvalidated: true })
     for (const call of lateCalls(late, info('a'))) await assertCode(call(), 'E_CLOSED')
     const boom = new Error('rolled back')
     await assert.rejects(
