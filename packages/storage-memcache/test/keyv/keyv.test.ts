@@ -3,6 +3,7 @@ import keyvTestSuite, { keyvIteratorTests } from '@keyv/test-suite'
 import { EmbeddedCache } from '@larder/memcached'
 import type { CacheChoice } from '@larder/storage-memcache'
 import { KeyvMemcache, type KeyvMemcacheSettings } from '@larder/storage-memcache/keyv'
+import { startMemcached } from '@larder/dev-servers'
 import { servers } from '@larder/dev-servers/vitest'
 import { createCache } from 'cache-manager'
 import { Cacheable } from 'cacheable'
@@ -192,4 +193,30 @@ test('cache-manager and cacheable work on it', async () => {
   expect(await cacheable.get('k')).toEqual({ n: 1 })
   await cacheable.delete('k')
   expect(await cacheable.get('k')).toBeUndefined()
+})
+
+test("cacheable's memory is stale after a write of another process, unless memcached is its first tier", async () => {
+  const keyPrefix = `tiers${process.pid}:`
+  const read = async (tier: 'primary' | 'secondary') => {
+    const [reader, writer] = [1, 2].map(
+      () => new Cacheable({ [tier]: new Keyv({ store: open({ keyPrefix }) }) }),
+    )
+    await writer!.set('k', 'old', '1h')
+    expect(await reader!.get('k')).toBe('old')
+    await writer!.set('k', 'new', '1h')
+    return reader!.get('k')
+  }
+  expect([await read('secondary'), await read('primary')]).toEqual(['old', 'new'])
+})
+
+test('cacheable answers out of memory and loads by itself while memcached is down', async () => {
+  await using memcached = await startMemcached()
+  const cacheable = new Cacheable({
+    secondary: new Keyv({ store: open({}, { servers: memcached.address }) }),
+  })
+  cacheable.on('error', () => undefined)
+  await cacheable.set('k', 'kept', '1h')
+  await memcached.kill()
+  expect(await cacheable.get('k')).toBe('kept')
+  expect(await cacheable.getOrSet('other', async () => 'loaded')).toBe('loaded')
 })
