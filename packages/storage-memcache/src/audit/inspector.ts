@@ -34,12 +34,12 @@ export class Inspector {
     if (canPeek(cache)) this.#peeking = cache
   }
 
-  lookMany(keys: readonly string[]): Promise<Seen[]> {
-    return inWaves(keys, (key) => this.#look(key))
+  lookUpMany(keys: readonly string[]): Promise<Seen[]> {
+    return inWaves(keys, (key) => this.#lookUp(key))
   }
 
   /** Rejects with `E_CLOSED`. */
-  async #look(key: string): Promise<Seen> {
+  async #lookUp(key: string): Promise<Seen> {
     try {
       const item = await this.get(key, { batch: this })
       if (item === undefined) return { kind: 'none' }

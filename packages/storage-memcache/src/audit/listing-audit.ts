@@ -160,7 +160,7 @@ export class ListingAudit {
 
   #partsOf(names: readonly string[]): Promise<Seen[][]> {
     return this.#inTurn(names, (name) =>
-      this.#inspector.lookMany(PART_NAMES.map((part) => partKey(this.#it.infoOf(name), part))),
+      this.#inspector.lookUpMany(PART_NAMES.map((part) => partKey(this.#it.infoOf(name), part))),
     )
   }
 

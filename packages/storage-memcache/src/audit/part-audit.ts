@@ -84,16 +84,16 @@ export class PartAudit {
     const targets = infos.flatMap((info) =>
       PART_NAMES.map((part) => ({ key: partKey(info, part), info, part })),
     )
-    const seen = await this.#inspector.lookMany(targets.map(({ key }) => key))
+    const seen = await this.#inspector.lookUpMany(targets.map(({ key }) => key))
     this.#checked += targets.length
     const cached = targets.filter((_, i) => this.#isCached(seen[i]))
     const stored = await this.#stored(cached)
     const seenAt = this.#pace.now()
     targets.forEach((target, i) => {
-      const look = seen[i]
-      if (look?.kind !== 'cached') return
-      if (differenceOf(look.part, stored.get(target)) === undefined) this.#agreeing++
-      else this.#suspects.push({ ...target, state: look.state, seenAt })
+      const lookup = seen[i]
+      if (lookup?.kind !== 'cached') return
+      if (differenceOf(lookup.part, stored.get(target)) === undefined) this.#agreeing++
+      else this.#suspects.push({ ...target, state: lookup.state, seenAt })
     })
   }
 
@@ -112,9 +112,9 @@ export class PartAudit {
       await this.#pace.until(Math.max(...some.map(({ seenAt }) => seenAt)) + this.#recheckAfterMs)
       await this.#pace.spend(some.length)
       const keys = some.map(({ key }) => key)
-      const before = await this.#inspector.lookMany(keys)
+      const before = await this.#inspector.lookUpMany(keys)
       const stored = await this.#stored(some)
-      const after = await this.#inspector.lookMany(keys)
+      const after = await this.#inspector.lookUpMany(keys)
       some.forEach((suspect, i) => this.#judge(suspect, [before[i], after[i]], stored.get(suspect)))
     }
   }

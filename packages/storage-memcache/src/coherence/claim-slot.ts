@@ -1,5 +1,5 @@
 import type { CasToken, Environment } from '@larder/memcached'
-import { Patience } from './patience.js'
+import { FillWait } from './fill-wait.js'
 import { DOWN, type Fence, type SlotAddress, type Stale } from './slot.js'
 import type { Slots } from './slots.js'
 
@@ -32,14 +32,13 @@ export async function claimSlot<V, C>(
   { fillWaitMs, inGrace }: ClaimPolicy,
   env: Environment,
 ): Promise<Claim<V>> {
-  const patience = new Patience(env, fillWaitMs)
+  const wait = new FillWait(env, fillWaitMs)
   for (;;) {
-    const found = await slots.look(address)
+    const found = await slots.lookUp(address)
     if (found.kind === 'fresh' || found.kind === 'down') return found
     if (found.kind === 'leased' || found.kind === 'marked') {
-      if (patience.leftMs === 0)
-        return { kind: 'late', fence: found.kind === 'leased' ? found.fence : undefined }
-      await patience.pause()
+      if (wait.leftMs === 0) return { kind: 'late', fence: found.kind === 'leased' ? found.fence : undefined }
+      await wait.pause()
       continue
     }
     if (found.kind === 'stale' && inGrace === 'refresh') return refresh(slots, address, found)

@@ -1,6 +1,6 @@
 import type { Environment } from '@larder/memcached'
 import { Filler } from './filler.js'
-import { Patience } from './patience.js'
+import { FillWait } from './fill-wait.js'
 import type { ReaderCounters, ReaderPolicy, Source } from './reader-policy.js'
 import { Refresher } from './refresher.js'
 import { type Run, SingleFlight } from './single-flight.js'
@@ -65,14 +65,14 @@ export class SlotReader<V, C> {
     if (lookup.kind === 'fresh') return lookup.value
     if (lookup.kind === 'stale') return this.#refresher.answer(address, lookup, source)
     const reading = { address, source, startedAt }
-    const patience = new Patience(this.#env, this.#policy.fillWaitMs)
+    const wait = new FillWait(this.#env, this.#policy.fillWaitMs)
     let found: Lookup<V> = lookup
     for (;;) {
       if (found.kind === 'fresh' || found.kind === 'stale') return found.value
-      const value = await this.#step(reading, found, patience)
+      const value = await this.#step(reading, found, wait)
       if (value !== NONE) return value
       source.waits()
-      found = await this.#slots.look(address)
+      found = await this.#slots.lookUp(address)
     }
   }
 
@@ -89,7 +89,7 @@ export class SlotReader<V, C> {
   async #step(
     reading: Reading<V, C>,
     found: Exclude<Lookup<V>, { kind: 'fresh' | 'stale' }>,
-    patience: Patience,
+    wait: FillWait,
   ): Promise<V | typeof NONE> {
     const { key } = reading.address
     if (found.kind === 'marked') return this.#bypass(reading, found)
@@ -101,10 +101,10 @@ export class SlotReader<V, C> {
     const joinable = this.#fills.joinable(key, found, startedAt) ?? past.joinable(key, found, startedAt)
     if (found.kind === 'empty' && joinable === undefined) {
       const value = await this.#fill(reading, found.fence)
-      if (value !== NONE || patience.leftMs > 0) return value
+      if (value !== NONE || wait.leftMs > 0) return value
     } else {
       reading.source.waits()
-      const value = patience.leftMs === 0 ? LATE : await this.#wait(key, joinable, past, patience)
+      const value = wait.leftMs === 0 ? LATE : await this.#wait(key, joinable, past, wait)
       if (value !== LATE) return value
     }
     return isDown ? this.#loadDown(reading) : this.#bypass(reading, found)
@@ -115,11 +115,11 @@ export class SlotReader<V, C> {
     key: string,
     joinable: Run<V | typeof NONE> | undefined,
     past: SingleFlight<V>,
-    patience: Patience,
+    wait: FillWait,
   ): Promise<V | typeof NONE | typeof LATE> {
-    const run = joinable ?? (await past.next(key, patience.pause()))
+    const run = joinable ?? (await past.next(key, wait.pause()))
     if (run === undefined) return NONE
-    const late = patience.end().then((): typeof LATE => LATE)
+    const late = wait.end().then((): typeof LATE => LATE)
     const { whenAnotherFails, copyOf } = this.#policy
     const result = whenAnotherFails === 'reject' ? run.result : run.result.catch((): typeof NONE => NONE)
     const value = await Promise.race([result, late])

@@ -45,7 +45,7 @@ export class Slots<V, C> {
   }
 
   /** Never rejects. The bytes of a value are the caller's. */
-  look({ key, stampKeys }: SlotAddress): Promise<Lookup<V>> {
+  lookUp({ key, stampKeys }: SlotAddress): Promise<Lookup<V>> {
     const item = this.#near?.confirmed(key) ?? this.#cache.get(key)
     if (stampKeys.length === 0) return item.then((found) => this.#learn(key, found), this.#down)
     // Both are sent in the same turn: one round trip.
@@ -56,7 +56,7 @@ export class Slots<V, C> {
   }
 
   /** Looks at slots without stamps in one batch, and answers in their order. Never rejects. */
-  async lookMany(keys: readonly string[]): Promise<Lookup<V>[]> {
+  async lookUpMany(keys: readonly string[]): Promise<Lookup<V>[]> {
     let batch: CacheBatch
     try {
       batch = await (this.#near ?? this.#cache).getMulti(keys)

@@ -195,7 +195,7 @@ export class KeyvMemcache extends EventEmitter {
   }
 
   async #value(fullKey: string): Promise<string | undefined> {
-    return valueOf(await this.#slots.look(this.#contract.address(fullKey)))
+    return valueOf(await this.#slots.lookUp(this.#contract.address(fullKey)))
   }
 
   #values(fullKeys: readonly string[]): Promise<(string | undefined)[]> {

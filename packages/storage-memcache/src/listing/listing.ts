@@ -125,7 +125,7 @@ export class Listing {
   /** What the storage behind tells, which becomes a set on the way, unless the caller dawdles: others wait for it. */
   async *#building(builder: SetBuilder, query: ListingQuery, progress: Progress): Names {
     const { env, settings } = this.#it
-    let patienceMs = settings.leaseTtlMs * DAWDLING_SHARE
+    let leftMs = settings.leaseTtlMs * DAWDLING_SHARE
     try {
       for await (const { entries, next } of this.#pages(query, undefined)) {
         // Before they are given away: a loop over the last names must not hold up those who wait for the set.
@@ -133,8 +133,8 @@ export class Listing {
         else await builder.add(entries)
         const givenAt = env.now()
         yield namesBehind(progress, entries)
-        patienceMs -= env.now() - givenAt
-        if (patienceMs < 0) await builder.abandon()
+        leftMs -= env.now() - givenAt
+        if (leftMs < 0) await builder.abandon()
       }
     } finally {
       await builder.abandon()

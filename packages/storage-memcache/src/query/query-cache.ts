@@ -131,8 +131,8 @@ export class QueryCache<
     const wanted = { key, address: this.#keys.address(key, options.tags) }
     this.#checkOpen()
     const startedAt = this.#reader.tick()
-    const look = this.#slots.look(wanted.address)
-    const found = await (options.signal === undefined ? look : untilAborted(look, options.signal, key))
+    const lookup = this.#slots.lookUp(wanted.address)
+    const found = await (options.signal === undefined ? lookup : untilAborted(lookup, options.signal, key))
     this.#reader.count(found)
     if (found.kind === 'fresh') {
       const value = await this.#resolver.tryRead(key, found.value, form)
@@ -303,9 +303,9 @@ export class QueryCache<
       return new Map(await Promise.all(written))
     }
     const startedAt = this.#reader.tick()
-    const looks = await Promise.all(wanted.map(({ address }) => this.#slots.look(address)))
-    for (const look of looks) this.#reader.count(look)
-    return this.#resolver.resolve(wanted, looks, { load, settings, form, startedAt, mayMiss: true })
+    const lookups = await Promise.all(wanted.map(({ address }) => this.#slots.lookUp(address)))
+    for (const lookup of lookups) this.#reader.count(lookup)
+    return this.#resolver.resolve(wanted, lookups, { load, settings, form, startedAt, mayMiss: true })
   }
 
   #checkOpen(): void {

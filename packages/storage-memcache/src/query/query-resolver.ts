@@ -102,7 +102,7 @@ export class QueryResolver {
     return Promise.all(
       wanted.map(async ({ address }) => {
         await this.#slots.drop(address.key).catch(() => undefined)
-        return this.#slots.look(address)
+        return this.#slots.lookUp(address)
       }),
     )
   }

@@ -76,7 +76,7 @@ export class RecordStore {
   }
 
   /** The parts that stand there now, without those of `names` that cannot be read. */
-  async look(key: string, names: readonly PartName[]): Promise<ResourceRecord['parts']> {
+  async lookUp(key: string, names: readonly PartName[]): Promise<ResourceRecord['parts']> {
     for (;;) {
       const parts = await this.intact(key, (await this.get(key))?.record, names)
       if (parts !== undefined) return parts

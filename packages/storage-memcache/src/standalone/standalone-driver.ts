@@ -91,7 +91,7 @@ export class StandaloneDriver implements StorageDriver {
 
   async exists(info: ResourceInfo, part: PartName | undefined, { signal }: DriverCall): Promise<boolean> {
     const asked = part === undefined ? PART_NAMES : [part]
-    const parts = await untilAborted(this.#records.look(recordKey(info.key), asked), signal)
+    const parts = await untilAborted(this.#records.lookUp(recordKey(info.key), asked), signal)
     return part === undefined ? !isEmpty(parts) : parts[part] !== undefined
   }
 

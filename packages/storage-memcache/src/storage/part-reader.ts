@@ -38,7 +38,7 @@ export class PartReader {
 
   read(address: PartAddress): Promise<Found> {
     const startedAt = this.#reader.tick()
-    return this.#slots.look(address).then((found) => this.#answer(address, found, startedAt))
+    return this.#slots.lookUp(address).then((found) => this.#answer(address, found, startedAt))
   }
 
   /** Answers in the order of the addresses; a part that is asked for twice is copied. */
@@ -55,7 +55,7 @@ export class PartReader {
   /** The part if the cache has it, without asking the storage behind for another. */
   async cached(address: PartAddress): Promise<StoredPart | 'missing' | 'unknown'> {
     const startedAt = this.#reader.tick()
-    const found = await this.#slots.look(address)
+    const found = await this.#slots.lookUp(address)
     if (found.kind !== 'fresh' && found.kind !== 'stale') return 'unknown'
     return (await this.#answer(address, found, startedAt)) ?? 'missing'
   }
@@ -72,7 +72,7 @@ export class PartReader {
 
   async #readWave(addresses: readonly PartAddress[]): Promise<Found[]> {
     const startedAt = this.#reader.tick()
-    const found = await this.#slots.lookMany(addresses.map(({ key }) => key))
+    const found = await this.#slots.lookUpMany(addresses.map(({ key }) => key))
     return gather(addresses.map((address, i) => this.#answer(address, found[i] ?? DOWN, startedAt)))
   }
 

@@ -246,13 +246,13 @@ describe('readers that share a query', () => {
     const commit = durable.pauseNextWrite({ at: 'commit' })
     const writing = second.storage.putContent(info, 'y')
     await commit.reached
-    const look = first.cache.pauseNext('getMulti')
+    const lookup = first.cache.pauseNext('getMulti')
     const early = textOf(first.storage, info)
-    await look.reached
+    await lookup.reached
     const gate = durable.pauseNextRead()
     const slow = textOf(first.storage, info)
     await gate.reached
-    look.open()
+    lookup.open()
     await expect.poll(() => first.storage.counters().bypasses, { timeout: 20_000 }).toBe(2)
     gate.open()
     expect(await Promise.all([early, slow])).toEqual(['x', 'x'])

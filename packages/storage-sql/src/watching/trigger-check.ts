@@ -24,7 +24,7 @@ export class TriggerCheck {
 
   /** Resolves to the tables that have lost a trigger. */
   async missing(): Promise<readonly string[]> {
-    const found = await this.#look()
+    const found = await this.#lookUp()
     for (const [trigger, table] of found) this.#seen.set(trigger, table)
     const gone = [...this.#seen].flatMap(([trigger, table]) => (found.has(trigger) ? [] : [table]))
     return [...new Set(gone)].sort()
@@ -53,7 +53,7 @@ export class TriggerCheck {
     ]
   }
 
-  async #look(): Promise<ReadonlyMap<string, string>> {
+  async #lookUp(): Promise<ReadonlyMap<string, string>> {
     const { dialect } = this.#source
     const select = LOOKS[dialect.family](watchPrefix(this.#prefix))
     const { rows } = await this.#source.read((connection) => connection.run(select), undefined)

@@ -4,7 +4,7 @@ import { Backoff } from '@larder/storage-core/base'
 const PAUSES = Object.freeze({ firstMs: 1, longestMs: 32 })
 
 /** How long one caller waits for another's fill, and how often it looks meanwhile. */
-export class Patience {
+export class FillWait {
   readonly #env: Environment
   readonly #endsAt: number
   readonly #backoff: Backoff
