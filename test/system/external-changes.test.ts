@@ -11,9 +11,25 @@ const NEVER_MS = 1_000_000_000
 /** Another program, which knows SQL and nothing else. */
 async function otherProgram(url: string): Promise<DataSource> {
   const options = url.startsWith('sqlite:')
-    ? { type: 'better-sqlite3', database: url.slice('sqlite:'.length) }
+    ? { type: 'better-sqlite3', database: url.slice('sqlite:'.length), timeout: 0 }
     : { type: url.startsWith('postgres') ? 'postgres' : 'mariadb', url }
   return new DataSource(options as DataSourceOptions).initialize()
+}
+
+/**
+ * Runs a statement of the other program. In this process better-sqlite3 would wait for a lock with the event loop
+ * blocked, and so for ever for a transaction of the storage: it asks again a turn later.
+ */
+async function run(other: DataSource, text: string): Promise<unknown> {
+  for (;;) {
+    try {
+      return await other.query<unknown>(text)
+    } catch (error) {
+      const { driverError } = error as { readonly driverError?: { readonly code?: string } }
+      if (driverError?.code !== 'SQLITE_BUSY') throw error
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+  }
 }
 
 async function setUp(name: string, listen = false) {
@@ -37,7 +53,7 @@ async function setUp(name: string, listen = false) {
     reader,
     database,
     cache,
-    sql: (text: string) => other.query<unknown>(text),
+    sql: (text: string) => run(other, text),
     /** One pass of the relay, from its start to its end. */
     relay: async () => {
       if (wake === undefined) await storage.getMany([storage.info('other', 'other')])
